@@ -118,6 +118,10 @@ static enum mhs_code receive_submitted(struct mhs_session *session, struct mhs_s
     struct span payload;
     struct arena arena;
     enum mhs_code code = local_receive(session, local->ref, IPC_SUBMIT_RESULT, &payload);
+    if (code == MHS_UNREACHABLE)
+        return access_fail(session, code,
+                           "the daemon closed the connection without an answer: what was submitted may have "
+                           "been taken");
     if (code != MHS_OK)
         return code;
     struct reader r = reader_of(payload);

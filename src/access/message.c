@@ -1,23 +1,11 @@
 /* Interpersonal messages of text: made and read without X.420's types in the caller's hands. */
-#include <sys/random.h>
 
 #include "access/access_private.h"
-#include "base/clock.h"
 #include "base/text.h"
 #include "content/ipm.h"
 #include "names/oraddress.h"
 
 /* ---- making ---- */
-
-/* Time and chance make it unique among the user's own; PrintableString. */
-static const char *new_identifier(struct arena *arena) {
-    uint32_t chance = 0;
-    if (getrandom(&chance, sizeof chance, 0) != sizeof chance)
-        chance = (uint32_t)clock_monotonic_us();
-    struct civil_time now = civil_from_seconds(clock_now_us() / 1000000);
-    return arena_printf(arena, "%04d%02d%02d%02d%02d%02dZ.%08x", now.year, now.month, now.day, now.hour,
-                        now.minute, now.second, chance);
-}
 
 static const struct x411_ORName *name_of(const struct mhs_name *name, struct arena *arena,
                                          struct error *err) {
@@ -38,7 +26,7 @@ static bool fill_heading(const struct mhs_submission *submission, struct arena *
     if (!(originator->formal_name = name_of(&submission->originator, arena, err)))
         return error_prefix(err, "the originator");
     heading->originator = originator;
-    heading->this_ipm = (struct ipm_identifier){originator->formal_name, new_identifier(arena)};
+    heading->this_ipm = (struct ipm_identifier){originator->formal_name, ipm_new_identifier(arena)};
     for (; to->count < submission->recipient_count; to->count++)
         if (!(to->items[to->count].user.formal_name =
                   name_of(&submission->recipients[to->count].name, arena, err)))

@@ -1,4 +1,5 @@
 #include "asn1/json_private.h"
+#include "base/buf.h"
 
 static bool read_value(struct json_reader *r, const struct ber_place *outer, const struct ber_type *type,
                        const json_t *json, void *value);
@@ -38,24 +39,76 @@ static void note_faults(struct json_reader *r, const struct ber_type *type, stru
         ber_decode(type, octets, r->arena, &limits, value, &ignored);
 }
 
-/* {"@Type": value} for an open type or OCTET STRING: read, and encoded at once; the octets themselves where
- * they are there. */
-static bool read_open(struct json_reader *r, const struct ber_place *outer, const json_t *json,
-                      struct span *octets) {
-    const json_t *kept = json_object_get(json, "@octets");
-    if (kept)
-        return json_hex(r, kept, octets);
+static void put_path(const struct json_step *step, struct buf *path) {
+    if (step->outer) {
+        put_path(step->outer, path);
+        buf_append_byte(path, '.');
+    }
+    if (step->name)
+        buf_printf(path, "%s", step->name);
+    else
+        buf_printf(path, "%zu", step->number);
+}
+
+/* Octets in hex are no value that was looked at. */
+static void note_unchecked(const struct json_reader *r) {
+    struct buf *unchecked = r->how->unchecked;
+    if (!unchecked)
+        return;
+    if (unchecked->len)
+        buf_printf(unchecked, ", ");
+    if (r->step)
+        put_path(r->step, unchecked);
+    else
+        buf_printf(unchecked, "the outermost value");
+}
+
+/* {"@Type": value}: read, and encoded at once. */
+static bool read_typed(struct json_reader *r, const struct ber_place *outer, const json_t *json,
+                       const struct ber_type **type, struct span *octets) {
     const char *key = type_key(json);
     if (!key)
         return ber_fail(r->error, BER_VALUE, 0, "expected {\"@Type\": value}");
-    const struct ber_type *type = find_type(r, outer, key + 1);
-    if (!type)
+    *type = find_type(r, outer, key + 1);
+    if (!*type)
         return ber_fail(r->error, BER_VALUE, 0, "unknown type '%s'", key + 1);
-    void *value = arena_alloc(r->arena, type->size);
+    void *value = arena_alloc(r->arena, (*type)->size);
     if (!value)
         return ber_fail(r->error, BER_MEMORY, 0, "no memory");
-    if (!read_value(r, outer, type, json_object_get(json, key), value) ||
-        !ber_encode_arena(type, value, r->arena, octets, r->error))
+    return read_value(r, outer, *type, json_object_get(json, key), value) &&
+           ber_encode_arena(*type, value, r->arena, octets, r->error);
+}
+
+/* The octets count, not the value beside them: who changed that and left the octets is told. A value that is
+ * wrong or lacks something can't be compared. */
+static bool read_kept(struct json_reader *r, const struct ber_place *outer, const json_t *json,
+                      const json_t *kept, struct span *octets) {
+    struct ber_limits lenient = {.lenient = true, .elements = 1 << 20};
+    struct ber_error ignored = {0};
+    struct ber_json quiet = *r->how;
+    struct json_reader beside = {&quiet, r->arena, &ignored, r->step};
+    const struct ber_type *type;
+    struct span shown, normal;
+    quiet.passed = NULL;
+    quiet.unchecked = NULL;
+    if (!json_hex(r, kept, octets))
+        return false;
+    note_unchecked(r);
+    if (!read_typed(&beside, outer, json, &type, &shown) ||
+        !ber_normal(type, *octets, &lenient, r->arena, &normal) || span_eq(shown, normal))
+        return true;
+    return ber_fail(r->error, BER_VALUE, 0,
+                    "the value beside '@octets' is not theirs: take '@octets' out to encode it");
+}
+
+/* An open type or OCTET STRING, or the outermost value. */
+static bool read_open(struct json_reader *r, const struct ber_place *outer, const json_t *json,
+                      struct span *octets) {
+    const json_t *kept = json_object_get(json, "@octets");
+    const struct ber_type *type;
+    if (kept)
+        return read_kept(r, outer, json, kept, octets);
+    if (!read_typed(r, outer, json, &type, octets))
         return false;
     note_faults(r, type, *octets);
     return true;
@@ -74,9 +127,12 @@ static bool read_field(struct json_reader *r, const struct ber_place *outer, con
     }
     if (field->flags & BER_FIELD_HAS)
         *(bool *)ber_member(value, field->has) = true;
+    struct json_step step = {r->step, field->name, 0};
+    r->step = &step;
     bool done = json_object_get(json, "@wrong")
                     ? ber_fail(r->error, BER_VALUE, 0, "its octets were wrong: put the right value here")
                     : read_value(r, &place, field->type, json, member);
+    r->step = step.outer;
     if (!done)
         ber_path_prepend(r->error, field->name);
     return done;
@@ -192,11 +248,30 @@ static bool read_list(struct json_reader *r, const struct ber_place *outer, cons
     memcpy(value, &list, sizeof list);
     for (size_t i = 0; i < list.count; i++) {
         void *item = (uint8_t *)list.items + i * element->type->size;
-        if (read_value(r, &place, element->type, json_array_get(json, i), item))
+        struct json_step step = {r->step, NULL, i};
+        r->step = &step;
+        bool done = read_value(r, &place, element->type, json_array_get(json, i), item);
+        r->step = step.outer;
+        if (done)
             continue;
         ber_path_prepend_number(r->error, i);
         return false;
     }
+    return true;
+}
+
+static bool read_element(struct json_reader *r, const json_t *json, struct span *element) {
+    note_unchecked(r);
+    return read_elements(r, json, 1, element);
+}
+
+/* An OCTET STRING has bounds of its own, which are seen when it is encoded; what it holds may have more. */
+static bool read_octets(struct json_reader *r, const struct ber_place *outer, const struct ber_type *type,
+                        const json_t *json, struct span *octets) {
+    if (!json_primitive(r, type, json, octets))
+        return false;
+    if (outer && r->how->open && r->how->open(r->how->user, outer, *octets))
+        note_unchecked(r);
     return true;
 }
 
@@ -212,9 +287,10 @@ static bool read_value(struct json_reader *r, const struct ber_place *outer, con
     case BER_KIND_CHOICE:
         return read_choice(r, outer, type, json, value);
     case BER_KIND_ANY:
-        return json_is_object(json) ? read_open(r, outer, json, value) : read_elements(r, json, 1, value);
+        return json_is_object(json) ? read_open(r, outer, json, value) : read_element(r, json, value);
     case BER_KIND_OCTET_STRING:
-        return json_is_object(json) ? read_open(r, outer, json, value) : json_primitive(r, type, json, value);
+        return json_is_object(json) ? read_open(r, outer, json, value)
+                                    : read_octets(r, outer, type, json, value);
     default:
         return json_primitive(r, type, json, value);
     }
@@ -234,7 +310,7 @@ static json_t *parse(struct span text, struct ber_error *error) {
 
 bool ber_from_json(const struct ber_type *type, struct span text, const struct ber_json *how,
                    struct arena *arena, void *value, struct ber_error *error) {
-    struct json_reader r = {how, arena, error};
+    struct json_reader r = {how, arena, error, NULL};
     memset(value, 0, type->size);
     json_t *json = parse(text, error);
     bool done = json && read_value(&r, NULL, type, json, value);
@@ -244,7 +320,7 @@ bool ber_from_json(const struct ber_type *type, struct span text, const struct b
 
 bool ber_open_from_json(struct span text, const struct ber_json *how, struct arena *arena,
                         struct span *octets, struct ber_error *error) {
-    struct json_reader r = {how, arena, error};
+    struct json_reader r = {how, arena, error, NULL};
     json_t *json = parse(text, error);
     bool done = json && read_open(&r, NULL, json, octets);
     json_decref(json);

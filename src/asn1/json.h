@@ -12,6 +12,8 @@ struct ber_json {
     ber_find_type *find; /* asked when `open` does not know; may be NULL */
     void *user;
     struct ber_passed_list *passed; /* gets the bounds and repertoires that values break; may be NULL */
+    struct buf *unchecked; /* gets the paths, with commas between, of what was given in hex and has a type
+                            * whose bounds were not checked; may be NULL */
 };
 
 /*

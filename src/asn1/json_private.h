@@ -7,10 +7,18 @@
 #include "asn1/ber_private.h"
 #include "asn1/json.h"
 
+/* The way from the outermost value to the one that is being read. */
+struct json_step {
+    const struct json_step *outer;
+    const char *name; /* a component's; NULL: the item `number` of a list */
+    size_t number;
+};
+
 struct json_reader {
     const struct ber_json *how;
     struct arena *arena;
     struct ber_error *error;
+    const struct json_step *step;
 };
 
 /* Reads a value of a primitive type. */

@@ -21,53 +21,6 @@ static const struct ber_type *open_type_of(const struct printer *p, const struct
     return found || type->kind == BER_KIND_OCTET_STRING ? found : universal_type(octets);
 }
 
-static void trim_bits(const struct ber_type *type, void *value);
-
-static void trim_in_field(const struct ber_field *field, void *value) {
-    const void *member = ber_field_value(field, value);
-    if (member && !(field->flags & BER_FIELD_VOID))
-        trim_bits(field->type, ber_member(member, 0));
-}
-
-static void trim_list(const struct ber_type *element, struct ber_list list) {
-    for (size_t i = 0; i < list.count; i++)
-        trim_bits(element, (uint8_t *)list.items + i * element->size);
-}
-
-static void trim_named_bits(struct ber_bits *bits) {
-    size_t count = bits->octets.len * 8 - bits->unused;
-    while (count && !ber_bit(bits, (unsigned)count - 1))
-        count--;
-    *bits = (struct ber_bits){span_of(bits->octets.data, (count + 7) / 8), (unsigned)(-count & 7)};
-}
-
-/* Takes the zeros behind the last one off named bits, as their names do. */
-static void trim_bits(const struct ber_type *type, void *value) {
-    int choice = type->kind == BER_KIND_CHOICE ? ber_choice_of(type, value) : 0;
-    if (type->kind == BER_KIND_BIT_STRING && type->name_count)
-        trim_named_bits(value);
-    else if (type->kind == BER_KIND_SEQUENCE_OF || type->kind == BER_KIND_SET_OF)
-        trim_list(type->fields->type, ber_list_of(value));
-    else if (choice > 0 && (uint32_t)choice <= type->count)
-        trim_in_field(&type->fields[choice - 1], value);
-    for (uint32_t i = 0; (type->kind == BER_KIND_SEQUENCE || type->kind == BER_KIND_SET) && i < type->count;
-         i++)
-        trim_in_field(&type->fields[i], value);
-}
-
-/* True if the JSON of the value becomes the same octets: with another order, other forms of length, a DEFAULT
- * that is written out or zeros behind named bits it does not. */
-static bool encodes_to(struct printer *p, const struct ber_type *type, struct span octets) {
-    struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
-    struct span again;
-    void *value = arena_alloc(p->how->arena, type->size);
-    if (!value || !ber_decode(type, octets, p->how->arena, &limits, value, NULL))
-        return false;
-    ber_forget_raw(type, value);
-    trim_bits(type, value);
-    return ber_encode_arena(type, value, p->how->arena, &again, NULL) && span_eq(again, octets);
-}
-
 /* Faults in octets that are not the input's count from those octets' start. */
 static void shift_faults(const struct printer *p, size_t from, struct span octets) {
     struct ber_passed_list *passed = p->how->passed;
@@ -107,7 +60,7 @@ bool open_decode(struct printer *p, const struct ber_place *outer, const struct 
         return false;
     if (!decode_open(p, opened->type, octets, opened->value, &opened->error))
         return p->stop != NULL;
-    if (p->how->json && !encodes_to(p, opened->type, octets))
+    if (p->how->json && !ber_encodes_to(opened->type, octets, p->how->arena))
         opened->octets = octets;
     return true;
 }

@@ -10,6 +10,7 @@
  * What stands in an open type, or in an OCTET STRING whose contents' type is
  * known, is {"@Type": value}, else hex digits; where the value would not encode
  * to the same octets, {"@octets": hex, "@Type": value}: the octets count then.
+ * ber_encodes_to tells it of the outermost value to who prints that.
  * Unknown elements of an extensible type are the member "..." in hex. Members
  * named "@offset" and "@error" tell about the octets and are passed over when
  * the JSON is read. A component that is missing has no member; one that is
@@ -54,5 +55,13 @@ struct ber_print {
 
 /* Appends the value as text, closed by a line feed. False when memory is short. */
 bool ber_print(const struct ber_type *type, const void *value, const struct ber_print *how, struct buf *out);
+
+/* True if the JSON of the value becomes the same octets. */
+bool ber_encodes_to(const struct ber_type *type, struct span octets, struct arena *arena);
+
+/* The octets as the value's JSON encodes them, without what JSON does not keep. False when they are no value
+ * of the type within the limits, or memory is short. */
+bool ber_normal(const struct ber_type *type, struct span octets, const struct ber_limits *limits,
+                struct arena *arena, struct span *normal);
 
 #endif

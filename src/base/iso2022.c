@@ -43,12 +43,19 @@ static void designate(struct text_stream *stream, bool many, uint8_t intermediat
         stream->damaged = true;
 }
 
-/* Locking shifts: LS2, LS3 on the left, LS1R to LS3R on the right. */
+/* Locking shifts: LS2, LS3 on the left, LS1R to LS3R on the right. G0 and G1 have a set always, G2 and G3
+ * when one was designated. */
 static void shift(struct text_stream *stream, uint8_t final) {
-    if (final == 'n' || final == 'o')
-        stream->left = final == 'n' ? 2 : 3;
-    else if (final >= '|' && final <= '~')
-        stream->right = (uint8_t)(1 + '~' - final);
+    bool left = final == 'n' || final == 'o', right = final >= '|' && final <= '~';
+    uint8_t number = (uint8_t)(left ? 2 + final - 'n' : 1 + '~' - final);
+    if (!left && !right)
+        return;
+    if (!stream->sets[number])
+        stream->damaged = true;
+    else if (left)
+        stream->left = number;
+    else
+        stream->right = number;
 }
 
 static void follow_escape(struct text_stream *stream, struct span escape) {

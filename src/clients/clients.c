@@ -48,7 +48,7 @@ static void leave_when_done(struct clients *clients) {
 
 /* ---- the local socket ---- */
 
-static void on_enter(struct client *client) {
+static void on_enter(struct local_client *client) {
     struct buf payload;
     buf_init(&payload, 0);
     buf_append_u32(&payload, client->uid);
@@ -57,12 +57,13 @@ static void on_enter(struct client *client) {
     buf_free(&payload);
 }
 
-static void on_leave(struct client *client) {
+static void on_leave(struct local_client *client) {
     readers_leave(client);
     tell_store(client->clients, IPC_CLIENT_CLOSE, client->number, (struct span){NULL, 0});
 }
 
-static void on_client_frame(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+static void on_client_frame(struct local_client *client, enum ipc_type type, uint64_t ref,
+                            struct span payload) {
     if (manage_serves(type, payload))
         manage_ask(client, ref, payload);
     else if (readers_serve(client->clients, type, payload))
@@ -71,7 +72,7 @@ static void on_client_frame(struct client *client, enum ipc_type type, uint64_t 
         tell_store(client->clients, type, ref, payload);
 }
 
-static bool is_full(const struct client *client) {
+static bool is_full(const struct local_client *client) {
     const struct clients *clients = client->clients;
     return !clients->store || ipc_is_full(clients->store) || readers_are_full(client);
 }

@@ -17,7 +17,7 @@
 struct visitor {
     struct visitor *next;
     uint32_t uid;
-    struct client *list; /* its connections */
+    struct local_client *list; /* its connections */
     unsigned connections;
     unsigned open;   /* what waits for an answer, of all its connections */
     uint64_t octets; /* of these: requests and envelopes */
@@ -46,8 +46,8 @@ struct asked {
     uint32_t octets; /* of the request, or the envelope */
 };
 
-struct client {
-    struct client *next, *previous; /* of its visitor's */
+struct local_client {
+    struct local_client *next, *previous; /* of its visitor's */
     struct clients *clients;
     struct ipc_channel *channel;
     struct visitor *visitor;
@@ -64,11 +64,12 @@ struct client {
 /* Whom the local socket serves. A client is announced before its first frame, and once it has left none of
  * its frames come any more. */
 struct local_calls {
-    void (*enter)(struct client *client);
-    void (*leave)(struct client *client);
-    void (*frame)(struct client *client, enum ipc_type type, uint64_t ref, struct span payload);
-    bool (*is_full)(const struct client *client); /* no more of its frames are taken now: local_resume_all */
-    void (*answered)(struct clients *clients);    /* fewer requests wait for an answer */
+    void (*enter)(struct local_client *client);
+    void (*leave)(struct local_client *client);
+    void (*frame)(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload);
+    bool (*is_full)(
+        const struct local_client *client);    /* no more of its frames are taken now: local_resume_all */
+    void (*answered)(struct clients *clients); /* fewer requests wait for an answer */
 };
 
 struct clients {
@@ -112,18 +113,18 @@ void readers_close(struct clients *clients);
 /* True for what a reader answers. */
 bool readers_serve(const struct clients *clients, enum ipc_type type, struct span payload);
 /* Passes a request on; without a reader it is answered at once. */
-void readers_ask(struct client *client, enum ipc_type type, uint64_t ref, struct span payload);
+void readers_ask(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload);
 /* The reader that the client asked last takes no more now. */
-bool readers_are_full(const struct client *client);
+bool readers_are_full(const struct local_client *client);
 /* The client is gone. */
-void readers_leave(struct client *client);
+void readers_leave(struct local_client *client);
 
 /* ---- manage.c: requests about the configuration ---- */
 
 /* True for what the parent answers. */
 bool manage_serves(enum ipc_type type, struct span payload);
 /* Passes an operator's request on; anybody else's is refused. */
-void manage_ask(struct client *client, uint64_t ref, struct span payload);
+void manage_ask(struct local_client *client, uint64_t ref, struct span payload);
 
 /* ---- visitors.c: who may come in ---- */
 
@@ -134,6 +135,6 @@ const char *visitor_refusal(const struct clients *clients, uint32_t uid, uint32_
 struct visitor *visitor_enter(struct clients *clients, uint32_t uid);
 void visitor_leave(struct clients *clients, struct visitor *visitor);
 /* Puts the client behind the others of its uid, and its uid behind the others. */
-void visitor_last(struct client *client);
+void visitor_last(struct local_client *client);
 
 #endif

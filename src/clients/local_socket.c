@@ -25,19 +25,19 @@
 /* Octets of answers that a client has not taken: above it is not read, until half of them are gone. */
 #define UNREAD_MOST ((size_t)256 * 1024)
 
-static uint64_t ref_of(const struct client *client, uint64_t ref) {
+static uint64_t ref_of(const struct local_client *client, uint64_t ref) {
     return (uint64_t)client->number << 32 | (uint32_t)ref;
 }
 
 /* ---- pauses ---- */
 
-static bool has_enough(const struct client *client) {
+static bool has_enough(const struct local_client *client) {
     return client->open >= OPEN_EACH || client->visitor->open >= OPEN_VISITOR ||
            client->visitor->octets >= OCTETS_VISITOR || ipc_is_full(client->channel) ||
            client->clients->calls->is_full(client);
 }
 
-static void pause_or_resume(struct client *client) {
+static void pause_or_resume(struct local_client *client) {
     bool pause = has_enough(client);
     if (pause == client->paused || client->dismissed)
         return;
@@ -49,7 +49,7 @@ static void pause_or_resume(struct client *client) {
 }
 
 static void resume(struct visitor *visitor) {
-    for (struct client *client = visitor->list; client; client = client->next)
+    for (struct local_client *client = visitor->list; client; client = client->next)
         pause_or_resume(client);
 }
 
@@ -64,7 +64,7 @@ static void on_writable(void *context, struct ipc_channel *channel) {
 }
 
 /* Whoever filled the way to the others comes last when there is room again, and so does his uid. */
-static void yield_to_others(struct client *client) {
+static void yield_to_others(struct local_client *client) {
     visitor_last(client);
     local_resume_all(client->clients);
 }
@@ -75,8 +75,8 @@ static bool waits(const struct asked *asked) {
     return asked->state == ASKED_REQUEST || asked->state == ASKED_ENDED;
 }
 
-static struct asked *asked_place(struct client *client, bool of_request, uint64_t ref, enum asked_state first,
-                                 enum asked_state last) {
+static struct asked *asked_place(struct local_client *client, bool of_request, uint64_t ref,
+                                 enum asked_state first, enum asked_state last) {
     for (size_t i = of_request ? 0 : REQUESTS_MOST; i < (of_request ? REQUESTS_MOST : ASKED_MOST); i++) {
         struct asked *asked = &client->asked[i];
         if (asked->state >= first && asked->state <= last && (first == ASKED_NOTHING || asked->ref == ref))
@@ -85,7 +85,7 @@ static struct asked *asked_place(struct client *client, bool of_request, uint64_
     return NULL;
 }
 
-static void set_state(struct client *client, struct asked *asked, enum asked_state state) {
+static void set_state(struct local_client *client, struct asked *asked, enum asked_state state) {
     struct visitor *visitor = client->visitor;
     bool held_others = visitor->open >= OPEN_VISITOR || visitor->octets >= OCTETS_VISITOR;
     bool waited = waits(asked);
@@ -106,7 +106,7 @@ static void set_state(struct client *client, struct asked *asked, enum asked_sta
     }
 }
 
-static void answered(struct client *client, enum ipc_type type, uint64_t ref) {
+static void answered(struct local_client *client, enum ipc_type type, uint64_t ref) {
     bool submission = type == IPC_SUBMIT_RESULT;
     struct asked *asked = asked_place(client, !submission, ref, submission ? ASKED_OPEN : ASKED_REQUEST,
                                       submission ? ASKED_ENDED : ASKED_REQUEST);
@@ -121,7 +121,7 @@ static bool is_last(enum ipc_type type, struct span payload) {
            (type == IPC_RESPONSE && payload.len > 0 && payload.data[0]);
 }
 
-static void answer(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+static void answer(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload) {
     ipc_send(client->channel, type, (uint32_t)ref, payload, (struct span){NULL, 0});
     if (is_last(type, payload))
         answered(client, type, (uint32_t)ref);
@@ -129,7 +129,7 @@ static void answer(struct client *client, enum ipc_type type, uint64_t ref, stru
 }
 
 void local_answer(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload) {
-    struct client *client = map_get(&clients->numbers, ref >> 32);
+    struct local_client *client = map_get(&clients->numbers, ref >> 32);
     if (client)
         answer(client, type, ref, payload);
 }
@@ -146,7 +146,7 @@ void local_respond(struct clients *clients, uint64_t ref, struct span json) {
 /* ---- frames of a client ---- */
 
 /* False: the frame goes no further. */
-static bool note(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+static bool note(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload) {
     bool goes_on = type == IPC_SUBMIT_CONTENT || type == IPC_SUBMIT_END, begins = type == IPC_SUBMIT_BEGIN;
     enum asked_state old = goes_on ? ASKED_OPEN : ASKED_NOTHING;
     struct asked *asked = asked_place(client, !goes_on && !begins, ref, old, old);
@@ -169,12 +169,12 @@ static bool note(struct client *client, enum ipc_type type, uint64_t ref, struct
     return false;
 }
 
-static void tell(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+static void tell(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload) {
     ipc_send(client->channel, type, ref, payload, (struct span){NULL, 0});
 }
 
 /* Says what is wrong with the connection itself, and ends it. */
-static void dismiss(struct client *client, const char *code, const char *text) {
+static void dismiss(struct local_client *client, const char *code, const char *text) {
     struct buf json;
     buf_init(&json, 0);
     buf_printf(&json, "\1{\"error\":{\"code\":\"%s\",\"text\":\"%s\"}}", code, text);
@@ -202,7 +202,7 @@ static struct span not_offered(struct span wanted) {
     return (struct span){NULL, 0};
 }
 
-static void welcome_client(struct client *client) {
+static void welcome_client(struct local_client *client) {
     struct buf payload;
     buf_init(&payload, 0);
     buf_append_u16(&payload, IPC_LOCAL_VERSION);
@@ -213,7 +213,7 @@ static void welcome_client(struct client *client) {
     buf_free(&payload);
 }
 
-static void greet(struct client *client, struct span payload) {
+static void greet(struct local_client *client, struct span payload) {
     struct reader r = reader_of(payload);
     unsigned version = reader_u16(&r);
     struct span program = payload_octets(&r), missing = not_offered(payload_rest(&r));
@@ -237,7 +237,7 @@ static void greet(struct client *client, struct span payload) {
     }
 }
 
-static void take(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+static void take(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload) {
     if (note(client, type, ref, payload))
         client->clients->calls->frame(client, type, ref_of(client, ref), payload);
     if (client->clients->calls->is_full(client))
@@ -248,7 +248,7 @@ static void take(struct client *client, enum ipc_type type, uint64_t ref, struct
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
     static const struct ipc_side side = {.self = IPC_CLIENTS, .other = IPC_CLIENT};
-    struct client *client = context;
+    struct local_client *client = context;
     char why[IPC_WHY];
     const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
     if (frame && !client->greeted && type != IPC_HELLO) {
@@ -270,7 +270,7 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     return true;
 }
 
-static void free_client(struct client *client) {
+static void free_client(struct local_client *client) {
     struct clients *clients = client->clients;
     *(client->previous ? &client->previous->next : &client->visitor->list) = client->next;
     if (client->next)
@@ -284,7 +284,7 @@ static void free_client(struct client *client) {
 }
 
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
-    struct client *client = context;
+    struct local_client *client = context;
     (void)channel;
     (void)cause;
     client->clients->calls->leave(client);
@@ -295,7 +295,7 @@ static const struct ipc_handler handler = {.frame = on_frame, .closed = on_close
 
 /* ---- new clients ---- */
 
-static bool open_channel(struct client *client, int fd) {
+static bool open_channel(struct local_client *client, int fd) {
     char name[48];
     snprintf(name, sizeof name, "uid=%u", client->uid); /* as log lines name who caused them */
     client->channel = ipc_channel_new(client->clients->loop, fd, name, &handler, client);
@@ -314,7 +314,7 @@ static uint32_t new_number(struct clients *clients) {
     return clients->next_number;
 }
 
-static void link_client(struct client *client) {
+static void link_client(struct local_client *client) {
     struct visitor *visitor = client->visitor;
     client->next = visitor->list;
     if (client->next)
@@ -324,17 +324,17 @@ static void link_client(struct client *client) {
 }
 
 static bool add_client(struct clients *clients, int fd, const struct ucred *who) {
-    struct client *client = mem_alloc(sizeof *client);
+    struct local_client *client = mem_alloc(sizeof *client);
     struct visitor *visitor = client ? visitor_enter(clients, who->uid) : NULL;
     if (!visitor) {
         mem_free(client);
         return false;
     }
-    *client = (struct client){.clients = clients,
-                              .visitor = visitor,
-                              .number = new_number(clients),
-                              .uid = who->uid,
-                              .gid = who->gid};
+    *client = (struct local_client){.clients = clients,
+                                    .visitor = visitor,
+                                    .number = new_number(clients),
+                                    .uid = who->uid,
+                                    .gid = who->gid};
     if (!map_put(&clients->numbers, client->number, client) || !open_channel(client, fd)) {
         map_remove(&clients->numbers, client->number);
         visitor_leave(clients, visitor);
@@ -405,7 +405,7 @@ void local_ready(evutil_socket_t listener, short what, void *arg) {
 
 void local_free_all(struct clients *clients) {
     while (clients->visitors) {
-        struct client *client = clients->visitors->list;
+        struct local_client *client = clients->visitors->list;
         ipc_channel_free(client->channel);
         free_client(client);
     }

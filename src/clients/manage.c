@@ -15,7 +15,7 @@ bool manage_serves(enum ipc_type type, struct span payload) {
     return serves;
 }
 
-void manage_ask(struct client *client, uint64_t ref, struct span payload) {
+void manage_ask(struct local_client *client, uint64_t ref, struct span payload) {
     struct clients *clients = client->clients;
     if (!visitor_is_operator(clients, client->uid, client->gid))
         local_respond(

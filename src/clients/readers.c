@@ -191,7 +191,7 @@ static bool note_pending(struct reader_link *link, uint64_t ref) {
 }
 
 /* A client is announced to a reader before its first request there. */
-static bool take_seat(struct client *client, struct reader_link *link) {
+static bool take_seat(struct local_client *client, struct reader_link *link) {
     struct seat *seat = &client->seat;
     struct span nothing = {NULL, 0};
     struct buf who;
@@ -208,7 +208,7 @@ static bool take_seat(struct client *client, struct reader_link *link) {
     return true;
 }
 
-void readers_ask(struct client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+void readers_ask(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload) {
     struct reader_link *link = choose(client->clients, client->number);
     if (link && take_seat(client, link) && note_pending(link, ref)) {
         ipc_send(link->channel, type, ref, payload,
@@ -221,11 +221,11 @@ void readers_ask(struct client *client, enum ipc_type type, uint64_t ref, struct
                  "there now; try again\"}}"));
 }
 
-bool readers_are_full(const struct client *client) {
+bool readers_are_full(const struct local_client *client) {
     return client->seat.link && client->seat.link->channel && ipc_is_full(client->seat.link->channel);
 }
 
-void readers_leave(struct client *client) {
+void readers_leave(struct local_client *client) {
     struct seat *seat = &client->seat;
     struct span nothing = {NULL, 0};
     if (seat->link && seat->link->channel && seat->life == seat->link->life)

@@ -60,8 +60,8 @@ void visitor_leave(struct clients *clients, struct visitor *visitor) {
     mem_free(visitor);
 }
 
-static void client_last(struct client *client) {
-    struct client **at = &client->visitor->list, *last = NULL;
+static void client_last(struct local_client *client) {
+    struct local_client **at = &client->visitor->list, *last = NULL;
     if (!client->next)
         return;
     *(client->previous ? &client->previous->next : at) = client->next;
@@ -73,7 +73,7 @@ static void client_last(struct client *client) {
     client->next = NULL;
 }
 
-void visitor_last(struct client *client) {
+void visitor_last(struct local_client *client) {
     struct visitor *visitor = client->visitor, **at = &client->clients->visitors;
     client_last(client);
     while (*at != visitor)

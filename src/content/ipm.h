@@ -65,6 +65,10 @@ struct ipm_identifier {
     const char *user_relative_identifier;
 };
 
+/* For the local part of an IPM-identifier of a user's: time and chance make it unique among the user's own;
+ * PrintableString. NULL: no memory. */
+const char *ipm_new_identifier(struct arena *arena);
+
 struct ipm_identifiers {
     struct ipm_identifier *items;
     size_t count;

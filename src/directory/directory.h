@@ -17,7 +17,7 @@ void directory_free(struct directory *directory);
 /*
  * Adds an entry: `name` is a distinguished name (RFC 4514), with or without
  * `DN:` before it, `address` an O/R address in any spelling, which is kept as it
- * is given. False with an error when either does not read, or when the name has
+ * is given. False with an error when either is not valid, or when the name has
  * another address already.
  */
 bool directory_add(struct directory *directory, const char *name, const char *address, struct error *err);

@@ -16,8 +16,8 @@
 #define HIGH_MARK ((size_t)4 * 1024 * 1024)
 #define READ_MAX  ((size_t)1024 * 1024) /* in a turn */
 
-/* What a socket brings at once. One buffer serves all channels of the process, for nothing stays in it after
- * a turn: an idle channel holds none. */
+/* What a socket brings at once. One buffer serves all channels of the process, for nothing is needed of it
+ * after a turn (an idle channel holds none), and nothing secret stays in it. */
 #define ROOM ((size_t)256 * 1024)
 static uint8_t room[ROOM];
 
@@ -31,11 +31,14 @@ static uint8_t room[ROOM];
  * much waits again and again it would be asked for, and each of its pages be a fault, as often. */
 #define KEPT ((size_t)256 * 1024)
 
+#define BROKE_RULES "a frame against the rules"
+
 /* Octets that wait: those from `taken` on. */
 struct queue {
     struct buf octets;
     size_t taken;
-    size_t kept; /* of its memory, when it is empty */
+    size_t kept;  /* of its memory, when it is empty */
+    bool guarded; /* secret for good (ipc_wipe): else while frames that are lie in it */
 };
 
 struct ipc_channel {
@@ -76,6 +79,8 @@ static void take(struct queue *queue, size_t octets) {
     buf_clear(&queue->octets);
     if (queue->octets.cap > queue->kept)
         buf_free(&queue->octets);
+    if (!queue->guarded)
+        buf_no_secret(&queue->octets);
 }
 
 /* Room for `octets` more; what was taken makes room first when it is the larger part. */
@@ -168,6 +173,24 @@ static void wipe(const uint8_t *octets, size_t length) {
     mem_wipe_stack();
 }
 
+static bool is_secret(struct span frame) {
+    return frame.len >= HEADER && ipc_frame_is_secret((enum ipc_type)big_endian(frame.data + 4, 2));
+}
+
+/* What a read brought and no turn has taken yet waits in the queue. What is secret of it stays nowhere else,
+ * and in no memory that the queue gives back: a frame's header says so, and of one without it nothing but
+ * that has come. */
+static bool keep(struct ipc_channel *channel, struct span rest) {
+    struct span left = rest;
+    while (left.len >= HEADER && !is_secret(left))
+        left = span_sub(left, HEADER + (size_t)big_endian(left.data, 4), SIZE_MAX);
+    channel->input.octets.secret |= left.len >= HEADER;
+    bool kept = add(&channel->input, rest);
+    if (left.len >= HEADER)
+        wipe(left.data, left.len);
+    return kept;
+}
+
 /* Hands over the frame with which the octets begin; returns its length, 0 when it is not whole (yet). */
 static size_t hand_over(struct ipc_channel *channel, struct span octets) {
     size_t length = frame_length(channel, octets);
@@ -177,7 +200,7 @@ static size_t hand_over(struct ipc_channel *channel, struct span octets) {
     uint64_t ref = big_endian(octets.data + 8, 8);
     if (!channel->handler->frame(channel->context, channel, type, ref,
                                  span_of(octets.data + HEADER, length - HEADER)))
-        end_later(channel, "a frame against the rules");
+        end_later(channel, BROKE_RULES);
     if (ipc_frame_is_secret(type))
         wipe(octets.data, length);
     return length;
@@ -200,7 +223,12 @@ static void complete(struct ipc_channel *channel, struct span *fresh, size_t *gi
     size_t length = frame_length(channel, waiting(&channel->input));
     while (fresh->len && waiting(&channel->input).len < length) {
         struct span part = span_sub(*fresh, 0, length - waiting(&channel->input).len);
-        if (!add(&channel->input, part)) {
+        bool added = add(&channel->input, part);
+        if (is_secret(waiting(&channel->input))) {
+            channel->input.octets.secret = true;
+            wipe(part.data, part.len);
+        }
+        if (!added) {
             end_later(channel, "no memory");
             return;
         }
@@ -250,8 +278,7 @@ static void read_all(struct ipc_channel *channel, size_t given) {
         if (waiting(&channel->input).len)
             complete(channel, &fresh, &given);
         size_t taken = waiting(&channel->input).len ? 0 : hand_over_all(channel, fresh, &given);
-        if (!channel->ended && !channel->free_wanted &&
-            !add(&channel->input, span_sub(fresh, taken, SIZE_MAX)))
+        if (!keep(channel, span_sub(fresh, taken, SIZE_MAX)))
             end_later(channel, "no memory");
     }
     if (given >= channel->turn && is_read(channel))
@@ -337,6 +364,12 @@ static void on_writable(evutil_socket_t fd, short what, void *arg) {
     write_queue(channel);
 }
 
+void ipc_flush(struct ipc_channel *channel) {
+    struct span queued = waiting(&channel->output);
+    if (queued.len && !channel->ended && !channel->blocked)
+        take(&channel->output, write_out(channel, &queued, 1));
+}
+
 /* Queues the parts but for the first `sent` octets. */
 static bool queue_rest(struct ipc_channel *channel, const struct span *parts, size_t count, size_t sent) {
     for (size_t i = 0; i < count; i++) {
@@ -388,6 +421,7 @@ void ipc_limit(struct ipc_channel *channel, size_t octets) {
 
 void ipc_wipe(struct ipc_channel *channel) {
     channel->input.octets.secret = channel->output.octets.secret = true;
+    channel->input.guarded = channel->output.guarded = true;
 }
 
 void ipc_turn(struct ipc_channel *channel, size_t octets) {
@@ -441,6 +475,10 @@ void ipc_finish(struct ipc_channel *channel) {
     event_del(channel->readable);
     if (waiting(&channel->output).len == 0)
         end_later(channel, "all was said");
+}
+
+void ipc_cut(struct ipc_channel *channel) {
+    end_later(channel, BROKE_RULES);
 }
 
 bool ipc_is_full(const struct ipc_channel *channel) {

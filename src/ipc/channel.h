@@ -33,11 +33,18 @@ struct ipc_handler {
 struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char *name,
                                     const struct ipc_handler *handler, void *context);
 
+/* Gives the socket what it takes now of what waits: before an end that the loop does not see. */
+void ipc_flush(struct ipc_channel *channel);
+
 /* Frees the channel and closes its socket; unsent frames are lost; no `closed` call. */
 void ipc_channel_free(struct ipc_channel *channel);
 
 /* Reads nothing more, and ends the channel (with a `closed` call) when all frames are written. */
 void ipc_finish(struct ipc_channel *channel);
+
+/* Ends the channel as a handler's false does, when what was against the rules is found after its call:
+ * nothing more is read or written, and `closed` is called in the next turn of the loop. */
+void ipc_cut(struct ipc_channel *channel);
 
 /* Makes longer payloads than `octets` end the channel, either way; IPC_PAYLOAD_MAX without this. */
 void ipc_limit(struct ipc_channel *channel, size_t octets);

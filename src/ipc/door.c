@@ -7,11 +7,23 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Room for one descriptor, aligned as the kernel wants it. */
-union control {
-    struct cmsghdr header;
-    char octets[CMSG_SPACE(sizeof(int))];
+/* Two octets, and room for one descriptor, aligned as the kernel wants it. */
+struct passage {
+    uint8_t text[2];
+    struct iovec part;
+    union {
+        struct cmsghdr header;
+        char octets[CMSG_SPACE(sizeof(int))];
+    } control;
 };
+
+static struct msghdr message_of(struct passage *passage) {
+    passage->part = (struct iovec){.iov_base = passage->text, .iov_len = sizeof passage->text};
+    return (struct msghdr){.msg_iov = &passage->part,
+                           .msg_iovlen = 1,
+                           .msg_control = passage->control.octets,
+                           .msg_controllen = sizeof passage->control.octets};
+}
 
 bool ipc_door(int door[2]) {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, door) != 0)
@@ -24,19 +36,14 @@ bool ipc_door(int door[2]) {
 }
 
 bool ipc_door_pass(int door, enum ipc_end end, uint8_t number, int fd) {
-    uint8_t text[2] = {(uint8_t)end, number};
-    struct iovec part = {.iov_base = text, .iov_len = sizeof text};
-    union control control = {0};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.octets,
-                             .msg_controllen = sizeof control.octets};
+    struct passage passage = {.text = {(uint8_t)end, number}};
+    struct msghdr message = message_of(&passage);
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(sizeof fd);
     memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    return sendmsg(door, &message, MSG_NOSIGNAL) == (ssize_t)sizeof text;
+    return sendmsg(door, &message, MSG_NOSIGNAL) == (ssize_t)sizeof passage.text;
 }
 
 /* The descriptor that came along, -1: none. */
@@ -50,20 +57,15 @@ static int descriptor_of(struct msghdr *message) {
 }
 
 int ipc_door_take(int door, enum ipc_end *end, uint8_t *number, int *fd) {
-    uint8_t text[2] = {0};
-    struct iovec part = {.iov_base = text, .iov_len = sizeof text};
-    union control control = {0};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.octets,
-                             .msg_controllen = sizeof control.octets};
+    struct passage passage = {0};
+    struct msghdr message = message_of(&passage);
     ssize_t got = recvmsg(door, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     *fd = got > 0 ? descriptor_of(&message) : -1;
-    if (got == (ssize_t)sizeof text && *fd >= 0 && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
-        *end = (enum ipc_end)text[0];
-        *number = text[1];
+    if (got == (ssize_t)sizeof passage.text && *fd >= 0 && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
+        *end = (enum ipc_end)passage.text[0];
+        *number = passage.text[1];
         return 1;
     }
     if (*fd >= 0)

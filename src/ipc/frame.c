@@ -327,8 +327,8 @@ static uint64_t read_number(struct reader *r, enum ipc_field_kind kind) {
 /* The first field that is not as its row says; NULL: all are. */
 static const char *misfit(const struct ipc_frame *frame, struct span payload) {
     struct reader r = reader_of(payload);
-    for (const struct ipc_field *field = frame->fields, *end = field + frame->field_count; field < end;
-         field++) {
+    for (size_t i = 0; i < frame->field_count; i++) { /* a frame without fields has no array of them */
+        const struct ipc_field *field = &frame->fields[i];
         if (field->optional && reader_left(&r) == 0)
             return NULL;
         uint64_t value = field->kind == IPC_OCTETS ? payload_octets(&r).len

@@ -13,6 +13,7 @@
 #define MAX_INPUT  ((size_t)1 << 30)
 #define MAX_VALUES ((size_t)4 << 30) /* octets of decoded values: nested ones come on top */
 #define MAX_SHOWN  256               /* octets of an OCTET STRING in value notation */
+#define MOST_PATHS 1000              /* octets of paths to what was not checked */
 
 /* False with errno. */
 static bool read_all(FILE *file, struct buf *into) {
@@ -118,11 +119,21 @@ static json_t *stop_json(const struct ber_error *stop) {
                      stop->text);
 }
 
+/* The octets themselves, for `mhs encode`. */
+static void append_octets(struct buf *text, struct span octets) {
+    buf_printf(text, ",\n\"@octets\": \"");
+    for (size_t i = 0; i < octets.len; i++)
+        buf_printf(text, "%02X", octets.data[i]);
+    buf_printf(text, "\"");
+}
+
 static bool write_value(struct reading *reading, const void *value, const struct ber_print *how) {
     struct buf text;
     buf_init(&text, 0);
     buf_printf(&text, how->json ? "{\"@%s\": " : "%s ::= ", types_called(NULL, reading->type));
     ber_print(reading->type, value, how, &text);
+    if (how->json && reading->stop.code == BER_OK && !ber_encodes_to(reading->type, reading->in, how->arena))
+        append_octets(&text, reading->in);
     if (how->json && reading->stop.code != BER_OK)
         append_json(&text, "@error", stop_json(&reading->stop));
     if (how->json && reading->complaints.count)
@@ -250,14 +261,15 @@ static const struct command_usage encode_usage = {
     .summary = "Turn the JSON that `mhs decode --json` prints into BER.",
     .notes =
         "Values over their bounds or outside their repertoires are told of, and encoded (exit status 5). "
-        "What is given as octets in hex is not looked at. mhs-json(7) tells the JSON form.",
+        "What is given as octets in hex is not looked at, as is told. mhs-json(7) tells the JSON form.",
     .options = encode_options,
 };
 
 /* Without --type the JSON is read as an open type: {"@Type": value}. */
 static bool encode(struct span text, const struct ber_type *type, struct arena *arena, struct span *out,
-                   struct ber_passed_list *complaints, struct ber_error *error) {
-    struct ber_json how = {.open = types_open, .find = types_find, .passed = complaints};
+                   struct ber_passed_list *complaints, struct buf *unchecked, struct ber_error *error) {
+    struct ber_json how = {
+        .open = types_open, .find = types_find, .passed = complaints, .unchecked = unchecked};
     struct ber_limits limits = {.lenient = true, .elements = 1 << 20, .passed = complaints};
     struct ber_error ignored;
     if (!type)
@@ -270,7 +282,11 @@ static bool encode(struct span text, const struct ber_type *type, struct arena *
     return true;
 }
 
-static int tell_bounds(const struct ber_passed_list *complaints) {
+/* `unchecked` is full when there are more of them. */
+static int tell_bounds(const struct ber_passed_list *complaints, const struct buf *unchecked) {
+    if (unchecked->len)
+        fprintf(stderr, "mhs: bounds were not checked within hex at: %.*s%s\n", (int)unchecked->len,
+                (const char *)unchecked->data, unchecked->failed ? ", and more" : "");
     for (size_t i = 0; i < complaints->count; i++)
         fprintf(stderr, "mhs: encoded all the same: %s\n", complaints->items[i].text);
     if (complaints->more)
@@ -293,14 +309,17 @@ static int encode_text(struct span text, const struct ber_type *type, const char
     struct span octets;
     struct ber_passed items[MOST_COMPLAINTS];
     struct ber_passed_list complaints = {.items = items, .most = MOST_COMPLAINTS};
+    struct buf unchecked;
+    buf_init(&unchecked, MOST_PATHS);
     arena_init(&arena, MAX_VALUES);
     int status;
-    if (!encode(text, type, &arena, &octets, &complaints, &error))
+    if (!encode(text, type, &arena, &octets, &complaints, &unchecked, &error))
         status = command_fail(COMMAND_NO, "%s%s%s", error.path, error.path[0] ? ": " : "", error.text);
     else if (!write_octets(output, octets))
         status = command_fail(COMMAND_FAILED, "%s can't be written", output ? output : "standard output");
     else
-        status = tell_bounds(&complaints);
+        status = tell_bounds(&complaints, &unchecked);
+    buf_free(&unchecked);
     arena_free(&arena);
     return status;
 }

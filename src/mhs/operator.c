@@ -49,9 +49,12 @@ static void print_status(const json_t *answer) {
     }
     print_numbers("work", json_object_get(answer, "work"));
     print_numbers("counters", json_object_get(answer, "counters"));
-    if (json_array_size(json_object_get(answer, "peers")) > 0) {
+    json_t *peers = json_object_get(answer, "peers");
+    for (size_t i = 0; i < json_array_size(peers); i++)
+        out_end_error(json_array_get(peers, i));
+    if (json_array_size(peers) > 0) {
         putchar('\n');
-        out_table(json_object_get(answer, "peers"), columns);
+        out_table(peers, columns);
     }
 }
 

@@ -193,6 +193,11 @@ int64_t out_time(const json_t *object, const char *member) {
     return text && clock_parse(text, &seconds) ? seconds : 0;
 }
 
+void out_end_error(json_t *peer) {
+    if (out_time(peer, "last-success") > out_time(peer, "last-error-at"))
+        json_object_set_new(peer, "last-error", json_null());
+}
+
 void out_field(const char *label, const char *text) {
     if (!text)
         return;

@@ -46,6 +46,9 @@ char *out_duration(int64_t seconds, char out[static 24]);
 /* The seconds since 1970 of a time in an answer; 0: there is none. */
 int64_t out_time(const json_t *object, const char *member);
 
+/* For a table: the peer's `last-error` goes when something has worked since. */
+void out_end_error(json_t *peer);
+
 /* Prints UTF-8 text with control characters but newline and tab made visible, so that a message can't drive
  * the terminal. */
 void out_untrusted(FILE *out, const char *text, size_t len);

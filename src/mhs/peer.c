@@ -37,6 +37,7 @@ static void dress(json_t *peer) {
     set_age(peer, "last-success", "shown-success", now);
     set_size(peer, "octets-in", "shown-octets-in");
     set_size(peer, "octets-out", "shown-octets-out");
+    out_end_error(peer);
     if (json_is_string(json_object_get(peer, "disabled"))) /* that is why nothing goes */
         json_object_set(peer, "last-error", json_object_get(peer, "disabled"));
     else if (json_is_null(json_object_get(peer, "last-error")))
@@ -92,9 +93,9 @@ static int peer_list(int argc, char **argv) {
     static const struct command_usage usage = {
         "peer list", NULL, "Lists the peers (adjacent MTAs).",
         "IN and OUT are associations; RCVD and SENT messages since the daemon started; OLDEST is the age "
-        "of what waits longest, OK how long ago the peer last took, gave or answered something. With --wide "
-        "octets are "
-        "told too.",
+        "of what waits longest, OK how long ago the peer last took, gave or answered something; LAST ERROR "
+        "is "
+        "empty when that came after it. With --wide octets are told too.",
         NULL};
     struct command_line line;
     command_line_init(&line, &usage, argc, argv);

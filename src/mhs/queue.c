@@ -164,9 +164,11 @@ static void dress(void *context, const json_t *rows) {
             return;
         set_state(row);
         set_recipient(row);
+        bool known = json_is_integer(json_object_get(row, "size")); /* else its row is damaged */
         json_object_set_new(row, "shown-size",
-                            json_string(out_size((uint64_t)out_integer(row, "size"), text)));
-        json_object_set_new(row, "age", json_string(out_duration(now - out_time(row, "arrival"), text)));
+                            json_string(known ? out_size((uint64_t)out_integer(row, "size"), text) : ""));
+        json_object_set_new(row, "age",
+                            json_string(known ? out_duration(now - out_time(row, "arrival"), text) : ""));
         json_object_set_new(row, "shown-next-try", json_string(next_try_text(row, now, text)));
         if (json_is_null(json_object_get(row, "last-error")))
             json_object_set_new(row, "last-error", json_string(""));

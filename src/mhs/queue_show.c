@@ -53,6 +53,8 @@ static void print_entry(const json_t *entry) {
 static enum command_status add_content(json_t *entry, const struct wish *wish) {
     struct span content;
     struct arena arena;
+    if (!json_is_integer(json_object_get(entry, "message")))
+        return command_fail(COMMAND_FAILED, "the copy's row is damaged: its content can't be found");
     enum command_status status = content_fetch(NULL, (uint64_t)out_integer(entry, "message"),
                                                (uint64_t)out_integer(entry, "size"), &content);
     if (status != COMMAND_OK)

@@ -46,7 +46,7 @@ static const char *fate_of(const struct store_lost *lost, enum mts_kind kind) {
                                 : "is non-delivered at the daemon's next start";
 }
 
-/* An envelope that does not read names nothing. */
+/* An envelope that can't be decoded names nothing. */
 static json_t *lost_json(const struct store_lost *lost, struct arena *arena) {
     struct row row = {.kind = MTS_MESSAGE};
     struct delivered delivered;

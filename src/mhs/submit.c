@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "asn1/ber.h"
@@ -116,16 +115,6 @@ static bool add_to_heading(struct ipm_recipients *list, const struct draft *draf
     return list->items != NULL;
 }
 
-/* Time and chance make it unique among the user's own; PrintableString. */
-static const char *new_identifier(struct arena *arena) {
-    uint32_t chance = 0;
-    if (getrandom(&chance, sizeof chance, 0) != sizeof chance)
-        chance = (uint32_t)clock_monotonic_us();
-    struct civil_time now = civil_from_seconds(clock_now_us() / 1000000);
-    return arena_printf(arena, "%04d%02d%02d%02d%02d%02dZ.%08x", now.year, now.month, now.day, now.hour,
-                        now.minute, now.second, chance);
-}
-
 static bool plan_notification(const struct draft *draft, struct ipm_plan *plan, struct error *err) {
     *plan = (struct ipm_plan){arena_alloc(draft->arena, sizeof *plan->pieces), 1, draft->notification.len};
     if (!plan->pieces)
@@ -140,7 +129,7 @@ static bool plan_content(struct draft *draft, enum round round, struct ipm_plan 
         return plan_notification(draft, plan, err);
     struct ipm_user *originator = arena_alloc(draft->arena, sizeof *originator);
     if (!heading->this_ipm.user_relative_identifier)
-        heading->this_ipm = (struct ipm_identifier){&draft->originator, new_identifier(draft->arena)};
+        heading->this_ipm = (struct ipm_identifier){&draft->originator, ipm_new_identifier(draft->arena)};
     if (!originator || !add_to_heading(&heading->primary_recipients, draft, DRAFT_TO) ||
         !add_to_heading(&heading->copy_recipients, draft, DRAFT_CC) ||
         (round == ROUND_BLIND && !add_to_heading(&heading->blind_copy_recipients, draft, DRAFT_BCC)))

@@ -19,7 +19,7 @@ json_t *view_name(const struct x411_ORName *name, struct arena *arena);
 /*
  * Extensions as an array of objects: `type` (a number or object identifier),
  * `name` where the Recommendation has one, `critical` where it is that for something,
- * and `value` in the form of asn1/print.h, or in hex when it is not known or does not read.
+ * and `value` in the form of asn1/print.h, or in hex when it is not known or can't be decoded.
  * Names in histories are addresses. NULL when there is none.
  */
 json_t *view_ipms_extensions(const struct ipm_extensions *extensions, struct arena *arena);

@@ -47,7 +47,7 @@ static json_t *hex(struct span octets) {
     return json_stringn(text, 2 * octets.len);
 }
 
-/* An element in the JSON form of asn1/print.h; in hex when `type` is NULL or it does not read. */
+/* An element in the JSON form of asn1/print.h; in hex when `type` is NULL or it can't be decoded. */
 static json_t *element_value(const struct ber_type *type, struct span element, struct arena *arena) {
     struct ber_print how = {.json = true, .open = types_open, .arena = arena};
     struct buf text;

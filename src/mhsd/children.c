@@ -400,8 +400,8 @@ static bool read_part(struct buf *parts, uint64_t *more, struct span *text) {
     return ok;
 }
 
-/* NULL with `*status`: what was told does not read, and will not at the next start either; a parent that is
- * gone has told nothing. */
+/* NULL with `*status`: what was told can't be decoded, and will not be at the next start either; a parent
+ * that is gone has told nothing. */
 static struct config *read_first(enum child_kind kind, int *status, struct error *err) {
     struct buf parts;
     struct span text = {NULL, 0};

@@ -24,6 +24,7 @@ static void read_limits(struct loader *l) {
     mta->envelope_octets = protocol->envelope_octets;
     mta->envelope_memory = (size_t)config_number(limits, "envelope-memory");
     mta->content_octets = (uint64_t)config_number(limits, "content-octets");
+    mta->batch_octets = (uint64_t)config_number(limits, "batch-octets");
     mta->mailbox_octets = (uint64_t)config_number(limits, "mailbox-octets");
     mta->submission_octets = (uint64_t)config_number(limits, "submission-octets");
     mta->leftovers = (unsigned)config_number(limits, "resumable");

@@ -11,7 +11,7 @@
 #include "osi/context.h"
 
 /* A peer, its section and what was read of it. */
-struct subject {
+struct advised {
     struct loader *l;
     const struct config_section *section;
     const struct protocol_peer *called;
@@ -19,7 +19,7 @@ struct subject {
     bool is_next_hop;
 };
 
-__attribute__((format(printf, 3, 4))) static void advise(const struct subject *s, const char *option,
+__attribute__((format(printf, 3, 4))) static void advise(const struct advised *s, const char *option,
                                                          const char *format, ...) {
     char what[240];
     va_list args;
@@ -37,11 +37,11 @@ __attribute__((format(printf, 3, 4))) static void advise(const struct subject *s
     config_warn(s->l, s->section, option, what);
 }
 
-static bool is_set(const struct subject *s, const char *option) {
+static bool is_set(const struct advised *s, const char *option) {
     return config_value(s->section, option) != NULL;
 }
 
-static bool is_of_1984(const struct subject *s) {
+static bool is_of_1984(const struct advised *s) {
     return config_word(s->section, "edition") ||
            config_words(s->section, "application-contexts") & OSI_MTS_TRANSFER_PROTOCOL_1984;
 }
@@ -68,7 +68,7 @@ static size_t next_hops(struct loader *l, const char ***names) {
 /* ---- one peer ---- */
 
 /* Nobody can call it, and while it calls it gets nothing of ours, in neither dialogue. */
-static void advise_on_address(const struct subject *s) {
+static void advise_on_address(const struct advised *s) {
     if (s->called->endpoint_count)
         return;
     if (config_flag(s->section, "permanent"))
@@ -90,7 +90,7 @@ static bool is_ia5(struct span text) {
     return true;
 }
 
-static void advise_on_bind(const struct subject *s) {
+static void advise_on_bind(const struct advised *s) {
     bool over_1984 = config_words(s->section, "application-contexts") & OSI_MTS_TRANSFER_PROTOCOL_1984;
     const struct ipc_credentials *ours = &s->peer->bind.ours;
     if (config_flag(s->section, "unauthenticated")) {
@@ -105,7 +105,7 @@ static void advise_on_bind(const struct subject *s) {
         advise(s, "our-mta-name", "it is an IA5String, which lacks some of its characters");
 }
 
-static void advise_on_edition(const struct subject *s) {
+static void advise_on_edition(const struct advised *s) {
     bool of_1984 = is_of_1984(s);
     bool over_1984 = config_words(s->section, "application-contexts") & OSI_MTS_TRANSFER_PROTOCOL_1984;
     bool old_content =
@@ -158,7 +158,7 @@ static bool hides(const struct mta_bind *first, const struct mta_bind *later) {
 }
 
 static int compare_names(const void *a, const void *b) {
-    const struct subject *left = a, *right = b;
+    const struct advised *left = a, *right = b;
     int order = span_cmp(left->peer->bind.mta_name, right->peer->bind.mta_name);
     return order ? order : (left->peer > right->peer) - (left->peer < right->peer);
 }
@@ -166,10 +166,10 @@ static int compare_names(const void *a, const void *b) {
 /* How many peers of one MTA name are compared with each: the cost of a file must not grow with its square. */
 #define COMPARED_MOST 8
 
-static void advise_on_others(const struct subject *subjects, size_t at) {
-    const struct subject *s = &subjects[at];
+static void advise_on_others(const struct advised *sections, size_t at) {
+    const struct advised *s = &sections[at];
     for (size_t i = at; i-- > 0 && at - i <= COMPARED_MOST;) {
-        const struct mta_peer *other = subjects[i].peer;
+        const struct mta_peer *other = sections[i].peer;
         if (!span_eq(other->bind.mta_name, s->peer->bind.mta_name))
             return;
         if (!hides(&other->bind, &s->peer->bind))
@@ -185,18 +185,18 @@ static void advise_on_others(const struct subject *subjects, size_t at) {
 void config_advise(struct loader *l, struct mta_peer *peers, size_t count) {
     const char **hops;
     size_t hop_count = next_hops(l, &hops), i = 0;
-    struct subject *subjects = arena_array(&l->arena, count + 1, sizeof *subjects);
-    for (struct config_section *section = config_first(l->tree, "peer"); subjects && section;
+    struct advised *sections = arena_array(&l->arena, count + 1, sizeof *sections);
+    for (struct config_section *section = config_first(l->tree, "peer"); sections && section;
          section = config_next(section), i++) {
-        subjects[i] = (struct subject){
+        sections[i] = (struct advised){
             l, section, &l->config.protocol.peers[i], &peers[i],
             hop_count && bsearch(&section->title, hops, hop_count, sizeof *hops, compare_titles)};
-        advise_on_address(&subjects[i]);
-        advise_on_bind(&subjects[i]);
-        advise_on_edition(&subjects[i]);
+        advise_on_address(&sections[i]);
+        advise_on_bind(&sections[i]);
+        advise_on_edition(&sections[i]);
     }
     if (i)
-        qsort(subjects, i, sizeof *subjects, compare_names);
+        qsort(sections, i, sizeof *sections, compare_names);
     for (size_t k = 1; k < i; k++)
-        advise_on_others(subjects, k);
+        advise_on_others(sections, k);
 }

@@ -107,7 +107,7 @@ const struct config_option config_peer_options[] = {
          "recipient "
          "that is none of these is non-delivered with no-bilateral-agreement, and a report is believed only "
          "of "
-         "recipients whose copies were routed to the peer. An MTA of our own domain needs no leave. With or "
+         "recipients whose copies were sent to the peer. An MTA of our own domain needs no leave. With or "
          "without it nobody but our own domain is believed to send for an address of ours: such an "
          "originator "
          "passes no list's `submitters` and no permission, unless the trace and the record say that the "

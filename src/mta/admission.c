@@ -33,6 +33,8 @@ static const char *why_busy(const struct mta *mta, const struct peer *peer) {
         return "the peer is not in the configuration";
     if (peer->disabled)
         return "an operator disabled the peer";
+    if (batch_is_full(mta) && batch_is_stuck(mta)) /* to admit and to close one adds to the batch */
+        return batch_cause(mta);
     if (mta->associations_in >= mta->view.config->limits.associations_in)
         return "too many associations";
     if (peer->in >= peer->config->max_in)
@@ -77,23 +79,32 @@ static void fence(struct mta *mta, const struct peer *peer, const struct ipc_bin
         }
 }
 
+/* Whether there is anything to be recovered can't be told now. */
+static void recover_later(struct net *net, uint64_t ref, const struct ipc_bind *bind, const char *cause) {
+    char address[LOG_TEXT_SIZE];
+    log_caused(LOG_LEVEL_WARNING, "address=%s recovery refused for now: %s", log_text(bind->address, address),
+               cause);
+    refuse(net, ref, IPC_BIND_BUSY, "", cause);
+}
+
 static void recover_inbound(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
     char address[LOG_TEXT_SIZE];
+    struct error err = {0};
     if (outcome_is_unknown(net->mta)) {
-        log_caused(LOG_LEVEL_WARNING, "address=%s recovery refused for now: %s",
-                   log_text(bind->address, address), batch_cause(net->mta));
-        refuse(net, ref, IPC_BIND_BUSY, "", batch_cause(net->mta));
+        recover_later(net, ref, bind, batch_cause(net->mta));
         return;
     }
-    struct peer *peer = recovery_peer(net->mta, bind);
+    struct peer *peer = recovery_peer(net->mta, bind, &err);
     if (peer) {
         fence(net->mta, peer, bind);
         admit(net, ref, peer, bind);
-        return;
+    } else if (err.code) {
+        recover_later(net, ref, bind, err.text);
+    } else {
+        log_caused(LOG_LEVEL_WARNING, "address=%s recovery refused: no such association broke",
+                   log_text(bind->address, address));
+        refuse(net, ref, IPC_BIND_CANNOT_RECOVER, "", "no such association broke");
     }
-    log_caused(LOG_LEVEL_WARNING, "address=%s recovery refused: no such association broke",
-               log_text(bind->address, address));
-    refuse(net, ref, IPC_BIND_CANNOT_RECOVER, "", "no such association broke");
 }
 
 /* Who changes a password is to know when the former one can go. */

@@ -1,11 +1,14 @@
 #include "mta/aside.h"
 
 #include "base/alloc.h"
+#include "ipc/frame.h"
 #include "mta/mta_private.h"
 #include "mta/outcome.h"
 
 /* Octets of one association, and of all together. A sender stops by itself when his checkpoints are not
- * confirmed; one without checkpoints is ended when the store is silent for long. */
+ * confirmed; one without checkpoints is ended when the store is silent for long. A peer may have as much as
+ * is still free for all: one alone gets half, the next half of what is left, and so on, so that none takes
+ * what others need. */
 #define ASIDE_MOST     ((size_t)2 << 20)
 #define ASIDE_MOST_ALL ((size_t)64 << 20)
 
@@ -15,14 +18,18 @@ struct aside *aside_find(const struct net *net, uint64_t ref) {
     return map_get(&net->asides, ref);
 }
 
-static struct aside *begin(struct net *net, uint64_t ref, uint64_t batch) {
+static struct aside *begin(struct net *net, uint64_t ref, struct peer *peer, uint64_t batch) {
     struct mta *mta = net->mta;
     struct aside *aside = mem_alloc(sizeof *aside);
     if (!aside || !map_put(&net->asides, ref, aside)) {
         mem_free(aside);
         return NULL;
     }
-    *aside = (struct aside){.net = net, .ref = ref, .batch = batch, .next = mta->asides};
+    *aside = (struct aside){.net = net,
+                            .ref = ref,
+                            .batch = batch,
+                            .share = peer ? &peer->aside_octets : &mta->aside_unbound,
+                            .next = mta->asides};
     buf_init(&aside->frames, 0);
     if (aside->next)
         aside->next->prev = aside;
@@ -31,13 +38,22 @@ static struct aside *begin(struct net *net, uint64_t ref, uint64_t batch) {
 
 /* One frame may be longer. */
 static bool has_room(const struct mta *mta, const struct aside *aside, size_t octets) {
-    return octets <= ASIDE_MOST_ALL - mta->aside_octets &&
+    return *aside->share + octets <= ASIDE_MOST_ALL - mta->aside_octets &&
            (!aside->frames.len || aside->frames.len + octets <= ASIDE_MOST);
 }
 
-bool aside_put(struct net *net, uint64_t ref, uint64_t batch, enum ipc_type type, struct span payload) {
-    struct aside *found = aside_find(net, ref), *aside = found ? found : begin(net, ref, batch);
+static void count(struct aside *aside, size_t added, size_t gone) {
+    struct mta *mta = aside->net->mta;
+    mta->aside_octets += added - gone;
+    *aside->share += added - gone;
+}
+
+bool aside_put(struct net *net, uint64_t ref, struct peer *peer, uint64_t batch, enum ipc_type type,
+               struct span payload) {
+    struct aside *found = aside_find(net, ref), *aside = found ? found : begin(net, ref, peer, batch);
     size_t octets = HEAD + payload.len;
+    if (aside && ipc_frame_is_secret(type))
+        aside->frames.secret = true;
     if (!aside || !has_room(net->mta, aside, octets) || !buf_reserve(&aside->frames, octets)) {
         aside_drop(aside);
         return false;
@@ -45,7 +61,7 @@ bool aside_put(struct net *net, uint64_t ref, uint64_t batch, enum ipc_type type
     buf_append_u32(&aside->frames, (uint32_t)payload.len);
     buf_append_u16(&aside->frames, (uint16_t)type);
     buf_append_span(&aside->frames, payload);
-    net->mta->aside_octets += octets;
+    count(aside, octets, 0);
     return true;
 }
 
@@ -65,7 +81,7 @@ void aside_take(struct aside *aside) {
 }
 
 void aside_wait(struct aside *aside, uint64_t batch) {
-    aside->net->mta->aside_octets -= aside->taken;
+    count(aside, 0, aside->taken);
     buf_consume(&aside->frames, aside->taken);
     aside->taken = 0;
     aside->batch = batch;
@@ -77,7 +93,7 @@ void aside_drop(struct aside *aside) {
     struct mta *mta = aside->net->mta;
     if (aside->taken < aside->frames.len)
         outcome_unforgotten(mta); /* an activity may have begun with what was not taken */
-    mta->aside_octets -= aside->frames.len;
+    count(aside, 0, aside->frames.len);
     map_remove(&aside->net->asides, aside->ref);
     *(aside->prev ? &aside->prev->next : &mta->asides) = aside->next;
     if (aside->next)

@@ -15,6 +15,7 @@
 
 struct mta;
 struct net;
+struct peer;
 
 struct aside {
     struct net *net;
@@ -22,15 +23,18 @@ struct aside {
     uint64_t batch;    /* the number of the one that the first frame waits for */
     struct buf frames; /* of each: u32 octets of the payload, u16 type, payload */
     size_t taken;      /* octets of those that were taken */
+    size_t *share;     /* what is put aside of all associations of its peer, or of all that are not bound */
     struct aside *next, *prev;
 };
 
 /* What was put aside of this ref, or NULL. */
 struct aside *aside_find(const struct net *net, uint64_t ref);
 
-/* Puts a frame behind those that are there; the first waits for the batch of that number. The payload is
- * copied. False: no more may be put aside, or there is no memory. */
-bool aside_put(struct net *net, uint64_t ref, uint64_t batch, enum ipc_type type, struct span payload);
+/* Puts a frame behind those that are there; the first waits for the batch of that number. `peer`: whose
+ * association it is, NULL where it is a bind. The payload is copied. False: no more may be put aside, or
+ * there is no memory. */
+bool aside_put(struct net *net, uint64_t ref, struct peer *peer, uint64_t batch, enum ipc_type type,
+               struct span payload);
 
 /* The first frame; its payload lives until another is put, or `aside_wait`. False: there is none left. */
 bool aside_first(const struct aside *aside, enum ipc_type *type, struct span *payload);

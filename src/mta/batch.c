@@ -27,6 +27,7 @@ static void on_store(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
     store_proceed(mta->view.store, false);
+    links_release(mta);
 }
 
 static bool watch_store(struct mta *mta) {
@@ -255,6 +256,24 @@ int64_t batch_age(const struct mta *mta) {
 
 bool batch_is_stuck(const struct mta *mta) {
     return !store_accepting(mta->view.store) && batch_age(mta) > STUCK_US;
+}
+
+static bool has_enough(const struct mta *mta) {
+    const struct mta_limits *limits = &mta->view.config->limits;
+    const struct batch *batch = &mta->batch;
+    return batch->requests >= limits->requests ||
+           store_batch_octets(batch->store) + batch->count * sizeof *batch->effects >= limits->batch_octets;
+}
+
+bool batch_is_full(const struct mta *mta) {
+    return mta->batches.flight.number && has_enough(mta);
+}
+
+uint64_t batch_awaited(const struct mta *mta, bool landed) {
+    uint64_t flight = mta->batches.flight.number;
+    if (!(flight || landed) || !has_enough(mta) || batch_is_stuck(mta))
+        return 0;
+    return flight ? flight : mta->batch.number;
 }
 
 /* Waits for what flies. */

@@ -106,6 +106,13 @@ int64_t batch_age(const struct mta *mta);
 /* The store takes nothing, and what flies is not about to land: who would wait for it is refused. */
 bool batch_is_stuck(const struct mta *mta);
 
+/* While what flies has not landed, the batch that fills has as much as it may (limits.requests,
+ * limits.batch_octets): nothing more is begun. */
+bool batch_is_full(const struct mta *mta);
+/* For that what adds to the batch waits: the number of the one that has to land first. 0: of none, or nobody
+ * waits any more. `landed`: one has just now, and what waited for it may fill the next as far. */
+uint64_t batch_awaited(const struct mta *mta, bool landed);
+
 /* Why it was not written, for those who are told so by an undo. */
 const char *batch_cause(const struct mta *mta);
 

@@ -109,17 +109,29 @@ static void answer_unavailable(struct mta *mta, const struct effect *effect) {
 
 static const struct effect_kind answer_of_commit = {answer_now, answer_unavailable};
 
-bool client_answer_after_commit(struct client *client, enum ipc_type type, uint64_t ref,
-                                struct bytes *bytes) {
-    struct effect effect = {.kind = &answer_of_commit,
-                            .process = client->process->number,
-                            .ref = ref,
-                            .number = (uint32_t)type,
-                            .bytes = bytes};
-    if (bytes && batch_effect(client->mta, effect))
+static bool answer_with_batch(struct mta *mta, uint32_t process, enum ipc_type type, uint64_t ref,
+                              struct bytes *bytes) {
+    struct effect effect = {
+        .kind = &answer_of_commit, .process = process, .ref = ref, .number = (uint32_t)type, .bytes = bytes};
+    if (bytes && batch_effect(mta, effect))
         return true;
     bytes_drop(bytes);
     return false;
+}
+
+bool client_answer_after_commit(struct client *client, enum ipc_type type, uint64_t ref,
+                                struct bytes *bytes) {
+    return answer_with_batch(client->mta, client->process->number, type, ref, bytes);
+}
+
+void client_answer(struct mta *mta, uint32_t process, uint64_t ref, json_t *value) {
+    const struct effect who = {.process = process};
+    send_bytes(process_numbered(mta, &who), IPC_RESPONSE, ref, response(value, true));
+}
+
+void client_answer_with_batch(struct mta *mta, uint32_t process, uint64_t ref, json_t *value) {
+    if (!answer_with_batch(mta, process, IPC_RESPONSE, ref, response(value, true)))
+        client_answer(mta, process, ref, client_error("unavailable", "no memory"));
 }
 
 void client_respond_after_commit(struct client *client, uint64_t ref, json_t *value) {

@@ -33,6 +33,9 @@ void client_respond_after_commit(struct client *client, uint64_t ref, json_t *va
 /* The same for a payload made beforehand, which is taken over. False without memory: nothing will be
  * answered. */
 bool client_answer_after_commit(struct client *client, enum ipc_type type, uint64_t ref, struct bytes *bytes);
+/* The same for who asked: the client's process may have gone meanwhile, and nobody is answered then. */
+void client_answer(struct mta *mta, uint32_t process, uint64_t ref, json_t *value);
+void client_answer_with_batch(struct mta *mta, uint32_t process, uint64_t ref, json_t *value);
 void client_refuse_submission(struct client *client, uint64_t ref, json_t *error);
 
 #endif

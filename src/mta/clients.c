@@ -75,9 +75,10 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     char why[IPC_WHY];
     if (process->mta)
         batch_request(process->mta);
-    if (dispatch(process, type, ref, payload, why))
-        return link_goes_on(channel);
-    return link_broke_rules(channel, why);
+    bool taken = dispatch(process, type, ref, payload, why);
+    if (taken && type == IPC_SUBMIT_CONTENT)
+        link_brought(process->mta, channel);
+    return taken ? link_goes_on(channel) : link_broke_rules(channel, why);
 }
 
 static void leave(struct clients_process *process) {
@@ -95,8 +96,10 @@ static void leave(struct clients_process *process) {
 
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
     struct clients_process *process = context;
-    if (!process->mta || !process->mta->stopping)
-        log_warning("the channel to process %s ended: %s", ipc_name(channel), cause);
+    /* A reader has its order to stop when the clients are gone; of an end that was not ordered the parent
+     * tells. */
+    log_write(!process->mta || process->mta->stopping ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+              "the channel to process %s ended: %s", ipc_name(channel), cause);
     leave(process);
 }
 
@@ -125,6 +128,7 @@ bool clients_attach(struct event_base *loop, struct view *view, struct mta *mta,
 void clients_close(struct view *view) {
     while (view->processes) {
         struct ipc_channel *channel = view->processes->channel;
+        ipc_flush(channel); /* what the last commit lets be said */
         leave(view->processes);
         ipc_channel_free(channel);
     }

@@ -102,7 +102,7 @@ static struct bytes *hot_bytes(const struct decision *decision, const struct mts
     const struct content *content = decision->content;
     struct mta *mta = decision->mta;
     uint64_t length = object->has_content ? content->length : 0;
-    if (length > IPC_WHOLE_MAX || (length && !content->memory.data))
+    if (length > IPC_WHOLE_MAX || (length && !content->memory.data) || mta->hot_octets > HOT_MOST)
         return NULL;
     struct mts_stored stored = {object->kind, object->octets, copy->plan, object->has_content, length};
     buf_clear(&mta->prefix);

@@ -76,9 +76,12 @@ void destination_mark(struct mta *mta, struct destination *destination) {
     event_active(mta->pump, EV_TIMEOUT, 0);
 }
 
-/* What is marked meanwhile is for the next time. */
+/* What is marked meanwhile is for the next time; while the batch is full, for when the one that flies has
+ * landed. */
 void destinations_pump(struct mta *mta) {
     static const struct timeval soon = {.tv_usec = 1000};
+    if (batch_is_full(mta))
+        return;
     struct destination *destination = mta->marked_first, *next;
     mta->marked_first = mta->marked_last = NULL;
     for (; destination; destination = next) {

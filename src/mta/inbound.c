@@ -107,10 +107,27 @@ bool inbound_read(struct inbound *inbound, struct span state) {
     return done && payload_done(&r);
 }
 
+/* Till the batch is on disk its row is there for all who walk through the rows. */
+static void forget_leaving(struct mta *mta, const struct effect *effect) {
+    map_remove(&mta->leaving_in, effect->ref);
+}
+
+static const struct effect_kind leaving = {forget_leaving, forget_leaving};
+
+static bool remove_activity(struct mta *mta, uint64_t stored) {
+    struct effect effect = {.kind = &leaving, .ref = stored};
+    if (!stored)
+        return true;
+    if (!map_put(&mta->leaving_in, stored, mta))
+        return false;
+    if (batch_effect_later(mta, effect))
+        return store_remove_activity_in(mta->batch.store, stored);
+    forget_leaving(mta, &effect);
+    return false;
+}
+
 bool inbound_remove(struct mta *mta, const struct inbound *inbound) {
-    struct store_batch *batch = mta->batch.store;
-    return (!inbound->stored || store_remove_activity_in(batch, inbound->stored)) &&
-           (!inbound->spool || store_remove_activity_in(batch, inbound->spool));
+    return remove_activity(mta, inbound->stored) && remove_activity(mta, inbound->spool);
 }
 
 void inbound_forget(struct mta *mta, const struct store_activity_in *activity) {

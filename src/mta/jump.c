@@ -143,7 +143,8 @@ static const char *duration(int64_t us, char out[static 40]) {
 
 static void jumped(struct mta *mta, int64_t us) {
     char text[40];
-    log_warning("the clock jumped %s by %s: %zu copies go on waiting, and expire, by time that has passed",
+    log_warning("the clock jumped %s by %s: what waits (copies: %zu) goes on waiting, and expires, by time "
+                "that has passed",
                 us > 0 ? "forward" : "back", duration(us, text), mta->schedule.count);
     struct ids ids = ids_of(mta);
     schedule_shift(&mta->schedule, us);
@@ -228,10 +229,10 @@ void jump_started(struct mta *mta) {
     char text[40];
     int64_t away = mta->tick_clock - mta->last_seen;
     if (mta->graced)
-        log_warning(
-            "%zu copies expired while nothing was recorded, for %s: they get one hour more; if the clock is "
-            "wrong, set it right in that time",
-            mta->graced, duration(away, text));
+        log_warning("copies that expired while nothing was recorded, for %s, get one hour more (%zu of "
+                    "them); if the clock is "
+                    "wrong, set it right in that time",
+                    duration(away, text), mta->graced);
     mta->started_below = ids_of(mta).below;
     if (mta->last_seen && away < -JUMP_LEAST)
         jumped(mta, away);

@@ -55,10 +55,11 @@ struct clearing {
     unsigned dropped;
 };
 
-/* A spooled envelope is a row without an activity's name, and goes with the one that has it. */
+/* A spooled envelope is a row without an activity's name, and goes with the one that has it. One that has
+ * ended is there until that is on disk. */
 static bool is_left(const struct clearing *clearing, const struct store_activity_in *activity) {
     return activity->activity.len && span_eq(activity->peer, span_str(clearing->peer->destination.name)) &&
-           !is_under_way(clearing->mta, activity->id);
+           !map_get(&clearing->mta->leaving_in, activity->id) && !is_under_way(clearing->mta, activity->id);
 }
 
 static bool count(void *context, const struct store_activity_in *activity) {

@@ -2,12 +2,50 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "mta/clients.h"
 #include "mta/mta_private.h"
 
 bool link_goes_on(struct ipc_channel *channel) {
     if (ipc_is_full(channel))
         ipc_pause(channel);
     return true;
+}
+
+static const struct timeval look = {.tv_usec = 5000};
+
+void link_brought(struct mta *mta, struct ipc_channel *channel) {
+    if (store_takes_octets(mta->view.store))
+        return;
+    mta->held = true;
+    ipc_pause(channel);
+    event_add(mta->release, &look);
+}
+
+static void release(struct ipc_channel *channel) {
+    if (!ipc_is_full(channel))
+        ipc_resume(channel);
+}
+
+void links_release(struct mta *mta) {
+    if (!mta->held || !store_takes_octets(mta->view.store))
+        return;
+    mta->held = false;
+    for (struct net *net = mta->nets; net; net = net->next)
+        release(net->channel);
+    for (struct clients_process *process = mta->view.processes; process; process = process->next)
+        release(process->channel);
+}
+
+void links_on_look(evutil_socket_t fd, short what, void *arg) {
+    struct mta *mta = arg;
+    (void)fd;
+    (void)what;
+    if (!mta->held)
+        return;
+    store_proceed(mta->view.store, false);
+    links_release(mta);
+    if (mta->held)
+        event_add(mta->release, &look);
 }
 
 void link_on_writable(void *context, struct ipc_channel *channel) {

@@ -30,6 +30,11 @@ uint32_t mailbox_at(struct view *view, const char *address, struct error *err) {
     return name ? store_find_mailbox(view->store, mailbox_name(&view->arena, name), err) : 0;
 }
 
+uint32_t mailbox_named(struct view *view, const char *name, struct error *err) {
+    arena_reset(&view->arena);
+    return store_find_mailbox(view->store, mailbox_name(&view->arena, name), err);
+}
+
 static json_t *open_address(struct client *client, struct span address, struct opened *opened) {
     struct view *view = client->view;
     struct error err = {0};

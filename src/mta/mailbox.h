@@ -15,6 +15,9 @@ struct view;
  * view's arena. */
 uint32_t mailbox_at(struct view *view, const char *address, struct error *err);
 
+/* The same of one whom the rules do not know: his mailbox has the name of his address. */
+uint32_t mailbox_named(struct view *view, const char *name, struct error *err);
+
 /* Marks the entry with the batch as one whose notification was sent. NULL, or the error: it was sent already.
  * Marks that are not on disk yet are not seen: commit before. Resets the view's arena. */
 json_t *mailbox_mark_notified(struct client *client, struct span mailbox, uint64_t sequence);

@@ -80,8 +80,9 @@ struct mta_limits {
     uint64_t mailbox_octets;    /* that a mailbox may hold, 0: no quota */
     uint64_t submission_octets; /* that one uid may have in open submissions, 0: no quota */
     unsigned associations_in;   /* of all peers together */
-    unsigned requests;  /* requests in a batch above which it gathers no more; a turn reads 1 MiB a channel */
-    unsigned gather_us; /* microseconds a batch waits for more when the disk is fast; 0: none */
+    unsigned requests; /* in a batch, above which it gathers no more, and takes no more while another flies */
+    uint64_t batch_octets;    /* the same of its octets, while another flies */
+    unsigned gather_us;       /* microseconds a batch waits for more when the disk is fast; 0: none */
     unsigned repeat_seconds;  /* how long repeat keys are kept */
     unsigned resume_seconds;  /* how long the state of a broken transfer is kept */
     unsigned leftovers;       /* of one peer, 0: any number */

@@ -115,6 +115,8 @@ struct mta {
     struct buf prefix;    /* an APDU's octets before its content */
     struct map resumable; /* struct outbound_activity by work id */
     struct event *commit, *tick, *pace;
+    struct adding *adding;              /* users_many.c: requests that are worked on in pieces */
+    struct event *add_users;            /* there are some */
     struct event *pump;                 /* destinations are marked */
     struct event *more;                 /* the rest of what a tick left undone */
     struct event *fill;                 /* what a commit left to the store for after the answers */
@@ -139,16 +141,19 @@ struct mta {
     struct note unforgotten_note;
     uint64_t named_in;    /* the number of the batch that last said something of activities in */
     struct aside *asides; /* of the associations that have frames put aside */
-    size_t aside_octets;
-    size_t hot_octets; /* held by work's bytes */
+    size_t aside_octets, aside_unbound; /* of all of them; of those that are binds */
+    size_t hot_octets;                  /* held by work's bytes */
     unsigned associations_in;
+    bool held;                   /* some channels are not read, as the store takes no octets (link.h) */
+    struct event *release;       /* then: looks whether it does */
     struct map associations;     /* by their numbers */
     uint64_t association_number; /* of the last that came */
     int64_t started;
     uint64_t counters[COUNTERS];
-    struct map mailbox_use;    /* quota.c: what a mailbox holds, by the store's key */
-    struct map removals;       /* of entries, with this batch: by mailbox and sequence number; any value */
-    struct map notified;       /* entries whose notification is in an open batch: by the same; any value */
+    struct map mailbox_use; /* quota.c: what a mailbox holds, by the store's key */
+    struct map removals;    /* of entries, with this batch: by mailbox and sequence number; any value */
+    struct map leaving_in; /* activities in that an open batch takes away, by the store's number; any value */
+    struct map notified;   /* entries whose notification is in an open batch: by the same; any value */
     struct map submission_use; /* octets in open submissions, by uid + 1 */
     struct unsaved {
         struct work *work; /* finished with the peer, the row's removal failed */
@@ -156,7 +161,7 @@ struct mta {
     } * unsaved;
     size_t unsaved_count, unsaved_room;
     bool stopping;
-    bool taken_over;       /* another process has the store: this one ends, and does nothing more */
+    bool taken_over;       /* another process has the store, or this one not all of its work: it ends */
     int64_t claimed_at;    /* monotonic µs: when work was last claimed (store_claim) */
     int64_t release_until; /* monotonic µs; 0 while transfers are under way */
     int status;

@@ -34,19 +34,20 @@ static const struct row {
     /* The number of the batch that has to land first; 0: none. Not
      * NULL: it goes behind what was put aside. */
     uint64_t (*awaits)(const struct net *net, uint64_t ref, struct span payload);
+    bool adds; /* to the batch: it waits while that is full */
 } rows[IPC_NUMBERS] = {
     [IPC_BIND] = {.net = admission_bind, .awaits = admission_awaits},
     [IPC_ASSOCIATION_CLOSE] = {.net = admission_close},
     [IPC_CONNECT_FAILED] = {.net = admission_connect_failed},
     [IPC_PING_RESULT] = {.net = ping_result},
-    [IPC_TRANSFER_WHOLE] = {.association = receive_whole, .awaits = outcome_awaits},
-    [IPC_TRANSFER_BEGIN] = {.association = receive_begin, .awaits = outcome_awaits},
+    [IPC_TRANSFER_WHOLE] = {.association = receive_whole, .awaits = outcome_awaits, .adds = true},
+    [IPC_TRANSFER_BEGIN] = {.association = receive_begin, .awaits = outcome_awaits, .adds = true},
     [IPC_TRANSFER_ENVELOPE] = {.association = receive_envelope, .awaits = nothing},
     [IPC_TRANSFER_CONTENT] = {.association = receive_content, .awaits = nothing},
-    [IPC_TRANSFER_CHECKPOINT] = {.association = receive_checkpoint, .awaits = nothing},
-    [IPC_TRANSFER_END] = {.association = receive_end, .awaits = nothing},
-    [IPC_TRANSFER_STOP] = {.association = receive_stop, .awaits = nothing},
-    [IPC_RESUME] = {.association = receive_resume, .awaits = outcome_awaits_any},
+    [IPC_TRANSFER_CHECKPOINT] = {.association = receive_checkpoint, .awaits = nothing, .adds = true},
+    [IPC_TRANSFER_END] = {.association = receive_end, .awaits = nothing, .adds = true},
+    [IPC_TRANSFER_STOP] = {.association = receive_stop, .awaits = nothing, .adds = true},
+    [IPC_RESUME] = {.association = receive_resume, .awaits = outcome_awaits_any, .adds = true},
     [IPC_SEND_READ] = {.association = send_read},
     [IPC_SEND_CHECKPOINT] = {.association = send_checkpoint},
     [IPC_SEND_RESULT] = {.association = send_ended},
@@ -65,11 +66,20 @@ static unsigned association_state(const struct association *association) {
     return IPC_STATE_UP | inbound_state(association->inbound) | out;
 }
 
+/* The number of the batch for which a frame waits; 0: it need not. `has_waited`: its first reason has gone.
+ */
+static uint64_t awaited(const struct net *net, enum ipc_type type, uint64_t ref, struct span payload,
+                        bool has_waited) {
+    const struct row *row = &rows[type];
+    uint64_t batch = row->awaits && !has_waited ? row->awaits(net, ref, payload) : 0;
+    return batch || !row->adds ? batch : batch_awaited(net->mta, has_waited);
+}
+
 /* False: no more can be put aside. A bind is then answered by what is known. */
 static bool put_aside(struct net *net, uint64_t ref, uint64_t batch, enum ipc_type type,
                       struct span payload) {
     struct association *association = association_find(net, ref);
-    if (aside_put(net, ref, batch, type, payload))
+    if (aside_put(net, ref, association ? association->peer : NULL, batch, type, payload))
         return true;
     if (association)
         association_end(association, IPC_CLOSE_ABORTED,
@@ -77,7 +87,7 @@ static bool put_aside(struct net *net, uint64_t ref, uint64_t batch, enum ipc_ty
     return association != NULL;
 }
 
-/* A frame in its turn. `has_waited`: what it waited for has landed. */
+/* A frame in its turn. `has_waited`: for all that it had to. */
 static bool run(struct net *net, enum ipc_type type, uint64_t ref, struct span payload, bool has_waited,
                 char why[static IPC_WHY]) {
     const struct ipc_frame *frame = ipc_frame(type);
@@ -88,7 +98,7 @@ static bool run(struct net *net, enum ipc_type type, uint64_t ref, struct span p
         ipc_frame_judge(frame, about ? association_state(association) : IPC_STATE_UP, why);
     if (judgement != IPC_LEGAL)
         return judgement == IPC_LATE;
-    uint64_t batch = row->awaits && !has_waited ? row->awaits(net, ref, payload) : 0;
+    uint64_t batch = has_waited ? 0 : awaited(net, type, ref, payload, false);
     if (batch && put_aside(net, ref, batch, type, payload))
         return true;
     if (row->association ? row->association(association, payload) : row->net(net, ref, payload))
@@ -120,9 +130,10 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     struct net *net = context;
     char why[IPC_WHY];
     batch_request(net->mta);
-    if (dispatch(net, type, ref, payload, why))
-        return link_goes_on(channel);
-    return link_broke_rules(channel, why);
+    bool taken = dispatch(net, type, ref, payload, why);
+    if (taken && (type == IPC_TRANSFER_CONTENT || type == IPC_TRANSFER_WHOLE))
+        link_brought(net->mta, channel);
+    return taken ? link_goes_on(channel) : link_broke_rules(channel, why);
 }
 
 /* What was put aside, as far as it need not wait again. False: a frame breaks the rules. */
@@ -133,7 +144,7 @@ static bool go_on(struct aside *aside, char why[static IPC_WHY]) {
     struct span payload;
     for (bool first = true; aside_first(aside, &type, &payload); first = false) {
         const struct association *association = association_find(net, ref);
-        uint64_t batch = first ? 0 : rows[type].awaits(net, ref, payload);
+        uint64_t batch = awaited(net, type, ref, payload, first);
         if (association && association->state != ASSOCIATION_UP)
             break;
         if (batch) {
@@ -141,33 +152,43 @@ static bool go_on(struct aside *aside, char why[static IPC_WHY]) {
             return true;
         }
         batch_request(net->mta);
-        if (!run(net, type, ref, payload, true, why)) {
-            aside_drop(aside);
+        bool done = run(net, type, ref, payload, true, why);
+        if (ipc_frame_is_secret(type))
+            mem_wipe_stack();
+        if (!done)
             return false;
-        }
         aside_take(aside);
     }
     aside_drop(aside);
     return true;
 }
 
-/* One that need not wait any more: looked for anew each time, as what one does may end others. */
+/* The oldest that need not wait any more: looked for anew each time, as what one does may end others. */
 static struct aside *ready(const struct mta *mta) {
-    struct aside *aside = mta->asides;
-    while (aside && batch_is_open(mta, aside->batch) && !batch_is_stuck(mta))
-        aside = aside->next;
-    return aside;
+    struct aside *found = NULL;
+    for (struct aside *aside = mta->asides; aside; aside = aside->next)
+        if (!batch_is_open(mta, aside->batch) || batch_is_stuck(mta))
+            found = aside;
+    return found;
 }
 
+static void drop_asides(struct net *net) {
+    for (size_t i = 0; i < net->asides.room; i++)
+        while (net->asides.slots[i].value) /* another may take its place */
+            aside_drop(net->asides.slots[i].value);
+}
+
+/* Of a process that breaks the rules no frame is taken any more, on no association. */
 void net_landed(struct mta *mta) {
     struct aside *aside;
     char why[IPC_WHY];
     while ((aside = ready(mta))) {
-        struct ipc_channel *channel = aside->net->channel;
+        struct net *net = aside->net;
         if (go_on(aside, why))
             continue;
-        link_broke_rules(channel, why);
-        ipc_finish(channel);
+        link_broke_rules(net->channel, why);
+        drop_asides(net);
+        ipc_cut(net->channel);
     }
 }
 
@@ -180,9 +201,7 @@ static void drop_associations(struct net *net, const char *cause) {
         association_gone(association, cause);
     }
     map_free(&net->associations);
-    for (size_t i = 0; i < net->asides.room; i++)
-        while (net->asides.slots[i].value) /* another may take its place */
-            aside_drop(net->asides.slots[i].value);
+    drop_asides(net);
     map_free(&net->asides);
 }
 
@@ -234,6 +253,7 @@ void net_free_all(struct mta *mta) {
     while (mta->nets) {
         struct net *net = mta->nets;
         struct ipc_channel *channel = net->channel;
+        ipc_flush(channel); /* what the last commit lets be said */
         net_free(net, "the store process ends");
         ipc_channel_free(channel);
     }

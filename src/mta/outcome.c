@@ -72,21 +72,28 @@ static enum verdict verdict_of(const struct mta *mta, const struct buf *data) {
     return mta->unforgotten && at <= mta->unforgotten ? (enum verdict)0 : verdict;
 }
 
-static enum verdict find(struct association *association, struct span name, struct span activity) {
+/* 0: there is none. False: that can't be told now. */
+static bool find(struct mta *mta, struct span name, struct span activity, struct span peer,
+                 enum verdict *verdict, struct error *err) {
+    struct error inner = {0};
     struct buf data;
     buf_init(&data, 0);
-    bool found = store_get_outcome(association->net->mta->view.store, name, activity,
-                                   span_str(association->peer->name), &data, NULL);
-    enum verdict verdict = found ? verdict_of(association->net->mta, &data) : (enum verdict)0;
+    bool found = store_get_outcome(mta->view.store, name, activity, peer, &data, &inner);
+    *verdict = found ? verdict_of(mta, &data) : (enum verdict)0;
     buf_free(&data);
-    return verdict;
+    return found || inner.code == STORE_NOT_FOUND || error_set(err, inner.code, "%s", inner.text);
 }
 
-enum ipc_resume outcome_of(struct association *association, struct span name, struct span activity) {
-    enum verdict verdict = activity.len ? find(association, name, activity) : (enum verdict)0;
-    return verdict == ACCEPTED  ? IPC_RESUME_COMPLETED
-           : verdict == REFUSED ? IPC_RESUME_REFUSED
-                                : IPC_RESUME_UNKNOWN_ACTIVITY;
+bool outcome_of(struct association *association, struct span name, struct span activity,
+                enum ipc_resume *answer, struct error *err) {
+    enum verdict verdict = (enum verdict)0;
+    if (activity.len &&
+        !find(association->net->mta, name, activity, span_str(association->peer->name), &verdict, err))
+        return false;
+    *answer = verdict == ACCEPTED  ? IPC_RESUME_COMPLETED
+              : verdict == REFUSED ? IPC_RESUME_REFUSED
+                                   : IPC_RESUME_UNKNOWN_ACTIVITY;
+    return true;
 }
 
 /* ---- names that are used again ---- */
@@ -168,7 +175,10 @@ bool outcome_begins(struct association *association, struct span activity, struc
     struct mta *mta = association->net->mta;
     struct store_activity_in stored;
     bool former = find_former(association, activity, &stored, err);
-    if (!former && err->code != STORE_NOT_FOUND) {
+    bool told = former || err->code == STORE_NOT_FOUND;
+    if (told && (former || association->outcomes) && batch_is_full(mta)) /* and nobody waits any more */
+        told = error_set(err, STORE_IO, "%s", batch_cause(mta));
+    if (!told) {
         outcome_unforgotten(mta);
         return false;
     }
@@ -228,8 +238,11 @@ void outcome_released(struct association *association) {
 
 /* ---- recovery ---- */
 
-bool outcome_is_released(struct mta *mta, struct span association, struct span peer) {
-    return store_get_outcome(mta->view.store, association, SPAN_LIT(""), peer, NULL, NULL);
+bool outcome_is_released(struct mta *mta, struct span association, struct span peer, bool *released,
+                         struct error *err) {
+    struct error inner = {0};
+    *released = store_get_outcome(mta->view.store, association, SPAN_LIT(""), peer, NULL, &inner);
+    return *released || inner.code == STORE_NOT_FOUND || error_set(err, inner.code, "%s", inner.text);
 }
 
 struct span outcome_address(const struct store_outcome *outcome) {

@@ -22,8 +22,9 @@ void outcome_named(struct association *association);
 /* The transfer under way is over with the batch. False without memory. */
 bool outcome_note(struct association *association, bool accepted);
 /* What a resume of it is told: IPC_RESUME_COMPLETED, _REFUSED, or _UNKNOWN_ACTIVITY. What an open
- * batch says does not count: let it land before. */
-enum ipc_resume outcome_of(struct association *association, struct span name, struct span activity);
+ * batch says does not count: let it land before. False: that can't be told now, for `err`. */
+bool outcome_of(struct association *association, struct span name, struct span activity,
+                enum ipc_resume *answer, struct error *err);
 /* A new association has its name: do outcomes have that name already? */
 void outcome_look(struct association *association);
 /* The number of the batch that has to land before the association may begin an activity, as that says
@@ -40,7 +41,9 @@ bool outcome_begins(struct association *association, struct span activity, struc
 void outcome_unforgotten(struct mta *mta);
 /* It is released: it can't be recovered any more. */
 void outcome_released(struct association *association);
-bool outcome_is_released(struct mta *mta, struct span association, struct span peer);
+/* False: that can't be told now. */
+bool outcome_is_released(struct mta *mta, struct span association, struct span peer, bool *released,
+                         struct error *err);
 /* Up to when no outcome counts, as one could not be forgotten (mta->unforgotten): added to the batch, false
  * without memory; and read at the start. */
 bool outcome_save(struct mta *mta);

@@ -50,6 +50,7 @@ struct peer {
     unsigned pause_noted;
     int64_t paused_until;     /* monotonic µs */
     struct burst turned_away; /* of its transfers in: the lines about that */
+    size_t aside_octets;      /* of frames of its associations that wait for the store (aside.h) */
 
     /* leftovers.c: what it may have left unfinished, at most */
     struct leftovers {

@@ -105,7 +105,12 @@ static const char *lane_name(const struct work *work) {
     return work->lane == LANE_URGENT ? "urgent" : work->lane == LANE_NORMAL ? "normal" : "non-urgent";
 }
 
-/* What the unit in memory tells; the rest needs its row. */
+/* What the unit in memory tells; the rest needs its row. Of a damaged one nothing else is believed. */
+static bool needs_row(const struct filter *filter) {
+    return filter->before || filter->kind || filter->originator || filter->recipient || filter->next_hop ||
+           filter->priority;
+}
+
 static bool fits_unit(const struct mta *mta, const struct filter *filter, const struct work *work) {
     const char *hop = destination_of(mta, work)->name;
     return work->committed && (!filter->next_hop || strcmp(filter->next_hop, hop) == 0) &&
@@ -148,6 +153,7 @@ static bool fits_row(struct mta *mta, const struct filter *filter, const struct 
  * answer's cursor says where the next request goes on. */
 #define LOOKS_A_REQUEST 10000
 
+/* `copy` is NULL when its rows are damaged: the unit's cause says so. */
 struct scan {
     struct mta *mta;
     const struct filter *filter;
@@ -160,12 +166,28 @@ struct scan {
     bool more;
 };
 
+static bool is_damaged(const struct work *work, const struct error *err) {
+    return work->damaged || err->code == STORE_CORRUPT;
+}
+
+/* What the filters ask for is there, and `damaged` tells that nothing more is. */
+static bool fits(struct scan *scan, struct work *work, struct copy *copy, bool *damaged) {
+    struct error err = {0};
+    if (!work || !fits_unit(scan->mta, scan->filter, work))
+        return false;
+    *damaged = work->damaged || !copy_load_rows(scan->mta, work, copy, &err);
+    if (!*damaged)
+        return fits_row(scan->mta, scan->filter, copy);
+    if (!work->cause)
+        schedule_cause(work, err.text);
+    return is_damaged(work, &err) && !needs_row(scan->filter);
+}
+
 /* In the order of ids, as the store has them. */
 static bool look_at(void *context, const struct store_work *row) {
     struct scan *scan = context;
-    struct mta *mta = scan->mta;
     struct copy copy;
-    struct error err = {0};
+    bool damaged = false;
     if (scan->until && row->id > scan->until)
         return false;
     if (scan->taken == scan->most || scan->looked == LOOKS_A_REQUEST) {
@@ -174,12 +196,11 @@ static bool look_at(void *context, const struct store_work *row) {
     }
     scan->looked++;
     scan->last = row->id;
-    struct work *work = schedule_find(&mta->schedule, row->id);
-    if (!work || !fits_unit(mta, scan->filter, work) || !copy_load_rows(mta, work, &copy, &err) ||
-        !fits_row(mta, scan->filter, &copy))
+    struct work *work = schedule_find(&scan->mta->schedule, row->id);
+    if (!fits(scan, work, &copy, &damaged))
         return true;
     scan->taken++;
-    scan->take(scan, work, &copy);
+    scan->take(scan, work, damaged ? NULL : &copy);
     return true;
 }
 
@@ -286,9 +307,20 @@ static json_t *entry_json(struct mta *mta, struct work *work, const struct copy 
     return entry;
 }
 
+/* The members are those of entry_json: what nobody can tell is null. */
+static json_t *damaged_json(struct mta *mta, const struct work *work) {
+    return json_pack("{s:I, s:n, s:n, s:s, s:n, s:n, s:n, s:n, s:n, s:s, s:n, s:n, s:n, s:n, s:i, s:n, s:n, "
+                     "s:s, s:b}",
+                     "id", (json_int_t)work->id, "message", "mts-identifier", "kind", "damaged", "originator",
+                     "recipients", "first-recipient", "next-hop", "priority", "state", state_name(mta, work),
+                     "size", "arrival", "due", "expires", "tries", work->tries, "next-try", "sent",
+                     "last-error", work->cause ? work->cause : "damaged", "in-doubt", work->in_doubt);
+}
+
 static void take_entry(struct scan *scan, struct work *work, struct copy *copy) {
     struct summary summary;
-    json_array_append_new(scan->context, entry_json(scan->mta, work, copy, &summary));
+    json_array_append_new(scan->context,
+                          copy ? entry_json(scan->mta, work, copy, &summary) : damaged_json(scan->mta, work));
 }
 
 json_t *request_queue_list(struct client *client, json_t *request) {
@@ -341,8 +373,10 @@ json_t *request_queue_show(struct client *client, json_t *request) {
     struct copy copy;
     struct summary summary;
     struct error err = {0};
-    if (!work || !copy_load_rows(mta, work, &copy, &err))
+    if (!work)
         return client_error("not-found", NO_SUCH_COPY);
+    if (work->damaged || !copy_load_rows(mta, work, &copy, &err))
+        return is_damaged(work, &err) ? damaged_json(mta, work) : client_error("unavailable", "%s", err.text);
     json_t *entry = entry_json(mta, work, &copy, &summary);
     json_t *names = json_array(), *events = json_array();
     struct mts_recipient *recipients;
@@ -520,6 +554,10 @@ static json_t *refuse_change(const struct change *change, const struct work *wor
     const char *fixed = destination_fixed(change->mta, destination);
     bool held = work->state == WORK_HELD;
     json_t *wrong;
+    if (work->damaged)
+        return client_error("wrong-state",
+                            "its row is damaged: 'mhs store repair', with the daemon stopped, makes "
+                            "it one that can be shown and changed");
     if (work->state == WORK_SENDING)
         return client_error("wrong-state", "the copy is under way just now: look again in a moment");
     if (work->lost)

@@ -16,6 +16,7 @@
 struct mta_reader {
     struct view view;
     struct process process;
+    struct event *store, *tick; /* a server that was away is called again before anybody asks */
 };
 
 static struct mta_reader *of(struct process *process) {
@@ -38,6 +39,25 @@ bool reader_attach_clients(struct mta_reader *reader, int fd, const char *name) 
     return clients_attach(reader->process.loop, &reader->view, NULL, fd, name);
 }
 
+static void on_store(evutil_socket_t fd, short what, void *arg) {
+    struct mta_reader *reader = arg;
+    (void)fd;
+    (void)what;
+    store_proceed(reader->view.store, false);
+}
+
+static bool watch_store(struct mta_reader *reader, struct event_base *loop, struct error *err) {
+    static const struct timeval second = {.tv_sec = 1};
+    int descriptor = store_descriptor(reader->view.store);
+    if (descriptor < 0)
+        return true;
+    reader->store = event_new(loop, descriptor, EV_READ | EV_PERSIST, on_store, reader);
+    reader->tick = event_new(loop, -1, EV_PERSIST, on_store, reader);
+    return (reader->store && reader->tick && event_add(reader->store, NULL) == 0 &&
+            event_add(reader->tick, &second) == 0) ||
+           error_set(err, STORE_NO_MEMORY, "no memory");
+}
+
 struct mta_reader *reader_new(struct event_base *loop, const struct mta_config *config,
                               const struct mta_reload *reload, struct error *err) {
     struct store_options options = {.read_only = true};
@@ -50,7 +70,7 @@ struct mta_reader *reader_new(struct event_base *loop, const struct mta_config *
     process_init(&reader->process, IPC_READER, &operations, loop, &reader->view, reload);
     ber_utctime_set_now(clock_now_us() / 1000000);
     reader->view.store = store_open(config->store_place, &options, err);
-    if (reader->view.store && users_load(&reader->view, err))
+    if (reader->view.store && users_load(&reader->view, err) && watch_store(reader, loop, err))
         return reader;
     reader_free(reader);
     return NULL;
@@ -61,6 +81,10 @@ void reader_free(struct mta_reader *reader) {
         return;
     clients_close(&reader->view);
     process_close(&reader->process);
+    if (reader->store)
+        event_free(reader->store);
+    if (reader->tick)
+        event_free(reader->tick);
     view_free(&reader->view);
     mem_free(reader);
 }

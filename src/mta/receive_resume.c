@@ -51,11 +51,13 @@ static const struct checkpoint *go_back(struct inbound *inbound, uint32_t serial
 static bool read_spooled(struct mta *mta, struct inbound *inbound, struct error *err) {
     inbound->spooled = store_content_resume(mta->view.store, inbound->spool, err);
     size_t length = inbound->spooled ? (size_t)store_content_length(inbound->spooled) : 0;
-    if (!length || !buf_reserve(&inbound->envelope, length))
+    if (!inbound->spooled)
         return false;
-    return store_content_read(inbound->spooled, 0, inbound->envelope.data, length, &inbound->envelope.len,
-                              err) &&
-           inbound->envelope.len == length;
+    if (!length)
+        return error_set(err, STORE_CORRUPT, "its envelope is not there");
+    return (buf_reserve(&inbound->envelope, length) || error_set(err, STORE_NO_MEMORY, "no memory")) &&
+           store_content_read(inbound->spooled, 0, inbound->envelope.data, length, &inbound->envelope.len,
+                              err);
 }
 
 static bool read_kept(struct mta *mta, struct inbound *inbound, const struct store_activity_in *activity,
@@ -66,23 +68,35 @@ static bool read_kept(struct mta *mta, struct inbound *inbound, const struct sto
     return !inbound->spool || read_spooled(mta, inbound, err);
 }
 
-static const struct checkpoint *take_up(struct association *association,
-                                        const struct store_activity_in *activity, uint32_t serial) {
+/* Is it there no more, or damaged? Else what failed may work in a moment. */
+static bool is_gone(const struct error *err) {
+    return err->code == STORE_NOT_FOUND || err->code == STORE_CORRUPT;
+}
+
+/* False: that can't be told now (`err`), and it stays what it is. Else `*from` is where it goes on, NULL when
+ * it can't be resumed. */
+static bool take_up(struct association *association, const struct store_activity_in *activity,
+                    uint32_t serial, const struct checkpoint **from, struct error *err) {
     struct mta *mta = association->net->mta;
-    struct error err = {0};
     struct inbound *inbound = mem_alloc(sizeof *inbound);
-    if (!inbound)
-        return NULL;
+    struct bytes *names = inbound ? bytes_new(activity->association, activity->activity) : NULL;
+    *from = NULL;
+    if (!names) {
+        mem_free(inbound);
+        return error_set(err, STORE_NO_MEMORY, "no memory");
+    }
     association->inbound = inbound;
     inbound->stored = activity->id;
-    inbound->names = bytes_new(activity->association, activity->activity);
-    if (!inbound->names || !inbound_read(inbound, activity->state))
-        return NULL;
-    if (!read_kept(mta, inbound, activity, &err)) {
-        log_error("peer=%s a transfer can't be resumed: %s", association->peer->name, err.text);
-        return NULL;
-    }
-    return go_back(inbound, serial);
+    inbound->names = names;
+    if (!inbound_read(inbound, activity->state))
+        return true;
+    if (read_kept(mta, inbound, activity, err))
+        *from = go_back(inbound, serial);
+    else if (!is_gone(err))
+        return false;
+    else
+        log_error("peer=%s a transfer can't be resumed: %s", association->peer->name, err->text);
+    return true;
 }
 
 /* A transfer that is still under way elsewhere on a half-open
@@ -110,6 +124,22 @@ static void forget(struct association *association, const struct store_activity_
     batch_arm(mta);
 }
 
+/* What it was can't be told now: the peer keeps it and tries again. */
+static void resume_later(struct association *association, const struct error *err) {
+    inbound_free(association);
+    association_end(association, IPC_CLOSE_ABORTED, err->text);
+}
+
+/* `err`: why no activity that is not over was found. */
+static void resume_over(struct association *association, struct span old, struct span name,
+                        struct error *err) {
+    enum ipc_resume outcome;
+    if (err->code == STORE_NOT_FOUND && outcome_of(association, old, name, &outcome, err))
+        answer(association, outcome, NULL);
+    else
+        resume_later(association, err);
+}
+
 /* A sender's activity that is not over is never taken for one that is, whatever serial it wants to go on
  * from. */
 static void resume(struct association *association, struct span old, struct span name, uint32_t serial) {
@@ -122,14 +152,15 @@ static void resume(struct association *association, struct span old, struct span
     }
     if (!store_find_activity_in(mta->view.store, span_str(association->peer->name), old, name, &activity,
                                 &err)) {
-        if (err.code == STORE_NOT_FOUND)
-            answer(association, outcome_of(association, old, name), NULL);
-        else /* what it was can't be told now: the peer keeps it and tries again */
-            association_end(association, IPC_CLOSE_ABORTED, err.text);
+        resume_over(association, old, name, &err);
         return;
     }
     end_elsewhere(mta, association, activity.id);
-    const struct checkpoint *from = take_up(association, &activity, serial);
+    const struct checkpoint *from;
+    if (!take_up(association, &activity, serial, &from, &err)) {
+        resume_later(association, &err);
+        return;
+    }
     if (from)
         log_info("peer=%s resumes a transfer at octet %llu", association->peer->name,
                  (unsigned long long)from->offset);

@@ -1,4 +1,4 @@
-/* What the rules ask of the record: where the copies of a message were routed. */
+/* What the rules ask of the record: where the copies of a message were routed, and whether they were sent. */
 #include "base/log.h"
 #include "mta/event.h"
 
@@ -17,39 +17,124 @@ struct routed {
     struct arena *arena;
     struct mts_routed *items;
     size_t count, room, looked;
+    uint64_t *messages; /* under whose numbers it stands what became of the copies */
+    size_t message_count, message_room;
+    bool *sent;       /* by hop number: a copy may have arrived there */
     size_t fruitless; /* entries */
     bool no_memory;
 };
 
+static int hop_of(const struct routed *routed, struct span name) {
+    const struct peer *peer = name.len ? peer_find(routed->mta, name) : NULL;
+    return peer ? peer->hop : -1;
+}
+
+/* Room for one more of them. */
+static void *room_for(struct arena *arena, void *items, size_t count, size_t *room, size_t size) {
+    if (count < *room)
+        return items;
+    size_t wider = *room ? 2 * *room : 16;
+    uint8_t *grown = arena_array(arena, wider, size);
+    if (grown && count)
+        memcpy(grown, items, count * size);
+    if (grown)
+        *room = wider;
+    return grown;
+}
+
 static bool add(struct routed *routed, const struct event_record *record) {
-    if (routed->count == routed->room) {
-        size_t room = routed->room ? 2 * routed->room : 16;
-        struct mts_routed *items = arena_array(routed->arena, room, sizeof *items);
-        if (!items)
-            return false;
-        if (routed->count)
-            memcpy(items, routed->items, routed->count * sizeof *items);
-        routed->items = items;
-        routed->room = room;
-    }
-    const struct peer *peer = peer_find(routed->mta, record->peer);
-    routed->items[routed->count++] = (struct mts_routed){record->number, peer ? peer->hop : -1};
+    struct mts_routed *items =
+        room_for(routed->arena, routed->items, routed->count, &routed->room, sizeof *items);
+    if (!items)
+        return false;
+    routed->items = items;
+    items[routed->count++] =
+        (struct mts_routed){.recipient = record->number, .hop = hop_of(routed, record->peer)};
     return true;
+}
+
+static bool add_message(struct routed *routed, uint64_t message) {
+    uint64_t *messages = room_for(routed->arena, routed->messages, routed->message_count,
+                                  &routed->message_room, sizeof *messages);
+    if (!messages)
+        return false;
+    routed->messages = messages;
+    messages[routed->message_count++] = message;
+    return true;
+}
+
+/* False without memory. */
+static bool take(struct routed *routed, const struct event_record *record) {
+    if (record->kind == MTS_EVENT_ROUTED && record->peer.len)
+        return add(routed, record);
+    return record->kind != EVENT_MESSAGE || add_message(routed, (uint64_t)record->number);
 }
 
 static bool each(void *context, int64_t at, struct span data) {
     struct routed *routed = context;
     struct reader r = reader_of(data);
     struct event_record record;
-    size_t before = routed->count;
+    size_t before = routed->count + routed->message_count;
     (void)at;
     for (; event_read(&r, &record); routed->looked++)
-        if (record.kind == MTS_EVENT_ROUTED && record.peer.len && !add(routed, &record)) {
+        if (!take(routed, &record)) {
             routed->no_memory = true;
             return false;
         }
-    routed->fruitless += routed->count == before;
+    routed->fruitless += routed->count + routed->message_count == before;
     return routed->looked < EVENTS_MOST && routed->fruitless < FRUITLESS_MOST;
+}
+
+/* ---- what was sent ---- */
+
+static void note_sent(struct routed *routed, int hop) {
+    if (hop >= 0 && (size_t)hop < routed->mta->hop_count)
+        routed->sent[hop] = true;
+}
+
+static bool each_of_copies(void *context, int64_t at, struct span data) {
+    struct routed *routed = context;
+    struct reader r = reader_of(data);
+    struct event_record record;
+    (void)at;
+    for (; event_read(&r, &record); routed->looked++)
+        if (record.kind == EVENT_TRANSFERRED || record.kind == EVENT_IN_DOUBT)
+            note_sent(routed, hop_of(routed, record.peer));
+    return routed->looked < EVENTS_MOST;
+}
+
+/* What is under way has no event yet, and what was in doubt at the start may have none. */
+static void look_at_queue(struct routed *routed, uint64_t message) {
+    struct mta *mta = routed->mta;
+    for (const struct work *work = schedule_of_message(&mta->schedule, message); work;
+         work = schedule_next_of_message(work)) {
+        const struct peer *peer = peer_at(mta, work->destination);
+        if (peer && (work->begun || work->in_doubt))
+            note_sent(routed, peer->hop);
+    }
+}
+
+/* A message that was routed anew has another number. */
+static bool find_sent(struct routed *routed, struct error *err) {
+    uint8_t key[9];
+    size_t hops = routed->mta->hop_count;
+    if (!routed->count)
+        return true;
+    routed->sent = arena_array(routed->arena, hops + 1, sizeof *routed->sent);
+    routed->no_memory |= !routed->sent;
+    for (size_t i = 0; routed->sent && i < routed->message_count; i++) {
+        uint64_t message = routed->messages[i];
+        look_at_queue(routed, message);
+        if (routed->looked < EVENTS_MOST &&
+            !store_track(routed->mta->view.store, event_message_key(message, key), each_of_copies, routed,
+                         err))
+            return false;
+    }
+    for (size_t i = 0; routed->sent && i < routed->count; i++) {
+        struct mts_routed *item = &routed->items[i];
+        item->sent = item->hop >= 0 && (size_t)item->hop < hops && routed->sent[item->hop];
+    }
+    return true;
 }
 
 enum mts_record event_routed(void *context, struct span identifier, struct arena *arena,
@@ -57,11 +142,12 @@ enum mts_record event_routed(void *context, struct span identifier, struct arena
     struct routed routed = {.mta = context, .arena = arena};
     struct error err = {0};
     char text[LOG_TEXT_SIZE];
-    bool read = store_track(routed.mta->view.store, identifier, each, &routed, &err);
+    bool read =
+        store_track(routed.mta->view.store, identifier, each, &routed, &err) && find_sent(&routed, &err);
     *items = routed.items;
     *count = routed.count;
     if (!read)
-        log_error("where copies of %s were routed can't be read, so what comes of it is refused for now: %s",
+        log_error("where copies of %s were sent can't be read, so what comes of it is refused for now: %s",
                   log_text(identifier, text), err.text);
     return routed.no_memory ? MTS_RECORD_NO_MEMORY : read ? MTS_RECORD_READ : MTS_RECORD_FAILED;
 }

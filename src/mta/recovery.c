@@ -16,6 +16,7 @@ struct recovery {
     struct mta *mta;
     const struct ipc_bind *bind;
     struct peer *peer;
+    struct error *err;
 };
 
 /* Without a bind as with one: who calls otherwise than the peer may call is not the peer. */
@@ -37,10 +38,14 @@ static struct peer *caller(const struct recovery *recovery, struct span name, st
 static bool is_unfinished(void *context, const struct store_activity_in *activity) {
     struct recovery *recovery = context;
     struct peer *peer = caller(recovery, activity->peer, inbound_address(activity->state));
+    bool released = true;
     if (allowed(peer) == MTA_RECOVERY_FULL ||
-        (peer && !outcome_is_released(recovery->mta, activity->association, activity->peer)))
+        (peer &&
+         outcome_is_released(recovery->mta, activity->association, activity->peer, &released,
+                             recovery->err) &&
+         !released))
         recovery->peer = peer;
-    return !recovery->peer;
+    return !recovery->peer && !recovery->err->code;
 }
 
 static bool is_over(void *context, const struct store_outcome *outcome) {
@@ -58,11 +63,11 @@ static bool any_is_full(const struct mta *mta) {
     return false;
 }
 
-struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind) {
-    struct recovery recovery = {mta, bind, NULL};
-    store_each_activity_of(mta->view.store, bind->recover_id, is_unfinished, &recovery, NULL);
-    if (!recovery.peer && any_is_full(mta))
-        store_each_outcome(mta->view.store, bind->recover_id, is_over, &recovery, NULL);
+struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind, struct error *err) {
+    struct recovery recovery = {mta, bind, NULL, err};
+    bool read = store_each_activity_of(mta->view.store, bind->recover_id, is_unfinished, &recovery, err);
+    if (read && !recovery.peer && !err->code && any_is_full(mta))
+        store_each_outcome(mta->view.store, bind->recover_id, is_over, &recovery, err);
     return recovery.peer;
 }
 

@@ -6,11 +6,13 @@
 #include "ipc/bind.h"
 
 struct association;
+struct error;
 struct mta;
 struct peer;
 
-/* The peer whose association may be recovered by this RT-RECOVER, or NULL. Costs no commit and no walk. */
-struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind);
+/* The peer whose association may be recovered by this RT-RECOVER, or NULL; then `err`, zeroed before, says
+ * whether that can't be told now. Costs no commit and no walk. */
+struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind, struct error *err);
 /* The new association recovers that of the name `id`, in either direction. False without memory. */
 bool recovery_begin(struct association *association, struct span id);
 /* Called when a transfer begins anew. True: the association recovers another, and has to go. */

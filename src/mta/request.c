@@ -15,7 +15,7 @@ struct operation {
     enum touches {
         MEMORY,  /* asks what the store process holds in memory */
         ROWS,    /* reads rows only: a reader process may answer it */
-        CHANGES, /* the answer follows the commit */
+        CHANGES, /* the answer follows the commit; NULL: it follows, as with PEERS */
         PEERS,   /* asks a peer: no answer (NULL) follows when there is one */
     } touches;
     const char *members[20];
@@ -100,7 +100,9 @@ static json_t *change(struct client *client, const struct operation *operation, 
                       enum answers *when) {
     struct batch_mark mark = batch_mark(client->mta);
     json_t *answer = operation->run(client, request);
-    if (answer && !json_object_get(answer, "error"))
+    if (!answer)
+        *when = ANSWER_LATER;
+    else if (!json_object_get(answer, "error"))
         *when = ANSWER_AFTER_COMMIT;
     else
         batch_undo(client->mta, mark);

@@ -12,6 +12,8 @@
 #include "base/span.h"
 
 struct client;
+struct mta;
+struct peer;
 struct view;
 
 /* A frame of type IPC_REQUEST: runs the operation, answers now, after the commit, or later. */
@@ -31,7 +33,7 @@ json_t *request_users(struct client *client, json_t *request);
 json_t *request_user_add(struct client *client, json_t *request);
 json_t *request_user_set(struct client *client, json_t *request);
 json_t *request_user_remove(struct client *client, json_t *request);
-/* Forgets users that the client gave and has not added; it is gone, say. */
+/* users_many.c: forgets users that the client gave and has not added; it is gone, say. */
 void users_leave(struct client *client);
 
 /* ---- queue.c ---- */

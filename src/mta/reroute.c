@@ -71,10 +71,10 @@ static void leave_behind(struct mta *mta, struct destination *destination) {
     const struct queue *queue = &mta->schedule.queues[destination->number];
     size_t copies = queue->count - queue->in_doubt;
     if (copies)
-        log_notice("peer=%s is not in the configuration any more: its %zu copies are routed anew",
+        log_notice("peer=%s is not in the configuration any more: its copies are routed anew (%zu)",
                    destination->name, copies);
     if (queue->in_doubt)
-        log_warning("peer=%s is not in the configuration any more, but %zu copies may have arrived there: "
+        log_warning("peer=%s is not in the configuration any more, but copies may have arrived there (%zu): "
                     "they stay frozen; put the peer back to have them tried again",
                     destination->name, queue->in_doubt);
     schedule_each_of(&mta->schedule, destination->number, wake_retried, mta);

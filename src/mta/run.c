@@ -30,6 +30,7 @@
 #include "mta/send.h"
 #include "mta/submit.h"
 #include "mta/users.h"
+#include "mta/users_many.h"
 
 /* Units whose time has come that one tick works on, and µs for which it begins with more; the rest follows at
  * once. */
@@ -102,10 +103,10 @@ static bool name_of_row(struct loading *loading, const struct store_work *row, s
                                                   : err.text);
 }
 
-/* Nothing of it is believed but that it is there: where it goes, say. */
+/* Nothing of it is believed but its id: not where it goes, nor which message it is of. */
 static bool load_damaged(struct loading *loading, const struct store_work *row) {
     struct destination *nowhere = destination_of_row(loading->mta, SPAN_LIT(""));
-    struct work unit = {.id = row->id, .message = row->message, .expires = INT64_MAX, .state = WORK_HELD};
+    struct work unit = {.id = row->id, .expires = INT64_MAX, .state = WORK_HELD, .damaged = true};
     unit.destination = nowhere ? nowhere->number : 0;
     unit.committed = true;
     struct work *work = nowhere ? schedule_add(&loading->mta->schedule, &unit) : NULL;
@@ -228,11 +229,13 @@ static bool open_events(struct mta *mta) {
     mta->tick = event_new(mta->loop, -1, EV_PERSIST, on_tick, mta);
     mta->more = event_new(mta->loop, -1, 0, on_more, mta);
     mta->fill = event_new(mta->loop, -1, 0, on_fill, mta);
+    mta->release = event_new(mta->loop, -1, 0, links_on_look, mta);
     struct timeval second = {.tv_sec = 1};
     mta->pace = event_new(mta->loop, -1, 0, pace_on_timer, mta);
     mta->pump = event_new(mta->loop, -1, 0, destinations_on_mark, mta);
-    return mta->commit && mta->pump && mta->tick && mta->more && mta->fill && mta->pace &&
-           event_add(mta->tick, &second) == 0;
+    mta->add_users = event_new(mta->loop, -1, 0, users_on_adding, mta);
+    return mta->commit && mta->pump && mta->tick && mta->more && mta->fill && mta->release && mta->pace &&
+           mta->add_users && event_add(mta->tick, &second) == 0;
 }
 
 static void before_commit(struct mta *mta) {
@@ -247,16 +250,20 @@ static void note_landed(struct note *note, bool done) {
     note->in_batch = false;
 }
 
+static void end_at_once(struct mta *mta, const char *cause) {
+    if (!mta->taken_over)
+        log_error("this process ends at once: %s", cause);
+    mta->taken_over = true;
+    event_base_loopbreak(mta->loop);
+}
+
 /* Whoever has the store sends, expires and reports what is in memory here: nothing of it may go on. The next
  * start, by the parent, loads what is there, or finds that another has the store. */
 static bool end_if_taken_over(struct mta *mta) {
     const struct store *store = mta->view.store;
     if (store_accepting(store) || store_cause(store)->code != STORE_FENCED)
-        return false;
-    if (!mta->taken_over)
-        log_error("this process ends at once: %s", store_cause(store)->text);
-    mta->taken_over = true;
-    event_base_loopbreak(mta->loop);
+        return mta->taken_over;
+    end_at_once(mta, store_cause(store)->text);
     return true;
 }
 
@@ -351,7 +358,8 @@ static void free_work_bytes(struct mta *mta) {
 }
 
 static void free_events(struct mta *mta) {
-    struct event *events[] = {mta->commit, mta->tick, mta->more, mta->fill, mta->pace, mta->pump};
+    struct event *events[] = {mta->commit,  mta->tick, mta->more, mta->fill,
+                              mta->release, mta->pace, mta->pump, mta->add_users};
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
         if (events[i])
             event_free(events[i]);
@@ -370,6 +378,7 @@ void mta_free(struct mta *mta) {
         batch_end(mta, clock_monotonic_us() + SETTLE_MOST);
     batch_free(mta);
     process_close(&mta->process);
+    users_many_free(mta);
     free_events(mta);
     outbound_free(mta);
     free_work_bytes(mta);
@@ -377,6 +386,7 @@ void mta_free(struct mta *mta) {
     quota_free(mta);
     destinations_free(mta);
     map_free(&mta->associations);
+    map_free(&mta->leaving_in);
     map_free(&mta->notified);
     mem_free(mta->hop_destinations);
     mem_free(mta->hop_down);
@@ -419,10 +429,11 @@ static bool do_due_work(struct mta *mta, int64_t now) {
     return false;
 }
 
-/* By a timer and not at once: the peers' frames come in between. */
+/* By a timer and not at once: the peers' frames come in between. What a full batch has no room for waits for
+ * a later tick. */
 static void do_work(struct mta *mta, int64_t now) {
     static const struct timeval soon = {.tv_usec = 1000};
-    if (mta->stopping)
+    if (mta->stopping || batch_is_full(mta))
         return;
     bool all = do_due_work(mta, now);
     if (!destinations_reroute(mta) || !all)
@@ -476,7 +487,7 @@ static bool unmark(void *context, struct work *work) {
  * it. What time does not suffice for keeps its mark, which is true enough (I3). */
 static void unmark_all(struct mta *mta) {
     struct unmarking unmarking = {.mta = mta, .end = clock_monotonic_us() + UNMARK_MOST};
-    if (!batch_settle(mta, clock_monotonic_us() + SETTLE_MOST))
+    if (batch_age(mta))
         return;
     schedule_each(&mta->schedule, unmark, &unmarking);
     batch_settle(mta, unmarking.end + SETTLE_MOST);
@@ -494,9 +505,16 @@ static bool all_associations_ended(struct mta *mta) {
     return all;
 }
 
+/* Clients wait for the verdict of what flies and fills, and hear it: the stop gives that some time. */
+static bool all_is_said(struct mta *mta) {
+    return batch_settle(mta, clock_monotonic_us() + SETTLE_MOST) || batch_age(mta) >= LANDING_MOST;
+}
+
 static void finish_stop(struct mta *mta) {
     pace_release(mta);
     if (!nothing_under_way(mta) && batch_age(mta) < LANDING_MOST)
+        return;
+    if (!all_is_said(mta))
         return;
     if (!mta->release_until)
         mta->release_until = clock_monotonic_us() + RELEASE_MOST;
@@ -519,6 +537,7 @@ static void watch_store(struct mta *mta) {
         log_notice("the store takes messages again");
         mta->refusing = false;
     }
+    links_release(mta);
     if (batch_is_stuck(mta))
         net_landed(mta); /* as far as it ever will */
 }
@@ -533,7 +552,7 @@ static void keep_lease(struct mta *mta) {
     if (mta->stopping)
         store_renew(mta->view.store, LEASE, &err);
     else if (!claim_work(&loading) && loading.failed)
-        log_error("what another node left is not taken over: %s", err.text);
+        end_at_once(mta, err.text); /* what it was given is nobody's in memory: the next start loads all */
 }
 
 static void keep_store(struct mta *mta, int64_t now) {

@@ -15,7 +15,8 @@ struct work_slab {
 bool schedule_init(struct schedule *schedule, size_t destinations) {
     *schedule = (struct schedule){.buckets = FIRST_BUCKETS};
     schedule->table = mem_alloc(FIRST_BUCKETS * sizeof(struct work *));
-    return schedule->table && schedule_grow(schedule, destinations);
+    schedule->messages = mem_alloc(FIRST_BUCKETS * sizeof(struct work *));
+    return schedule->table && schedule->messages && schedule_grow(schedule, destinations);
 }
 
 void schedule_free(struct schedule *schedule) {
@@ -28,6 +29,7 @@ void schedule_free(struct schedule *schedule) {
         mem_free(slab);
     }
     mem_free(schedule->table);
+    mem_free(schedule->messages);
     mem_free(schedule->timers);
     mem_free(schedule->queues);
     *schedule = (struct schedule){0};
@@ -45,27 +47,55 @@ bool schedule_grow(struct schedule *schedule, size_t destinations) {
     return true;
 }
 
-/* ---- the table by id ---- */
+/* ---- the tables by id and by message ---- */
 
-/* Ids rise one by one, so their low bits spread evenly. */
+/* Ids rise one by one, so their low bits spread evenly; so do those of messages. */
 static struct work **bucket(const struct schedule *schedule, uint64_t id) {
     return &schedule->table[id & (schedule->buckets - 1)];
+}
+
+static struct work **bucket_of_message(const struct schedule *schedule, uint64_t message) {
+    return &schedule->messages[message & (schedule->buckets - 1)];
+}
+
+static void join_tables(struct schedule *schedule, struct work *work) {
+    struct work **place = bucket(schedule, work->id);
+    work->same = *place;
+    *place = work;
+    place = bucket_of_message(schedule, work->message);
+    work->alike = *place;
+    *place = work;
+}
+
+static void leave_tables(struct schedule *schedule, struct work *work) {
+    struct work **place = bucket(schedule, work->id);
+    while (*place != work)
+        place = &(*place)->same;
+    *place = work->same;
+    place = bucket_of_message(schedule, work->message);
+    while (*place != work)
+        place = &(*place)->alike;
+    *place = work->alike;
 }
 
 static void widen_table(struct schedule *schedule) {
     struct work **old = schedule->table;
     size_t old_buckets = schedule->buckets;
     struct work **wide = mem_alloc(old_buckets * 2 * sizeof *wide);
-    if (!wide)
-        return; /* longer chains, nothing worse */
+    struct work **messages = mem_alloc(old_buckets * 2 * sizeof *messages);
+    if (!wide || !messages) { /* longer chains, nothing worse */
+        mem_free(wide);
+        mem_free(messages);
+        return;
+    }
+    mem_free(schedule->messages);
     schedule->table = wide;
+    schedule->messages = messages;
     schedule->buckets = old_buckets * 2;
     for (size_t i = 0; i < old_buckets; i++) {
         for (struct work *work = old[i], *next; work; work = next) {
             next = work->same;
-            struct work **place = bucket(schedule, work->id);
-            work->same = *place;
-            *place = work;
+            join_tables(schedule, work);
         }
     }
     mem_free(old);
@@ -76,6 +106,21 @@ struct work *schedule_find(const struct schedule *schedule, uint64_t id) {
     while (work && work->id != id)
         work = work->same;
     return work;
+}
+
+/* From there on in the chain. */
+static struct work *of_message(struct work *work, uint64_t message) {
+    while (work && work->message != message)
+        work = work->alike;
+    return work;
+}
+
+struct work *schedule_of_message(const struct schedule *schedule, uint64_t message) {
+    return of_message(*bucket_of_message(schedule, message), message);
+}
+
+struct work *schedule_next_of_message(const struct work *work) {
+    return of_message(work->alike, work->message);
 }
 
 /* ---- timers: a binary heap ---- */
@@ -302,9 +347,7 @@ struct work *schedule_add(struct schedule *schedule, const struct work *work) {
     unit->timer = 0;
     if (schedule->count >= schedule->buckets)
         widen_table(schedule);
-    struct work **place = bucket(schedule, unit->id);
-    unit->same = *place;
-    *place = unit;
+    join_tables(schedule, unit);
     schedule->count++;
     schedule->in_doubt += unit->in_doubt;
     join_queue(schedule, unit);
@@ -315,10 +358,7 @@ struct work *schedule_add(struct schedule *schedule, const struct work *work) {
 void schedule_remove(struct schedule *schedule, struct work *work) {
     leave_state(schedule, work);
     leave_queue(schedule, work);
-    struct work **place = bucket(schedule, work->id);
-    while (*place != work)
-        place = &(*place)->same;
-    *place = work->same;
+    leave_tables(schedule, work);
     mem_free(work->cause);
     work->cause = NULL;
     schedule->in_doubt -= work->in_doubt;

@@ -34,6 +34,7 @@ struct work {
     struct work *next, *prev;   /* in the lane */
     struct work *older, *newer; /* of all that have its destination, in the order of their ids */
     struct work *same;          /* in the table by id */
+    struct work *alike;         /* in the table by message */
     struct bytes *bytes;        /* what will be sent, when it is still in memory */
     int64_t first_abort;        /* monotonic µs: when the first of `aborts` came */
     char *cause;                /* why the last try failed; NULL: not known (schedule_cause) */
@@ -47,9 +48,11 @@ struct work {
     bool marked;         /* its row says so: the mark of I3 */
     bool lost;           /* its content is (STORE_LOST_HOP): it is to be reported */
     bool no_alternative; /* no other next hop was known when its peer was last found down */
-    bool committed;      /* its row is on disk */
-    bool retried;        /* it waits after a try: counted so */
-    bool recalled;       /* its history was asked for the cause, since that was last set */
+    bool begun;   /* octets of it may have left since the start, and it is not known that it did not arrive */
+    bool damaged; /* its row is: nothing is known of it but the id (message: 0) */
+    bool committed; /* its row is on disk */
+    bool retried;   /* it waits after a try: counted so */
+    bool recalled;  /* its history was asked for the cause, since that was last set */
 };
 
 struct lane {
@@ -74,6 +77,7 @@ struct schedule {
     struct queue *queues; /* by the destination's number */
     size_t queue_count;
     struct work **table;
+    struct work **messages; /* as many buckets */
     size_t buckets;
     struct timer *timers; /* a heap; place 0 is unused */
     size_t timer_count, timer_room;
@@ -104,6 +108,10 @@ struct work *schedule_add(struct schedule *schedule, const struct work *work);
 void schedule_remove(struct schedule *schedule, struct work *work);
 
 struct work *schedule_find(const struct schedule *schedule, uint64_t id);
+
+/* The first unit of a message, and the next one after `work`; NULL: there is none. In no order. */
+struct work *schedule_of_message(const struct schedule *schedule, uint64_t message);
+struct work *schedule_next_of_message(const struct work *work);
 
 /* The next one to leave for the destination, or NULL: highest lane
  * first, oldest first. It stays where it is. */

@@ -58,6 +58,7 @@ static void begin_frame(struct association *association) {
     payload_put_octets(&mta->head, resuming ? bytes_rest(resume->names) : SPAN_LIT(""));
     payload_put_octets(&mta->head, bytes_head(bytes));
     association->committing = false;
+    association->sending->begun = true;
     association->length = length + bytes_head(bytes).len;
     association->read = resuming ? resume->offset : 0;
     ipc_send(association->net->channel, IPC_SEND_BEGIN, association->ref, buf_span(&mta->head), content);
@@ -293,6 +294,7 @@ static void again(struct association *association, struct work *work, enum event
     if (work->tries < UINT16_MAX)
         work->tries++;
     schedule_doubt(&mta->schedule, work, work->in_doubt || what == EVENT_IN_DOUBT);
+    work->begun = false; /* in doubt says the same */
     schedule_cause(work, log_text(cause, text));
     peer_error(association->peer, cause);
     event_try(mta, work->message, what, association->peer, work->tries, jump_now(mta) + delay, cause);

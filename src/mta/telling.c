@@ -87,7 +87,7 @@ static void add_doubted(struct buf *lines, const struct fate *fate) {
     char identifier[LOG_TEXT_SIZE], subject[LOG_TEXT_SIZE];
     add_line(lines, LOG_LEVEL_WARNING,
              "report %s is not believed of %zu recipients (the first is %lld): their copies of %s were not "
-             "routed to this peer",
+             "sent to this peer",
              log_text(event->identifier, identifier), fate->count, (long long)event->recipient,
              log_text(event->other, subject));
 }

@@ -70,17 +70,23 @@ static bool read_key(struct span text, struct buf *key) {
     return ok;
 }
 
-const struct local_user *user_find(const struct view *view, struct span text) {
-    const struct users *users = &view->users;
-    struct buf key;
-    size_t number = 0;
-    buf_init(&key, 0);
-    if (read_key(text, &key))
-        number = first_with(users, hash_of(buf_span(&key)));
-    while (number && !span_eq(buf_span(&users->all[number - 1].key), buf_span(&key)))
+const struct local_user *users_with_key(const struct users *users, struct span key) {
+    size_t number = first_with(users, hash_of(key));
+    while (number && !span_eq(buf_span(&users->all[number - 1].key), key))
         number = users->all[number - 1].same_hash;
-    buf_free(&key);
     return number ? &users->all[number - 1] : NULL;
+}
+
+const struct local_user *users_find(const struct users *users, struct span text) {
+    struct buf key;
+    buf_init(&key, 0);
+    const struct local_user *user = read_key(text, &key) ? users_with_key(users, buf_span(&key)) : NULL;
+    buf_free(&key);
+    return user;
+}
+
+const struct local_user *user_find(const struct view *view, struct span text) {
+    return users_find(&view->users, text);
 }
 
 static bool room_for_user(struct users *users) {

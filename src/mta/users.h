@@ -17,6 +17,7 @@ struct local_user {
     char *directory_name; /* RFC 4514, or NULL */
     uint32_t uid;
     bool has_uid, configured;
+    bool changing;    /* he is being added, or removed: the store does not say so yet */
     bool in_rules;    /* of one that was added: the rules know it, for nobody else has its address */
     struct buf key;   /* of the address: equal for all its spellings */
     size_t same_hash; /* number of the next user whose key has the same hash, from 1; 0: none */
@@ -43,6 +44,9 @@ void users_follow(struct view *view);
 bool client_is_operator(const struct client *client);
 /* The user with this address (any spelling), or NULL. */
 const struct local_user *user_find(const struct view *view, struct span address);
+const struct local_user *users_find(const struct users *users, struct span address);
+/* The same by the key of an address. */
+const struct local_user *users_with_key(const struct users *users, struct span key);
 /* True if the client may act for the user. */
 bool client_owns(const struct client *client, const struct local_user *user);
 /* The text of an address in the form that names mailboxes; in the arena, or NULL with an error. */

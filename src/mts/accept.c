@@ -232,15 +232,19 @@ static void accept_report(struct ruling *ruling, int peer, struct x411_Report *r
         memcpy(items, content->per_recipient_fields.items,
                content->per_recipient_fields.count * sizeof *items);
     content->per_recipient_fields.items = items;
-    bool any = authority_report(ruling, peer, report, believed);
+    enum authority_belief belief = authority_report(ruling, peer, report, believed);
     record_report(ruling, peer, report, identifier, believed);
     ruling->out->loop = !ruling->tables->hops[peer].given.dont_check_loops &&
                         loop_detected(ruling->tables, &report->envelope.trace_information,
                                       &report->envelope.extensions, ruling->arena);
     if (ruling->out->loop)
         discard(ruling, identifier, report, "the report loops");
-    else if (!any)
-        discard(ruling, identifier, report, "no copy of its subject was routed to the MTA that sent it");
+    else if (belief == AUTHORITY_NONE)
+        discard(ruling, identifier, report, "no copy of its subject was sent to the MTA that it came from");
+    else if (belief == AUTHORITY_UNKNOWN)
+        discard(
+            ruling, identifier, report,
+            "nothing is recorded of its subject: we did not send it, or longer ago than records are kept");
     else if (criticality_unknown_in_report(report, CRITICAL_FOR_TRANSFER))
         discard(ruling, identifier, report, "an unknown extension of the report is critical for transfer");
     else if (trace_arrive(ruling, peer, &report->envelope.trace_information, &report->envelope.extensions,

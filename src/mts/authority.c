@@ -19,14 +19,15 @@
  * message of ours that went out may be redirected or expanded there, and come
  * back. Two things must say so: the trace, which has an element of ours before
  * the peer's, and our record, which must know that a copy of the message was
- * routed to that peer (one with `transit`: out of our domain). What the content
+ * sent to that peer (one with `transit`: out of our domain). What the content
  * was in between nobody can tell without a signature.
  *
- * A report is believed of a recipient whose copy was routed to the peer that
+ * A report is believed of a recipient whose copy was sent to the peer that
  * brings it; or if its intermediate trace says that the subject went from here to
- * the domain to which that recipient's copy was routed. The record says `routed`,
- * not `transferred`: a report on another association may overtake the end of the
- * transfer.
+ * the domain to which that recipient's copy was sent. One that waits here, or
+ * was given up without a try, is nothing that a peer could tell of. What is under
+ * way counts as sent: a report on another association may overtake the end of the
+ * transfer. What the record has forgotten nobody believes either.
  */
 #include <stdlib.h>
 
@@ -125,7 +126,8 @@ static bool went_out_to(struct ruling *ruling, struct span identifier, int peer)
     if (!record_of(ruling, identifier, &routed, &count))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (any ? routed[i].hop >= 0 && tables->hops[routed[i].hop].foreign : routed[i].hop == peer)
+        if (routed[i].sent &&
+            (any ? routed[i].hop >= 0 && tables->hops[routed[i].hop].foreign : routed[i].hop == peer))
             return true;
     return false;
 }
@@ -257,7 +259,9 @@ static int compare_routed(const void *a, const void *b) {
     const struct mts_routed *left = a, *right = b;
     if (left->recipient != right->recipient)
         return left->recipient < right->recipient ? -1 : 1;
-    return (left->hop > right->hop) - (left->hop < right->hop);
+    if (left->hop != right->hop)
+        return left->hop < right->hop ? -1 : 1;
+    return (int)left->sent - (int)right->sent;
 }
 
 /* The domain to which the subject went from here, as its intermediate trace says; NULL: it does not. */
@@ -287,6 +291,8 @@ static bool is_believed(const struct ruling *ruling, const struct evidence *evid
     }
     for (; low < evidence->count && evidence->routed[low].recipient == recipient; low++) {
         int hop = evidence->routed[low].hop;
+        if (!evidence->routed[low].sent)
+            continue;
         if (hop == evidence->peer ||
             (evidence->next && hop >= 0 && domain_equal(&ruling->tables->hops[hop].domain, evidence->next)))
             return true;
@@ -305,19 +311,21 @@ static size_t sort_routed(struct mts_routed *routed, size_t count) {
     return kept;
 }
 
-bool authority_report(struct ruling *ruling, int peer, struct x411_Report *report, bool *believed) {
+enum authority_belief authority_report(struct ruling *ruling, int peer, struct x411_Report *report,
+                                       bool *believed) {
     const struct x411_ReportTransferContent *content = &report->content;
     struct evidence evidence = {.peer = peer,
                                 .next = went_to(ruling, &content->subject_intermediate_trace_information)};
     bool all = !authority_is_limited(ruling->tables, peer), any = false;
     if (!all && !record_of(ruling, identifier_text(ruling->arena, &content->subject_identifier),
                            &evidence.routed, &evidence.count))
-        return false;
+        return AUTHORITY_NONE;
+    bool known = all || evidence.count;
     evidence.count = sort_routed(evidence.routed, evidence.count);
     for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
         int64_t number = content->per_recipient_fields.items[i].originally_specified_recipient_number;
         believed[i] = all || is_believed(ruling, &evidence, number);
         any |= believed[i];
     }
-    return any;
+    return any ? AUTHORITY_SOME : known ? AUTHORITY_NONE : AUTHORITY_UNKNOWN;
 }

@@ -73,7 +73,7 @@ void mts_converted(struct mts_run *run, const struct mts_stored *stored, uint64_
     if (!plan_read(ruling.arena, stored->plan, &plan) || !subject_decode(&ruling, stored, &subject)) {
         if (!ruling.no_memory) {
             out->result = MTS_INVALID;
-            out->cause = "the stored copy does not read";
+            out->cause = "the stored copy can't be decoded";
         }
     } else if (trace_conversion(&ruling, &subject.envelope.trace_information, types)) {
         subject.envelope.content_type = p2;

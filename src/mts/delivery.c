@@ -171,7 +171,7 @@ static void deliver_report(struct ruling *ruling, const struct mts_stored *store
     struct address address;
     if (!ber_decode(&x411_Report_type, stored->octets, ruling->arena, &as_stored, &report, NULL)) {
         ruling->out->result = MTS_INVALID;
-        ruling->out->cause = "the stored report does not read";
+        ruling->out->cause = "the stored report can't be decoded";
         return;
     }
     struct span identifier = identifier_text(ruling->arena, &report.envelope.report_identifier);
@@ -250,7 +250,7 @@ static void deliver_message(struct ruling *ruling, const struct mts_stored *stor
     if (!opened || !plan_read(ruling->arena, stored->plan, &plan) ||
         !plan_next(&plan, &opened->subject, &cursor, &position)) {
         ruling->out->result = MTS_INVALID;
-        ruling->out->cause = "the stored copy does not read";
+        ruling->out->cause = "the stored copy can't be decoded";
         return;
     }
     struct branch *branch = branch_with(ruling, &opened->subject, opened->targets);

@@ -68,7 +68,7 @@ struct mts_explanation {
     size_t step_count;
 };
 
-/* False when something in `supposed` does not read, memory is short or the directory was not asked yet
+/* False when something in `supposed` is not valid, memory is short or the directory was not asked yet
  * (`err`). Results live in run->arena. */
 bool mts_explain(struct mts_run *run, const struct mts_supposed *supposed, struct mts_explanation *out,
                  struct error *err);

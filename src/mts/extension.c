@@ -49,7 +49,7 @@ bool extension_add(struct arena *arena, struct x411_Extensions *extensions,
     return rebuild(arena, extensions, -1, field);
 }
 
-/* The value of an ENUMERATED or INTEGER extension; -1 when it is not there or does not read. */
+/* The value of an ENUMERATED or INTEGER extension; -1 when it is not there or can't be decoded. */
 int64_t extension_enumerated(const struct x411_Extensions *extensions, int number) {
     const struct x411_ExtensionField *field = extension_find(extensions, number);
     struct ber_element element;

@@ -9,11 +9,11 @@ static void invalid(struct ruling *ruling, const char *cause) {
     ruling->out->cause = cause;
 }
 
-/* The stored copy as a branch whose targets are open. NULL: it does not read. */
+/* The stored copy as a branch whose targets are open. NULL: it can't be decoded. */
 static struct branch *open_copy(struct ruling *ruling, const struct mts_stored *stored, struct plan *plan) {
     struct subject subject;
     if (!plan_read(ruling->arena, stored->plan, plan) || !subject_decode(ruling, stored, &subject)) {
-        invalid(ruling, "the stored copy does not read");
+        invalid(ruling, "the stored copy can't be decoded");
         return NULL;
     }
     return branch_new(ruling, &subject);
@@ -24,7 +24,7 @@ static void report_ends(struct ruling *ruling, const struct mts_stored *stored, 
     struct x411_Report report = {0};
     struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
     if (!ber_decode(&x411_Report_type, stored->octets, ruling->arena, &limits, &report, NULL)) {
-        invalid(ruling, "the stored report does not read");
+        invalid(ruling, "the stored report can't be decoded");
         return;
     }
     struct mts_event *event = ruling_event(
@@ -166,7 +166,7 @@ static void reroute_report(struct ruling *ruling, const struct mts_stored *store
     struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
     struct address address;
     if (!ber_decode(&x411_Report_type, stored->octets, ruling->arena, &limits, &report, NULL)) {
-        invalid(ruling, "the stored report does not read");
+        invalid(ruling, "the stored report can't be decoded");
         return;
     }
     const struct x411_ORName *destination = &report.envelope.report_destination_name;
@@ -223,7 +223,7 @@ void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const ch
     if (stored->kind == MTS_REPORT)
         invalid(&ruling, "a report is not redirected by hand");
     else if (!address_parse(ruling.arena, address, &to, NULL))
-        invalid(&ruling, "the address does not read");
+        invalid(&ruling, "the address is no valid address");
     else {
         struct branch *branch = open_copy(&ruling, stored, &plan);
         while (branch && plan_next(&plan, &branch->subject, &cursor, &position))
@@ -245,7 +245,7 @@ static bool loops_to(struct ruling *ruling, const struct mts_stored *stored, con
     return false;
 }
 
-/* Why it would loop; NULL: it would not, or it does not read. */
+/* Why it would loop; NULL: it would not, or it can't be decoded. */
 static const char *loops_by(struct ruling *ruling, const struct mts_stored *stored, int number) {
     struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
     struct x411_Report report = {0};

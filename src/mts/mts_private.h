@@ -227,8 +227,11 @@ bool authority_originators(struct ruling *ruling, int peer, struct branch *branc
 /* Whether the peer is bound to what it may hand over, and whether it may what is for that address. */
 bool authority_is_limited(const struct mts_tables *tables, int peer);
 bool authority_hands_over(const struct mts_tables *tables, int peer, const struct address *address);
-/* Which of the report's recipients are believed; false: none. */
-bool authority_report(struct ruling *ruling, int peer, struct x411_Report *report, bool *believed);
+/* Which of the report's recipients are believed: some, or none; UNKNOWN: the record has nothing of its
+ * subject. */
+enum authority_belief { AUTHORITY_NONE, AUTHORITY_UNKNOWN, AUTHORITY_SOME };
+enum authority_belief authority_report(struct ruling *ruling, int peer, struct x411_Report *report,
+                                       bool *believed);
 
 /* recipient.c: each of these decides targets[position], and of all who take its place: redirections and lists
  * are followed to their ends. */

@@ -86,7 +86,7 @@ static bool external_of(struct ruling *ruling, const struct subject *subject, st
            ber_encode_arena(&ber_OBJECT_IDENTIFIER_type, &type->u.extended, ruling->arena, external, NULL);
 }
 
-/* What the plan says of RFC 1328; false when its address does not read. */
+/* What the plan says of RFC 1328; false when its address is no valid one. */
 static bool agreement(struct ruling *ruling, const struct plan *plan, struct rfc1328 *how) {
     struct oraddress *address = arena_alloc(ruling->arena, sizeof *address);
     *how = (struct rfc1328){.common_name = plan->flags & PLAN_RFC1328};

@@ -42,6 +42,7 @@ typedef void mts_find(void *context, struct mts_answer *answer);
 struct mts_routed {
     int64_t recipient; /* originally-specified-recipient-number */
     int hop;           /* -1: one that is not in the tables any more */
+    bool sent; /* a copy of the message may have arrived there: it was taken, is in doubt or under way */
 };
 
 /* Leaves nine digits to base 36 of ub-local-id-length's 32 characters for the number. */
@@ -331,7 +332,7 @@ void mts_reroute(struct mts_run *run, const struct mts_stored *stored, const str
                  struct mts_decisions *out);
 
 /* An operator sends the copy's recipients to another address (redirection by the domain). MTS_INVALID when
- * the address does not read. */
+ * the address is no valid one. */
 void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const char *address,
                   struct mts_decisions *out);
 
@@ -353,7 +354,7 @@ struct mts_conversion {
     struct span
         rfc1328_address; /* ours, as text: below which O/R names travel (RFC 1328 §3.1); may be absent */
 };
-/* False when the copy does not read, or needs no conversion. */
+/* False when the copy can't be decoded, or needs no conversion. */
 bool mts_conversion(const struct mts_stored *stored, struct arena *arena, struct mts_conversion *conversion);
 
 /*

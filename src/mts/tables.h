@@ -198,7 +198,7 @@ bool mts_tables_add_alias(struct mts_tables *tables, const char *address, const 
  */
 bool mts_tables_set_catch_all(struct mts_tables *tables, const char *address, struct error *err);
 
-/* False when there is no such user, list or alias, or the address does not read. */
+/* False when there is no such user, list or alias, or the address is no valid one. */
 bool mts_tables_remove(struct mts_tables *tables, const char *address);
 
 /* ---- what others read from the tables ---- */

@@ -53,6 +53,18 @@ struct rose_in {
     int64_t problem;
 };
 
+/* Over RTSE: where the peer's transfer that is under way, or was interrupted, can be taken up again on this
+ * association. The sender may be behind what was confirmed last, by the window at most. */
+#define ROSE_CHECKPOINTS (WINDOW_MAXIMUM + 1)
+struct rose_kept {
+    struct osi_activity activity;
+    struct osi_checkpoint checkpoints[ROSE_CHECKPOINTS]; /* oldest first */
+    size_t count;
+    uint64_t received; /* octets of the PDU that were taken */
+    uint64_t skip;     /* octets that come again after a resume */
+    bool interrupted;
+};
+
 struct rose {
     struct rose_machine machine;
     const struct rose_carrier *carrier;
@@ -62,8 +74,9 @@ struct rose {
     bool in_ssdu, out_ssdu;     /* P-DATA: an SSDU has begun */
     bool cut_short;             /* P-DATA: the last one ended within its user data */
     enum osi_syntax out_syntax; /* of the PDU under way */
-    bool turn_asked;            /* over RTSE: the peer wants the turn */
-    bool turn_wanted;           /* we asked for it */
+    struct rose_kept kept;
+    bool turn_asked;  /* over RTSE: the peer wants the turn */
+    bool turn_wanted; /* we asked for it */
 };
 
 /* rose_out.c */

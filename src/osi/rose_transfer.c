@@ -1,7 +1,8 @@
 /*
  * ROSE over RTSE: each PDU is one RT-TRANSFER (X.229 §8.2), bind and unbind go
  * with RT-OPEN and RT-CLOSE. Who has something to say asks for the turn; who is
- * asked gives it after the PDU under way.
+ * asked gives it after the PDU under way. A transfer that the peer interrupts may
+ * be resumed on the same association; ours are not, nor those of another one.
  */
 #include "osi/rose_private.h"
 
@@ -46,12 +47,77 @@ static bool begin_pdu(struct osi_association *a) {
 }
 
 static bool on_octets(struct osi_association *a, struct span octets) {
+    struct rose_kept *kept = &a->rose->kept;
+    size_t again = octets.len < kept->skip ? octets.len : (size_t)kept->skip;
+    kept->received += octets.len;
+    kept->skip -= again;
+    octets = span_sub(octets, again, SIZE_MAX);
+    if (octets.len == 0)
+        return true;
     if (!a->rose->in.active && !begin_pdu(a))
         return osi_cause_set(&a->cause, OSI_END_PROTOCOL_ERROR, OSI_LAYER_RTSE, false,
                              OSI_ABORT_PROTOCOL_ERROR, "RTTR",
                              "the transfer value is of a context that an operation can't have");
     rose_in_octets(a, octets);
     return true;
+}
+
+static void drop_kept(struct osi_association *a) {
+    a->rose->kept = (struct rose_kept){0};
+    rose_in_stopped(a);
+}
+
+/* What was kept of the activity that was interrupted, at that checkpoint; NULL: nothing. One of another
+ * association is not kept. */
+static const struct osi_checkpoint *kept_at(const struct rose_kept *kept, const struct osi_begin *begin) {
+    bool same = kept->interrupted && !begin->old_id.calling.data && !begin->old_id.common.data &&
+                begin->old_activity.id_len == kept->activity.id_len &&
+                memcmp(begin->old_activity.id, kept->activity.id, kept->activity.id_len) == 0;
+    for (size_t i = 0; same && i < kept->count; i++)
+        if (kept->checkpoints[i].serial == begin->serial)
+            return &kept->checkpoints[i];
+    return NULL;
+}
+
+/* The PDU goes on where it broke off: what was taken of it behind the checkpoint comes again, and is passed
+ * over (X.228 §7.7). */
+static void resume(struct osi_association *a, const struct osi_begin *begin) {
+    struct rose_kept *kept = &a->rose->kept;
+    const struct osi_checkpoint *checkpoint = kept_at(kept, begin);
+    if (!checkpoint || !osi_rt_resume_accept(a, checkpoint, a->now)) {
+        drop_kept(a);
+        osi_rt_resume_refuse(a, a->now);
+        return;
+    }
+    kept->activity = begin->activity;
+    kept->interrupted = false;
+    kept->skip = kept->received - checkpoint->offset;
+    kept->received = checkpoint->offset;
+    kept->count = (size_t)(checkpoint - kept->checkpoints) + 1;
+}
+
+static void on_transfer_begin(struct osi_association *a, const struct osi_begin *begin) {
+    if (begin->resumed) {
+        resume(a, begin);
+        return;
+    }
+    drop_kept(a); /* one at a time is kept */
+    a->rose->kept.activity = begin->activity;
+}
+
+static void on_checkpoint(struct osi_association *a, const struct osi_checkpoint *checkpoint) {
+    struct rose_kept *kept = &a->rose->kept;
+    if (kept->count == ROSE_CHECKPOINTS)
+        memmove(kept->checkpoints, kept->checkpoints + 1, --kept->count * sizeof *checkpoint);
+    kept->checkpoints[kept->count++] = *checkpoint;
+    osi_rt_checkpoint_confirm(a, checkpoint->serial, a->now);
+}
+
+/* Without a checkpoint, or before the PDU said what it is, there is nothing to go on from. */
+static void on_interrupted(struct osi_association *a) {
+    a->rose->kept.interrupted = a->rose->kept.count > 0 && a->rose->in.active;
+    if (!a->rose->kept.interrupted)
+        drop_kept(a);
 }
 
 static void on_transfer_end(struct osi_association *a) {
@@ -89,20 +155,20 @@ static void on_sent(struct osi_association *a, bool carried) {
 static void on_event(struct osi_association *a, const struct osi_event *event) {
     switch (event->type) {
     case OSI_EVENT_TRANSFER_BEGIN:
-        rose_in_stopped(a);
-        if (event->u.begin.resumed) /* of an activity that nobody kept */
-            osi_rt_resume_refuse(a, a->now);
+        on_transfer_begin(a, &event->u.begin);
         break;
     case OSI_EVENT_CHECKPOINT:
-        osi_rt_checkpoint_confirm(a, event->u.checkpoint.serial, a->now);
+        on_checkpoint(a, &event->u.checkpoint);
         break;
     case OSI_EVENT_TRANSFER_END:
         on_transfer_end(a);
         break;
-    case OSI_EVENT_TRANSFER_CUT_SHORT:
     case OSI_EVENT_TRANSFER_INTERRUPTED:
+        on_interrupted(a);
+        break;
+    case OSI_EVENT_TRANSFER_CUT_SHORT:
     case OSI_EVENT_TRANSFER_DISCARDED:
-        rose_in_stopped(a);
+        drop_kept(a);
         break;
     case OSI_EVENT_TRANSFER_CONFIRMED:
         on_sent(a, true);

@@ -88,15 +88,9 @@ static bool over(struct connection *c) {
 
 /* ---- events ---- */
 
-static void on_event(struct connection *c, struct osi_event *event) {
-    struct p1 *p1 = p1_of(c);
+/* What comes in. */
+static void on_event_in(struct p1 *p1, struct osi_event *event) {
     switch (event->type) {
-    case OSI_EVENT_OPEN_INDICATION:
-        admission_indication(p1, &event->u.open);
-        break;
-    case OSI_EVENT_OPEN_CONFIRM:
-        connect_confirmed(p1, &event->u.open);
-        break;
     case OSI_EVENT_TRANSFER_BEGIN:
         transfer_in_begin(p1, &event->u.begin);
         break;
@@ -112,13 +106,36 @@ static void on_event(struct connection *c, struct osi_event *event) {
     case OSI_EVENT_TRANSFER_CUT_SHORT:
         log_warning("peer=%s address=%s transfer refused: its activity ended before the lengths in its APDU "
                     "said so",
-                    connection_peer(c), c->address);
+                    connection_peer(p1->connection), p1->connection->address);
         break;
     case OSI_EVENT_TRANSFER_INTERRUPTED:
         transfer_in_stopped(p1, true);
         break;
     case OSI_EVENT_TRANSFER_DISCARDED:
         transfer_in_stopped(p1, false);
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_event(struct connection *c, struct osi_event *event) {
+    struct p1 *p1 = p1_of(c);
+    switch (event->type) {
+    case OSI_EVENT_OPEN_INDICATION:
+        admission_indication(p1, &event->u.open);
+        break;
+    case OSI_EVENT_OPEN_CONFIRM:
+        connect_confirmed(p1, &event->u.open);
+        break;
+    case OSI_EVENT_TRANSFER_BEGIN:
+    case OSI_EVENT_TRANSFER_DATA:
+    case OSI_EVENT_CHECKPOINT:
+    case OSI_EVENT_TRANSFER_END:
+    case OSI_EVENT_TRANSFER_CUT_SHORT:
+    case OSI_EVENT_TRANSFER_INTERRUPTED:
+    case OSI_EVENT_TRANSFER_DISCARDED:
+        on_event_in(p1, event);
         break;
     case OSI_EVENT_MAY_SEND:
     case OSI_EVENT_TURN_GIVE:

@@ -22,6 +22,7 @@ static void drop_pending(struct store_batch *batch, uint64_t key) {
 
 static void drop_last(struct store_batch *batch) {
     struct operation *operation = &batch->list[--batch->count];
+    batch->octets -= operation->octets;
     store_content_release(operation->content);
     activity_free(operation->activity);
     if (operation->type == ADD_REPEAT)
@@ -92,6 +93,28 @@ size_t store_batch_mark(const struct store_batch *batch) {
     return batch->count;
 }
 
+/* ---- what it keeps in memory ---- */
+
+/* One that is not complete may grow while the batch has it. */
+static size_t content_memory(const struct store_content *content, bool grows) {
+    size_t most = content->store->engine->content_memory;
+    if (grows)
+        return most > SMALL_CONTENT ? most : SMALL_CONTENT;
+    return !content->id ? content->memory.len : content->length < most ? (size_t)content->length : most;
+}
+
+static void keeps(struct store_batch *batch, struct operation *operation, size_t octets) {
+    batch->octets -= operation->octets;
+    operation->octets = octets < UINT32_MAX ? (uint32_t)octets : UINT32_MAX;
+    batch->octets += operation->octets;
+}
+
+uint64_t store_batch_octets(const struct store_batch *batch) {
+    return batch->octets + batch->arena.used + batch->count * sizeof *batch->list;
+}
+
+/* ---- operations ---- */
+
 static struct operation *add(struct store_batch *batch, enum operation_type type) {
     if (batch->count == batch->cap) {
         size_t cap = batch->cap ? batch->cap * 2 : 64;
@@ -138,6 +161,8 @@ static struct operation *add_message(struct store_batch *batch, uint64_t id, int
         return NULL;
     operation->message = (struct store_message){id, arrival, content ? content->length : 0, envelope};
     if (content) {
+        if (!content->sealed)
+            keeps(batch, operation, content_memory(content, false));
         operation->content = store_content_ref(content);
         content->sealed = true;
         if (content->id && batch->store->engine->content_end)
@@ -267,6 +292,8 @@ uint64_t store_put_activity_in(struct store_batch *batch, const struct store_act
     store_content_release(before);
     activity_free(operation->activity);
     operation->activity = copy;
+    keeps(batch, operation,
+          sizeof *copy + activity->state.len + (content ? content_memory(content, true) : 0));
     batch->count += fresh;
     return copy->public.id;
 }

@@ -33,6 +33,7 @@ struct operation {
     bool left_out;                 /* its request has a verdict */
     bool kept;                     /* ADD_MESSAGE: also while nothing refers to it */
     uint32_t number;               /* mailbox, kind of a record */
+    uint32_t octets;               /* that its content and activity keep in memory */
     struct store_content *content; /* a reference, or NULL */
     struct activity *activity;     /* PUT_ACTIVITY_IN: owned; an engine that keeps it sets NULL here */
     uint64_t *sequence;            /* ADD_ENTRY: where the caller wants the number that the commit gives it */
@@ -66,7 +67,8 @@ struct store_batch {
     size_t repeats;       /* how many of them are ADD_REPEAT */
     struct idmap pending; /* repeat_short of those -> how many */
     struct arena arena;
-    bool results; /* some ask for what the commit gives them */
+    uint64_t octets; /* of its operations' contents and activities */
+    bool results;    /* some ask for what the commit gives them */
 
     struct request {
         size_t from;     /* its first operation */

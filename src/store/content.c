@@ -104,6 +104,10 @@ static bool append(struct store_content *content, struct span octets, struct err
            (digest_add(&content->digest, octets) || store_no_memory(content->store, err));
 }
 
+bool store_takes_octets(const struct store *store) {
+    return !store->engine->takes_octets || store->engine->takes_octets(store);
+}
+
 bool store_content_append(struct store_content *content, struct span octets, struct error *err) {
     if (content->failed || content->sealed || !content->writer)
         return error_set(err, STORE_BAD_REQUEST, "this content can't be appended to%s",

@@ -84,6 +84,8 @@ struct store_home {
 /* What can be done with a handle. */
 struct store_engine {
     size_t content_size; /* octets of its struct that begins with a struct store_content */
+    /* Octets of a content that is not short and of which more may come, that lie in memory at most. */
+    size_t content_memory;
 
     /* Also of one that `open` gave up. Nothing is under way any more. */
     void (*close)(struct store *store);
@@ -138,6 +140,8 @@ struct store_engine {
 
     /* ---- contents: what is longer than the head keeps in memory ---- */
 
+    /* As store_takes_octets. NULL: always. */
+    bool (*takes_octets)(const struct store *store);
     /* Appends octets to a content that has an id; durable with a commit that names it. */
     bool (*content_write)(struct store_content *content, struct span octets, struct error *err);
     /* Reads exactly `len` octets, which are below its length. */
@@ -177,7 +181,7 @@ struct store_engine {
     bool (*find_repeat)(struct store *store, const uint8_t key[static STORE_DIGEST], bool *found,
                         struct error *err);
 
-    /* The span fields of `found` live until the next commit is done. */
+    /* The span fields of `found` live until another is looked for, or the next commit is done. */
     bool (*find_activity_in)(struct store *store, struct span peer, struct span association,
                              struct span activity, struct store_activity_in *found, struct error *err);
     bool (*each_activity_of)(struct store *store, struct span association, store_activity_in_cb *cb,

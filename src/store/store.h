@@ -230,6 +230,10 @@ void store_batch_free(struct store_batch *batch);
 void store_batch_clear(struct store_batch *batch);
 bool store_batch_is_empty(const struct store_batch *batch);
 
+/* Octets of memory that it takes, with what its contents hold there: whoever adds while another batch is
+ * under way keeps it in bounds. */
+uint64_t store_batch_octets(const struct store_batch *batch);
+
 /*
  * Begins a request: what is added from here to the next one stands or falls together, whatever becomes of the
  * others. Requests are numbered from 0. What was added before the first of them belongs to all.
@@ -279,7 +283,8 @@ void store_proceed(struct store *store, bool wait);
  */
 void store_give_up(struct store *store);
 
-/* Readable when store_proceed has something to do. -1: commits end before store_commit_begin returns. */
+/* Readable when store_proceed has something to do, for a reader as well: a server is called again. -1: it
+ * never has, and commits end before store_commit_begin returns. */
 int store_descriptor(const struct store *store);
 
 /* The same at one go, all or nothing: where a request would get a verdict, the commit fails for it. */
@@ -297,6 +302,10 @@ struct store_content *store_content_ref(struct store_content *content);
 
 /* Gives the reference back. The last one of a content that no row names frees its space. NULL is allowed. */
 void store_content_release(struct store_content *content);
+
+/* False: who appends now may have to wait for what was appended before; whoever can brings more when it says
+ * true again, which store_descriptor and store_probe bring about. */
+bool store_takes_octets(const struct store *store);
 
 /* Adds octets at the end. After a failure the content can only be released. STORE_BAD_REQUEST once a message
  * has it. */
@@ -482,8 +491,9 @@ uint64_t store_put_activity_in(struct store_batch *batch, const struct store_act
  * freed). */
 bool store_remove_activity_in(struct store_batch *batch, uint64_t id);
 
-/* The last committed state of an activity, by its key. What the spans of `found` point at lives until the
- * next commit. It costs the same however many there are. STORE_NOT_FOUND when there is none. */
+/* The last committed state of an activity, by its key. What the spans of `found` point at lives until
+ * another is looked for, and until the next commit. It costs the same however many there are. STORE_NOT_FOUND
+ * when there is none. */
 bool store_find_activity_in(struct store *store, struct span peer, struct span association,
                             struct span activity, struct store_activity_in *found, struct error *err);
 

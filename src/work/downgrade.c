@@ -15,7 +15,7 @@ bool work_downgrade(struct job *job) {
     if (!payload_done(&r))
         return false;
     if (address.len && !oraddress_parse(address, &job->arena, &gateway, NULL))
-        return work_failed(job, "the address for RFC 1328 does not read");
+        return work_failed(job, "the address for RFC 1328 is no valid address");
     how.gateway = address.len ? &gateway : NULL;
     if (!downgrade_plan(&job->content, &how, &job->arena, &plan, &refusal))
         return !job->broken &&

@@ -220,18 +220,46 @@ def _():
                 setattr(ReliableOperations, attribute, {"dialogue": 1, "recovering": None}[attribute])
 
 
-@case("an interrupted transfer is forgotten, its resume refused; the association goes on")
+def interrupted(node, invocation, octets):
+    """Its invocation breaks off after three checkpoints, which are confirmed."""
+    peer = ReliableOperations.open(node.port, "mts-reliable-access-88")
+    value = x228.external(5, rose.invoke(invocation, SUM, ber.octets(octets)))
+    peer.start_activity()
+    peer.send_segments(value, stop_after=3)
+    while peer.acknowledged < peer.sent_serial:
+        peer.await_acknowledgement()
+    peer.interrupt()
+    return peer, value
+
+
+@case("an interrupted transfer is resumed, also behind the last checkpoint, and more than once")
+def _():
+    octets = bytes(i * 7 % 251 for i in range(9000))
+    with Performing() as node:
+        for back in 0, 1, 2:
+            peer, value = interrupted(node, 1, octets)
+            at = 3 - back
+            peer.resume_activity(peer.activity_identifier, at)
+            if back == 1:
+                peer.send_segments(value[at * 1024:], stop_after=2)
+                while peer.acknowledged < peer.sent_serial:
+                    peer.await_acknowledgement()
+                peer.interrupt()
+                at += 2
+                peer.resume_activity(peer.activity_identifier, at)
+            peer.send_segments(value[at * 1024:])
+            peer.end_activity()
+            _kind, answered, _code, result = peer.receive()
+            equal((answered, int(result[0][1].contents)), (1, sum_of(ber.octets(octets))), back)
+            turn_back(peer)
+            peer.release()
+
+
+@case("a resume of what is not kept is refused; the association goes on")
 def _():
     with Performing() as node:
-        peer = ReliableOperations.open(node.port, "mts-reliable-access-88")
-        value = x228.external(5, rose.invoke(1, SUM, ber.octets(b"z" * 5000)))
-        peer.start_activity()
-        peer.send_segments(value, stop_after=3)
-        while peer.acknowledged < peer.sent_serial:
-            peer.await_acknowledgement()
-        peer.interrupt()
-        node.until("dropped kind 1 id 1")
-        peer.resume_activity(peer.activity_identifier, 3)
+        peer, value = interrupted(node, 1, b"z" * 5000)
+        peer.resume_activity(peer.activity_identifier, 77)
         try:
             peer.expect(session.MIA)
         except Excepted as excepted:

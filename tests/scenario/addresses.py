@@ -37,7 +37,7 @@ def reload(mta):
 
 @case("a message is tracked by its identifier however the domain in it is spelled, and by no other domain's")
 def _():
-    with folder() as path, hostile_stage(path, user={SMITH: {"available": True}}) as stage:
+    with folder() as path, hostile_stage(path, user={SMITH: {"available": True}}) as stage, Unharmed(stage) as unharmed:
         stage.hand_over(text_message("one", [SMITH]))
         wait_until(lambda: entries(stage.mta, SMITH))
 
@@ -52,6 +52,7 @@ def _():
             equal(tracked(spelled), ["[/ADMD=NEAR/C=FR/;one]"], spelled)
         for other in ("[/ADMD=FAR/C=FR/;one]", "[/PRMD=NEAR/ADMD=NEAR/C=FR/;one]", "[/ADMD=NEAR/C=FR/;ONE]", "[/C=FR/A=NEAR;one", "[]"):
             equal(tracked(other), [], other)
+        unharmed.served("tracking")
 
 
 @case("a reload that spells addresses anew changes nothing: mailbox, list, alias, redirection, directory, queue, track")
@@ -171,7 +172,7 @@ def _():
 
 @case("a configuration that gives one address to two is refused, with the place and the other's name")
 def _():
-    with folder() as path, Stage(path) as stage:
+    with folder() as path, hostile_stage(path) as stage, Unharmed(stage) as unharmed:
         for doubled in (dict(user={SMITH: {}, ANEW: {}}), dict(user={SMITH: {}}, list={ANEW: {"members": [FAY]}}),
                         dict(user={SMITH: {}}, alias={SPELLINGS[2]: {"target": FAY}})):
             for section in ("user", "list", "alias"):
@@ -181,6 +182,7 @@ def _():
             stage.mta.reload()
             wait_until(lambda: stage.mta.log().count("not reloaded") > count)
             check("a user has this address already" in stage.mta.log(), stage.mta.log_tail())
+            unharmed.served(f"doubled-{count}")
 
 
 ALIASES = f"""# friends
@@ -200,7 +202,7 @@ empty =
 
 @case("aliases: of aliases, misspelt, in a circle, bad lines: each is said with the file, the line and what to do")
 def _():
-    with folder() as path, Stage(path, user={SMITH: {}}) as stage:
+    with folder() as path, hostile_stage(path, user={SMITH: {}}) as stage, Unharmed(stage) as unharmed:
         config = os.path.join(path, "config")
         file = os.path.join(config, "chasqui", "aliases")
         os.makedirs(os.path.dirname(file))
@@ -232,6 +234,7 @@ def _():
         equal(mhs("list", user="lost").returncode, 2)
         equal(mhs("list", user="boss").returncode, 0)
         check("whose mailbox?" in mhs("list").stderr)
+        unharmed.served("aliases")
 
 
 tap.main()

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 
-from players import FAY, Neighbour, Unharmed, folder, hostile_stage, named, sockets_of, text_message
+from players import ANN, Neighbour, Unharmed, folder, hostile_stage, named, processes, sockets_of, text_message
 from peer import ber, tap, x228
 from peer.association import AUTHENTICATION_ERROR, Association, BindRefused
 from peer.transport import Closed, Transport
@@ -95,24 +95,31 @@ def _():
         stage.mta.configure(peer={**stage.mta.settings["peer"], "BETA": beta})
         stage.mta.stop()
         stage.mta.start()
-        for change in (1, 2):
-            tap.wait_until(lambda: named(stage, "net") and named(stage, "store"), what="processes")
-            for pid in named(stage, "net"):
-                equal(holds(pid, set(SECRETS.values())), set())
-            for pid in named(stage, "store"):       # the search finds what is there
-                equal(holds(pid, {SECRETS["password"]}), {SECRETS["password"]})
-            if change == 1:
-                lines = stage.mta.log().count("configuration reloaded")
-                stage.mta.configure(log_level="info")
-                stage.mta.reload()
-                tap.wait_until(lambda: stage.mta.log().count("configuration reloaded") >= lines + 2)
-        stage.hand_over(text_message("after", [FAY]))
-        equal(stage.far.next().identifier[1], "after")
+        with Unharmed(stage) as unharmed:
+            for change in (1, 2):
+                tap.wait_until(lambda: named(stage, "net") and named(stage, "store"), what="processes")
+                for pid in named(stage, "net"):
+                    equal(holds(pid, set(SECRETS.values())), set())
+                for pid in named(stage, "store"):       # the search finds what is there
+                    equal(holds(pid, {SECRETS["password"]}), {SECRETS["password"]})
+                if change == 1:
+                    lines = stage.mta.log().count("configuration reloaded")
+                    stage.mta.configure(log_level="info")
+                    stage.mta.reload()
+                    tap.wait_until(lambda: stage.mta.log().count("configuration reloaded") >= lines + 2)
+            unharmed.served("search")
 
 
 @case("a password is changed without a gap: the former one is taken as well, until it is taken away")
 def _():
     with folder() as path, hostile_stage(path, peer_options={"NEAR": {"password": "new", "former-password": "old"}}) as stage:
+        call = stage.call
+        stage.call = lambda **options: call(**{"password": "new", **options})
+        change_password(stage)
+
+
+def change_password(stage):
+    with Unharmed(stage) as unharmed:
         for password in ("new", "old"):
             stage.call(password=password).close()
         tap.wait_until(lambda: "peer=NEAR binds by its former password" in stage.mta.log())
@@ -130,7 +137,7 @@ def _():
         stage.mta.reload()
         tap.wait_until(lambda: stage.mta.log().count("configuration reloaded") >= 2)
         tap.wait_until(lambda: refuses(stage, "old"), what="the end of the old password")
-        stage.call(password="new").close()
+        unharmed.served("changed")
 
 
 def refuses(stage, password):
@@ -151,17 +158,19 @@ def _():
         stage.mta.configure(peer=peers)
         stage.mta.stop()
         stage.mta.start()
-        for host, mode, peer, context in (
-                ("127.0.0.1", "normal", "NEAR", "mts-transfer"), ("127.0.0.1", "1984", "NEAR-1984", "mts-transfer-protocol-1984"),
-                ("127.0.0.9", "x410", "NEAR-THERE", "mts-transfer-protocol"), ("127.0.0.9", "normal", "NEAR-THERE", "mts-transfer")):
-            Caller(stage, host).bind(mode=mode).close()
-            line = f"peer={peer} address={host} association accepted ({context})"
-            tap.wait_until(lambda line=line: line in stage.mta.log(), what=line)
+        with Unharmed(stage) as unharmed:
+            for host, mode, peer, context in (
+                    ("127.0.0.1", "normal", "NEAR", "mts-transfer"), ("127.0.0.1", "1984", "NEAR-1984", "mts-transfer-protocol-1984"),
+                    ("127.0.0.9", "x410", "NEAR-THERE", "mts-transfer-protocol"), ("127.0.0.9", "normal", "NEAR-THERE", "mts-transfer")):
+                Caller(stage, host).bind(mode=mode).close()
+                line = f"peer={peer} address={host} association accepted ({context})"
+                tap.wait_until(lambda line=line: line in stage.mta.log(), what=line)
+            unharmed.served("of several")
 
 
 @case("a refusal tells nothing: the same octets, at no earlier time, whatever is wrong")
 def _():
-    with folder() as path, hostile_stage(path) as stage:
+    with folder() as path, hostile_stage(path) as stage, Unharmed(stage) as unharmed:
         answers = set()
         for mta, password in (("NEAR", "wrong"), ("NOBODY", "near's secret"), ("NEAR", ""), ("FAR", "x" * 60)):
             peer = Association(Transport.dial(stage.mta.port), mta=mta, password=password)
@@ -173,6 +182,7 @@ def _():
             answers.add(bytes(spdu.user_data) + spdu.parameters.get(0x32, b""))
             peer.close()
         equal(len(answers), 1)
+        unharmed.served("refusals")
 
 
 @case("who guesses passwords is refused unread after a few, the log says it once, and the peer itself is served")
@@ -302,8 +312,12 @@ def _():
             name = os.path.join(path, parameter)
             os.mkdir(name)
             with hostile_stage(name, far=Neighbour(**options)) as stage:
+                before = set(processes(stage.mta.process.pid))
                 answer = stage.mta.request("ping", peer="FAR")
                 equal((answer["ok"], answer["layer"], answer["parameter"]), (False, "bind", parameter))
+                stage.hand_over(text_message("after", [ANN]))
+                tap.wait_until(lambda: stage.mta.request("mailbox-list", mailbox=ANN)["entries"], what="another's message")
+                check(before <= set(processes(stage.mta.process.pid)), "a process ended:\n" + stage.mta.log_tail(15))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,21 @@
 #!/usr/bin/python3
-"""What a message carries is shown and saved whole, whatever characters and forms it comes in, or it is said what is not."""
+"""What a message carries is shown and saved whole, whatever characters and forms it comes in, or it is said what is not. The
+daemon that carried it lives on in the same processes, and another neighbour is served."""
+import contextlib
 import os
 
-from players import BEN, HOME, JOE, NEAR, Stage, folder
+from players import BEN, HOME, JOE, NEAR, Unharmed, folder, hostile_stage
 from peer import ipm, tap, x411
 
 case, check, equal = tap.case, tap.check, tap.equal
 NUL, BOTH_WAYS, NEXT_LINE = "\N{REPLACEMENT CHARACTER}", "\N{RIGHT-TO-LEFT OVERRIDE}", "\x85"
+
+
+@contextlib.contextmanager
+def carrier():
+    with folder() as path, hostile_stage(path) as stage, Unharmed(stage) as unharmed:
+        yield stage, path
+        unharmed.served("characters")
 
 
 def deliver(stage, label, *parts, subject="A play", content=None):
@@ -38,7 +47,7 @@ def _():
     texts = ((ipm.general_text([1, 6, 87], b"\x1b$BF|K\\\x1b(B."), "日本."), (ipm.general_text([1, 2, 100], b"\x1b(B\x0fGr\xfc\xdfe\r\n"), "Grüße"),
              (ipm.general_text([6, 156], b"\xc8Uber \xa3"), "Über £"), (ipm.general_text([6, 149], b"\x1b$)C\x0eGQ\x0f"), "한"),
              (ipm.general_text([1, 21], b"\x1b(K[\\]"), "ÄÖÜ"))
-    with folder() as path, Stage(path) as stage:
+    with carrier() as (stage, path):
         for number, (part, words) in enumerate(texts):
             entry = deliver(stage, f"text-{number}", part)
             check(words in shown(stage, entry), shown(stage, entry))
@@ -47,7 +56,7 @@ def _():
 
 @case("a NUL cuts no subject, no text, and no page behind it")
 def _():
-    with folder() as path, Stage(path) as stage:
+    with carrier() as (stage, path):
         entry = deliver(stage, "nul-1", ipm.text("first line\0 hidden rest\r\nsecond line\r\n"), subject="Pay 100\0 000 EUR")
         text = shown(stage, entry)
         for words in (f"Pay 100{NUL} 000 EUR", f"first line{NUL} hidden rest", "second line"):
@@ -59,14 +68,14 @@ def _():
 
 @case("a file whose octets stand as bits is saved as it was")
 def _():
-    with folder() as path, Stage(path) as stage:
+    with carrier() as (stage, path):
         entry = deliver(stage, "bits", ipm.file_part("", b"abc\0\xff", encoding=2))
         equal(saved(stage, path, entry, "1"), b"abc\0\xff")
 
 
 @case("a content of no octets is taken, said to be empty, and saved as such")
 def _():
-    with folder() as path, Stage(path) as stage:
+    with carrier() as (stage, path):
         entry = deliver(stage, "nothing", content=b"")
         check("the content is empty" in shown(stage, entry), shown(stage, entry))
         stage.mta.mhs("save", "--user", BEN, "--content", os.path.join(path, "empty"), entry)
@@ -75,7 +84,7 @@ def _():
 
 @case("names can't drive the terminal, turn text round, or stand for standard output")
 def _():
-    with folder() as path, Stage(path) as stage:
+    with carrier() as (stage, path):
         names = {"-": "part-1.bin", "--force": "force", "../.profile": "profile", f"exe{BOTH_WAYS}fdp.doc": "exe___fdp.doc",
                  f"a{NEXT_LINE}b": "a__b", "a\x07b": "a_b"}
         for number, (name, safe) in enumerate(names.items()):
@@ -91,7 +100,7 @@ def _():
 @case("a user whose name needs T.61 is reached, though the daemon met no such character before")
 def _():
     rene = f"{HOME}/S=René"
-    with folder() as path, Stage(path) as stage:
+    with carrier() as (stage, path):
         stage.mta.mhs("user", "add", rene)
         check("local" in stage.mta.mhs("route", rene).stdout, "the route to the new user")
         stage.mta.mhs("send", "--from", BEN, "--to", rene, "--subject", "Né à Orléans", "--text", "t")
@@ -104,7 +113,7 @@ def _():
 
 @case("a control character in what is shown in one line is refused when it is written")
 def _():
-    with folder() as path, Stage(path) as stage:
+    with carrier() as (stage, path):
         for option, value in (("--subject", "two\nlines"), ("--subject", f"turned{BOTH_WAYS}"), ("--reference", "a\x07")):
             done = stage.mta.mhs("send", "--from", BEN, "--to", BEN, "--text", "t", option, value, check=False)
             equal(done.returncode, 2, done.stderr)

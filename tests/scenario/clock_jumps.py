@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """The clock of a running daemon is set, a month ahead and two days back: nothing expires, nothing that is kept is
-dropped, no peer waits, and all go on being served."""
+dropped, no peer waits, and all go on being served. So they are in 2051, whose years two digits must still tell."""
 import calendar
 import contextlib
 import os
@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 
-from players import ANN, FAY, Neighbour, Stage, folder, processes, text_message
+from players import ANN, BEN, FAY, Neighbour, Stage, folder, processes, text_message
 from peer import tap, x228, x411
 from scenario.chasqui import BUILD
 
@@ -65,9 +65,9 @@ def clocked(path, **settings):
     clock = Clock(path)
     with Stage(path, far=Nobody(), environment=clock.environment(), **settings) as stage:
         stage.mta.mhs_clock = lambda: seconds_of(stage.mta.request("status")["now"])
-        pids = set(processes(stage.mta.process.pid))
+        root, pids = stage.mta.process.pid, set(processes(stage.mta.process.pid))
         yield stage, clock
-        check(pids <= set(processes(stage.mta.process.pid)), "a process ended:\n" + stage.mta.log_tail(15))
+        check(root != stage.mta.process.pid or pids <= set(processes(stage.mta.process.pid)), "a process ended:\n" + stage.mta.log_tail(15))
 
 
 def served(stage, label):
@@ -127,6 +127,51 @@ def _():
                 peer.end_activity()
                 peer.release()
             equal(stage.far.next().content, x411.Received(apdu).content)
+
+
+def deferred_to(stage, *times, **options):
+    """(status, what is said) of `mhs send` for each time."""
+    told = []
+    for time_ in times:
+        done = stage.mta.mhs("send", "--from", BEN, "--to", ANN, "--text", "later", "--deferred", time_, check=False, **options)
+        told.append((done.returncode, done.stderr))
+    return told
+
+
+def until_deferred(stage):
+    return sorted(e["due"] for e in stage.mta.request("queue-list")["entries"] if e["state"] == "deferred")
+
+
+@case("in 2051 mail goes on and is deferred within 40 years; what two digits can't say is refused, and the log is quiet")
+def _():
+    year, this = 365 * DAY + DAY // 4, time.gmtime().tm_year
+    with folder() as path, clocked(path) as (stage, clock):
+        [soon] = deferred_to(stage, "+2h")
+        equal(soon[0], 0, soon)
+        clock.set(stage, (2051 - this) * year)
+        lines = len(stage.mta.log().splitlines())
+        taken, *refused = deferred_to(stage, "2060-01-01T00:00:00Z", "2080-01-01T00:00:00Z", "2150-01-01T00:00:00Z")
+        equal(taken[0], 0, taken)                           # said by a mhs that has today's clock, whose reach is less
+        ahead, *beyond = deferred_to(stage, "2085-01-01T00:00:00Z", "2095-01-01T00:00:00Z", "2150-01-01T00:00:00Z",
+                                     environment=clock.environment())
+        equal(ahead[0], 0, ahead)
+        for status, told in refused + beyond:
+            check(status == 2 and "40 years ahead" in told, (status, told))
+        pids = set(processes(stage.mta.process.pid))
+        for again in (False, True):
+            if again:                                       # a daemon that starts then, with such copies in its queue
+                check(pids <= set(processes(stage.mta.process.pid)), "a process ended:\n" + stage.mta.log_tail(15))
+                stage.mta.stop()
+                stage.mta.start()
+            wait_until(lambda: until_deferred(stage)[-2:] == ["2060-01-01T00:00:00Z", "2085-01-01T00:00:00Z"],
+                       what="the deferred copies")
+            served(stage, f"wire-{again}")
+            before = len(stage.mta.request("mailbox-list", mailbox=BEN)["entries"])
+            stage.mta.mhs("send", "--from", ANN, "--to", BEN, "--text", "now")
+            wait_until(lambda: len(stage.mta.request("mailbox-list", mailbox=BEN)["entries"]) == before + 1, what="a delivery")
+        time.sleep(3)                                       # a loop that spins writes thousands of lines
+        new = stage.mta.log().splitlines()[lines:]
+        check(len(new) < 80 and not any("no memory" in line for line in new), "\n".join(new[-20:]))
 
 
 if __name__ == "__main__":

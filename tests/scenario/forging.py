@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """A neighbour that is bound, by name and password, and says what is not its to say."""
+import contextlib
 import json
 
-from players import ANN, BEN, FAR, FAY, HOME, JOE, NEAR, Stage, Unharmed, folder, text_message
+from players import ANN, BEN, FAR, FAY, HOME, JOE, NEAR, Neighbour, Stage, Unharmed, folder, text_message
 from peer import tap, x411
 from peer.association import Aborted, Association, Excepted
 from scenario.chasqui import peer_section
@@ -15,8 +16,8 @@ EVE, TEAM = f"{EVIL}/S=eve", f"{HOME}/S=team"
 class Forgery:
     """NEAR and FAR as usual, and EVIL, which has no options but its domain. Only ann may submit to the list TEAM."""
 
-    def __init__(self, path):
-        evil = peer_section(1, "EVIL", "evil's secret", domain=EVIL, first_retry=3600, longest_retry=3600)
+    def __init__(self, path, port=1):
+        evil = peer_section(port, "EVIL", "evil's secret", domain=EVIL, first_retry=3600, longest_retry=3600)
         self.stage = Stage(path, more_peers={"EVIL": evil}, more_routes={EVIL: {"next-hop": {"EVIL": {"rank": 1}}}},
                            list={TEAM: {"members": [BEN], "submitters": [ANN]}})
         self.mta = self.stage.mta
@@ -123,13 +124,38 @@ def _():
         attack.served("report")
 
 
+@case("a report on what waits for its peer is not believed, nor does that come back; once it was sent it is")
+def _():
+    with contextlib.closing(Neighbour("EVIL", "evil's secret")) as nobody:
+        port = nobody.port
+    with folder() as path, Forgery(path, port) as play, Unharmed(play.stage) as attack:
+        ours = play.send(EVE)
+        wait_until(lambda: any(e[:2] == ("routed", "EVIL") for e in play.track(ours)))
+        delivered = [x411.reported(EVE, 1, delivered=x411.now())]
+        play.hand_over(x411.report(EVIL, "early", ANN, local_of(ours), delivered))
+        attack.logged("peer=EVIL", "early]", "not believed")
+        equal(play.entries(ANN), [])
+        back = x411.trace((HOME, x411.now(-60)), (EVIL, x411.now(), {"actions": [0]}))
+        play.refused(text_message(local_of(ours)[1], [BEN], originator=ANN, domain=HOME, trace=back))
+        play.hand_over(x411.report(EVIL, "other", ANN, (HOME, "nobody-knows-it"), delivered))
+        attack.logged("other]", "nothing is recorded of its subject")
+        with contextlib.closing(Neighbour("EVIL", "evil's secret", port=port)) as calls:
+            play.mta.mhs("peer", "retry", "EVIL")
+            calls.next()
+            wait_until(lambda: any(e[:2] == ("transferred", "EVIL") for e in play.track(ours)))
+            play.hand_over(x411.report(EVIL, "late", ANN, local_of(ours), delivered))
+            wait_until(lambda: play.entries(ANN))
+        attack.served("early")
+
+
 @case("what we sent to a neighbour comes back redirected with its originator's rights")
 def _():
-    with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:
+    calls = Neighbour("EVIL", "evil's secret")
+    with folder() as path, contextlib.closing(calls), Forgery(path, calls.port) as play, Unharmed(play.stage) as attack:
         ours = play.send(EVE)
         back = x411.trace((HOME, x411.now(-60)), (EVIL, x411.now(), {"actions": [0]}))
         apdu = text_message(local_of(ours)[1], [TEAM], originator=ANN, domain=HOME, trace=back)
-        wait_until(lambda: any(e[:2] == ("routed", "EVIL") for e in play.track(ours)))
+        calls.next()
         play.hand_over(apdu)
         wait_until(play.entries)
         attack.served("redirected")

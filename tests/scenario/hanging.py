@@ -8,8 +8,10 @@ import signal
 import socket
 import threading
 
-from players import ANN, BEN, Stage, folder, named, text_message  # it also makes the packages beside it importable
-from peer import tap
+# It also makes the packages beside it importable.
+from players import ANN, BEN, MB, SANITIZER, Stage, folder, named, status_octets, text_message
+from peer import tap, x228
+from peer.association import ENDED
 from scenario import postgres
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -194,6 +196,62 @@ def _():
                 hangs(stage, [SILENT, LATE], proxy.swallows.set, proxy.swallows.clear, reads=False)
         finally:
             proxy.close()
+
+
+class Flood:
+    """Transfers of 150 kB on connections of NEAR's, each of which is broken before its answer comes."""
+
+    def __init__(self, stage, connections):
+        self.stage, self.ended, self.sent = stage, threading.Event(), 0
+        self.threads = [threading.Thread(target=self._run, args=(i,), daemon=True) for i in range(connections)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self, number):
+        apdus = 0
+        while not self.ended.is_set():
+            apdus += 1
+            name = f"flood-{number}-{apdus}"
+            with contextlib.suppress(OSError, *ENDED), contextlib.closing(self.stage.call()) as peer:
+                value = x228.transfer_value(peer.mode, text_message(name, [BEN], "x" * 150000, subject=name))
+                peer.start_activity()
+                peer.send_segments(value, len(value))   # no checkpoint, whose confirmation would be waited for
+                peer.send_end()
+                self.sent += 150000
+
+    def close(self):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+
+
+@case("what comes in while a commit hangs fills no memory, and all goes on when it lands")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        with Stage(path, store=server.database("flooded"), environment=SANITIZER) as stage:
+            stage.hand_over(text_message("before", [BEN], subject="before"))
+            store = next(iter(named(stage, "store")))
+            before = status_octets(store, "VmRSS")
+            session = int(server.sql("SELECT pid FROM pg_stat_activity WHERE datname = 'flooded' AND"
+                                     " application_name LIKE '%writer'"))
+            os.kill(session, signal.SIGSTOP)
+            try:
+                flying = Waiting(stage, "flying")
+                wait_until(lambda: status(stage.mta)["state"] == "serving")
+                with contextlib.closing(Flood(stage, 6)) as flood:
+                    flood.ended.wait(12)
+                    grown = status_octets(store, "VmHWM") - before
+                    check(status(stage.mta)["state"] == "serving")
+                    with contextlib.closing(stage.call()) as peer:
+                        peer.release()
+                print(f"# {flood.sent / MB:.0f} MB were sent, the store process grew by {grown / MB:.0f} MB")
+                check(grown < 48 * MB, grown)
+            finally:
+                os.kill(session, signal.SIGCONT)
+            wait_until(lambda: send(stage.mta, "after"), 60)
+            if not flying.answered.wait(30):    # a slow machine: it was told to try later
+                stage.hand_over(flying.apdu)
+            wait_until(lambda: {"before", "flying", "after"} <= set(subjects(stage.mta, BEN) or []), 60)
 
 
 @case("a stop ends in good order while a commit hangs, and what flew is not lost when it was confirmed")

@@ -44,8 +44,11 @@ def round_trip():
     check(len(CAPTURES) > 10, "the captures are there")
     for path in CAPTURES:
         with open(path, "rb") as file:
-            value = as_json(file.read())
-        octets = encode(value)  # with definite lengths: the sender's may be of another form
+            sent = file.read()
+        value = as_json(sent)
+        equal(encode(value), sent, path)
+        value.pop("@octets", None)  # the sender's lengths may be of another form
+        octets = encode(value)
         equal(as_json(octets), value, path)
         equal(encode(as_json(octets)), octets, path)
 
@@ -229,19 +232,81 @@ def refused():
     check("ub-extended-subject-length" in error and len(octets) > 514, error)
 
 
-@case("unknown elements are written where they stood")
+def through_json(octets, type_):
+    """What becomes of octets that have something unknown, and the JSON between."""
+    status, text, error = decode(octets, "--json", "--type", type_)
+    check(status in (0, 5), f"{type_}: {error}")
+    status, again, error = mhs("encode", octets=text)
+    check(status in (0, 5), f"{type_}: {error}")
+    return again, json.loads(text)
+
+
+@case("unknown elements are written where they stood: first, between and last, whether or not the type has a marker")
 def unknown_elements():
-    odd, user = bytes.fromhex("9F1F00"), bytes.fromhex("BE00")
+    odd = bytes.fromhex("9F1F00")
     context = ber.ctx(1, ber.tlv(ber.UNIVERSAL, 6, False, b"\x52\1\1"))
-    for type_, octets in (("RLRQ-apdu", ber.app(2, ber.prim(0, b"\0"), odd, user)),
-                          ("ABRT-apdu", ber.app(4, ber.prim(0, b"\0"), odd, user)),
-                          ("AARQ-apdu", ber.app(0, context, odd, user)),
-                          ("CP-type", ber.set_(ber.ctx(0, ber.prim(0, b"\1")), ber.ctx(2, ber.prim(1, b"A"), odd, ber.app_prim(0, b""))))):
-        status, text, error = decode(octets, "--json", "--type", type_)
-        check(status in (0, 5), f"{type_}: {error}")
-        value = json.loads(text)
-        check('"..."' in json.dumps(value), text)
-        equal(encode({name: part for name, part in value.items() if name != "@complaints"}), octets, type_)
+    reason, user = ber.prim(0, b"\0"), bytes.fromhex("BE00")
+    mode, selector, version = ber.ctx(0, ber.prim(0, b"\1")), ber.prim(1, b"A"), ber.app_prim(0, b"")
+    identifier = ber.app(4, ber.app(3, ber.app(1, ber.printable("XX")), ber.app(2, ber.printable("A"))), ber.ia5("x"))
+    original, content_type = ber.app(0, ber.seq()), ber.app_prim(6, b"\2")
+    for type_, parts, wrap in (
+            ("RLRQ-apdu", (reason, user), lambda *parts: ber.app(2, *parts)),
+            ("ABRT-apdu", (reason, user), lambda *parts: ber.app(4, *parts)),
+            ("AARQ-apdu", (context, user), lambda *parts: ber.app(0, *parts)),
+            ("CP-type", (selector, version), lambda *parts: ber.set_(mode, ber.ctx(2, *parts))),
+            ("CP-type", (mode, ber.ctx(2, selector)), ber.set_),
+            ("MessageTransferEnvelope", (identifier, original, content_type), ber.set_)):
+        for unknown in (odd, bytes.fromhex("BF3203020105")):
+            for at in range(len(parts) + 1):
+                octets = wrap(*parts[:at], unknown, *parts[at:])
+                again, value = through_json(octets, type_)
+                equal(again, octets, f"{type_}, unknown at {at}")
+                check(any(name[1:] == type_ for name in value), value)
+
+
+@case("the outermost value keeps its octets: the order in a SET, a form of length, octets behind it")
+def outermost():
+    for octets in (ber.set_(ber.ctx(2, ber.prim(1, b"A")), ber.ctx(0, ber.prim(0, b"\1"))),
+                   b"\x31\x81\x05" + ber.ctx(0, ber.prim(0, b"\1")), ber.set_(ber.ctx(0, ber.prim(0, b"\1"))) + b"\5\0"):
+        again, value = through_json(octets, "CP-type")
+        equal(again, octets)
+        equal(bytes.fromhex(value["@octets"]), octets)
+    usual = encode({"@CP-type": {"mode-selector": {"mode-value": "normal-mode"}}})
+    equal(through_json(usual, "CP-type"), (usual, {"@CP-type": {"mode-selector": {"mode-value": "normal-mode"}}}))
+
+
+@case("encode says within which hex it checked no bounds")
+def unchecked():
+    words = "mhs: bounds were not checked within hex at: "
+    extension = {"type": {"private-extension": "1.2.3.4"}, "value": "0500"}
+    for value, wanted in (({"@ExtensionField": extension}, "value"),
+                          ({"@Extensions": [{**extension, "value": {"@NULL": None}}, extension]}, "1.value"),
+                          (json.loads(decode(envelope(message(IDENTIFIER, ber.seq(HELLO))), "--json", "--type", "Message")[1]), None),
+                          ({"@RLRQ-apdu": {"...": "9F1F00"}}, None)):
+        status, _, error = mhs("encode", octets=json.dumps(value).encode())
+        equal((status, error), (0, words + wanted + "\n" if wanted else ""))
+    octets = envelope(message(IDENTIFIER, ber.seq(HELLO)))
+    value = json.loads(decode(octets, "--json", "--type", "Message")[1])
+    value["@Message"]["content"] = message(IDENTIFIER, ber.seq(HELLO)).hex()
+    equal(mhs("encode", octets=json.dumps(value).encode()), (0, octets, words + "content\n"))
+    again, _ = through_json(ber.app(2, bytes.fromhex("9F1F00"), ber.prim(0, b"\0")), "RLRQ-apdu")
+    _, text, _ = decode(again, "--json", "--type", "RLRQ-apdu")
+    equal(mhs("encode", octets=text), (0, again, words + "the outermost value\n"))
+    many = [extension] * 200
+    _, _, error = mhs("encode", octets=json.dumps({"@Extensions": many}).encode())
+    check(error.startswith(words + "0.value, 1.value, ") and error.endswith(", and more\n") and len(error) < 1200, error)
+
+
+@case("who changes a value and leaves its octets beside it is told, and encodes it without them")
+def changed():
+    octets = ber.app(2, bytes.fromhex("9F1F00"), ber.prim(0, b"\0"))
+    _, value = through_json(octets, "RLRQ-apdu")
+    value["@RLRQ-apdu"]["reason"] = "urgent"
+    status, again, error = mhs("encode", octets=json.dumps(value).encode())
+    equal((status, again), (1, b""), error)
+    check("take '@octets' out" in error, error)
+    del value["@octets"]
+    equal(encode(value), ber.app(2, ber.prim(0, b"\1"), bytes.fromhex("9F1F00")))
 
 
 @case("binds are opened through ACSE's, RTSE's and ROSE's wrappings")

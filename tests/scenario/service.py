@@ -45,6 +45,23 @@ def _():
                     mta.kill()
 
 
+@case("a stop in good order warns of nothing")
+def _():
+    with folder() as path:
+        mta = Mhsd(path + "/mta")
+        mta.start()
+        try:
+            equal(mta.request("status")["state"], "serving")
+            mta.request("mailboxes")                            # a reader answers it
+            mta.process.send_signal(signal.SIGTERM)
+            equal(mta.process.wait(60), 0)
+            lines = log_lines(mta)
+            stop = next(i for i, line in enumerate(lines) if "stopping (signal" in line)
+            equal([line for line in lines[stop:] if re.search(r" (warning|error): ", line)], [])
+        finally:
+            mta.kill()
+
+
 @case("a daemon that can't serve ends without having said that it is ready")
 def _():
     with folder() as path, manager(path + "/notify") as heard:

@@ -8,15 +8,8 @@
 
 #include "base/reader.h"
 
+#include "store/check_private.h"
 #include "store/postgres/postgres_private.h"
-
-struct rule {
-    int invariant;
-    const char *find;
-    const char *repair; /* NULL: nothing that a program should do alone */
-    const char *how;    /* what repair did, for the finding's text */
-    const char *lost;   /* instead of `repair`: the contents that are lost */
-};
 
 #define MESSAGE_REFS                                                                                         \
     "WITH r AS (SELECT message AS id, count(*) AS n FROM (SELECT message FROM work UNION ALL"                \
@@ -36,34 +29,32 @@ struct rule {
     "(SELECT coalesce(max(n), 0) FROM (SELECT max(id) AS n FROM message UNION ALL SELECT max(id) FROM work"  \
     " UNION ALL SELECT max(id) FROM content UNION ALL SELECT max(id) FROM event UNION ALL"                   \
     " SELECT max(id) FROM activity_in) AS a)"
-#define NEXT_ID      "(SELECT coalesce(max(value), 1) FROM setting WHERE name = 'id')"
-#define TAKEN_OUT    "the content was given up: see its messages"
-#define BEGINS_AGAIN "the activity was given up; its sender will begin again"
+#define NEXT_ID "(SELECT coalesce(max(value), 1) FROM setting WHERE name = 'id')"
 
-static const struct rule rules[] = {
+static const struct check_rule rules[] = {
     {6,
      CHUNK_SUMS
      "SELECT format('content %s: its %s chunks have %s octets, its length is %s', c.id, e.n, e.total,"
      " c.length)" BAD_CONTENTS,
-     NULL, TAKEN_OUT, CHUNK_SUMS "SELECT c.id" BAD_CONTENTS},
+     NULL, CHECK_TAKEN_OUT, CHUNK_SUMS "SELECT c.id" BAD_CONTENTS},
     {6,
      "SELECT format('activity %s: it has %s octets of content %s, which has %s', a.id, a.length, c.id, "
      "c.length)"
      " FROM activity_in a JOIN content c ON c.id = a.content WHERE a.length > c.length",
      "DELETE FROM activity_in USING content c WHERE c.id = activity_in.content AND activity_in.length > "
      "c.length",
-     BEGINS_AGAIN, NULL},
+     CHECK_BEGINS_AGAIN, NULL},
     {8,
      "SELECT format('message %s: its content %s is not there', id, content) FROM message"
      " WHERE content <> 0 AND content NOT IN (SELECT id FROM content)",
-     NULL, TAKEN_OUT,
+     NULL, CHECK_TAKEN_OUT,
      "SELECT DISTINCT content AS id FROM message WHERE content <> 0 AND content NOT IN (SELECT id FROM "
      "content)"},
     {8,
      "SELECT format('activity %s: its content %s is not there', id, content) FROM activity_in"
      " WHERE content <> 0 AND content NOT IN (SELECT id FROM content)",
-     "DELETE FROM activity_in WHERE content <> 0 AND content NOT IN (SELECT id FROM content)", BEGINS_AGAIN,
-     NULL},
+     "DELETE FROM activity_in WHERE content <> 0 AND content NOT IN (SELECT id FROM content)",
+     CHECK_BEGINS_AGAIN, NULL},
     {7,
      MESSAGE_REFS "SELECT format('%s rows refer to message %s, which is not there', r.n, r.id) FROM r"
                   " WHERE r.id NOT IN (SELECT id FROM message)",
@@ -137,34 +128,8 @@ static const char lose_contents[] =
 struct check {
     struct pg_store *pg; /* a handle, for what needs the store's own functions */
     struct pg rules;     /* a connection of its own, not in pipeline mode */
-    bool deep, repair;
-    store_finding_cb *cb;
-    void *context;
-    uint64_t findings;
-    struct store_step step;
+    struct check_report report;
 };
-
-static void tell_step(struct check *check) {
-    const struct store_finding finding = {.step = &check->step};
-    check->cb(check->context, &finding);
-}
-
-static void begin_step(struct check *check, const char *what, uint64_t total) {
-    check->step = (struct store_step){.what = what, .total = total};
-    tell_step(check);
-}
-
-static void advance(struct check *check, uint64_t octets) {
-    check->step.done += octets;
-    tell_step(check);
-}
-
-static void report(struct check *check, int invariant, const char *how, const char *text) {
-    struct store_finding finding = {.invariant = invariant, .repaired = how != NULL};
-    snprintf(finding.text, sizeof finding.text, "%s%s%s", text, how ? "; " : "", how ? how : "");
-    check->findings++;
-    check->cb(check->context, &finding);
-}
 
 /* The rows of a query, in binary; NULL on failure. */
 static PGresult *ask(struct check *check, const char *text, struct error *err) {
@@ -176,17 +141,13 @@ static PGresult *ask(struct check *check, const char *text, struct error *err) {
     return NULL;
 }
 
-static const char *text_of(struct buf *text) {
-    return buf_append_byte(text, 0) ? (const char *)text->data : NULL;
-}
-
 /* Runs a text with `%s` replaced by a query. */
 static PGresult *ask_with(struct check *check, const char *format, const char *query, struct error *err) {
     struct buf text;
     buf_init(&text, 0);
     const char *at = strstr(format, "%s");
     buf_printf(&text, "%.*s%s%s", (int)(at - format), format, query, at + 2);
-    const char *whole = text_of(&text);
+    const char *whole = check_text(&text);
     PGresult *rows = whole ? ask(check, whole, err) : NULL;
     if (!whole)
         error_set(err, STORE_NO_MEMORY, "out of memory");
@@ -203,10 +164,7 @@ static void tell_one(struct check *check, const PGresult *rows, int row) {
                               .data = pg_octets(rows, row, 3),
                               .place = pg_octets(rows, row, 4),
                               .sequence = (uint64_t)pg_number(rows, row, 5)};
-    struct store_finding finding = {.repaired = check->repair, .lost = &lost};
-    snprintf(finding.text, sizeof finding.text, "message %llu: its content is lost",
-             (unsigned long long)lost.message);
-    check->cb(check->context, &finding);
+    check_report_lost(&check->report, &lost);
 }
 
 /* Names each copy and entry of the messages whose ids the query gives. */
@@ -236,7 +194,7 @@ static bool make(struct check *check, const char *what, const char *name, const 
     struct buf text;
     buf_init(&text, 0);
     buf_printf(&text, what, name, query);
-    const char *whole = text_of(&text);
+    const char *whole = check_text(&text);
     bool ok = whole ? pg_script(&check->rules, whole, err) : error_set(err, STORE_NO_MEMORY, "out of memory");
     buf_free(&text);
     return ok;
@@ -247,24 +205,24 @@ static bool lose(struct check *check, const char *contents, struct error *err) {
     struct buf messages;
     buf_init(&messages, 0);
     buf_printf(&messages, "SELECT id FROM message WHERE content IN (%s)", contents);
-    const char *query = text_of(&messages);
+    const char *query = check_text(&messages);
     bool ok = query ? tell_lost(check, query, err) : error_set(err, STORE_NO_MEMORY, "out of memory");
     buf_free(&messages);
-    return ok && (!check->repair || (make(check, MAKE_TABLE, "lost", contents, err) &&
-                                     pg_script(&check->rules, lose_contents, err)));
+    return ok && (!check->report.repair || (make(check, MAKE_TABLE, "lost", contents, err) &&
+                                            pg_script(&check->rules, lose_contents, err)));
 }
 
 static bool lose_bodies(struct check *check, const char *messages, struct error *err) {
     return tell_lost(check, messages, err) &&
-           (!check->repair || (make(check, MAKE_TABLE, "lost_message", messages, err) &&
-                               pg_script(&check->rules, LOSE_MESSAGES, err)));
+           (!check->report.repair || (make(check, MAKE_TABLE, "lost_message", messages, err) &&
+                                      pg_script(&check->rules, LOSE_MESSAGES, err)));
 }
 
 /* ---- the rules ---- */
 
-static bool apply_rule(struct check *check, const struct rule *rule, struct error *err) {
+static bool apply_rule(struct check *check, const struct check_rule *rule, struct error *err) {
     PGresult *rows = ask(check, rule->find, err);
-    bool repair = check->repair && (rule->repair || rule->lost);
+    bool repair = check->report.repair && (rule->repair || rule->lost);
     if (!rows)
         return false;
     int count = PQntuples(rows);
@@ -272,11 +230,31 @@ static bool apply_rule(struct check *check, const struct rule *rule, struct erro
         char text[300];
         struct span line = pg_octets(rows, row, 0);
         snprintf(text, sizeof text, "%.*s", (int)line.len, (const char *)line.data);
-        report(check, rule->invariant, repair ? rule->how : NULL, text);
+        check_report(&check->report, rule->invariant, repair ? rule->how : NULL, text);
     }
     PQclear(rows);
     return !count || (rule->lost ? lose(check, rule->lost, err)
                                  : !repair || pg_script(&check->rules, rule->repair, err));
+}
+
+/* ---- walks ---- */
+
+typedef bool row_cb(void *context, const PGresult *rows, int row, struct error *err);
+
+/* Calls back for each row of a query, by a cursor, as there may be many. */
+static bool each_row(struct check *check, const char *query, row_cb *cb, void *context, struct error *err) {
+    int count = 1;
+    bool ok = make(check, "DECLARE %s BINARY CURSOR FOR %s", "rows", query, err);
+    while (ok && count) {
+        PGresult *rows = ask(check, "FETCH 500 FROM rows", err);
+        count = rows ? PQntuples(rows) : 0;
+        ok = rows != NULL;
+        check_tell_step(&check->report);
+        for (int row = 0; row < count && ok; row++)
+            ok = cb(context, rows, row, err);
+        PQclear(rows);
+    }
+    return ok && pg_script(&check->rules, "CLOSE rows", err);
 }
 
 /* ---- rows against their checksums (I16) ---- */
@@ -306,60 +284,44 @@ static bool activity_out_is_damaged(const PGresult *rows, int row, uint64_t id[s
     return damaged;
 }
 
-/* What repair does: a copy is held for an operator to look at, an entry stays as it is, and a transfer that
- * was interrupted begins anew. */
 static const struct row_kind {
     const char *walk;
     bool (*is_damaged)(const PGresult *rows, int row, uint64_t id[static 2]);
-    const char *text, *repair, *how;
-} row_kinds[] = {
-    {"SELECT " WORK_COLUMNS " FROM work ORDER BY id", work_is_damaged,
-     "work %llu: its row is not what was stored", "UPDATE work SET status = 2, sum = NULL WHERE id = %llu",
-     "it is held: look at it with 'mhs queue show', then release, redirect or delete it"},
-    {"SELECT " ENTRY_COLUMNS ", mailbox FROM entry ORDER BY mailbox, sequence", entry_is_damaged,
-     "entry %llu of mailbox %llu: its row is not what was stored",
-     "UPDATE entry SET sum = NULL WHERE sequence = %llu AND mailbox = %llu", "it was kept as it is"},
-    {"SELECT " ACTIVITY_COLUMNS " FROM activity_in ORDER BY id", activity_in_is_damaged,
-     "activity %llu: its row is not what was stored", "DELETE FROM activity_in WHERE id = %llu",
-     BEGINS_AGAIN},
-    {"SELECT " ACTIVITY_OUT_COLUMNS " FROM activity_out ORDER BY work", activity_out_is_damaged,
-     "activity out of work %llu: its row is not what was stored",
-     "DELETE FROM activity_out WHERE work = %llu", "the activity was removed; the transfer begins again"},
+    const char *repair;
+} row_kinds[CHECK_ROWS] = {
+    [CHECK_WORK] = {"SELECT " WORK_COLUMNS " FROM work ORDER BY id", work_is_damaged,
+                    "UPDATE work SET status = 2, sum = NULL WHERE id = %llu"},
+    [CHECK_ENTRY] = {"SELECT " ENTRY_COLUMNS ", mailbox FROM entry ORDER BY mailbox, sequence",
+                     entry_is_damaged,
+                     "UPDATE entry SET sum = NULL WHERE sequence = %llu AND mailbox = %llu"},
+    [CHECK_ACTIVITY_IN] = {"SELECT " ACTIVITY_COLUMNS " FROM activity_in ORDER BY id", activity_in_is_damaged,
+                           "DELETE FROM activity_in WHERE id = %llu"},
+    [CHECK_ACTIVITY_OUT] = {"SELECT " ACTIVITY_OUT_COLUMNS " FROM activity_out ORDER BY work",
+                            activity_out_is_damaged, "DELETE FROM activity_out WHERE work = %llu"},
 };
 
-static bool check_row(struct check *check, const struct row_kind *kind, const PGresult *rows, int row,
-                      struct error *err) {
+struct row_check {
+    struct check *check;
+    enum check_row what;
+};
+
+static bool check_row(void *context, const PGresult *rows, int row, struct error *err) {
+    struct check *check = ((struct row_check *)context)->check;
+    enum check_row what = ((struct row_check *)context)->what;
     uint64_t id[2] = {0};
     char text[160];
-    if (!kind->is_damaged(rows, row, id))
+    if (!row_kinds[what].is_damaged(rows, row, id))
         return true;
-    snprintf(text, sizeof text, kind->text, (unsigned long long)id[0], (unsigned long long)id[1]);
-    report(check, 16, check->repair ? kind->how : NULL, text);
-    snprintf(text, sizeof text, kind->repair, (unsigned long long)id[0], (unsigned long long)id[1]);
-    return !check->repair || pg_script(&check->rules, text, err);
+    check_report_row(&check->report, what, id);
+    snprintf(text, sizeof text, row_kinds[what].repair, (unsigned long long)id[0], (unsigned long long)id[1]);
+    return !check->report.repair || pg_script(&check->rules, text, err);
 }
 
-/* A cursor, as there may be many. */
-static bool check_rows(struct check *check, const struct row_kind *kind, struct error *err) {
-    int count = 1;
-    bool ok = make(check, "DECLARE %s BINARY CURSOR FOR %s", "rows", kind->walk, err);
-    while (ok && count) {
-        PGresult *rows = ask(check, "FETCH 500 FROM rows", err);
-        count = rows ? PQntuples(rows) : 0;
-        ok = rows != NULL;
-        for (int row = 0; row < count && ok; row++)
-            ok = check_row(check, kind, rows, row, err);
-        PQclear(rows);
-    }
-    return ok && pg_script(&check->rules, "CLOSE rows", err);
+static bool check_rows(struct check *check, enum check_row what, struct error *err) {
+    return each_row(check, row_kinds[what].walk, check_row, &(struct row_check){check, what}, err);
 }
 
 /* ---- octets against their sums and digests ---- */
-
-/* Adds `id` to the rows of a VALUES clause. */
-static void add_id(struct buf *ids, uint64_t id) {
-    buf_printf(ids, "%s(%llu)", ids->len ? "," : "", (unsigned long long)id);
-}
 
 static bool lose_damaged(struct check *check, struct buf *ids,
                          bool lose_them(struct check *check, const char *query, struct error *err),
@@ -370,61 +332,53 @@ static bool lose_damaged(struct check *check, struct buf *ids,
     buf_init(&text, 0);
     buf_printf(&text, "SELECT column1::bigint AS id FROM (VALUES %.*s) AS v", (int)ids->len,
                (const char *)ids->data);
-    const char *query = text_of(&text);
+    const char *query = check_text(&text);
     bool ok = query && !ids->failed ? lose_them(check, query, err)
                                     : error_set(err, STORE_NO_MEMORY, "out of memory");
     buf_free(&text);
     return ok;
 }
 
-static void check_sums(struct check *check, const PGresult *rows, int row, struct buf *lost) {
-    char text[160];
-    unsigned long long id = (unsigned long long)pg_number(rows, row, 0);
-    if ((uint64_t)pg_number(rows, row, 2) != store_checksum(pg_octets(rows, row, 1))) {
-        snprintf(text, sizeof text,
-                 "message %llu: its envelope is not what was stored; restore a backup, or delete what is "
-                 "left of it",
-                 id);
-        report(check, 16, NULL, text);
-    }
+/* What is found to be lost on a walk is given up behind it. */
+struct octets_check {
+    struct check *check;
+    struct buf lost;
+};
+
+static bool check_sums(void *context, const PGresult *rows, int row, struct error *err) {
+    struct check *check = ((struct octets_check *)context)->check;
+    uint64_t id = (uint64_t)pg_number(rows, row, 0);
+    (void)err;
+    if ((uint64_t)pg_number(rows, row, 2) != store_checksum(pg_octets(rows, row, 1)))
+        check_report_envelope(&check->report, id);
     if (!PQgetisnull(rows, row, 4) &&
         (uint64_t)pg_number(rows, row, 4) != store_checksum(pg_octets(rows, row, 3))) {
-        snprintf(text, sizeof text, "message %llu: its content is not what was stored", id);
-        report(check, 16, check->repair ? TAKEN_OUT : NULL, text);
-        add_id(lost, id);
+        check_report_body(&check->report, id);
+        check_add_id(&((struct octets_check *)context)->lost, id);
     }
+    return true;
 }
 
-static bool check_messages(struct check *check, struct error *err) {
-    struct buf lost;
-    char after[32] = "0";
-    int count = PAGE;
-    bool ok = true;
-    buf_init(&lost, 0);
-    begin_step(check, "checking the messages", 0);
-    while (ok && count == PAGE) {
-        tell_step(check);
-        PGresult *rows =
-            ask_with(check,
-                     "SELECT id, envelope, envelope_sum, body, body_sum FROM message WHERE id > %s"
-                     " ORDER BY id LIMIT 500",
-                     after, err);
-        ok = rows != NULL;
-        count = ok ? PQntuples(rows) : 0;
-        for (int row = 0; row < count; row++)
-            check_sums(check, rows, row, &lost);
-        if (count)
-            snprintf(after, sizeof after, "%lld", (long long)pg_number(rows, count - 1, 0));
-        PQclear(rows);
-    }
-    ok = ok && lose_damaged(check, &lost, lose_bodies, err);
-    buf_free(&lost);
+/* Walks, and gives up what was found. */
+static bool check_octets(struct check *check, const char *query, row_cb *look,
+                         bool lose_them(struct check *check, const char *query, struct error *err),
+                         struct error *err) {
+    struct octets_check octets = {.check = check};
+    buf_init(&octets.lost, 0);
+    bool ok = each_row(check, query, look, &octets, err) && lose_damaged(check, &octets.lost, lose_them, err);
+    buf_free(&octets.lost);
     return ok;
 }
 
+static bool check_messages(struct check *check, struct error *err) {
+    check_begin_step(&check->report, "checking the messages", 0);
+    return check_octets(check, "SELECT id, envelope, envelope_sum, body, body_sum FROM message ORDER BY id",
+                        check_sums, lose_bodies, err);
+}
+
 /* Only octets that are there and wrong are given up: what can't be read now may be read another time. */
-static bool check_content(struct check *check, const PGresult *rows, int row, struct buf *lost,
-                          struct error *err) {
+static bool check_content(void *context, const PGresult *rows, int row, struct error *err) {
+    struct check *check = ((struct octets_check *)context)->check;
     uint8_t got[STORE_DIGEST];
     char text[160];
     struct error inner = {0};
@@ -432,7 +386,7 @@ static bool check_content(struct check *check, const PGresult *rows, int row, st
     struct store_content *content = pg_content_load(check->pg, id, (uint64_t)pg_number(rows, row, 1), &inner);
     bool read = content && store_content_digest(content, got, &inner);
     store_content_release(content);
-    advance(check, (uint64_t)pg_number(rows, row, 1));
+    check_advance(&check->report, (uint64_t)pg_number(rows, row, 1));
     if (!read)
         return inner.code == STORE_NOT_FOUND || inner.code == STORE_CORRUPT || /* gone; or a rule says it */
                error_set(err, inner.code, "%s", inner.text);
@@ -440,27 +394,25 @@ static bool check_content(struct check *check, const PGresult *rows, int row, st
         return true;
     snprintf(text, sizeof text, "content %llu is not what was stored: its digest differs",
              (unsigned long long)id);
-    report(check, 6, check->repair ? TAKEN_OUT : NULL, text);
-    add_id(lost, id);
+    check_report(&check->report, 6, check->report.repair ? CHECK_TAKEN_OUT : NULL, text);
+    check_add_id(&((struct octets_check *)context)->lost, id);
     return true;
 }
 
-static bool check_contents(struct check *check, struct error *err) {
-    struct buf lost;
-    buf_init(&lost, 0);
+/* 0: it can't be told. */
+static uint64_t length_of_all(struct check *check) {
+    struct error ignored = {0};
     PGresult *rows =
-        ask(check, "SELECT id, length, digest FROM content WHERE digest IS NOT NULL ORDER BY id", err);
-    bool ok = rows != NULL;
-    uint64_t total = 0;
-    for (int row = 0; ok && row < PQntuples(rows); row++)
-        total += (uint64_t)pg_number(rows, row, 1);
-    begin_step(check, "checking the contents", total);
-    for (int row = 0; ok && row < PQntuples(rows); row++)
-        ok = check_content(check, rows, row, &lost, err);
+        ask(check, "SELECT coalesce(sum(length), 0)::bigint FROM content WHERE digest IS NOT NULL", &ignored);
+    uint64_t length = rows ? (uint64_t)pg_number(rows, 0, 0) : 0;
     PQclear(rows);
-    ok = ok && lose_damaged(check, &lost, lose, err);
-    buf_free(&lost);
-    return ok;
+    return length;
+}
+
+static bool check_contents(struct check *check, struct error *err) {
+    check_begin_step(&check->report, "checking the contents", length_of_all(check));
+    return check_octets(check, "SELECT id, length, digest FROM content WHERE digest IS NOT NULL ORDER BY id",
+                        check_content, lose, err);
 }
 
 /* ---- events (I11) ---- */
@@ -492,22 +444,23 @@ static bool look_for(void *context, struct span key, int64_t at, struct span dat
 static bool repair_row(struct event_check *events, unsigned long long id, size_t readable,
                        struct error *err) {
     struct buf text;
-    if (!events->check->repair)
+    if (!events->check->report.repair)
         return true;
     buf_init(&text, 0);
     buf_printf(&text,
                "UPDATE event SET data = substr(data, 1, %zu), hashes = ARRAY[%.*s]::bigint[] WHERE id = %llu",
                readable, (int)events->right.len, (const char *)events->right.data, id);
-    const char *whole = text_of(&text);
+    const char *whole = check_text(&text);
     bool ok = whole && !events->right.failed ? pg_script(&events->check->rules, whole, err)
                                              : error_set(err, STORE_NO_MEMORY, "out of memory");
     buf_free(&text);
     return ok;
 }
 
-static bool check_event_row(struct event_check *events, const PGresult *rows, int row, struct error *err) {
+static bool check_event_row(void *context, const PGresult *rows, int row, struct error *err) {
+    struct event_check *events = context;
     char text[160];
-    bool repair = events->check->repair;
+    bool repair = events->check->report.repair;
     unsigned long long id = (unsigned long long)pg_number(rows, row, 0);
     struct span data = pg_octets(rows, row, 1);
     buf_clear(&events->right);
@@ -517,37 +470,24 @@ static bool check_event_row(struct event_check *events, const PGresult *rows, in
     events_unpack(span_sub(data, 0, readable), look_for, events);
     if (readable < data.len) {
         snprintf(text, sizeof text, "event row %llu is damaged", id);
-        report(events->check, 11, repair ? "what can be read of it was kept" : NULL, text);
+        check_report(&events->check->report, 11, repair ? "what can be read of it was kept" : NULL, text);
     }
     if (events->lost) {
         snprintf(text, sizeof text, "event row %llu: %u keys are not found through its hashes", id,
                  events->lost);
-        report(events->check, 11, repair ? "the hashes were made anew" : NULL, text);
+        check_report(&events->check->report, 11, repair ? "the hashes were made anew" : NULL, text);
     }
     return (readable == data.len && !events->lost) || repair_row(events, id, readable, err);
 }
 
 static bool check_events(struct check *check, struct error *err) {
     struct event_check events = {.check = check};
-    char after[32] = "0";
-    bool ok = true;
     buf_init(&events.right, 0);
-    begin_step(check, "checking the record", 0);
-    for (int count = PAGE; ok && count == PAGE;) {
-        PGresult *rows =
-            ask_with(check,
-                     "SELECT id, data, (SELECT string_agg(int8send(h), '') FROM unnest(hashes) AS h)"
-                     " FROM event WHERE id > %s ORDER BY id LIMIT 500",
-                     after, err);
-        ok = rows != NULL;
-        count = ok ? PQntuples(rows) : 0;
-        tell_step(check);
-        for (int row = 0; row < count && ok; row++)
-            ok = check_event_row(&events, rows, row, err);
-        if (count)
-            snprintf(after, sizeof after, "%lld", (long long)pg_number(rows, count - 1, 0));
-        PQclear(rows);
-    }
+    check_begin_step(&check->report, "checking the record", 0);
+    bool ok = each_row(check,
+                       "SELECT id, data, (SELECT string_agg(int8send(h), '') FROM unnest(hashes) AS h)"
+                       " FROM event ORDER BY id",
+                       check_event_row, &events, err);
     buf_free(&events.right);
     return ok;
 }
@@ -555,14 +495,14 @@ static bool check_events(struct check *check, struct error *err) {
 /* ---- the whole ---- */
 
 static bool check_all(struct check *check, struct error *err) {
-    begin_step(check, "checking the rows", 0);
-    for (size_t i = 0; i < sizeof row_kinds / sizeof *row_kinds; i++)
-        if (!check_rows(check, &row_kinds[i], err))
+    check_begin_step(&check->report, "checking the rows", 0);
+    for (enum check_row what = 0; what < CHECK_ROWS; what++)
+        if (!check_rows(check, what, err))
             return false;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (!apply_rule(check, &rules[i], err))
             return false;
-    return !check->deep ||
+    return !check->report.deep ||
            (check_events(check, err) && check_contents(check, err) && check_messages(check, err));
 }
 
@@ -571,7 +511,7 @@ static bool begin(struct check *check, const char *place, struct error *err) {
     return pg_connect(&check->rules, place, "check", err) &&
            pg_script(&check->rules, "SET search_path = chasqui, pg_temp", err) &&
            pg_script(&check->rules,
-                     check->repair ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
+                     check->report.repair ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
 }
 
 static bool run(const char *place, struct check *check, const struct store_options *options,
@@ -584,20 +524,20 @@ static bool run(const char *place, struct check *check, const struct store_optio
     pg_free(&check->rules);
     if (store)
         store->engine->close(store);
-    *findings = check->findings;
+    *findings = check->report.findings;
     return ok;
 }
 
 bool pg_check(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,
               struct error *err) {
     static const struct store_options reader = {.read_only = true};
-    struct check check = {.deep = deep, .cb = cb, .context = context};
+    struct check check = {.report = {.deep = deep, .cb = cb, .context = context}};
     return run(place, &check, &reader, findings, err);
 }
 
 bool pg_repair(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
                struct error *err) {
     static const struct store_options writer;
-    struct check check = {.deep = true, .repair = true, .cb = cb, .context = context};
+    struct check check = {.report = {.deep = true, .repair = true, .cb = cb, .context = context}};
     return run(place, &check, &writer, findings, err);
 }

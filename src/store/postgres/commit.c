@@ -40,7 +40,8 @@ static void watch_socket(struct pg_store *pg, struct watched *watched, struct wa
 /* A socket that was closed has left `poll` by itself, and its number may be the other's now: none is taken
  * out after one was put in. */
 void pg_watch(struct pg_store *pg) {
-    bool side = pg->side.lost || (pg->commit.step == COMMIT_READYING && pg->commit.awaited);
+    bool side = pg->side.lost || (pg->commit.step == COMMIT_READYING && pg->commit.awaited) ||
+                !pg_takes_octets(&pg->head);
     struct watched of_writer = wanted(&pg->writer, true), of_side = wanted(&pg->side, side);
     if (pg->watched.fd >= 0 && pg->watched.fd != of_writer.fd)
         epoll_ctl(pg->poll, EPOLL_CTL_DEL, pg->watched.fd, NULL);
@@ -59,7 +60,7 @@ static void set_timer(struct pg_store *pg, long ms) {
 }
 
 int pg_descriptor(const struct store *store) {
-    return store->read_only ? -1 : pg_of(store)->poll;
+    return pg_of(store)->poll;
 }
 
 static void set_step(struct pg_store *pg, enum commit_step step) {
@@ -68,11 +69,6 @@ static void set_step(struct pg_store *pg, enum commit_step step) {
 }
 
 /* ---- the end ---- */
-
-static void forget_found(struct pg_store *pg) {
-    while (pg->found_count)
-        PQclear(pg->found[--pg->found_count]);
-}
 
 static void forget_results(struct commit *commit) {
     PQclear(commit->counted);
@@ -87,8 +83,6 @@ static void finish(struct pg_store *pg, bool done, const struct error *err) {
     pg->commit.batch = NULL;
     pg->proved = done;
     set_timer(pg, 0);
-    if (done)
-        forget_found(pg);
     pg_contents_land(batch, !done && pg->writer.lost);
     batch_done(batch, done ? NULL : err);
 }
@@ -584,14 +578,14 @@ static void go_on(struct pg_store *pg) {
         set_timer(pg, 0);
     pg->commit.answered = false;
     give_up_late(pg);
+    pg_chunks_look(pg);
     while (pg->commit.step != COMMIT_NONE && steps[pg->commit.step](pg)) {
     }
     if (pg->commit.step == COMMIT_NONE && pg->writer.stage == PG_READY)
         pg_is_connected(&pg->writer);
     if (pg->commit.step == COMMIT_NONE && pg->writer.lost)
         pg_go_on(&pg->writer, pg->uri, &pg->writer.why);
-    if (pg->side.lost)
-        pg_go_on(&pg->side, pg->uri, &pg->side.why);
+    pg_step_side(pg);
     pg_watch(pg);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "store/postgres/hosts.h"
 #include "store/postgres/libpq.h"
 
 /* ---- the URI ---- */
@@ -196,39 +197,83 @@ static bool wait_result(struct pg *pg, struct error *err) {
 
 /* ---- connecting ---- */
 
-static bool start_connecting(struct pg *pg, const char *uri, const char *role, struct error *err) {
-    char name[64];
-    snprintf(name, sizeof name, "%.20s, process %d, %s", program_invocation_short_name, (int)getpid(), role);
-    /* What stands before the URI it may change, what stands after it not. A host that vanished is noticed
-     * within a minute. */
-    const char *keys[] = {"gssencmode",
-                          "keepalives_idle",
-                          "keepalives_interval",
-                          "keepalives_count",
-                          "tcp_user_timeout",
-                          "application_name",
-                          "dbname",
-                          "client_encoding",
-                          NULL,
-                          NULL,
-                          NULL};
-    const char *values[] = {"disable", "20", "10", "4", "60000", name, uri, "UTF8", NULL, NULL, NULL};
-    size_t count = 8;
+/* What is told to libpq: what stands before the URI it may change, what stands after it not. */
+struct settings {
+    const char *keys[16], *values[16];
+    size_t count;
+};
+
+static void add_setting(struct settings *settings, const char *key, const char *value) {
+    settings->keys[settings->count] = key;
+    settings->values[settings->count++] = value;
+}
+
+/* A host that vanished is noticed within a minute. */
+static void add_settings(struct settings *settings, const struct pg *pg, const char *name, const char *uri) {
+    add_setting(settings, "gssencmode", "disable");
+    add_setting(settings, "keepalives_idle", "20");
+    add_setting(settings, "keepalives_interval", "10");
+    add_setting(settings, "keepalives_count", "4");
+    add_setting(settings, "tcp_user_timeout", "60000");
+    add_setting(settings, "application_name", name);
+    add_setting(settings, "dbname", uri);
+    add_setting(settings, "client_encoding", "UTF8");
     if (pg->password)
-        keys[count] = "password", values[count++] = pg->password;
-    if (pg->address)
-        keys[count] = "hostaddr", values[count++] = pg->address;
-    pg->conn = PQconnectStartParams(keys, values, 1);
+        add_setting(settings, "password", pg->password);
+}
+
+/* The same hosts, but for the one that is called first. */
+static void add_hosts(struct settings *settings, struct pg_hosts *hosts, unsigned first) {
+    char **lists[] = {&hosts->host, &hosts->hostaddr, &hosts->port};
+    static const char *const keys[] = {"host", "hostaddr", "port"};
+    for (size_t i = 0; i < 3; i++) {
+        char *list = *lists[i] ? pg_hosts_from(*lists[i], first) : NULL;
+        if (!list)
+            continue;
+        mem_free(*lists[i]);
+        *lists[i] = list;
+        add_setting(settings, keys[i], list);
+    }
+}
+
+static bool start_connecting(struct pg *pg, const char *uri, struct error *err) {
+    char name[64];
+    struct settings settings = {0};
+    struct pg_hosts hosts = {0};
+    snprintf(name, sizeof name, "%.20s, process %d, %s", program_invocation_short_name, (int)getpid(),
+             pg->role);
+    add_settings(&settings, pg, name, uri);
+    if (pg->first) {
+        pg_hosts_of(uri, &hosts);
+        add_hosts(&settings, &hosts, pg->first);
+    }
+    pg->called = clock_monotonic_us();
+    pg->stage = PG_CALLING;
+    pg->polled = PGRES_POLLING_WRITING;
+    pg->conn = PQconnectStartParams(settings.keys, settings.values, 1);
+    pg_hosts_free(&hosts);
     if (!pg->conn)
         return no_memory(pg, err);
     return PQstatus(pg->conn) != CONNECTION_BAD || is_lost(pg, PQerrorMessage(pg->conn), err);
 }
 
-/* An address of the only host, for the next time. Of several hosts libpq must choose each time. */
-static void note_address(struct pg *pg, const char *uri) {
-    const char *host = PQhost(pg->conn), *address = PQhostaddr(pg->conn);
-    if (!pg->address && host && *host && *host != '/' && address && *address && !strchr(uri, ','))
-        pg->address = mem_strdup(address);
+/* One that does not answer keeps libpq from the next, which it would try after one that refuses. False: all
+ * were tried. */
+static bool try_next_host(struct pg *pg, const char *uri, struct error *err) {
+    struct pg_hosts hosts;
+    if (pg->stage != PG_CALLING)
+        return false;
+    pg_hosts_of(uri, &hosts);
+    unsigned count = hosts.count;
+    pg_hosts_free(&hosts);
+    if (!count)
+        return false;
+    pg->first = (pg->first + 1) % count;
+    if (++pg->tried >= count)
+        return false;
+    PQfinish(pg->conn);
+    pg->conn = NULL;
+    return start_connecting(pg, uri, err);
 }
 
 /* What is answered as committed must outlive a power cut of the server. */
@@ -269,17 +314,15 @@ bool pg_call(struct pg *pg, const char *uri, const char *role, const struct pg_g
     static const struct pg_greeting none;
     pg_disconnect(pg);
     pg->greeting = greeting ? greeting : &none;
-    pg->called = clock_monotonic_us();
-    pg->stage = PG_CALLING;
-    pg->polled = PGRES_POLLING_WRITING;
+    pg->role = role;
+    pg->tried = 0;
     return libpq_load(err) && (pg->place || (pg->place = pg_public_uri(uri)) || no_memory(pg, err)) &&
-           start_connecting(pg, uri, role, err);
+           start_connecting(pg, uri, err);
 }
 
-static bool greet(struct pg *pg, const char *uri, struct error *err) {
+static bool greet(struct pg *pg, struct error *err) {
     char text[2600];
     PQsetNoticeReceiver(pg->conn, ignore_notice, NULL);
-    note_address(pg, uri);
     snprintf(text, sizeof text, GREETING "%s", pg->greeting->script ? pg->greeting->script : "");
     pg->greeted = 0;
     pg->stage = PG_GREETING;
@@ -348,12 +391,12 @@ static bool go_on_preparing(struct pg *pg, struct error *err) {
     return PQstatus(pg->conn) == CONNECTION_OK || is_lost(pg, PQerrorMessage(pg->conn), err);
 }
 
-static bool advance(struct pg *pg, const char *uri, struct error *err) {
+static bool advance(struct pg *pg, struct error *err) {
     if (pg->stage == PG_CALLING) {
         pg->polled = PQconnectPoll(pg->conn);
         if (pg->polled == PGRES_POLLING_FAILED)
             return is_lost(pg, PQerrorMessage(pg->conn), err);
-        return pg->polled != PGRES_POLLING_OK || greet(pg, uri, err);
+        return pg->polled != PGRES_POLLING_OK || greet(pg, err);
     }
     return pg->stage == PG_GREETING    ? go_on_greeting(pg, err)
            : pg->stage == PG_PREPARING ? go_on_preparing(pg, err)
@@ -365,25 +408,33 @@ enum pg_stage pg_go_on(struct pg *pg, const char *uri, struct error *err) {
         pg->stage = PG_GONE;
     if (pg->stage == PG_GONE || pg->stage == PG_READY)
         return pg->stage;
-    if (!advance(pg, uri, err)) {
+    if (!advance(pg, err)) {
         pg->stage = PG_GONE;
         pg->lost = true;
     } else if (pg->stage == PG_READY)
         pg->lost = pg->silent = false;
-    else if (clock_monotonic_us() - pg->called > PG_CONNECT_MS * INT64_C(1000))
+    else if (clock_monotonic_us() - pg->called > PG_CONNECT_MS * INT64_C(1000) &&
+             !try_next_host(pg, uri, err))
         is_silent(pg, "the server does not answer to a connection", err);
     return pg->stage;
 }
 
-bool pg_wait_ready(struct pg *pg, const char *uri, struct error *err) {
+bool pg_wait_ready(struct pg *pg, const char *uri, int most_ms, struct error *err) {
+    int64_t end = most_ms ? in_ms(most_ms) : INT64_MAX;
     enum pg_stage stage;
-    while ((stage = pg_go_on(pg, uri, err)) != PG_GONE && stage != PG_READY)
-        wait_for(pg->conn, (short)pg_events(pg), pg->called + PG_CONNECT_MS * INT64_C(1000) + 1000);
+    while ((stage = pg_go_on(pg, uri, err)) != PG_GONE && stage != PG_READY) {
+        int64_t until = pg->called + PG_CONNECT_MS * INT64_C(1000) + 1000;
+        if (clock_monotonic_us() >= end) {
+            pg->silent = true;
+            return say(pg, STORE_IO, "the server does not answer to a connection yet", err);
+        }
+        wait_for(pg->conn, (short)pg_events(pg), until < end ? until : end);
+    }
     return stage == PG_READY;
 }
 
 bool pg_connect(struct pg *pg, const char *uri, const char *role, struct error *err) {
-    return pg_call(pg, uri, role, NULL, err) && pg_wait_ready(pg, uri, err);
+    return pg_call(pg, uri, role, NULL, err) && pg_wait_ready(pg, uri, 0, err);
 }
 
 /* The results of a script one after the other; the last one is the caller's. NULL: it failed. */
@@ -428,7 +479,7 @@ bool pg_value(struct pg *pg, const char *text, char *out, size_t cap, struct err
 bool pg_begin_pipeline(struct pg *pg, const struct pg_statement *statements, size_t count,
                        struct error *err) {
     pg->called = clock_monotonic_us();
-    return begin_statements(pg, statements, count, err) && pg_wait_ready(pg, NULL, err);
+    return begin_statements(pg, statements, count, err) && pg_wait_ready(pg, NULL, 0, err);
 }
 
 void pg_disconnect(struct pg *pg) {
@@ -443,8 +494,7 @@ void pg_disconnect(struct pg *pg) {
 
 void pg_free(struct pg *pg) {
     mem_free(pg->place);
-    mem_free(pg->address);
-    pg->place = pg->address = NULL;
+    pg->place = NULL;
 }
 
 /* ---- parameters ---- */

@@ -19,7 +19,8 @@
 #define PG_PATIENCE_MS 60000
 #define PG_ANSWER_MS   5000
 #define PG_SCRIPT_MS   600000
-/* How long a connection may take until it is ready. */
+/* How long a connection may take until it is ready; a host that has not answered then is no more waited for.
+ */
 #define PG_CONNECT_MS 5000
 
 struct pg_statement {
@@ -57,8 +58,9 @@ struct pg {
     bool silent;      /* it was given up as it did not answer, and has not been ready since */
     const struct pg_statement *statements; /* prepared when it is connected */
     size_t statement_count;
-    char *place;      /* the URI without a password, for texts */
-    char *address;    /* what a name was resolved to: a sandbox can't resolve */
+    char *place; /* the URI without a password, for texts */
+    const char *role;
+    unsigned first, tried; /* the host of the URI that is called first; how many a call has tried */
     char *password;   /* from the configuration, or NULL: libpq finds one in the URI or the password file */
     unsigned pending; /* results that are still to be taken, the marks of pg_sync included */
     bool lost;
@@ -75,15 +77,15 @@ char *pg_public_uri(const char *uri);
  * Begins to connect, or to connect anew after a loss. `role` is told to the server beside our name. The
  * server must keep what it commits: fsync and full_page_writes on, or it is refused (STORE_READ_ONLY would
  * mislead: the code is STORE_BAD_REQUEST). The session gets synchronous_commit = on. `greeting` lives until
- * another call; NULL: none.
+ * another call; NULL: none. Of several hosts libpq takes the first that answers as the URI asks.
  */
 bool pg_call(struct pg *pg, const char *uri, const char *role, const struct pg_greeting *greeting,
              struct error *err);
-/* Goes on without waiting. PG_GONE: it failed, or took longer than PG_CONNECT_MS; before PG_READY it is
- * `lost`. */
+/* Goes on without waiting. PG_GONE: it failed, or took longer than PG_CONNECT_MS with each of its hosts;
+ * before PG_READY it is `lost`. */
 enum pg_stage pg_go_on(struct pg *pg, const char *uri, struct error *err);
-/* The same until it is ready. */
-bool pg_wait_ready(struct pg *pg, const char *uri, struct error *err);
+/* The same until it is ready, or for as long; 0: to its end. What is still called then is `silent`. */
+bool pg_wait_ready(struct pg *pg, const char *uri, int most_ms, struct error *err);
 /* POLLIN, POLLOUT: for what its socket is to be watched. */
 int pg_events(const struct pg *pg);
 

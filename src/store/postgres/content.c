@@ -6,6 +6,7 @@
  * in small steps.
  */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "store/postgres/postgres_private.h"
 
 /* ---- writing ---- */
@@ -14,7 +15,7 @@ static bool send_chunk(struct pg_content *part, uint64_t at, struct span octets,
     struct pg_store *pg = pg_of(part->head.store);
     struct pg_parameters parameters = {0};
     struct error inner = {0};
-    while (pg->chunks >= CHUNKS_UNDER_WAY)
+    while (pg->chunks >= CHUNKS_MOST)
         pg_take_chunk(pg, &inner);
     if (part->head.failed)
         return error_set(err, inner.code ? inner.code : STORE_IO, "%s",
@@ -29,7 +30,11 @@ static bool send_chunk(struct pg_content *part, uint64_t at, struct span octets,
     if (!pg_send(&pg->side, Q_PUT_CHUNK, &parameters, err) || !pg_sync(&pg->side, err) ||
         !pg_flush(&pg->side, err))
         return false;
+    if (!pg->chunks)
+        pg->chunk_since = clock_monotonic_us();
     pg->chunks_of[pg->chunks++] = part->head.id;
+    if (!pg_takes_octets(&pg->head))
+        pg_watch(pg);
     return true;
 }
 
@@ -319,9 +324,12 @@ struct store_content *pg_content_resume(struct store *store, uint64_t activity, 
                   (unsigned long long)activity);
     else if (cut_content(pg, id, (uint64_t)pg_number(row, 0, 8), err))
         content = pg_content_load(pg, id, (uint64_t)pg_number(row, 0, 8), err);
-    bool resumed = !content || !id ||
-                   (chain.len == STORE_DIGEST && load_tail(pg_content_of(content), err) &&
-                    (content->writer = true) && content_restore_digest(content, chain.data, err));
+    bool resumed =
+        !content || !id ||
+        ((chain.len == STORE_DIGEST || error_set(err, STORE_CORRUPT, "activity %llu: its digest is damaged",
+                                                 (unsigned long long)activity)) &&
+         load_tail(pg_content_of(content), err) && (content->writer = true) &&
+         content_restore_digest(content, chain.data, err));
     PQclear(row);
     if (resumed)
         return content;

@@ -25,9 +25,8 @@ static void pg_close(struct store *store) {
     pg_known_free(pg);
     names_free(&pg->next_hops);
     names_free(&pg->mailboxes);
-    while (pg->found_count)
-        PQclear(pg->found[--pg->found_count]);
-    mem_free(pg->found);
+    PQclear(pg->found);
+    PQclear(pg->taken);
     mem_free(pg->garbage);
     if (pg->poll >= 0)
         close(pg->poll);
@@ -142,6 +141,7 @@ static bool pg_more_ids(struct store *store, uint64_t least, struct error *err) 
 
 const struct store_engine postgres_engine = {
     .content_size = sizeof(struct pg_content),
+    .content_memory = CHUNK,
     .close = pg_close,
     .probe = pg_probe,
     .maintain = pg_maintain,
@@ -151,6 +151,7 @@ const struct store_engine postgres_engine = {
     .proceed = pg_proceed,
     .descriptor = pg_descriptor,
     .give_up = pg_give_up,
+    .takes_octets = pg_takes_octets,
     .content_write = pg_content_write,
     .content_read = pg_content_read,
     .content_close = pg_content_close,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "store/postgres/hosts.h"
 #include "store/postgres/postgres_private.h"
 
 static bool with_server(const char *place, bool (*look)(struct pg *pg, struct error *err),
@@ -96,31 +97,51 @@ static void note_files(const PQconninfoOption *options, struct store_reach *reac
                 reach->files[count++] = mem_strdup(options->val);
 }
 
-/* Names of users and hosts are looked up, and passwords read from a file, once: in the sandbox nobody can. */
-static bool pg_reach(const char *place, struct store_reach *reach, struct error *err) {
-    struct pg pg = {0};
-    struct buf uri;
-    if (!pg_connect(&pg, place, "look", err)) {
-        pg_disconnect(&pg);
-        pg_free(&pg);
+/* The addresses of all hosts: whichever of them serves later is called then. */
+static bool add_hosts(struct buf *uri, struct pg_hosts *hosts, struct error *err) {
+    if (!pg_hosts_are_alike(hosts))
+        return error_set(
+            err, STORE_BAD_REQUEST,
+            "the hosts of the store must have one port, and be all on the network or all folders "
+            "of sockets: the sandbox lets no more be called");
+    if (!pg_hosts_resolve(hosts, err))
         return false;
-    }
+    if (!pg_hosts_have_addresses(hosts))
+        return true;
+    add_option(uri, "host", hosts->host);
+    add_option(uri, "hostaddr", hosts->hostaddr);
+    if (hosts->port)
+        add_option(uri, "port", hosts->port);
+    return true;
+}
+
+/* Names of users and hosts are looked up, and passwords read from a file, once: in the sandbox nobody can. */
+static bool write_reach(struct pg *pg, const char *place, struct store_reach *reach, struct error *err) {
+    struct buf uri;
     buf_init(&uri, 0);
     buf_append(&uri, place, strlen(place));
-    add_option(&uri, "user", PQuser(pg.conn));
-    if (PQpass(pg.conn) && *PQpass(pg.conn))
-        add_option(&uri, "password", PQpass(pg.conn));
-    if (pg.address)
-        add_option(&uri, "hostaddr", pg.address);
+    add_option(&uri, "user", PQuser(pg->conn));
+    if (PQpass(pg->conn) && *PQpass(pg->conn))
+        add_option(&uri, "password", PQpass(pg->conn));
+    struct pg_hosts hosts;
+    pg_hosts_called(pg->conn, &hosts);
+    bool ok = add_hosts(&uri, &hosts, err);
+    pg_hosts_free(&hosts);
     reach->calls = true;
-    reach->port = *PQhost(pg.conn) == '/' ? 0 : (uint16_t)atoi(PQport(pg.conn));
-    PQconninfoOption *options = PQconninfo(pg.conn);
+    reach->port = *PQhost(pg->conn) == '/' ? 0 : (uint16_t)atoi(PQport(pg->conn));
+    PQconninfoOption *options = PQconninfo(pg->conn);
     note_files(options, reach);
     PQconninfoFree(options);
     reach->place = string_of(&uri);
+    return ok && (reach->place || error_set(err, STORE_NO_MEMORY, "out of memory"));
+}
+
+static bool pg_reach(const char *place, struct store_reach *reach, struct error *err) {
+    struct pg pg = {0};
+    bool ok = pg_connect(&pg, place, "look", err) && write_reach(&pg, place, reach, err);
     pg_disconnect(&pg);
     pg_free(&pg);
-    return reach->place || error_set(err, STORE_NO_MEMORY, "out of memory");
+    return ok;
 }
 
 const struct store_home postgres_home = {

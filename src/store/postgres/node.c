@@ -32,21 +32,6 @@ bool pg_renew(struct store *store, int64_t lease, struct error *err) {
     return ours;
 }
 
-bool pg_each_own_work(struct store *store, uint64_t after, size_t limit, store_work_cb *cb, void *context,
-                      struct error *err) {
-    struct walk walk = {.pg = pg_of(store),
-                        .query = Q_EACH_OWN_WORK,
-                        .row = pg_give_work,
-                        .number = {pg_of(store)->node},
-                        .numbers = 1,
-                        .after = {after < INT64_MAX ? (int64_t)after : INT64_MAX},
-                        .afters = 1,
-                        .limit = limit,
-                        .cb.work = cb,
-                        .context = context};
-    return pg_walk(&walk, err);
-}
-
 /* ---- of those that are gone ---- */
 
 static bool somebody_is_gone(struct pg_store *pg, bool *gone, struct error *err) {
@@ -90,18 +75,24 @@ static bool not_taken(struct pg_store *pg, struct error *err) {
     return err->code == STORE_LOCKED || pg_failed(pg, err);
 }
 
-static bool give_taken(const PGresult *rows, store_work_cb *cb, void *context) {
+/* What is left of what was taken, at most `*left` rows (0: all). False: these, or the callback has enough. */
+static bool give_taken(struct pg_store *pg, size_t *left, store_work_cb *cb, void *context) {
     bool goes_on = true;
-    for (int row = 0; row < PQntuples(rows) && goes_on; row++) {
-        struct store_work work = pg_work_of(rows, row);
-        goes_on = cb(context, &work);
+    while (pg->taken && pg->given < PQntuples(pg->taken) && goes_on) {
+        struct store_work work = pg_work_of(pg->taken, pg->given++);
+        goes_on = cb(context, &work) && (!*left || --*left);
     }
+    if (pg->given < PQntuples(pg->taken))
+        return false; /* it is ours: the next claim gives it */
+    PQclear(pg->taken);
+    pg->taken = NULL;
     return goes_on;
 }
 
 bool pg_take_over(struct store *store, size_t limit, store_work_cb *cb, void *context, struct error *err) {
     struct pg_store *pg = pg_of(store);
-    for (size_t left = limit;;) {
+    size_t left = limit;
+    while (give_taken(pg, &left, cb, context)) {
         struct error inner = {0};
         bool gone;
         if (!somebody_is_gone(pg, &gone, err))
@@ -109,10 +100,10 @@ bool pg_take_over(struct store *store, size_t limit, store_work_cb *cb, void *co
         PGresult *taken = gone ? take_some(pg, left, &inner) : NULL;
         if (gone && !taken)
             return not_taken(pg, &inner) || error_set(err, inner.code, "%s", inner.text);
-        size_t count = taken ? (size_t)PQntuples(taken) : 0;
-        bool goes_on = count && give_taken(taken, cb, context);
-        PQclear(taken);
-        if (!goes_on || (limit && !(left -= count)))
-            return true;
+        pg->taken = taken;
+        pg->given = 0;
+        if (!taken || !PQntuples(taken))
+            break;
     }
+    return true;
 }

@@ -118,6 +118,7 @@ static struct store *serving(struct pg_store *pg, const struct postgres_options 
         pg_known_open(pg);
     pg->writer.patience_ms = pg->side.patience_ms =
         options && options->answer_ms ? options->answer_ms : PG_ANSWER_MS;
+    pg->doubt_ms = pg->side.patience_ms / 4;
     pg->commit_us = (options && options->commit_ms ? options->commit_ms : PG_PATIENCE_MS / 2) * INT64_C(1000);
     return &pg->head;
 }

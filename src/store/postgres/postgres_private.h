@@ -38,8 +38,10 @@
 
 /* A content's octets lie in rows of this many; the last one is shorter. */
 #define CHUNK (UINT64_C(256) << 10)
-/* Chunks on the way to the server, of all contents, before the next has to wait. */
+/* Chunks on the way to the server, of all contents, above which whoever can brings no more for now, and above
+ * which the next has to wait. */
 #define CHUNKS_UNDER_WAY 8
+#define CHUNKS_MOST      16
 /* Rows that a walk fetches at a time. */
 #define PAGE 500
 /* The lease of a node that has no work. */
@@ -195,6 +197,8 @@ struct pg_store {
     char *uri;
     bool alone;
     struct pg writer, side;
+    int doubt_ms; /* how long `side` may be silent, and may take to be made anew, while others wait; 0: nobody
+                     does */
     int64_t node, epoch, serial;
     int64_t lease;   /* µs by which a commit prolongs ours */
     int poll, timer; /* an epoll descriptor for the head's loop; a timer in it, for what is tried again */
@@ -203,8 +207,9 @@ struct pg_store {
                           connection is given up */
     bool proved;       /* the last commit, or probe, was durable, and nothing has failed since */
     unsigned chunks;   /* results of Q_PUT_CHUNK that `side` owes, of these contents */
-    uint64_t chunks_of[CHUNKS_UNDER_WAY];
-    char holder[100]; /* of the lock, when it was asked for last */
+    uint64_t chunks_of[CHUNKS_MOST];
+    int64_t chunk_since; /* monotonic µs: since when the oldest of them is waited for */
+    char holder[100];    /* of the lock, when it was asked for last */
     char side_script[600], writer_script[1000];
     struct pg_greeting side_greeting, writer_greeting;
     bool probing;   /* the writer owes the answer to a probe */
@@ -231,8 +236,9 @@ struct pg_store {
     bool others;                       /* other nodes have written to this store */
     struct known repeats, activities;  /* a writer's */
     struct names next_hops, mailboxes; /* those that were asked for: a name keeps its key while we live */
-    PGresult **found; /* activities that were given out; freed when the next commit is done */
-    size_t found_count, found_cap;
+    PGresult *found; /* the activity that was given out last: what the caller has points into it */
+    PGresult *taken; /* work that was taken over, of which `given` rows were given */
+    int given;
 };
 
 struct pg_content {
@@ -295,6 +301,9 @@ extern const struct store_engine postgres_engine;
 /* ---- server.c ---- */
 /* Takes the oldest answer to a chunk that was sent; what failed makes its content fail. */
 void pg_take_chunk(struct pg_store *pg, struct error *err);
+/* Takes those that have come, without waiting. */
+void pg_chunks_look(struct pg_store *pg);
+bool pg_takes_octets(const struct store *store);
 /* All chunks that were sent have arrived. */
 bool pg_chunks_settle(struct pg_store *pg, struct error *err);
 /* One query on `side`, which is connected anew when it was lost. */
@@ -312,6 +321,9 @@ bool pg_tend_side(struct pg_store *pg, struct error *err);
 bool pg_tend_writer(struct pg_store *pg, struct error *err);
 /* `side` is ready for a query; it is waited for, but not again where it was given up. */
 bool pg_have_side(struct pg_store *pg, struct error *err);
+/* Where it was given up it is called, or what was begun goes on, without waiting, though nobody asks for it.
+ */
+void pg_step_side(struct pg_store *pg);
 /* STORE_FENCED: another process began to write. */
 bool pg_taken_over(const struct pg_store *pg, struct error *err);
 /* A failure of the server: tells the head, and returns false with `err` as it is. */
@@ -347,8 +359,6 @@ void pg_known_free(struct pg_store *pg);
 
 /* ---- node.c ---- */
 bool pg_renew(struct store *store, int64_t lease, struct error *err);
-bool pg_each_own_work(struct store *store, uint64_t after, size_t limit, store_work_cb *cb, void *context,
-                      struct error *err);
 bool pg_take_over(struct store *store, size_t limit, store_work_cb *cb, void *context, struct error *err);
 
 /* ---- content.c ---- */
@@ -373,9 +383,7 @@ bool pg_chunks_drop(struct pg_store *pg);
 
 /* ---- rows.c, track.c, names.c: as the functions of struct store_engine ---- */
 bool pg_walk(struct walk *walk, struct error *err);
-/* A row of work, and as a row of a walk. */
 struct store_work pg_work_of(const PGresult *rows, int row);
-bool pg_give_work(struct walk *walk, const PGresult *rows, int row);
 /* Is there a checksum in the column, and another one? (I16) */
 struct store_entry pg_entry_of(const PGresult *rows, int row);
 struct store_activity_in pg_activity_in_of(const PGresult *rows, int row, bool *damaged);
@@ -387,6 +395,8 @@ bool pg_get_work(struct store *store, uint64_t id, struct arena *arena, struct s
                  struct error *err);
 bool pg_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
                   store_work_cb *cb, void *context, struct error *err);
+bool pg_each_own_work(struct store *store, uint64_t after, size_t limit, store_work_cb *cb, void *context,
+                      struct error *err);
 bool pg_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
                   struct store_entry *entry, struct error *err);
 bool pg_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t limit, store_entry_cb *cb,

@@ -103,25 +103,39 @@ bool pg_get_work(struct store *store, uint64_t id, struct arena *arena, struct s
     return ok;
 }
 
-bool pg_give_work(struct walk *walk, const PGresult *rows, int row) {
+static bool give_work(struct walk *walk, const PGresult *rows, int row) {
     struct store_work work = pg_work_of(rows, row);
     walk->after[0] = (int64_t)work.id;
     return walk->cb.work(walk->context, &work);
 }
 
+/* Behind an id, or a mailbox's sequence-number. */
+static void walk_after(struct walk *walk, uint64_t after, size_t limit) {
+    walk->after[0] = after < INT64_MAX ? (int64_t)after : INT64_MAX;
+    walk->afters = 1;
+    walk->limit = limit;
+}
+
+static bool walk_work(struct walk *walk, uint64_t after, size_t limit, store_work_cb *cb, void *context,
+                      struct error *err) {
+    walk_after(walk, after, limit);
+    walk->row = give_work;
+    walk->cb.work = cb;
+    walk->context = context;
+    return pg_walk(walk, err);
+}
+
 bool pg_each_work(struct store *store, uint64_t after, size_t limit, uint32_t next_hop, int status,
                   store_work_cb *cb, void *context, struct error *err) {
-    struct walk walk = {.pg = pg_of(store),
-                        .query = Q_EACH_WORK,
-                        .row = pg_give_work,
-                        .number = {next_hop, status},
-                        .numbers = 2,
-                        .after = {after < INT64_MAX ? (int64_t)after : INT64_MAX},
-                        .afters = 1,
-                        .limit = limit,
-                        .cb.work = cb,
-                        .context = context};
-    return pg_walk(&walk, err);
+    struct walk walk = {.pg = pg_of(store), .query = Q_EACH_WORK, .number = {next_hop, status}, .numbers = 2};
+    return walk_work(&walk, after, limit, cb, context, err);
+}
+
+bool pg_each_own_work(struct store *store, uint64_t after, size_t limit, store_work_cb *cb, void *context,
+                      struct error *err) {
+    struct walk walk = {
+        .pg = pg_of(store), .query = Q_EACH_OWN_WORK, .number = {pg_of(store)->node}, .numbers = 1};
+    return walk_work(&walk, after, limit, cb, context, err);
 }
 
 /* ---- mailboxes ---- */
@@ -172,11 +186,9 @@ bool pg_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t
                         .row = give_entry,
                         .number = {mailbox},
                         .numbers = 1,
-                        .after = {after < INT64_MAX ? (int64_t)after : INT64_MAX},
-                        .afters = 1,
-                        .limit = limit,
                         .cb.entry = cb,
                         .context = context};
+    walk_after(&walk, after, limit);
     return pg_walk(&walk, err);
 }
 

@@ -2,10 +2,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "store/postgres/postgres_private.h"
 
 /* The lock of a node: an advisory lock with these two numbers, of the session `writer`. */
 #define LOCK_CLASS 1128813393 /* "CHSQ" */
+
+/* How soon a server is called again that could not be called for reads. */
+#define AGAIN_US 250000
 
 /*
  * All statements go by an index. The server makes their plans once, from what it last counted in the tables,
@@ -32,6 +36,7 @@ void pg_take_chunk(struct pg_store *pg, struct error *err) {
         pg_take_sync(&pg->side, NULL);
     PQclear(result);
     pg->chunks--;
+    pg->chunk_since = clock_monotonic_us();
     pg->commit.awaited -= pg->commit.awaited != 0;
     memmove(pg->chunks_of, pg->chunks_of + 1, pg->chunks * sizeof *pg->chunks_of);
     if (ok)
@@ -42,6 +47,24 @@ void pg_take_chunk(struct pg_store *pg, struct error *err) {
     store_content_release(content);
     if (inner.code && !err->code)
         *err = inner;
+}
+
+/* Without waiting; a session that owes one for long is given up. */
+void pg_chunks_look(struct pg_store *pg) {
+    struct error ignored = {0};
+    int patience = pg->side.patience_ms ? pg->side.patience_ms : PG_PATIENCE_MS;
+    while (pg->chunks && (pg->side.lost || !pg_must_wait(&pg->side)))
+        pg_take_chunk(pg, &ignored);
+    if (pg->chunks && clock_monotonic_us() - pg->chunk_since > patience * INT64_C(1000)) {
+        pg_disconnect(&pg->side);
+        pg->side.silent = true;
+        while (pg->chunks)
+            pg_take_chunk(pg, &ignored);
+    }
+}
+
+bool pg_takes_octets(const struct store *store) {
+    return pg_of(store)->chunks < CHUNKS_UNDER_WAY;
 }
 
 bool pg_chunks_settle(struct pg_store *pg, struct error *err) {
@@ -72,7 +95,10 @@ static bool nothing_to_judge(void *context, unsigned number, const PGresult *res
     return true;
 }
 
-/* What the session before left behind is not to be written behind our back. */
+/* What the session before left behind is not to be written behind our back: its end is waited for, but not
+ * for that of one whose process is stopped, which does no more than what it was in the middle of. */
+#define END_MS 500
+
 static bool call_side(struct pg_store *pg, struct error *err) {
     int former = pg->side.conn ? PQbackendPID(pg->side.conn) : 0;
     for (struct error ignored; pg->chunks;)
@@ -84,9 +110,9 @@ static bool call_side(struct pg_store *pg, struct error *err) {
     else
         snprintf(pg->side_script, sizeof pg->side_script,
                  SESSION "; SET synchronous_commit = off; SET lock_timeout = '4s';"
-                         " SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %d"
+                         " SELECT pg_terminate_backend(pid, %d) FROM pg_stat_activity WHERE pid = %d"
                          " AND application_name = current_setting('application_name')",
-                 former);
+                 END_MS, former);
     pg->side_greeting = (struct pg_greeting){.script = pg->side_script,
                                              .judge = nothing_to_judge,
                                              .statements = pg_statements,
@@ -95,7 +121,12 @@ static bool call_side(struct pg_store *pg, struct error *err) {
 }
 
 bool pg_open_side(struct pg_store *pg, struct error *err) {
-    return call_side(pg, err) && pg_wait_ready(&pg->side, pg->uri, err);
+    return call_side(pg, err) && pg_wait_ready(&pg->side, pg->uri, 0, err);
+}
+
+/* The same while others wait. */
+static bool reopen_side(struct pg_store *pg, struct error *err) {
+    return call_side(pg, err) && pg_wait_ready(&pg->side, pg->uri, pg->doubt_ms, err);
 }
 
 /* Is there a failure to be told first? */
@@ -111,6 +142,15 @@ static bool is_called(struct pg *connection) {
     return !connection->lost || (connection->stage != PG_GONE && connection->stage != PG_READY);
 }
 
+void pg_step_side(struct pg_store *pg) {
+    int64_t now = clock_monotonic_us();
+    if (!pg->side.lost)
+        return;
+    if (pg->side.silent && pg->side.stage == PG_GONE && now - pg->side.called > AGAIN_US)
+        call_side(pg, &pg->side.why);
+    pg_go_on(&pg->side, pg->uri, &pg->side.why);
+}
+
 bool pg_tend_side(struct pg_store *pg, struct error *err) {
     return !pg->side.lost || (!has_failed(&pg->side, err) && (is_called(&pg->side) || call_side(pg, err)) &&
                               pg_go_on(&pg->side, pg->uri, err) == PG_READY);
@@ -122,7 +162,7 @@ bool pg_have_side(struct pg_store *pg, struct error *err) {
     if (!pg->side.lost)
         return true;
     if (!pg->side.silent)
-        return pg_open_side(pg, err);
+        return reopen_side(pg, err);
     if (pg_tend_side(pg, err))
         return true;
     return error_set(err, STORE_IO, "%s: the server does not answer", pg->head.place);
@@ -144,18 +184,28 @@ static PGresult *query_side(struct pg_store *pg, enum query query, const struct 
     return NULL;
 }
 
+static PGresult *query_within(struct pg_store *pg, int ms, enum query query,
+                              const struct pg_parameters *parameters, bool durably, struct error *err) {
+    int patience = pg->side.patience_ms;
+    pg->side.patience_ms = ms;
+    PGresult *result = query_side(pg, query, parameters, durably, err);
+    pg->side.patience_ms = patience;
+    return result;
+}
+
+/* A session that has served and says nothing now may be the only one that hangs: it is doubted soon, and
+ * another is called, which has the rest of the time. An old one may have ended long ago, too. */
 static PGresult *ask(struct pg_store *pg, enum query query, const struct pg_parameters *parameters,
                      bool durably, struct error *err) {
+    bool served = !pg->side.lost;
+    int patience = pg->side.patience_ms, first = served && pg->doubt_ms ? pg->doubt_ms : patience;
     struct error inner = {0};
-    PGresult *result = NULL;
-    for (int tries = 0; tries < 2 && !result; tries++) {
-        bool fresh = pg->side.lost;
+    PGresult *result =
+        pg_have_side(pg, &inner) ? query_within(pg, first, query, parameters, durably, &inner) : NULL;
+    if (!result && served && pg->side.lost) {
         inner = (struct error){0};
-        if (!pg_have_side(pg, &inner))
-            break;
-        result = query_side(pg, query, parameters, durably, &inner);
-        if (!pg->side.lost || pg->side.silent || fresh)
-            break; /* an old connection may have ended long ago: it is tried with a fresh one */
+        if (reopen_side(pg, &inner))
+            result = query_within(pg, patience - pg->doubt_ms, query, parameters, durably, &inner);
     }
     if (!result) {
         error_set(err, inner.code, "%s", inner.text);
@@ -225,7 +275,7 @@ static bool call_writer(struct pg_store *pg, struct error *err) {
 }
 
 bool pg_open_writer(struct pg_store *pg, struct error *err) {
-    return call_writer(pg, err) && pg_wait_ready(&pg->writer, pg->uri, err);
+    return call_writer(pg, err) && pg_wait_ready(&pg->writer, pg->uri, 0, err);
 }
 
 bool pg_tend_writer(struct pg_store *pg, struct error *err) {

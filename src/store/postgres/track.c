@@ -95,22 +95,6 @@ struct store_activity_in pg_activity_in_of(const PGresult *rows, int row, bool *
     return in;
 }
 
-/* Its spans live until the next commit is done. */
-static bool keep_found(struct pg_store *pg, PGresult *row, struct error *err) {
-    if (pg->found_count == pg->found_cap) {
-        size_t cap = pg->found_cap ? pg->found_cap * 2 : 16;
-        PGresult **found = mem_resize(pg->found, cap * sizeof(PGresult *));
-        if (!found) {
-            PQclear(row);
-            return store_no_memory(&pg->head, err);
-        }
-        pg->found = found;
-        pg->found_cap = cap;
-    }
-    pg->found[pg->found_count++] = row;
-    return true;
-}
-
 static bool no_such_activity(struct error *err) {
     return error_set(err, STORE_NOT_FOUND, "there is no such activity");
 }
@@ -129,8 +113,11 @@ bool pg_find_activity_in(struct store *store, struct span peer, struct span asso
     bool damaged = false, there = PQntuples(row) > 0;
     if (there)
         *found = pg_activity_in_of(row, 0, &damaged);
-    if (there && !damaged)
-        return keep_found(pg_of(store), row, err);
+    if (there && !damaged) {
+        PQclear(pg_of(store)->found);
+        pg_of(store)->found = row;
+        return true;
+    }
     PQclear(row);
     return no_such_activity(err);
 }

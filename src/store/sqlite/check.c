@@ -6,15 +6,8 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "store/check_private.h"
 #include "store/sqlite/sqlite_private.h"
-
-struct rule {
-    int invariant;
-    const char *find;
-    const char *repair; /* NULL: nothing that a program should do alone */
-    const char *how;    /* what repair did, for the finding's text */
-    const char *lost;   /* instead of `repair`: the contents that are lost */
-};
 
 /* Every row that refers to a message, and every one that refers to a content. */
 #define MESSAGE_REFS                                                                                         \
@@ -58,7 +51,6 @@ static const char lose_contents[] =
     "DELETE FROM extent WHERE content IN (SELECT id FROM lost);"
     "DROP TABLE lost";
 
-#define TAKEN_OUT "the content was given up: see its messages"
 #define LAST_ID                                                                                              \
     "SELECT max(coalesce(n, 0)) FROM (SELECT max(id) AS n FROM message UNION ALL SELECT max(id) FROM work "  \
     "UNION ALL"                                                                                              \
@@ -66,17 +58,17 @@ static const char lose_contents[] =
     "UNION ALL"                                                                                              \
     " SELECT max(id) FROM repeat UNION ALL SELECT max(id) FROM activity_in)"
 
-static const struct rule rules[] = {
+static const struct check_rule rules[] = {
     {5,
      "SELECT printf('content %lld: its extent at %lld of segment %lld overlaps another one or leaves the "
      "segment',"
      " content, offset, segment)" OVERLAPS,
-     NULL, TAKEN_OUT, "SELECT DISTINCT content AS id" OVERLAPS},
+     NULL, CHECK_TAKEN_OUT, "SELECT DISTINCT content AS id" OVERLAPS},
     {6,
      EXTENT_SUMS
      "SELECT printf('content %lld: %lld extents with %lld octets do not make its length %lld', c.id,"
      " coalesce(e.n, 0), coalesce(e.total, 0), c.length)" BAD_CONTENTS,
-     NULL, TAKEN_OUT, EXTENT_SUMS "SELECT c.id AS id" BAD_CONTENTS},
+     NULL, CHECK_TAKEN_OUT, EXTENT_SUMS "SELECT c.id AS id" BAD_CONTENTS},
     {6,
      "SELECT printf('extent %lld of content %lld: there is no such content', seq, content) FROM extent"
      " WHERE content NOT IN (SELECT id FROM content)",
@@ -86,18 +78,18 @@ static const struct rule rules[] = {
      "c.id, c.length)"
      " FROM activity_in a JOIN content c ON c.id = a.content WHERE a.length > c.length",
      "DELETE FROM activity_in WHERE length > (SELECT length FROM content c WHERE c.id = activity_in.content)",
-     "the activity was given up; its sender will begin again"},
+     CHECK_BEGINS_AGAIN},
     {8,
      "SELECT printf('message %lld: its content %lld is not there', id, content) FROM message"
      " WHERE content != 0 AND content NOT IN (SELECT id FROM content)",
-     NULL, TAKEN_OUT,
+     NULL, CHECK_TAKEN_OUT,
      "SELECT DISTINCT content AS id FROM message WHERE content != 0 AND content NOT IN (SELECT id FROM "
      "content)"},
     {8,
      "SELECT printf('activity %lld: its content %lld is not there', id, content) FROM activity_in"
      " WHERE content != 0 AND content NOT IN (SELECT id FROM content)",
      "DELETE FROM activity_in WHERE content != 0 AND content NOT IN (SELECT id FROM content)",
-     "the activity was given up; its sender will begin again"},
+     CHECK_BEGINS_AGAIN},
     {7,
      MESSAGE_REFS "SELECT printf('%lld rows refer to message %lld, which is not there', r.n, r.id) FROM r"
                   " WHERE r.id NOT IN (SELECT id FROM message)",
@@ -155,48 +147,24 @@ static const struct rule rules[] = {
     " WHERE y.segment = x.segment AND (y.content != x.content OR y.seq != x.seq)"                            \
     " AND y.offset < x.offset + x.length AND x.offset < y.offset + y.length)"
 
-static const struct rule unfinished_overlaps = {
+static const struct check_rule unfinished_overlaps = {
     5,
     "SELECT printf('content %lld: its extent at %lld of segment %lld overlaps another one', x.content, "
     "x.offset,"
     " x.segment)" UNFINISHED_OVERLAPS,
-    NULL, "the activity was given up; its sender will begin again",
-    "SELECT DISTINCT x.content AS id" UNFINISHED_OVERLAPS};
+    NULL, CHECK_BEGINS_AGAIN, "SELECT DISTINCT x.content AS id" UNFINISHED_OVERLAPS};
 
 struct check {
     struct sqlite *store;
-    bool repair, deep;
-    store_finding_cb *cb;
-    void *context;
-    uint64_t findings;
-    struct store_step step;
+    struct check_report report;
 };
 
 /* SQLite's steps after which it is told that a walk goes on. */
 #define TELL_EACH 1000000
 
 static int tell_step(void *context) {
-    struct check *check = context;
-    const struct store_finding finding = {.step = &check->step};
-    check->cb(check->context, &finding);
+    check_tell_step(context);
     return 0; /* go on */
-}
-
-static void begin_step(struct check *check, const char *what, uint64_t total) {
-    check->step = (struct store_step){.what = what, .total = total};
-    tell_step(check);
-}
-
-static void advance(struct check *check, uint64_t octets) {
-    check->step.done += octets;
-    tell_step(check);
-}
-
-static void report(struct check *check, int invariant, const char *how, const char *text) {
-    struct store_finding finding = {.invariant = invariant, .repaired = how != NULL};
-    snprintf(finding.text, sizeof finding.text, how ? "%s: %s" : "%s", text, how);
-    check->findings++;
-    check->cb(check->context, &finding);
 }
 
 /* ---- what is lost with a content ---- */
@@ -210,10 +178,6 @@ static void report(struct check *check, int invariant, const char *how, const ch
     " JOIN entry e ON e.message = m.id LEFT JOIN mailbox b ON b.id = e.id >> 32"                             \
     " WHERE m.id IN (SELECT id FROM lost)"
 
-static const char *text_of(struct buf *text) {
-    return buf_append_byte(text, 0) ? (const char *)text->data : NULL;
-}
-
 static void tell_copy(struct check *check, sqlite3_stmt *walk) {
     struct store_lost lost = {.message = (uint64_t)sqlite3_column_int64(walk, 0),
                               .envelope = sql_span(walk, 1),
@@ -221,10 +185,7 @@ static void tell_copy(struct check *check, sqlite3_stmt *walk) {
                               .data = sql_span(walk, 3),
                               .place = sql_span(walk, 4),
                               .sequence = (uint64_t)sqlite3_column_int64(walk, 5)};
-    struct store_finding finding = {.repaired = check->repair, .lost = &lost};
-    snprintf(finding.text, sizeof finding.text, "message %llu: its content is lost",
-             (unsigned long long)lost.message);
-    check->cb(check->context, &finding);
+    check_report_lost(&check->report, &lost);
 }
 
 /* A text with the query in place of its %s. */
@@ -234,7 +195,7 @@ static bool with_query(struct check *check, const char *format, const char *quer
     struct buf text;
     buf_init(&text, 0);
     buf_printf(&text, format, query);
-    const char *whole = text_of(&text);
+    const char *whole = check_text(&text);
     bool done = whole ? run(check, whole, err) : error_set(err, STORE_NO_MEMORY, "out of memory");
     buf_free(&text);
     return done;
@@ -250,7 +211,7 @@ static bool tell_copies(struct check *check, const char *query, struct error *er
 }
 
 static bool run_repair(struct check *check, const char *text, struct error *err) {
-    return !check->repair || sql_exec(check->store, text, err);
+    return !check->report.repair || sql_exec(check->store, text, err);
 }
 
 /* Names each copy and entry of the messages that the query gives: their contents are lost. */
@@ -272,19 +233,20 @@ static bool lose_bodies(struct check *check, const char *messages, struct error 
            run_repair(check, LOSE_MESSAGES, err);
 }
 
-static bool apply_rule(struct check *check, const struct rule *rule, struct error *err) {
+static bool apply_rule(struct check *check, const struct check_rule *rule, struct error *err) {
     struct error inner = {0};
-    uint64_t before = check->findings;
-    bool repair = check->repair && (rule->repair || rule->lost);
+    uint64_t before = check->report.findings;
+    bool repair = check->report.repair && (rule->repair || rule->lost);
     sqlite3_stmt *walk = sql_walk(check->store, rule->find, err);
     if (!walk)
         return false;
     while (sql_next(check->store, walk, &inner))
-        report(check, rule->invariant, repair ? rule->how : NULL, (const char *)sqlite3_column_text(walk, 0));
+        check_report(&check->report, rule->invariant, repair ? rule->how : NULL,
+                     (const char *)sqlite3_column_text(walk, 0));
     sqlite3_finalize(walk);
     if (inner.code)
         return error_set(err, inner.code, "%s", inner.text);
-    if (check->findings == before)
+    if (check->report.findings == before)
         return true;
     return rule->lost ? lose(check, rule->lost, err) : !repair || sql_exec(check->store, rule->repair, err);
 }
@@ -292,14 +254,14 @@ static bool apply_rule(struct check *check, const struct rule *rule, struct erro
 /* SQLite's own check of pages and rows. What it finds only a backup or SQLite's `.recover` can put right. */
 static bool check_database(struct check *check, struct error *err) {
     struct error inner = {0};
-    sqlite3_stmt *walk =
-        sql_walk(check->store, check->deep ? "PRAGMA integrity_check(100)" : "PRAGMA quick_check(100)", err);
+    sqlite3_stmt *walk = sql_walk(
+        check->store, check->report.deep ? "PRAGMA integrity_check(100)" : "PRAGMA quick_check(100)", err);
     if (!walk)
         return false;
     while (sql_next(check->store, walk, &inner)) {
         const char *text = (const char *)sqlite3_column_text(walk, 0);
         if (text && strcmp(text, "ok"))
-            report(check, 0, NULL, text);
+            check_report(&check->report, 0, NULL, text);
     }
     sqlite3_finalize(walk);
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
@@ -343,7 +305,8 @@ static bool check_segments(struct check *check, struct error *err) {
             continue;
         snprintf(text, sizeof text, "segment %llu is %s: %lld contents have octets there",
                  (unsigned long long)segment->id, segment->size ? "cut short" : "missing", (long long)lost);
-        report(check, 5, check->repair ? "these contents were given up: see their messages" : NULL, text);
+        check_report(&check->report, 5,
+                     check->report.repair ? "these contents were given up: see their messages" : NULL, text);
         if (!lose_beyond(check, segment, err))
             return false;
     }
@@ -386,7 +349,7 @@ static enum content_state read_content(struct check *check, uint64_t id, size_t 
     bool ok = content && store_content_digest(&content->head, got, &inner);
     if (content)
         store_content_release(&content->head);
-    advance(check, length);
+    check_advance(&check->report, length);
     if (inner.code == STORE_NO_MEMORY)
         error_set(err, inner.code, "%s", inner.text);
     if (inner.code == STORE_NO_MEMORY || inner.code == STORE_NOT_FOUND ||
@@ -407,8 +370,10 @@ static bool check_digest(struct check *check, uint64_t id, struct buf *lost, str
     enum content_state state = read_content(check, id, sizeof text, text, err);
     bool damaged = state == CONTENT_DAMAGED;
     if (state != CONTENT_RIGHT)
-        report(check, 6, check->repair && damaged ? TAKEN_OUT : NULL, text);
-    if (damaged && !buf_printf(lost, "%s(%llu)", lost->len ? "," : "", (unsigned long long)id))
+        check_report(&check->report, 6, check->report.repair && damaged ? CHECK_TAKEN_OUT : NULL, text);
+    if (damaged)
+        check_add_id(lost, id);
+    if (lost->failed)
         error_set(err, STORE_NO_MEMORY, "out of memory");
     return !err->code;
 }
@@ -475,7 +440,7 @@ static bool judge_overlaps(struct check *check, struct error *err) {
         struct error inner = {0};
         if (read_content(check, id, sizeof text, text, &inner) == CONTENT_DAMAGED) {
             char query[60];
-            report(check, 5, "it was given another one's place; " TAKEN_OUT, text);
+            check_report(&check->report, 5, "it was given another one's place; " CHECK_TAKEN_OUT, text);
             snprintf(query, sizeof query, "SELECT %llu AS id", (unsigned long long)id);
             done = lose(check, query, err);
         }
@@ -492,10 +457,10 @@ static bool lose_damaged(struct check *check, const struct buf *lost,
     struct buf text;
     buf_init(&text, 0);
     buf_printf(&text, "SELECT column1 AS id FROM (VALUES %.*s)", (int)lost->len, (const char *)lost->data);
-    const char *query = text_of(&text);
-    bool done = query ? (!check->repair || sql_exec(check->store, "BEGIN IMMEDIATE", err)) &&
+    const char *query = check_text(&text);
+    bool done = query ? (!check->report.repair || sql_exec(check->store, "BEGIN IMMEDIATE", err)) &&
                             lose_them(check, query, err) &&
-                            (!check->repair || sql_exec(check->store, "COMMIT", err))
+                            (!check->report.repair || sql_exec(check->store, "COMMIT", err))
                       : error_set(err, STORE_NO_MEMORY, "out of memory");
     buf_free(&text);
     return done;
@@ -513,7 +478,8 @@ static bool check_contents(struct check *check, struct error *err) {
                         " (SELECT coalesce(sum(length), 0) FROM extent WHERE content = c.id)"
                         " AND id NOT IN (SELECT content" OVERLAPS ") ORDER BY id",
                         &ids, err);
-    begin_step(check, "checking the contents", sum_of(check->store, "SELECT sum(length) FROM content"));
+    check_begin_step(&check->report, "checking the contents",
+                     sum_of(check->store, "SELECT sum(length) FROM content"));
     for (size_t at = 0; done && !inner.code && at < ids.len; at += sizeof(uint64_t))
         if (!is_known_lost(check->store, id_at(&ids, at), &inner))
             check_digest(check, id_at(&ids, at), &lost, &inner);
@@ -532,20 +498,13 @@ static bool differs(sqlite3_stmt *row, int octets, int sum) {
 }
 
 static void check_sums(struct check *check, sqlite3_stmt *row, struct buf *lost, uint64_t *unchecked) {
-    char text[160];
-    unsigned long long id = (unsigned long long)sqlite3_column_int64(row, 0);
+    uint64_t id = (uint64_t)sqlite3_column_int64(row, 0);
     *unchecked += sqlite3_column_type(row, 2) == SQLITE_NULL;
-    if (differs(row, 1, 2)) {
-        snprintf(text, sizeof text,
-                 "message %llu: its envelope is not what was stored; restore a backup, or delete "
-                 "what is left of it",
-                 id);
-        report(check, 16, NULL, text);
-    }
+    if (differs(row, 1, 2))
+        check_report_envelope(&check->report, id);
     if (differs(row, 3, 4)) {
-        snprintf(text, sizeof text, "message %llu: its content is not what was stored", id);
-        report(check, 16, check->repair ? TAKEN_OUT : NULL, text);
-        buf_printf(lost, "%s(%llu)", lost->len ? "," : "", id);
+        check_report_body(&check->report, id);
+        check_add_id(lost, id);
     }
 }
 
@@ -557,7 +516,7 @@ static void tell_unchecked(struct check *check, uint64_t unchecked) {
         finding.text, sizeof finding.text,
         "%llu messages are older than the checksums of envelopes and short contents: those are unchecked",
         (unsigned long long)unchecked);
-    check->cb(check->context, &finding);
+    check->report.cb(check->report.context, &finding);
 }
 
 static bool check_messages(struct check *check, struct error *err) {
@@ -565,7 +524,7 @@ static bool check_messages(struct check *check, struct error *err) {
     struct buf lost;
     uint64_t unchecked = 0;
     buf_init(&lost, 0);
-    begin_step(check, "checking the messages", 0);
+    check_begin_step(&check->report, "checking the messages", 0);
     sqlite3_stmt *walk =
         sql_walk(check->store, "SELECT id, envelope, envelope_sum, body, body_sum FROM message", &inner);
     while (walk && sql_next(check->store, walk, &inner))
@@ -610,24 +569,19 @@ static bool activity_out_is_damaged(sqlite3_stmt *row, uint64_t *id, uint64_t *w
     return damaged;
 }
 
-/* What repair does: a copy is held for an operator to look at, an entry stays as it is, and a transfer that
- * was interrupted begins anew. */
 static const struct row_kind {
     const char *walk;
     bool (*is_damaged)(sqlite3_stmt *row, uint64_t *id, uint64_t *within);
-    const char *text, *repair, *how;
-} row_kinds[] = {
-    {"SELECT * FROM work", work_is_damaged, "work %llu: its row is not what was stored",
-     "UPDATE work SET status = 2, sum = NULL WHERE id = ?1",
-     "it is held: look at it with 'mhs queue show', then release, redirect or delete it"},
-    {"SELECT " ENTRY_COLUMNS " FROM entry", entry_is_damaged,
-     "entry %llu of mailbox %llu: its row is not what was stored",
-     "UPDATE entry SET sum = NULL WHERE id = ?2 << 32 | ?1", "it was kept as it is"},
-    {"SELECT * FROM activity_in", activity_in_is_damaged, "activity %llu: its row is not what was stored",
-     "DELETE FROM activity_in WHERE id = ?1", "the activity was given up; its sender will begin again"},
-    {"SELECT * FROM activity_out", activity_out_is_damaged,
-     "activity out of work %llu: its row is not what was stored", "DELETE FROM activity_out WHERE work = ?1",
-     "the activity was removed; the transfer begins again"},
+    const char *repair;
+} row_kinds[CHECK_ROWS] = {
+    [CHECK_WORK] = {"SELECT * FROM work", work_is_damaged,
+                    "UPDATE work SET status = 2, sum = NULL WHERE id = ?1"},
+    [CHECK_ENTRY] = {"SELECT " ENTRY_COLUMNS " FROM entry", entry_is_damaged,
+                     "UPDATE entry SET sum = NULL WHERE id = ?2 << 32 | ?1"},
+    [CHECK_ACTIVITY_IN] = {"SELECT * FROM activity_in", activity_in_is_damaged,
+                           "DELETE FROM activity_in WHERE id = ?1"},
+    [CHECK_ACTIVITY_OUT] = {"SELECT * FROM activity_out", activity_out_is_damaged,
+                            "DELETE FROM activity_out WHERE work = ?1"},
 };
 
 static bool repair_row(struct check *check, const struct row_kind *kind, const uint64_t id[static 2],
@@ -642,19 +596,18 @@ static bool repair_row(struct check *check, const struct row_kind *kind, const u
     return done;
 }
 
-static bool check_rows(struct check *check, const struct row_kind *kind, struct error *err) {
+static bool check_rows(struct check *check, enum check_row what, struct error *err) {
+    const struct row_kind *kind = &row_kinds[what];
     struct error inner = {0};
     sqlite3_stmt *walk = sql_walk(check->store, kind->walk, err);
     if (!walk)
         return false;
     while (!inner.code && sql_next(check->store, walk, &inner)) {
         uint64_t id[2] = {0};
-        char text[120];
         if (!kind->is_damaged(walk, &id[0], &id[1]))
             continue;
-        snprintf(text, sizeof text, kind->text, (unsigned long long)id[0], (unsigned long long)id[1]);
-        report(check, 16, check->repair ? kind->how : NULL, text);
-        if (check->repair)
+        check_report_row(&check->report, what, id);
+        if (check->report.repair)
             repair_row(check, kind, id, &inner);
     }
     sqlite3_finalize(walk);
@@ -718,14 +671,15 @@ static bool cut_row(struct packed_check *packed, struct span row, struct error *
 
 static bool check_packed_row(struct packed_check *packed, struct span row, struct error *err) {
     char text[160];
-    bool repair = packed->check->repair;
+    bool repair = packed->check->report.repair;
     bool ok =
         packed->repeats ? repeats_unpack(row, find_repeat, packed) : events_unpack(row, find_event, packed);
     if (ok)
         return true;
     snprintf(text, sizeof text, "%s row %llu is damaged", packed->repeats ? "repeat" : "event",
              (unsigned long long)packed->row);
-    report(packed->check, packed->repeats ? 10 : 11, repair ? "what can be read of it was kept" : NULL, text);
+    check_report(&packed->check->report, packed->repeats ? 10 : 11,
+                 repair ? "what can be read of it was kept" : NULL, text);
     return !repair || cut_row(packed, row, err);
 }
 
@@ -736,9 +690,9 @@ static bool rebuild_runs(struct packed_check *packed, struct error *err) {
         return true;
     snprintf(text, sizeof text, "%llu keys are not found through the runs of %s",
              (unsigned long long)packed->lost, packed->repeats ? "repeat_track" : "track");
-    report(check, packed->repeats ? 10 : 11,
-           check->repair ? "the runs were dropped; the next start makes them anew" : NULL, text);
-    return !check->repair ||
+    check_report(&check->report, packed->repeats ? 10 : 11,
+                 check->report.repair ? "the runs were dropped; the next start makes them anew" : NULL, text);
+    return !check->report.repair ||
            sql_exec(check->store,
                     packed->repeats ? "DELETE FROM repeat_track; DELETE FROM run WHERE repeats = 1"
                                     : "DELETE FROM track; DELETE FROM run WHERE repeats = 0",
@@ -758,7 +712,7 @@ static bool check_packed(struct check *check, bool repeats, struct error *err) {
         return false;
     while (!inner.code && sql_next(check->store, walk, &inner)) {
         packed.row = (uint64_t)sqlite3_column_int64(walk, 0);
-        packed.bucket = check->deep ? (uint64_t)sqlite3_column_int64(walk, 2) : 0;
+        packed.bucket = check->report.deep ? (uint64_t)sqlite3_column_int64(walk, 2) : 0;
         check_packed_row(&packed, sql_span(walk, 1), &inner);
     }
     sqlite3_finalize(walk);
@@ -768,43 +722,43 @@ static bool check_packed(struct check *check, bool repeats, struct error *err) {
 /* ---- the whole ---- */
 
 static bool check_all(struct check *check, struct error *err) {
-    sqlite3_progress_handler(check->store->db, TELL_EACH, tell_step, check);
-    begin_step(check, "checking the database", 0);
+    sqlite3_progress_handler(check->store->db, TELL_EACH, tell_step, &check->report);
+    check_begin_step(&check->report, "checking the database", 0);
     if (!check_database(check, err) || !check_segments(check, err) ||
-        (check->repair && !judge_overlaps(check, err)))
+        (check->report.repair && !judge_overlaps(check, err)))
         return false;
-    begin_step(check, "checking the rows", 0);
-    for (size_t i = 0; i < sizeof row_kinds / sizeof *row_kinds; i++)
-        if (!check_rows(check, &row_kinds[i], err))
+    check_begin_step(&check->report, "checking the rows", 0);
+    for (enum check_row what = 0; what < CHECK_ROWS; what++)
+        if (!check_rows(check, what, err))
             return false;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (!apply_rule(check, &rules[i], err))
             return false;
-    begin_step(check, "checking the record", 0);
+    check_begin_step(&check->report, "checking the record", 0);
     return check_packed(check, false, err) && check_packed(check, true, err) &&
            sql_exec(check->store, "COMMIT", err) &&
-           (!check->deep || (check_contents(check, err) && check_messages(check, err)));
+           (!check->report.deep || (check_contents(check, err) && check_messages(check, err)));
 }
 
 bool sqlite_check(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,
                   struct error *err) {
     struct store_options options = {.read_only = true};
-    struct check check = {.deep = deep, .cb = cb, .context = context};
+    struct check check = {.report = {.deep = deep, .cb = cb, .context = context}};
     check.store = sqlite_open(place, &options, err);
     /* One read transaction, so that a writer at work does not look like damage. */
     bool ok = check.store && sql_exec(check.store, "BEGIN", err) && check_all(&check, err);
     sqlite_close(check.store);
-    *findings = check.findings;
+    *findings = check.report.findings;
     return ok;
 }
 
 bool sqlite_repair(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
                    struct error *err) {
     struct store_options options = {0};
-    struct check check = {.deep = true, .repair = true, .cb = cb, .context = context};
+    struct check check = {.report = {.deep = true, .repair = true, .cb = cb, .context = context}};
     check.store = sqlite_open(place, &options, err);
     bool ok = check.store && sql_exec(check.store, "BEGIN IMMEDIATE", err) && check_all(&check, err);
     sqlite_close(check.store);
-    *findings = check.findings;
+    *findings = check.report.findings;
     return ok;
 }

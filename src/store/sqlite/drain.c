@@ -24,7 +24,7 @@ static bool finish_run(struct sqlite *store, struct runs *runs, struct drain *dr
         return db_error(store, "run", err);
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)runs->sealed.last_batch);
     sqlite3_bind_int64(statement, 2, runs == &store->repeats);
-    sqlite3_bind_blob(statement, 3, drain->filter, (int)RUN_FILTER_OCTETS, SQLITE_STATIC);
+    sqlite3_bind_blob(statement, 3, drain->filter, (int)runs->done.octets, SQLITE_STATIC);
     return sql_run(store, SQL_ADD_RUN, NULL, err);
 }
 

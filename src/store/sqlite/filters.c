@@ -8,25 +8,42 @@
 #define JOINED    8
 #define WIDEST    512
 
+void filters_init(struct filters *filters, size_t octets) {
+    *filters = (struct filters){.octets = octets};
+}
+
 void filters_free(struct filters *filters) {
     for (size_t i = 0; i < filters->slab_count; i++)
         mem_free(filters->slabs[i].rows);
     mem_free(filters->slabs);
     mem_free(filters->buckets);
-    *filters = (struct filters){0};
+    filters_init(filters, filters->octets);
 }
 
 /* The bits of a hash: double hashing over its two halves. */
-static void bits_of(uint64_t hash, uint64_t bits[static HASH_BITS]) {
+static void bits_of(const struct filters *filters, uint64_t hash, uint64_t bits[static HASH_BITS]) {
     for (unsigned i = 0; i < HASH_BITS; i++)
-        bits[i] = (hash + i * ((hash >> 31) | 1) * UINT64_C(0x9E3779B1)) % RUN_FILTER_BITS;
+        bits[i] = (hash + i * ((hash >> 31) | 1) * UINT64_C(0x9E3779B1)) % (filters->octets * 8);
 }
 
-void filter_set(uint8_t filter[static RUN_FILTER_OCTETS], uint64_t hash) {
+uint8_t *filter_new(const struct filters *filters) {
+    return mem_alloc(filters->octets);
+}
+
+void filter_set(const struct filters *filters, uint8_t *filter, uint64_t hash) {
     uint64_t bits[HASH_BITS];
-    bits_of(hash, bits);
+    bits_of(filters, hash, bits);
     for (unsigned i = 0; i < HASH_BITS; i++)
         filter[bits[i] / 8] |= (uint8_t)(1u << bits[i] % 8);
+}
+
+uint8_t *filter_of(const struct filters *filters, struct span row) {
+    uint8_t *filter = filter_new(filters);
+    if (filter && (row.len < filters->octets || row.len % filters->octets))
+        memset(filter, 0xFF, filters->octets);
+    for (size_t i = 0; filter && i < row.len; i++)
+        filter[i & (filters->octets - 1)] |= row.data[i];
+    return filter;
 }
 
 /* ---- joining ---- */
@@ -42,8 +59,8 @@ static uint64_t transposed(uint64_t in) {
     return in ^ swap ^ (swap << 28);
 }
 
-static void join_single(const struct slab *slabs, uint8_t *rows) {
-    for (size_t octet = 0; octet < RUN_FILTER_OCTETS; octet++) {
+static void join_single(const struct slab *slabs, uint8_t *rows, size_t octets) {
+    for (size_t octet = 0; octet < octets; octet++) {
         uint64_t matrix = 0;
         for (unsigned run = 0; run < JOINED; run++)
             matrix |= (uint64_t)slabs[run].rows[octet] << 8 * run;
@@ -53,9 +70,9 @@ static void join_single(const struct slab *slabs, uint8_t *rows) {
     }
 }
 
-static void join_wide(const struct slab *slabs, uint8_t *rows) {
+static void join_wide(const struct slab *slabs, uint8_t *rows, size_t octets) {
     size_t row = slabs[0].width / 8;
-    for (uint64_t bit = 0; bit < RUN_FILTER_BITS; bit++)
+    for (uint64_t bit = 0; bit < octets * 8; bit++)
         for (unsigned i = 0; i < JOINED; i++, rows += row)
             memcpy(rows, slabs[i].rows + bit * row, row);
 }
@@ -70,10 +87,10 @@ static bool join(struct filters *filters) {
         if (first[i].width != first->width || first->width == WIDEST)
             return false;
     struct slab joined = {.width = first->width * JOINED};
-    joined.rows = mem_alloc(RUN_FILTER_OCTETS * joined.width);
+    joined.rows = mem_alloc(filters->octets * joined.width);
     if (!joined.rows)
         return false;
-    (first->width == 1 ? join_single : join_wide)(first, joined.rows);
+    (first->width == 1 ? join_single : join_wide)(first, joined.rows, filters->octets);
     for (unsigned i = 0; i < JOINED; i++)
         mem_free(first[i].rows);
     *first = joined;
@@ -148,7 +165,7 @@ static unsigned hits_in(const struct slab *slab, const uint64_t bits[static HASH
 bool filters_ask(const struct filters *filters, uint64_t hash, filters_cb *cb, void *context) {
     uint64_t bits[HASH_BITS];
     size_t first = 0; /* the number of the slab's first run */
-    bits_of(hash, bits);
+    bits_of(filters, hash, bits);
     for (size_t i = 0; i < filters->slab_count; first += filters->slabs[i++].width)
         for (size_t column = 0; column < (filters->slabs[i].width + 7) / 8; column++) {
             unsigned hits = hits_in(&filters->slabs[i], bits, column);

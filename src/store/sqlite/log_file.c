@@ -8,13 +8,19 @@
 
 #include "base/alloc.h"
 
-/* What gathers before it is written anyway. */
-#define GATHERED_MOST ((size_t)128 * 1024)
+/* What gathers before it is written anyway. SQLite's own operations write less than 128 kB in a call. */
+#define GATHERED_MOST ((size_t)128 * 1024 - 1)
+
+/* How much is filled with zeros at a time, and up to where: the length that the log has anyway where SQLite
+ * takes it over after 2,000 pages of 8 kB (open.c). */
+#define FILL_STEP ((sqlite3_int64)2 << 20)
+#define FILL_MOST ((sqlite3_int64)17 << 20)
 
 struct log_file {
     sqlite3_file base;
     uint8_t *gathered;
     size_t length;
+    sqlite3_int64 filled; /* so long the file is at least */
     sqlite3_int64 at;     /* where the first octet of those belongs */
     sqlite3_file under[]; /* of the size that its operations want */
 };
@@ -34,10 +40,25 @@ static sqlite3_vfs *vfs_under(sqlite3_vfs *vfs) {
 
 /* ---- the log ---- */
 
+/* What can't be filled is not. */
+static void fill(struct log_file *log, sqlite3_int64 from) {
+    static const uint8_t zeros[64 * 1024];
+    sqlite3_int64 end = from + FILL_STEP < FILL_MOST ? from + FILL_STEP : FILL_MOST;
+    log->filled = end;
+    for (int code = SQLITE_OK; code == SQLITE_OK && from < end; from += (sqlite3_int64)sizeof zeros)
+        code = log->under->pMethods->xWrite(log->under, zeros, (int)sizeof zeros, from);
+}
+
 static int write_gathered(struct log_file *log) {
     size_t length = log->length;
+    sqlite3_int64 end = log->at + (sqlite3_int64)length;
     log->length = 0;
-    return length ? log->under->pMethods->xWrite(log->under, log->gathered, (int)length, log->at) : SQLITE_OK;
+    if (!length)
+        return SQLITE_OK;
+    int code = log->under->pMethods->xWrite(log->under, log->gathered, (int)length, log->at);
+    if (!code && end > log->filled && end < FILL_MOST)
+        fill(log, end);
+    return code;
 }
 
 static int log_close(sqlite3_file *file) {
@@ -73,6 +94,7 @@ static int log_write(sqlite3_file *file, const void *octets, int length, sqlite3
 static int log_truncate(sqlite3_file *file, sqlite3_int64 size) {
     struct log_file *log = log_of(file);
     int code = write_gathered(log);
+    log->filled = log->filled > size ? size : log->filled;
     return code ? code : log->under->pMethods->xTruncate(log->under, size);
 }
 
@@ -140,6 +162,8 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
     int code = log->gathered ? under->xOpen(under, name, log->under, flags, out_flags) : SQLITE_NOMEM;
     if (code == SQLITE_OK) {
         log->base.pMethods = &log_methods;
+        if (log->under->pMethods->xFileSize(log->under, &log->filled) != SQLITE_OK)
+            log->filled = FILL_MOST;
         return SQLITE_OK;
     }
     if (log->under->pMethods) /* also when it could not be opened */

@@ -138,15 +138,11 @@ static bool load_done(struct sqlite *store, bool repeats, uint64_t *last, struct
     sqlite3_bind_int64(walk, 2, (sqlite3_int64)*last);
     while (!inner.code && sql_next(store, walk, &inner)) {
         struct span row = sql_span(walk, 1);
-        uint8_t *filter = filters_reserve(&runs->done) ? mem_alloc(RUN_FILTER_OCTETS) : NULL;
+        uint8_t *filter = filters_reserve(&runs->done) ? filter_of(&runs->done, row) : NULL;
         if (!filter) {
             store_no_memory(&store->head, &inner);
             break;
         }
-        if (row.len == RUN_FILTER_OCTETS)
-            memcpy(filter, row.data, row.len);
-        else
-            memset(filter, 0xFF, RUN_FILTER_OCTETS); /* a broken one: always look */
         *last = (uint64_t)sqlite3_column_int64(walk, 0);
         filters_add(&runs->done, *last, filter);
     }
@@ -161,19 +157,26 @@ static bool drop_unfinished(struct sqlite *store, bool repeats, uint64_t last, s
     return sql_exec(store, text, err);
 }
 
+/* The packed rows behind `last`. */
+static sqlite3_stmt *walk_behind(struct sqlite *store, bool repeats, uint64_t last, struct error *err) {
+    sqlite3_stmt *walk = sql_walk(store,
+                                  repeats ? "SELECT id, data FROM repeat WHERE id > ?1 ORDER BY id"
+                                          : "SELECT id, data FROM event WHERE id > ?1 ORDER BY id",
+                                  err);
+    if (walk)
+        sqlite3_bind_int64(walk, 1, (sqlite3_int64)last);
+    return walk;
+}
+
 bool runs_load(struct sqlite *store, bool repeats, struct error *err) {
     struct runs *runs = repeats ? &store->repeats : &store->track;
     struct error inner = {0};
     uint64_t last = 0;
     if (!load_done(store, repeats, &last, err) || !drop_unfinished(store, repeats, last, err))
         return false;
-    sqlite3_stmt *walk = sql_walk(store,
-                                  repeats ? "SELECT id, data FROM repeat WHERE id > ?1 ORDER BY id"
-                                          : "SELECT id, data FROM event WHERE id > ?1 ORDER BY id",
-                                  err);
+    sqlite3_stmt *walk = walk_behind(store, repeats, last, err);
     if (!walk)
         return false;
-    sqlite3_bind_int64(walk, 1, (sqlite3_int64)last);
     while (!inner.code && sql_next(store, walk, &inner)) {
         if (!enter_row(store, repeats, (uint64_t)sqlite3_column_int64(walk, 0), sql_span(walk, 1)))
             store_no_memory(&store->head, &inner);
@@ -216,13 +219,9 @@ static bool look_at_finished(struct sqlite *store, bool repeats, struct finished
 static bool enter_new_rows(struct sqlite *store, bool repeats, struct error *err) {
     struct runs *runs = repeats ? &store->repeats : &store->track;
     struct error inner = {0};
-    sqlite3_stmt *walk = sql_walk(store,
-                                  repeats ? "SELECT id, data FROM repeat WHERE id > ?1 ORDER BY id"
-                                          : "SELECT id, data FROM event WHERE id > ?1 ORDER BY id",
-                                  err);
+    sqlite3_stmt *walk = walk_behind(store, repeats, runs->seen, err);
     if (!walk)
         return false;
-    sqlite3_bind_int64(walk, 1, (sqlite3_int64)runs->seen);
     while (!inner.code && sql_next(store, walk, &inner)) {
         uint64_t row = (uint64_t)sqlite3_column_int64(walk, 0);
         if (enter_row(store, repeats, row, sql_span(walk, 1)))
@@ -246,7 +245,7 @@ static void drop_expired(struct runs *runs, uint64_t oldest) {
 static bool follow(struct sqlite *store, bool repeats, struct error *err) {
     struct runs *runs = repeats ? &store->repeats : &store->track;
     struct finished finished;
-    if (!runs->open.heads && !runs_init(runs))
+    if (!runs->open.heads && !runs_init(runs, repeats ? REPEAT_FILTER : TRACK_FILTER))
         return store_no_memory(&store->head, err);
     if (!look_at_finished(store, repeats, &finished, err))
         return false;

@@ -160,7 +160,8 @@ static bool load(struct sqlite *store, struct error *err) {
 }
 
 static bool prepare_runs(struct sqlite *store, struct error *err) {
-    return store->head.read_only || (runs_init(&store->track) && runs_init(&store->repeats)) ||
+    return store->head.read_only ||
+           (runs_init(&store->track, TRACK_FILTER) && runs_init(&store->repeats, REPEAT_FILTER)) ||
            error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->head.place);
 }
 

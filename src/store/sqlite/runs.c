@@ -26,7 +26,8 @@ void run_table_clear(struct run_table *table) {
     table->last_batch = 0;
 }
 
-bool runs_init(struct runs *runs) {
+bool runs_init(struct runs *runs, size_t filter) {
+    filters_init(&runs->done, filter);
     return table_init(&runs->open) && table_init(&runs->sealed);
 }
 
@@ -95,8 +96,8 @@ bool runs_each_recent(const struct runs *runs, uint64_t hash, run_cb *cb, void *
 }
 
 uint8_t *runs_filter(const struct runs *runs) {
-    uint8_t *filter = mem_alloc(RUN_FILTER_OCTETS);
+    uint8_t *filter = filter_new(&runs->done);
     for (size_t n = 0; filter && n < runs->sealed.count; n++)
-        filter_set(filter, runs->sealed.entries[n].hash);
+        filter_set(&runs->done, filter, runs->sealed.entries[n].hash);
     return filter;
 }

@@ -43,6 +43,22 @@ static void teletex_is_read(void **state) {
     check(text_from_teletex(SPAN_LIT(""), &arena), "");
 }
 
+/* A locking shift to where no set was designated: as with an unknown set, it is no teletex, and is guessed.
+ */
+static void a_shift_to_no_set_is_no_teletex(void **state) {
+    static const char shifts[] = "no|}~";
+    (void)state;
+    for (const char *shift = shifts; *shift; shift++) {
+        char in[] = "a\x1B?b\xC8"
+                    "u";
+        in[2] = *shift;
+        check(text_from_teletex(span_str(in), &arena),
+              *shift == '~' ? "abü" : "abÈu"); /* G1 there is always */
+    }
+    check(text_from_teletex(SPAN_LIT("\x1B\x2E\x46\x1B}\xE1"), &arena),
+          "α"); /* G2 is Greek, and shifted to */
+}
+
 static void what_is_no_teletex_is_guessed(void **state) {
     (void)state;
     check(text_from_teletex(SPAN_LIT("caf\xE9 \xA9"), &arena),
@@ -175,6 +191,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(controls_are_told),
         cmocka_unit_test_setup(teletex_is_read, reset),
+        cmocka_unit_test_setup(a_shift_to_no_set_is_no_teletex, reset),
         cmocka_unit_test_setup(what_is_no_teletex_is_guessed, reset),
         cmocka_unit_test_setup(teletex_is_written, reset),
         cmocka_unit_test_setup(general_strings_follow_registrations_and_escapes, reset),

@@ -5,6 +5,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,6 +24,7 @@ struct end {
     size_t octets;
     bool refuse;
     bool free_in_frame;
+    char cause[80];
 };
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
@@ -41,6 +46,7 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
     assert_true(cause[0] != '\0');
     struct end *end = context;
     end->closes++;
+    snprintf(end->cause, sizeof end->cause, "%s", cause);
     end->channel = NULL;
 }
 
@@ -114,6 +120,27 @@ static void a_refused_frame_ends_the_channel(void **state) {
     assert_int_equal(b.closes, 1);
     assert_int_equal(a.closes, 1);
     event_base_free(loop);
+}
+
+/* A process that died before it had read all is told from one that closed its end. */
+static void what_ended_the_other_end_is_told(void **state) {
+    static const char *const causes[] = {"the other end closed it", "Connection reset by peer"};
+    (void)state;
+    for (int unread = 0; unread < 2; unread++) {
+        struct event_base *loop = event_base_new();
+        struct end a = {.loop = loop};
+        int fds[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        a.channel = ipc_channel_new(loop, fds[0], "a", &handler, &a);
+        if (unread)
+            assert_true(ipc_send(a.channel, IPC_REQUEST, 1, SPAN_LIT("head"), SPAN_LIT("body")));
+        run(loop);
+        close(fds[1]);
+        run(loop);
+        assert_int_equal(a.closes, 1);
+        assert_string_equal(a.cause, causes[unread]);
+        event_base_free(loop);
+    }
 }
 
 static void a_channel_may_be_freed_by_its_handler(void **state) {
@@ -288,6 +315,126 @@ static void a_long_frame_needs_no_further_octets_to_be_whole(void **state) {
     buf_free(&octets);
 }
 
+/* ---- what is secret ---- */
+
+extern char __data_start, _end; /* of the program, by its linker */
+
+/* Whether the octets lie in what is static here; read by the kernel, as the sanitizer guards what lies
+ * between. */
+static bool lies_in_static_memory(struct span wanted) {
+    size_t length = (size_t)(&_end - &__data_start);
+    uint8_t *copy = malloc(length);
+    int fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(pread(fd, copy, length, (off_t)(uintptr_t)&__data_start), length);
+    close(fd);
+    bool found = memmem(copy, length, wanted.data, wanted.len) != NULL;
+    free(copy);
+    return found;
+}
+
+static bool on_any(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                   struct span payload) {
+    struct end *end = context;
+    (void)channel, (void)type, (void)ref;
+    end->frames++;
+    end->octets += payload.len;
+    return true;
+}
+
+static const struct ipc_handler any = {on_any, on_closed, on_writable};
+
+/* A frame with a secret of 32 octets, which is made here alone. */
+static struct span put_secret(struct buf *out, enum ipc_type type) {
+    put_frame(out, 1, 40);
+    out->data[out->len - 56 + 5] = (uint8_t)type;
+    for (size_t i = 0; i < 32; i++)
+        out->data[out->len - 32 + i] = (uint8_t)(i * 37 + 11);
+    return span_of(out->data + out->len - 32, 32);
+}
+
+/* A bind comes in two reads, alone and behind another frame: what came of it lies in the channel's queue, and
+ * nowhere else meanwhile or afterwards. A frame that is no secret shows that it would be found. */
+static void a_secret_in_pieces_stays_nowhere(void **state) {
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        struct event_base *loop = event_base_new();
+        struct end a = {.loop = loop};
+        struct buf octets;
+        int fds[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        a.channel = ipc_channel_new(loop, fds[0], "a", &any, &a);
+        buf_init(&octets, 0);
+        if (kind == 1)
+            put_frame(&octets, 2, 100);
+        struct span secret = put_secret(&octets, kind == 2 ? IPC_REQUEST : IPC_BIND);
+        struct span begun = span_sub(secret, 0, 24);
+        ssize_t first = (ssize_t)octets.len - 8;
+        assert_int_equal(write(fds[1], octets.data, (size_t)first), first);
+        run(loop);
+        assert_int_equal(lies_in_static_memory(begun), kind == 2);
+        assert_int_equal(write(fds[1], octets.data + first, 8), 8);
+        run(loop);
+        assert_int_equal(a.frames, kind == 1 ? 2 : 1);
+        if (kind != 2)
+            assert_false(lies_in_static_memory(begun) || lies_in_static_memory(span_sub(secret, 24, 8)));
+        ipc_channel_free(a.channel);
+        close(fds[1]);
+        buf_free(&octets);
+        event_base_free(loop);
+    }
+}
+
+/* So it is when its header came alone, so that the rest is joined to it. */
+static void a_secret_behind_its_header_stays_nowhere(void **state) {
+    (void)state;
+    for (size_t first = 1; first <= 40; first += 13) {
+        struct event_base *loop = event_base_new();
+        struct end a = {.loop = loop};
+        struct buf octets;
+        int fds[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        a.channel = ipc_channel_new(loop, fds[0], "a", &any, &a);
+        buf_init(&octets, 0);
+        struct span secret = put_secret(&octets, IPC_BIND);
+        size_t second = octets.len - 6 - first;
+        assert_int_equal(write(fds[1], octets.data, first), first);
+        run(loop);
+        assert_int_equal(write(fds[1], octets.data + first, second), second);
+        run(loop);
+        assert_false(lies_in_static_memory(span_sub(secret, 0, 26)));
+        assert_int_equal(write(fds[1], octets.data + first + second, 6), 6);
+        run(loop);
+        assert_int_equal(a.frames, 1);
+        ipc_channel_free(a.channel);
+        close(fds[1]);
+        buf_free(&octets);
+        event_base_free(loop);
+    }
+}
+
+/* ---- */
+
+/* Whoever broke the rules is cut off though there is much that he has not read. */
+static void a_channel_is_cut_with_what_waits(void **state) {
+    (void)state;
+    static const uint8_t piece[100000];
+    struct event_base *loop = event_base_new();
+    struct end a = {.loop = loop};
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    a.channel = ipc_channel_new(loop, fds[0], "a", &any, &a);
+    for (int i = 0; i < 20; i++)
+        assert_true(ipc_send(a.channel, IPC_REQUEST, 1, span_of(piece, sizeof piece), SPAN_LIT("")));
+    run(loop);
+    assert_int_equal(a.closes, 0);
+    ipc_cut(a.channel);
+    assert_int_equal(a.closes, 0);
+    run(loop);
+    assert_int_equal(a.closes, 1);
+    close(fds[1]);
+    event_base_free(loop);
+}
+
 static void payload_fields_round_trip(void **state) {
     (void)state;
     struct buf buf;
@@ -311,12 +458,16 @@ int main(void) {
         cmocka_unit_test(frames_arrive_whole_and_in_order),
         cmocka_unit_test(a_frame_over_the_limit_ends_the_channel),
         cmocka_unit_test(a_refused_frame_ends_the_channel),
+        cmocka_unit_test(what_ended_the_other_end_is_told),
         cmocka_unit_test(a_channel_may_be_freed_by_its_handler),
         cmocka_unit_test(a_pause_holds_frames_back),
         cmocka_unit_test(a_full_queue_says_so_and_drains),
         cmocka_unit_test(frames_of_all_sizes_keep_their_order),
         cmocka_unit_test(frames_come_in_pieces),
         cmocka_unit_test(a_long_frame_needs_no_further_octets_to_be_whole),
+        cmocka_unit_test(a_secret_in_pieces_stays_nowhere),
+        cmocka_unit_test(a_secret_behind_its_header_stays_nowhere),
+        cmocka_unit_test(a_channel_is_cut_with_what_waits),
         cmocka_unit_test(payload_fields_round_trip),
     };
     return cmocka_run_group_tests_name("ipc-channel", tests, NULL, NULL);

@@ -71,6 +71,17 @@ static void a_jump_forward_does_not_expire_the_queue(void **state) {
     end_with_clock(&world);
 }
 
+/* So many restarts leave the only copy and its expiry as they are. */
+static void expect_unmoved(struct world *world, unsigned restarts, json_int_t id, const char *expires) {
+    char then[32];
+    for (unsigned i = 0; i < restarts; i++) {
+        world_stop(world);
+        begin_again(world);
+        assert_int_equal(expiry(world, then), id);
+        assert_string_equal(then, expires);
+    }
+}
+
 /* Each restart finds the clock before the newest event of a copy, and must not move the copy again. */
 static void restarts_after_a_jump_back_move_nothing_more(void **state) {
     struct world world;
@@ -84,12 +95,7 @@ static void restarts_after_a_jump_back_move_nothing_more(void **state) {
     begin_again(&world);
     json_int_t id = expiry(&world, first);
     assert_true(strcmp(first, then) < 0);
-    for (unsigned i = 0; i < 3; i++) {
-        world_stop(&world);
-        begin_again(&world);
-        assert_int_equal(expiry(&world, then), id);
-        assert_string_equal(then, first);
-    }
+    expect_unmoved(&world, 3, id, first);
     end_with_clock(&world);
 }
 
@@ -105,12 +111,7 @@ static void restarts_after_a_jump_that_was_seen_move_nothing_more(void **state) 
     clock_set_ahead(-6 * HOUR);
     await_shift(&world, then, first);
     assert_true(strcmp(first, then) < 0);
-    for (unsigned i = 0; i < 2; i++) {
-        world_stop(&world);
-        begin_again(&world);
-        assert_int_equal(expiry(&world, then), id);
-        assert_string_equal(then, first);
-    }
+    expect_unmoved(&world, 2, id, first);
     end_with_clock(&world);
 }
 

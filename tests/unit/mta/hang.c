@@ -73,18 +73,6 @@ static void begin_transfer(struct world *world, uint64_t ref, const char *activi
     say_checkpoint(world, ref, 1, 1000, "state");
 }
 
-/* Its answer is not waited for. */
-static void ask_to_resume(struct world *world, uint64_t ref, const char *association, const char *activity) {
-    struct buf payload;
-    buf_init(&payload, 0);
-    buf_append_u32(&payload, ++world->transfer);
-    payload_put_octets(&payload, span_str(association));
-    payload_put_octets(&payload, span_str(activity));
-    buf_append_u32(&payload, 1);
-    tell(world, IPC_RESUME, ref, buf_span(&payload), NOTHING);
-    buf_free(&payload);
-}
-
 static enum ipc_resume resumed(struct world *world, uint64_t ref) {
     struct reader r = expect(world, IPC_RESUME_RESULT, ref);
     reader_u32(&r);
@@ -149,7 +137,7 @@ static void a_resume_waits_for_what_is_said_of_activities(void **state) {
     hold_commits(true);
     begin_transfer(&world, 3, "\2\1\2");
     announce(&world, 4, false, "beta", "in-4", "in-1");
-    ask_to_resume(&world, 2, "in-1", "\2\1\1");
+    ask_resume(&world, 2, "in-1", "\2\1\1", 1);
     others_are_served(&world, 5);
     expect_none(&world, IPC_RESUME_RESULT);
     hold_commits(false);
@@ -171,7 +159,7 @@ static void a_resume_waits_for_its_own_checkpoint(void **state) {
     hold_commits(true);
     begin_transfer(&world, 1, "\2\1\1");
     close_association(&world, 1, IPC_CLOSE_BROKEN);
-    ask_to_resume(&world, 2, "in-1", "\2\1\1");
+    ask_resume(&world, 2, "in-1", "\2\1\1", 1);
     others_are_served(&world, 3);
     expect_none(&world, IPC_RESUME_RESULT);
     hold_commits(false);
@@ -220,6 +208,47 @@ static void what_is_put_aside_is_bounded(void **state) {
     world_end(&world);
 }
 
+static void begin_with(struct world *world, const struct mta_limits *limits) {
+    world_begin(world);
+    world_stop(world);
+    world->config.limits = *limits;
+    begin_again(world);
+}
+
+/* What a peer hands over again and again, by associations that it breaks each time, fills a batch and no
+ * more; whoever waits is taken when there is room. */
+static void the_batch_that_fills_is_bounded(void **state) {
+    static const uint8_t content[150000];
+    struct mta_limits octets = {NUMBERS_OF_LIMITS}, requests = octets;
+    octets.batch_octets = 100000;
+    requests.requests = 20;
+    (void)state;
+    for (int by_requests = 0; by_requests < 2; by_requests++) {
+        struct world world;
+        size_t length = by_requests ? sizeof content : 2000;
+        begin_with(&world, by_requests ? &requests : &octets);
+        associate(&world, 1, "gamma");
+        hold_commits(true);
+        hand_over(&world, 1); /* flies */
+        json_decref(ask(&world, "{\"operation\":\"status\"}"));
+        usleep(50000);
+        for (uint64_t ref = 2; ref < 202; ref++) {
+            associate(&world, ref, "beta");
+            send_whole(&world, ref, envelope_to(&world, WANTS_NDN, JONES, NULL), span_of(content, length));
+            if (ref < 199)
+                close_association(&world, ref, IPC_CLOSE_BROKEN);
+        }
+        others_are_served(&world, 300);
+        hold_commits(false);
+        for (uint64_t ref = 199; ref < 202; ref++)
+            assert_int_equal(result_of(&world, ref), IPC_ACCEPTED);
+        json_int_t taken = entries(&world);
+        if (taken < 10 || taken > 80)
+            fail_msg("%d were taken", (int)taken);
+        world_end(&world);
+    }
+}
+
 /* After its limit the store says that it takes nothing: each is told so by the protocol's own answer. */
 static void a_store_that_is_stuck_refuses(void **state) {
     struct world world;
@@ -237,7 +266,7 @@ static void a_store_that_is_stuck_refuses(void **state) {
     assert_int_equal(result_of(&world, 1), IPC_REFUSED_TEMPORARILY); /* as nobody waits for ever */
     announce(&world, 4, false, "beta", "in-4", "in-1");
     assert_int_equal(admission(&world, 4), IPC_BIND_BUSY);
-    ask_to_resume(&world, 3, "", "\2\1\1");
+    ask_resume(&world, 3, "", "\2\1\1", 1);
     expect(&world, IPC_ASSOCIATION_CLOSE, 3);
     others_are_served(&world, 5);
     hold_commits(false);
@@ -288,6 +317,82 @@ static void a_reload_waits_for_nothing(void **state) {
     mts_tables_free(fresh_tables);
 }
 
+#define NEW OURS "/S=new"
+
+static const char *code_of(json_t *answer) {
+    const char *code = json_string_value(json_object_get(json_object_get(answer, "error"), "code"));
+    return code ? code : "";
+}
+
+/* The answer to what was asked under this ref before. */
+static json_t *late_answer(struct world *world, uint64_t ref) {
+    struct reader r = expect(world, IPC_RESPONSE, (uint64_t)1 << 32 | ref);
+    reader_u8(&r);
+    struct span text = payload_rest(&r);
+    return json_loadb((const char *)text.data, text.len, 0, NULL);
+}
+
+static void ask_under(struct world *world, uint64_t ref, const char *request) {
+    tell(world, IPC_REQUEST, (uint64_t)1 << 32 | ref, NOTHING, span_str(request));
+}
+
+/* What was on its way to his mailbox as he was removed goes with it, or keeps him. */
+static void a_removed_user_leaves_nothing(void **state) {
+    struct world world;
+    json_t *answer;
+    (void)state;
+    for (int discard = 0; discard < 2; discard++) {
+        open_world(&world);
+        associate(&world, 2, "beta");
+        json_decref(ask(&world, "{\"operation\":\"user-add\",\"address\":\"" NEW "\"}"));
+        hold_commits(true);
+        send_whole(&world, 1, envelope_to(&world, WANTS_NDN, NEW, NULL), SPAN_LIT("content"));
+        json_decref(ask(&world, "{\"operation\":\"status\"}")); /* so that it flies */
+        usleep(20000);
+        send_whole(&world, 2, envelope_to(&world, WANTS_NDN, NEW, NULL), SPAN_LIT("content"));
+        ask_under(&world, 8,
+                  discard ? "{\"operation\":\"user-remove\",\"address\":\"" NEW "\",\"discard\":true}"
+                          : "{\"operation\":\"user-remove\",\"address\":\"" NEW "\"}");
+        answer = ask(&world, "{\"operation\":\"user-remove\",\"address\":\"" NEW "\",\"discard\":true}");
+        assert_string_equal(code_of(answer), "wrong-state");
+        json_decref(answer);
+        hold_commits(false);
+        answer = late_answer(&world, 8);
+        assert_string_equal(code_of(answer), discard ? "" : "wrong-state");
+        json_decref(answer);
+        if (discard)
+            json_decref(ask(&world, "{\"operation\":\"user-add\",\"address\":\"" NEW "\"}"));
+        answer = ask(&world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" NEW "\"}");
+        assert_int_equal(json_array_size(json_object_get(answer, "entries")), discard ? 0 : 2);
+        json_decref(answer);
+        assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+        assert_int_equal(result_of(&world, 2), IPC_ACCEPTED);
+        comes_in(&world, NEW);
+        answer = ask(&world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" NEW "\"}");
+        assert_int_equal(json_array_size(json_object_get(answer, "entries")), discard ? 1 : 3);
+        json_decref(answer);
+        world_end(&world);
+    }
+}
+
+/* A client that asked before the stop hears what became of it, if that shows in time. */
+static void a_stop_tells_what_was_committed(void **state) {
+    struct world world;
+    (void)state;
+    open_world(&world);
+    hold_commits(true);
+    ask_under(&world, 8, "{\"operation\":\"user-add\",\"address\":\"" NEW "\"}");
+    json_decref(ask(&world, "{\"operation\":\"status\"}"));
+    put(world.parent, IPC_STOP, 0, NOTHING, NOTHING);
+    usleep(1500000);
+    hold_commits(false);
+    json_t *answer = late_answer(&world, 8);
+    assert_int_equal(number_at(answer, "changed", NULL), 1);
+    json_decref(answer);
+    assert_int_equal(world_wait(&world), 0);
+    world_end(&world);
+}
+
 /* The stop is in good order, and what flew is there at the next start or is not; it was not confirmed. */
 static void a_stop_does_not_wait_for_ever(void **state) {
     struct world world;
@@ -327,13 +432,153 @@ static void a_resume_after_a_failed_batch_is_answered(void **state) {
     hold_commits(false);
     expect(&world, IPC_ASSOCIATION_CLOSE, 4);
     expect(&world, IPC_ASSOCIATION_CLOSE, 3);
-    ask_to_resume(&world, 2, "in-1", "\2\1\1");
+    ask_resume(&world, 2, "in-1", "\2\1\1", 1);
     expect(&world, IPC_RESUME_RESULT, 2);
     announce(&world, 6, false, "beta", "in-6", "in-1");
     expect(&world, IPC_BIND_ANSWER, 6);
     world_kill(&world); /* a stop would wait for its associations */
     world_end(&world);
     unsetenv("CHASQUI_TEST_FAIL");
+}
+
+/* ---- who breaks the rules within what was put aside ---- */
+
+/* Frames of the switch that nobody reads, more than the socket holds. */
+static void let_answers_wait(struct world *world) {
+    struct ipc_bind stranger = bind_of("beta", false, "stranger");
+    stranger.credentials.name = SPAN_LIT("NOBODY");
+    for (uint64_t ref = 1000; ref < 9000; ref++)
+        say_bind(world, ref, &stranger);
+}
+
+/* Its channel ends at once, though it reads nothing. */
+static void who_breaks_the_rules_in_what_was_put_aside_is_cut_off(void **state) {
+    struct world world;
+    (void)state;
+    open_world(&world);
+    hold_commits(true);
+    begin_transfer(&world, 1, "\2\1\1");
+    tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\0"), NOTHING);
+    begin_transfer(&world, 1, "\2\1\1");
+    say_transfer(&world, 1, "\2\1\2"); /* within the other */
+    let_answers_wait(&world);
+    struct pollfd closed = {.fd = world.net};
+    assert_int_equal(poll(&closed, 1, 0), 0);
+    hold_commits(false);
+    assert_int_equal(poll(&closed, 1, 10000), 1);
+    world_end(&world);
+}
+
+/* ---- what is secret of what was put aside ---- */
+
+static bool is_found_at(int memory, const char *text, uint64_t from, uint64_t to) {
+    size_t length = (size_t)(to - from);
+    uint8_t *copy = malloc(length);
+    ssize_t got = copy ? pread(memory, copy, length, (off_t)from) : -1;
+    bool found = got > 0 && memmem(copy, (size_t)got, text, strlen(text)) != NULL;
+    free(copy);
+    return found;
+}
+
+/* Whether the process that was forked has the text anywhere in memory that it can write. */
+static bool has_in_memory(pid_t pid, const char *text) {
+    char path[64], line[512];
+    bool found = false;
+    snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
+    int memory = open(path, O_RDONLY | O_CLOEXEC);
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+    FILE *maps = fopen(path, "r");
+    assert_true(memory >= 0 && maps);
+    while (fgets(line, sizeof line, maps)) {
+        unsigned long from, to;
+        char rights[8];
+        if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) == 3 && strncmp(rights, "rw", 2) == 0 &&
+            to - from < (unsigned long)1 << 28) /* not the sanitizer's own map of all memory */
+            found = found || is_found_at(memory, text, from, to);
+    }
+    fclose(maps);
+    close(memory);
+    return found;
+}
+
+static void a_bind_that_was_put_aside_leaves_no_password(void **state) {
+    struct world world;
+    char password[40];
+    (void)state;
+    open_world(&world);
+    snprintf(password, sizeof password, "secret-%llx", (unsigned long long)clock_monotonic_us());
+    hold_commits(true);
+    begin_transfer(&world, 1, "\2\1\1");
+    struct ipc_bind bind = bind_of("beta", false, "in-2");
+    bind.recover_id = SPAN_LIT("in-1");
+    bind.credentials.password = span_str(password);
+    say_bind(&world, 2, &bind);
+    EVENTUALLY(has_in_memory(world.pid, password));
+    hold_commits(false);
+    expect(&world, IPC_BIND_ANSWER, 2);
+    assert_false(has_in_memory(world.pid, password));
+    tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\0"), NOTHING);
+    world_end(&world);
+}
+
+/* ---- what can't be read for a moment ---- */
+
+static bool switch_file(const char *path, bool there) {
+    int fd = there ? open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600) : -1;
+    return there ? fd >= 0 && close(fd) == 0 : unlink(path) == 0;
+}
+
+/* Asks for a resume, and is told nothing but the end of the association. */
+static void resume_in_vain(struct world *world, uint64_t ref, const char *activity) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, ++world->transfer);
+    payload_put_octets(&payload, SPAN_LIT("in-1"));
+    payload_put_octets(&payload, span_str(activity));
+    buf_append_u32(&payload, 1);
+    tell(world, IPC_RESUME, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+    expect(world, IPC_ASSOCIATION_CLOSE, ref);
+    expect_none(world, IPC_RESUME_RESULT);
+    close_association(world, ref, IPC_CLOSE_BROKEN);
+}
+
+/* I7: what can't be read for a moment is not taken for what is not there. */
+static void what_is_unread_is_not_forgotten(void **state) {
+    struct world world;
+    char unread[sizeof hold + 7];
+    static uint8_t content[20000];
+    (void)state;
+    snprintf(unread, sizeof unread, "%s.unread", hold);
+    setenv("CHASQUI_TEST_UNREAD", unread, 1);
+    open_world(&world);
+    begin_transfer(&world, 1, "\2\1\1");
+    expect_checkpoint(&world, 1, 1);
+    tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    begin_transfer(&world, 1, "\2\1\2");
+    tell(&world, IPC_TRANSFER_CONTENT, 1, span_of(content, sizeof content), NOTHING);
+    say_checkpoint(&world, 1, 2, 2000, "state");
+    expect_checkpoint(&world, 1, 1);
+    expect_checkpoint(&world, 1, 2);
+    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    for (uint64_t ref = 2; ref <= 5; ref++)
+        associate(&world, ref, "beta");
+    assert_true(switch_file(unread, true));
+    resume_in_vain(&world, 2, "\2\1\1");
+    resume_in_vain(&world, 3, "\2\1\2");
+    announce(&world, 6, false, "beta", "in-6", "in-1");
+    assert_int_equal(admission(&world, 6), IPC_BIND_BUSY);
+    assert_true(switch_file(unread, false));
+    struct reader r = say_resume(&world, 4, "in-1", "\2\1\1", 1);
+    assert_int_equal(reader_u8(&r), IPC_RESUME_COMPLETED);
+    r = say_resume(&world, 5, "in-1", "\2\1\2", 2);
+    assert_int_equal(reader_u8(&r), IPC_RESUME_FROM);
+    tell(&world, IPC_TRANSFER_END, 5, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 5), IPC_ACCEPTED);
+    assert_int_equal(entries(&world), 2);
+    world_end(&world);
+    unsetenv("CHASQUI_TEST_UNREAD");
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -347,8 +592,14 @@ int main(void) {
         CASE(a_resume_waits_for_its_own_checkpoint),
         CASE(a_recovery_may_end_while_it_waits),
         CASE(what_is_put_aside_is_bounded),
+        CASE(the_batch_that_fills_is_bounded),
         CASE(a_store_that_is_stuck_refuses),
         CASE(a_reload_waits_for_nothing),
+        CASE(who_breaks_the_rules_in_what_was_put_aside_is_cut_off),
+        CASE(a_bind_that_was_put_aside_leaves_no_password),
+        CASE(a_removed_user_leaves_nothing),
+        CASE(a_stop_tells_what_was_committed),
+        CASE(what_is_unread_is_not_forgotten),
         CASE(a_stop_does_not_wait_for_ever),
     };
     return cmocka_run_group_tests_name("hang", tests, NULL, NULL);

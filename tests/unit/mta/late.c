@@ -7,6 +7,8 @@
  * While the file is there that $CHASQUI_TEST_HOLD names, nothing lands at all; after a
  * second of that the store says that it takes nothing.
  *
+ * While the file is there that $CHASQUI_TEST_UNREAD names, contents of activities and outcomes can't be read.
+ *
  * The linker gives this store_open to all who call it (tests/unit/meson.build).
  */
 #include <stdio.h>
@@ -91,6 +93,20 @@ static void give_up(struct store *store) {
     batch_done(batch, &err);
 }
 
+static bool is_unread(struct error *err) {
+    const char *path = getenv("CHASQUI_TEST_UNREAD");
+    return path && access(path, F_OK) == 0 && !error_set(err, STORE_IO, "it can't be read now");
+}
+
+static struct store_content *resume_late(struct store *store, uint64_t activity, struct error *err) {
+    return is_unread(err) ? NULL : prompt->content_resume(store, activity, err);
+}
+
+static bool get_outcome_late(struct store *store, struct span association, struct span activity,
+                             struct span peer, struct buf *data, struct error *err) {
+    return !is_unread(err) && prompt->get_outcome(store, association, activity, peer, data, err);
+}
+
 static void close_late(struct store *store) {
     close(timer);
     timer = -1;
@@ -114,6 +130,8 @@ struct store *__wrap_store_open(const char *place, const struct store_options *o
     late.descriptor = descriptor;
     late.probe = probe_late;
     late.give_up = give_up;
+    late.content_resume = resume_late;
+    late.get_outcome = get_outcome_late;
     late.close = close_late;
     store->engine = &late;
     return store;

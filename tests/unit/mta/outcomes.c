@@ -227,6 +227,39 @@ static void a_peer_leaves_no_more_than_the_limit(void **state) {
     }
 }
 
+/* Three that break and four that end well whose rows are there yet are no seven that were interrupted. */
+static void what_has_just_ended_was_not_interrupted(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    world_kill(&world);
+    world.config.limits.leftovers = 6;
+    world_start(&world);
+    break_many(&world, 1, 3);
+    for (uint64_t ref = 11; ref <= 14; ref++) {
+        break_off(&world, ref);
+        close_association(&world, ref, IPC_CLOSE_BROKEN); /* counted, as nobody knows what will come of it */
+    }
+    for (uint64_t ref = 21; ref <= 24; ref++) {
+        char id[32];
+        snprintf(id, sizeof id, "in-%llu", (unsigned long long)ref - 10);
+        associate(&world, ref, "beta");
+        assert_int_equal(resumed(&world, ref, id, "\2\1\1", 1), IPC_RESUME_FROM);
+    }
+    associate(&world, 5, "beta");
+    begin(&world, 5, "\2\1\1", true);
+    kill(world.pid, SIGSTOP); /* so that the store process has these frames in one turn */
+    for (uint64_t ref = 21; ref <= 24; ref++)
+        tell(&world, IPC_TRANSFER_END, ref, NOTHING, NOTHING);
+    say_checkpoint(&world, 5, 1, 1000, "parser");
+    kill(world.pid, SIGCONT);
+    expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 5);
+    for (uint64_t broken = 1; broken <= 3; broken++)
+        assert_int_equal(resumes(&world, 30 + broken, broken), IPC_RESUME_FROM);
+    world_kill(&world);
+    world_end(&world);
+}
+
 static void a_released_association_is_not_recovered(void **state) {
     struct world world;
     (void)state;
@@ -338,6 +371,7 @@ int main(void) {
         cmocka_unit_test(a_recovery_gets_what_was_unfinished),
         cmocka_unit_test(what_cannot_be_resumed_is_forgotten),
         cmocka_unit_test(a_peer_leaves_no_more_than_the_limit),
+        cmocka_unit_test(what_has_just_ended_was_not_interrupted),
         cmocka_unit_test(a_released_association_is_not_recovered),
         cmocka_unit_test(the_peers_option_decides),
         cmocka_unit_test(context_and_dialogue_are_checked),

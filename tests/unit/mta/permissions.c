@@ -189,12 +189,66 @@ static void users_are_found_when_others_have_gone(void **state) {
     world_end(&world);
 }
 
+/* ---- a file of users ---- */
+
+enum { FILE_USERS = 4000, A_REQUEST = 500 };
+
+static void give_users(struct world *world, unsigned from, bool more) {
+    struct buf request;
+    buf_init(&request, 0);
+    buf_printf(&request, "{\"operation\":\"user-add\",\"more\":%s,\"users\":[", more ? "true" : "false");
+    for (unsigned i = from; i < from + A_REQUEST; i++)
+        buf_printf(&request, "%s{\"address\":\"" OURS "/S=u%u\",\"uid\":%u}", i == from ? "" : ",", i,
+                   5000 + i);
+    buf_printf(&request, "]}");
+    tell(world, IPC_REQUEST, (uint64_t)1 << 32 | 9, NOTHING, buf_span(&request));
+    buf_free(&request);
+    if (more)
+        expect(world, IPC_RESPONSE, (uint64_t)1 << 32 | 9);
+}
+
+/* Whoever asks while they are added is answered, again and again. */
+static void many_users_hold_up_nobody(void **state) {
+    struct world world;
+    int64_t longest = 0;
+    unsigned answered = 0;
+    (void)state;
+    world_begin(&world);
+    client(&world, 1, 0);
+    for (unsigned i = 0; i + A_REQUEST < FILE_USERS; i += A_REQUEST)
+        give_users(&world, i, true);
+    give_users(&world, FILE_USERS - A_REQUEST, false);
+    do {
+        int64_t before = clock_monotonic_us();
+        json_decref(ask(&world, "{\"operation\":\"status\"}"));
+        int64_t took = clock_monotonic_us() - before;
+        longest = took > longest ? took : longest;
+        answered++;
+    } while (world.kept_count == 0);
+    printf("# %u answers meanwhile, the longest after %lld us\n", answered, (long long)longest);
+    assert_true(answered > 20);
+    struct reader r = expect(&world, IPC_RESPONSE, (uint64_t)1 << 32 | 9);
+    reader_u8(&r);
+    struct span text = payload_rest(&r);
+    json_t *answer = json_loadb((const char *)text.data, text.len, 0, NULL);
+    assert_int_equal(number_at(answer, "changed", NULL), FILE_USERS);
+    json_decref(answer);
+    assert_string_equal(code_of(&world, user_request("mailbox-list", "mailbox", 1)), "not-found");
+    assert_string_equal(code_of(&world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" OURS "/S=u3999\"}"),
+                        "");
+    world_kill(&world);
+    begin_again(&world);
+    assert_string_equal(code_of(&world, "{\"operation\":\"user-remove\",\"address\":\"" OURS "/S=u0\"}"), "");
+    world_end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operators_are_root_the_service_and_the_group),
         cmocka_unit_test(a_mailbox_is_its_users),
         cmocka_unit_test(a_stranger_sees_little),
         cmocka_unit_test(an_operator_sees_the_mailboxes_of_many_users),
+        cmocka_unit_test(many_users_hold_up_nobody),
         cmocka_unit_test(users_are_found_when_others_have_gone),
     };
     return cmocka_run_group_tests_name("permissions", tests, NULL, NULL);

@@ -53,16 +53,21 @@ static void test_pieces(void **state) {
     world_end(&world);
 }
 
+/* Beta's association 1 has sent the envelope and a piece of a message, to a checkpoint. */
+static void begin_at_checkpoint(struct world *world) {
+    world_begin(world);
+    associate(world, 1, "beta");
+    begin_with_envelope(world, 1);
+    piece(world, 1, 0);
+    say_checkpoint(world, 1, 1, 1000 + PIECE, "one");
+    expect_checkpoint(world, 1, 1);
+}
+
 /* Cut after two checkpoints, both ends restarted; the sender knows of the first only. */
 static void test_resume_in(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    begin_with_envelope(&world, 1);
-    piece(&world, 1, 0);
-    say_checkpoint(&world, 1, 1, 1000 + PIECE, "one");
-    expect_checkpoint(&world, 1, 1);
+    begin_at_checkpoint(&world);
     piece(&world, 1, 1);
     say_checkpoint(&world, 1, 2, 1000 + 2 * PIECE, "two");
     expect_checkpoint(&world, 1, 2);
@@ -185,12 +190,7 @@ static void test_resume_long_envelope(void **state) {
 static void test_recover(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    begin_with_envelope(&world, 1);
-    piece(&world, 1, 0);
-    say_checkpoint(&world, 1, 1, 1000 + PIECE, "one");
-    expect_checkpoint(&world, 1, 1);
+    begin_at_checkpoint(&world);
     announce(&world, 2, false, "", "in-2", "in-77");
     assert_int_equal(admission(&world, 2), IPC_BIND_CANNOT_RECOVER);
     announce(&world, 3, false, "", "in-3", "in-1");

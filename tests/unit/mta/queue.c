@@ -187,15 +187,9 @@ static void copies_of_a_peer_that_is_gone_at_the_start_are_routed_anew(void **st
 static void a_copy_in_doubt_waits_for_its_peer_to_come_back(void **state) {
     struct world world;
     struct buf first;
+    struct outgoing out;
     (void)state;
-    world_begin(&world);
-    buf_init(&first, 0);
-    associate(&world, 1, "beta");
-    comes_in(&world, FRANK);
-    connect_out(&world, 2, "gamma");
-    struct outgoing out = outgoing_of(&world, 2);
-    buf_append_span(&first, out.prefix);
-    world_kill(&world);
+    killed_in_doubt(&world, &first);
     drop_gamma(&world, false);
     begin_again(&world);
     expect_none(&world, IPC_CONNECT);

@@ -1,4 +1,4 @@
-/* What the rules ask of the record, when it can't be read. */
+/* What the rules ask of the record: whether it can be read, and whether what was routed was sent. */
 #include "world.h"
 
 /* beta may send for its own users only, and brings back what went out; loops are not looked for. */
@@ -48,9 +48,108 @@ static void what_comes_back_waits_for_the_record(void **state) {
     world_end(&world);
 }
 
+/* ---- reports ---- */
+
+/* beta reports on the message number `subject` of the world, that recipient 1 has it. */
+static void report(struct world *world, uint64_t ref, unsigned subject) {
+    struct x411_Report *report = arena_alloc(&world->arena, sizeof *report);
+    struct x411_PerRecipientReportTransferFields *fields = arena_alloc(&world->arena, sizeof *fields);
+    struct x411_GlobalDomainIdentifier domain = {0};
+    struct span octets, at;
+    struct buf payload;
+    assert_true(domain_parse(span_str(BETA), &world->arena, &domain, NULL));
+    assert_true(ber_utctime_write(clock_now_us() / 1000000, &world->arena, &at));
+    *report = (struct x411_Report){0};
+    report->envelope.report_identifier.global_domain_identifier = domain;
+    report->envelope.report_identifier.local_identifier =
+        span_str(arena_printf(&world->arena, "r-%u", ++world->messages));
+    report->envelope.report_destination_name = name_of(world, FRANK);
+    report->envelope.trace_information.items = trace_of(world, domain);
+    report->envelope.trace_information.count = 1;
+    report->content.subject_identifier.global_domain_identifier = domain;
+    report->content.subject_identifier.local_identifier =
+        span_str(arena_printf(&world->arena, "m-%u", subject));
+    *fields = (struct x411_PerRecipientReportTransferFields){.actual_recipient_name = name_of(world, EVA),
+                                                             .originally_specified_recipient_number = 1};
+    fields->per_recipient_indicators.octets = arena_dup(&world->arena, SPAN_LIT("\xD0"));
+    fields->last_trace_information.arrival_time = at;
+    fields->last_trace_information.report_type.choice = x411_ReportType_delivery;
+    fields->last_trace_information.report_type.u.delivery.message_delivery_time = at;
+    report->content.per_recipient_fields.items = fields;
+    report->content.per_recipient_fields.count = 1;
+    assert_true(ber_encode_arena(&x411_Report_type, report, &world->arena, &octets, NULL));
+    buf_init(&payload, 0);
+    buf_append_u32(&payload, ++world->transfer);
+    buf_append_byte(&payload, IPC_APDU_REPORT);
+    payload_put_octets(&payload, SPAN_LIT("\2\1\1"));
+    payload_put_octets(&payload, octets);
+    tell(world, IPC_TRANSFER_WHOLE, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+    assert_int_equal(result_of(world, ref), IPC_ACCEPTED);
+}
+
+/* frank's message for eva, by way of gamma; its copy for beta waits, and so does what beta reports of it when
+ * that is believed. */
+static void begin_relay(struct world *world) {
+    struct error err = {0};
+    world_begin(world);
+    world_stop(world);
+    mts_tables_free(world->config.tables);
+    world->config.tables = strict_tables();
+    assert_true(mts_tables_add_hop(
+        world->config.tables, &(struct mts_hop){.name = "gamma", .domain = GAMMA, .transit = true}, &err));
+    route_to(world->config.tables, GAMMA, "gamma");
+    world_start(world);
+    client(world, 1, 0);
+    associate(world, 1, "gamma");
+    associate(world, 2, "beta");
+    world->originator = FRANK;
+    send_whole(world, 1, envelope_to(world, WANTS_REPORT, EVA, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(world, 1), IPC_ACCEPTED);
+    assert_int_equal(queued(world), 1);
+}
+
+/* One that comes before its subject left is nothing; one that overtakes the transfer's end counts, and one
+ * after it. */
+static void a_report_is_of_what_was_sent(void **state) {
+    struct world world;
+    (void)state;
+    begin_relay(&world);
+    report(&world, 2, 1);
+    assert_int_equal(queued(&world), 1);
+    connect_out(&world, 3, "beta");
+    outgoing_of(&world, 3);
+    report(&world, 2, 1);
+    assert_int_equal(queued(&world), 2);
+    sent(&world, 3, IPC_SENT);
+    EVENTUALLY(queued(&world) == 1);
+    report(&world, 2, 1);
+    assert_int_equal(queued(&world), 2);
+    world_kill(&world);
+    world_end(&world);
+}
+
+/* So it is after the end of the process: a copy that may have arrived may be told of. */
+static void a_report_is_of_what_is_in_doubt(void **state) {
+    struct world world;
+    (void)state;
+    begin_relay(&world);
+    connect_out(&world, 3, "beta");
+    outgoing_of(&world, 3);
+    world_kill(&world);
+    begin_again(&world);
+    associate(&world, 2, "beta");
+    report(&world, 2, 1);
+    assert_int_equal(queued(&world), 2);
+    world_kill(&world);
+    world_end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_comes_back_waits_for_the_record),
+        cmocka_unit_test(a_report_is_of_what_was_sent),
+        cmocka_unit_test(a_report_is_of_what_is_in_doubt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,15 +113,9 @@ static void test_repeat(void **state) {
 static void test_crash_in_doubt(void **state) {
     struct world world;
     struct buf first;
+    struct outgoing out;
     (void)state;
-    world_begin(&world);
-    buf_init(&first, 0);
-    associate(&world, 1, "beta");
-    comes_in(&world, FRANK);
-    connect_out(&world, 2, "gamma");
-    struct outgoing out = outgoing_of(&world, 2);
-    buf_append_span(&first, out.prefix);
-    world_kill(&world);
+    killed_in_doubt(&world, &first);
 
     sleep(2); /* a trace or an identifier that is made anew would show */
     world_start(&world);

@@ -2,6 +2,7 @@
  * What a process that was taken over can say to the switch: the frames of its own
  * kind, about what it holds itself, and nothing more (docs/ARCHITECTURE.md).
  */
+#include "ipc/frame.h"
 #include "world.h"
 
 /* Frames as they would be right from the process that may send them. */
@@ -91,6 +92,30 @@ static void a_work_process_answers_its_job_alone(void **state) {
             fail_msg("a work process without a job may send frame %d", type);
     still_served(&world);
     world_end(&world);
+}
+
+/* A reader answers what clients asked it, through the process that holds their socket, and says to the parent
+ * what every process does. It has no channel to the switch, and none of its frames would be one there. */
+static void a_reader_answers_clients_alone(void **state) {
+    static const enum ipc_type answers[] = {IPC_RESPONSE, IPC_FETCH_DATA};
+    const struct ipc_side clients = {IPC_CLIENTS, IPC_READER},
+                          others[] = {{IPC_STORE, IPC_READER}, {IPC_NET, IPC_READER}, {IPC_WORK, IPC_READER}};
+    char why[IPC_WHY];
+    (void)state;
+    for (int type = 0; type < IPC_NUMBERS; type++) {
+        const struct ipc_frame *row = ipc_frame((enum ipc_type)type);
+        bool answer = false;
+        for (size_t i = 0; i < COUNT(answers); i++)
+            answer |= answers[i] == (enum ipc_type)type;
+        if (row && ((row->from & IPC_READER && row->to & IPC_CLIENTS) != 0) != answer)
+            fail_msg("a reader may send frame %d (%s)", type, row->name);
+        if (!answer && ipc_frame_take(&clients, (enum ipc_type)type, 1, NOTHING, why))
+            fail_msg("the process of the clients takes frame %d of a reader", type);
+        for (size_t i = 0; i < COUNT(others); i++)
+            for (uint64_t ref = 0; ref < 2; ref++)
+                if (ipc_frame_take(&others[i], (enum ipc_type)type, ref, NOTHING, why))
+                    fail_msg("party %d takes frame %d of a reader", (int)others[i].self, type);
+    }
 }
 
 /* An end that says that it is a reader, or none of the kinds, is not taken. */
@@ -228,6 +253,7 @@ int main(void) {
         cmocka_unit_test(a_net_process_is_no_client),
         cmocka_unit_test(the_process_of_the_clients_is_no_peer),
         cmocka_unit_test(a_work_process_answers_its_job_alone),
+        cmocka_unit_test(a_reader_answers_clients_alone),
         cmocka_unit_test(other_ends_are_not_taken),
         cmocka_unit_test(a_net_process_has_its_own_associations_only),
         cmocka_unit_test(a_net_process_does_not_guess_passwords),

@@ -241,9 +241,13 @@ static void test_net_process_dies(void **state) {
 
 /* ---- a queue that can't be loaded whole ---- */
 
-/* The rows of work name what is not there, then. */
-static void renumber_next_hops(const struct world *world) {
-    static const char text[] = "UPDATE next_hop SET id = id + 90";
+/* A store with two copies that wait, whose rows were changed when nobody served it. */
+static void begin_spoilt(struct world *world, const char *text) {
+    world_begin(world);
+    associate(world, 1, "beta");
+    comes_in(world, FRANK);
+    comes_in(world, FRANK);
+    world_stop(world);
     assert_true(place_spoil(world->place, text, text));
 }
 
@@ -251,12 +255,7 @@ static void renumber_next_hops(const struct world *world) {
 static void a_queue_that_is_not_whole_is_not_served(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    comes_in(&world, FRANK);
-    comes_in(&world, FRANK);
-    world_stop(&world);
-    renumber_next_hops(&world);
+    begin_spoilt(&world, "UPDATE next_hop SET id = id + 90"); /* work names what is not there, then */
     world_start(&world);
     siginfo_t ended = {0};
     EVENTUALLY(waitid(P_PID, (id_t)world.pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
@@ -269,21 +268,59 @@ static void a_queue_that_is_not_whole_is_not_served(void **state) {
 
 /* A row that is not what was stored is believed in nothing: it is held, and the rest of the queue is served.
  */
+static json_t *only_entry(struct world *world, const char *filter, size_t count) {
+    char request[200];
+    snprintf(request, sizeof request, "{\"operation\":\"queue-list\"%s}", filter);
+    json_t *list = ask(world, request), *entry = json_incref(entry_at(list, 0));
+    assert_int_equal(json_array_size(json_object_get(list, "entries")), count);
+    json_decref(list);
+    return entry;
+}
+
+static bool is_said_to_be_damaged(json_t *entry) {
+    return json_integer_value(json_object_get(entry, "id")) > 0 &&
+           strcmp(json_string_value(json_object_get(entry, "kind")), "damaged") == 0 &&
+           strcmp(json_string_value(json_object_get(entry, "state")), "held") == 0 &&
+           strstr(json_string_value(json_object_get(entry, "last-error")), "not what was stored") &&
+           json_is_null(json_object_get(entry, "message")) &&
+           json_is_null(json_object_get(entry, "next-hop"));
+}
+
+/* The first of two. Nothing is believed of it: it fits no filter that asks for what it says. */
+static void damage_is_listed(struct world *world) {
+    static const char *const changes[] = {"hold", "release", "retry", "delete", "nondeliver"};
+    char request[200];
+    json_t *entry = only_entry(world, "", 2);
+    json_int_t id = json_integer_value(json_object_get(entry, "id"));
+    assert_true(is_said_to_be_damaged(entry));
+    json_decref(entry);
+    json_decref(only_entry(world, ",\"state\":\"held\"", 1));
+    entry = only_entry(world, ",\"kind\":\"message\"", 1);
+    assert_false(is_said_to_be_damaged(entry));
+    json_decref(entry);
+    snprintf(request, sizeof request, "{\"operation\":\"queue-show\",\"id\":%d}", (int)id);
+    entry = ask(world, request);
+    assert_true(is_said_to_be_damaged(entry));
+    json_decref(entry);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        snprintf(request, sizeof request, "{\"operation\":\"queue-%s\",\"id\":%d,\"reason\":\"x\"}",
+                 changes[i], (int)id);
+        json_t *answer = ask(world, request), *error = json_object_get(answer, "error");
+        assert_string_equal(json_string_value(json_object_get(error, "code")), "wrong-state");
+        assert_non_null(strstr(json_string_value(json_object_get(error, "text")), "damaged"));
+        json_decref(answer);
+    }
+}
+
 static void a_damaged_row_is_held(void **state) {
-    static const char text[] =
-        "UPDATE work SET next_hop = next_hop + 77 WHERE id = (SELECT min(id) FROM work)";
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    comes_in(&world, FRANK);
-    comes_in(&world, FRANK);
-    world_stop(&world);
-    assert_true(place_spoil(world.place, text, text));
+    begin_spoilt(&world, "UPDATE work SET next_hop = next_hop + 77 WHERE id = (SELECT min(id) FROM work)");
     begin_again(&world);
     json_t *answer = ask(&world, "{\"operation\":\"status\"}");
     assert_int_equal(number_at(answer, "work", "held"), 1);
     json_decref(answer);
+    damage_is_listed(&world);
     goes_out(&world, 2, "gamma");
     EVENTUALLY(queued(&world) == 1);
     json_decref(

@@ -531,9 +531,8 @@ UNUSED static void expect_checkpoint(struct world *world, uint64_t ref, uint32_t
     assert_int_equal(reader_u32(&r), serial);
 }
 
-/* What the answer says behind the transfer's number. */
-UNUSED static struct reader say_resume(struct world *world, uint64_t ref, const char *association,
-                                       const char *activity, uint32_t serial) {
+UNUSED static void ask_resume(struct world *world, uint64_t ref, const char *association,
+                              const char *activity, uint32_t serial) {
     struct buf payload;
     buf_init(&payload, 0);
     buf_append_u32(&payload, ++world->transfer);
@@ -542,6 +541,12 @@ UNUSED static struct reader say_resume(struct world *world, uint64_t ref, const 
     buf_append_u32(&payload, serial);
     tell(world, IPC_RESUME, ref, buf_span(&payload), NOTHING);
     buf_free(&payload);
+}
+
+/* What the answer says behind the transfer's number. */
+UNUSED static struct reader say_resume(struct world *world, uint64_t ref, const char *association,
+                                       const char *activity, uint32_t serial) {
+    ask_resume(world, ref, association, activity, serial);
     struct reader r = expect(world, IPC_RESUME_RESULT, ref);
     assert_int_equal(reader_u32(&r), world->transfer);
     return r;
@@ -600,6 +605,17 @@ UNUSED static void goes_out(struct world *world, uint64_t ref, const char *peer)
     connect_out(world, ref, peer);
     outgoing_of(world, ref);
     sent(world, ref, IPC_SENT);
+}
+
+/* A world that was killed when a copy for gamma was on its way; `first` gets what was sent of it. */
+UNUSED static void killed_in_doubt(struct world *world, struct buf *first) {
+    world_begin(world);
+    associate(world, 1, "beta");
+    comes_in(world, FRANK);
+    connect_out(world, 2, "gamma");
+    buf_init(first, 0);
+    buf_append_span(first, outgoing_of(world, 2).prefix);
+    world_kill(world);
 }
 
 /* ---- local clients ---- */

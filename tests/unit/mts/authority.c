@@ -187,7 +187,7 @@ static enum mts_record read_nothing(void *context, struct span identifier, struc
 }
 
 static void remember(struct play *play, struct record *record, int64_t recipient, const char *hop) {
-    record->items[record->count++] = (struct mts_routed){recipient, mts_hop_number(play->tables, hop)};
+    record->items[record->count++] = (struct mts_routed){recipient, mts_hop_number(play->tables, hop), true};
     play->run.record = read_record;
     play->run.record_context = record;
 }
@@ -276,6 +276,29 @@ static void a_report_is_believed_of_what_was_routed_there(void **state) {
     assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 2);
 }
 
+/* What waits for the peer, or was given up without a try, it can't tell of; nor can it send that back. */
+static void what_was_not_sent_yet_is_not_reported(void **state) {
+    struct play *play = *state;
+    struct record record = {.count = 0};
+    cast(play);
+    int shut = mts_hop_number(play->tables, "shut");
+    mts_accept_report(&play->run, shut, report_on(play, ALICE, CLOSED), &play->out);
+    assert_non_null(strstr(event_of(play, MTS_EVENT_DISCARDED)->text, "nothing is recorded"));
+    remember(play, &record, 1, "shut");
+    remember(play, &record, 2, "beta");
+    record.items[0].sent = record.items[1].sent = false;
+    mts_accept_report(&play->run, shut, report_on(play, ALICE, CLOSED), &play->out);
+    assert_int_equal(told(play, MTS_EVENT_REPORT_DOUBTED), 2);
+    assert_non_null(strstr(event_of(play, MTS_EVENT_DISCARDED)->text, "no copy"));
+    struct x411_MessageTransferEnvelope *envelope = from_to(play, ALICE, LIST, OURS);
+    visit(play, &envelope->trace_information, CLOSED, REDIRECTED);
+    assert_int_equal(received(play, "shut", envelope), MTS_INVALID);
+    remember(play, &record, 1, "shut"); /* another copy, which was */
+    mts_accept_report(&play->run, shut, report_on(play, ALICE, CLOSED), &play->out);
+    assert_int_equal(told(play, MTS_EVENT_REPORT_DOUBTED), 1);
+    assert_int_equal(event_of(play, MTS_EVENT_REPORT_IN)->recipient, 1);
+}
+
 /* The subject went to beta, was redirected there, and is reported by its next MTA straight to us. */
 static void the_intermediate_trace_may_say_how(void **state) {
     struct play *play = *state;
@@ -305,6 +328,7 @@ int main(void) {
         SCENE(what_went_out_may_come_back),
         SCENE(nobody_is_judged_by_a_record_that_cannot_be_read),
         SCENE(a_report_is_believed_of_what_was_routed_there),
+        SCENE(what_was_not_sent_yet_is_not_reported),
         SCENE(the_intermediate_trace_may_say_how),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

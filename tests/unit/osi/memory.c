@@ -4,6 +4,29 @@
 
 #include "base/alloc.h"
 
+/* Takes what one has to say to the other. */
+static void carry(struct osi_association *from, struct osi_association *to) {
+    struct span out = osi_association_output(from);
+    size_t used = osi_association_input(to, out, 0);
+    osi_association_output_taken(from, osi_association_is_over(to) ? out.len : used, 0);
+}
+
+/* The connection breaks where it has not closed; each learns that it is over. */
+static void end(struct osi_association *a[2], const bool closed[2]) {
+    struct osi_event event;
+    for (unsigned i = 0; i < 2; i++)
+        if (a[i] && !closed[i]) {
+            bool told = false;
+            osi_association_disconnected(a[i], 0);
+            while (osi_association_next_event(a[i], &event))
+                told |= event.type == OSI_EVENT_CLOSED;
+            assert_true(told);
+        }
+    mem_fail_after(-1);
+    osi_association_free(a[0]);
+    osi_association_free(a[1]);
+}
+
 /* What an owner does, without the allocations and assertions of pair.h; true if it all went well. */
 static bool run_once(unsigned context, int64_t allocations) {
     struct osi_parameters ip = initiator_parameters(context), rp = responder_parameters();
@@ -33,20 +56,9 @@ static bool run_once(unsigned context, int64_t allocations) {
             }
             if (turns == 20 && i == 0)
                 osi_rt_transfer_data(a[i], span_of(octets, 1000), true, 0);
-            struct span out = osi_association_output(a[i]);
-            size_t used = osi_association_input(a[!i], out, 0);
-            osi_association_output_taken(a[i], osi_association_is_over(a[!i]) ? out.len : used, 0);
+            carry(a[i], a[!i]);
         }
-    for (unsigned i = 0; i < 2; i++)
-        if (a[i] && !closed[i]) {
-            osi_association_disconnected(a[i], 0);
-            while (osi_association_next_event(a[i], &event))
-                closed[i] |= event.type == OSI_EVENT_CLOSED;
-            assert_true(closed[i]);
-        }
-    mem_fail_after(-1);
-    osi_association_free(a[0]);
-    osi_association_free(a[1]);
+    end(a, closed);
     return confirmed;
 }
 
@@ -90,20 +102,9 @@ static bool operate_once(enum osi_context context, int64_t allocations) {
                 else if (event.type == OSI_EVENT_CLOSED)
                     closed[i] = true;
             }
-            struct span out = osi_association_output(a[i]);
-            size_t used = osi_association_input(a[!i], out, 0);
-            osi_association_output_taken(a[i], osi_association_is_over(a[!i]) ? out.len : used, 0);
+            carry(a[i], a[!i]);
         }
-    for (unsigned i = 0; i < 2; i++)
-        if (a[i] && !closed[i]) {
-            osi_association_disconnected(a[i], 0);
-            while (osi_association_next_event(a[i], &event))
-                closed[i] |= event.type == OSI_EVENT_CLOSED;
-            assert_true(closed[i]);
-        }
-    mem_fail_after(-1);
-    osi_association_free(a[0]);
-    osi_association_free(a[1]);
+    end(a, closed);
     return answered;
 }
 

@@ -129,28 +129,6 @@ static void check_names(const struct room *room, int invariant, const char *dama
     assert_string_equal(before, after);
 }
 
-static void repair(const struct room *room, const char *damaged) {
-    struct findings repaired = {0};
-    struct error err;
-    uint64_t n = 0;
-    if (!store_repair(room->path, note, &repaired, &n, &err))
-        fail_msg("%s: repair: %s", damaged, err.text);
-    assert_true(n > 0 && repaired.repaired == n); /* each finding says what was done */
-}
-
-static void go_on(struct room *room, const struct inhabited *in, unsigned kept, const char *damaged) {
-    room_check(room);
-    room_open(room);
-    assert_true(store_accepting(room->store));
-    unsigned there = whats_there(room, in);
-    if (there != kept)
-        fail_msg("%s: %x is there, %x should be", damaged, there, kept);
-    add_one(room, 30000, 8, NULL);
-    room_commit(room);
-    room_close(room);
-    room_check(room);
-}
-
 static void each_damage_is_found_and_repaired(void **state) {
     struct room *room = *state;
     for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {

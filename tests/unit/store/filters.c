@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "store/sqlite/filters.h"
 
-enum { HASHES = 300, MOST = 650 };
+enum { HASHES = 300, MOST = 650, OCTETS = 128 * 1024 };
 
 /* Hash number `n` of a run: spread over 63 bits, as keyed hashes are. */
 static uint64_t hash_of(uint64_t run, uint64_t n) {
@@ -20,10 +20,10 @@ static uint64_t hash_of(uint64_t run, uint64_t n) {
 }
 
 static void add_run(struct filters *filters, uint64_t run) {
-    uint8_t *filter = mem_alloc(RUN_FILTER_OCTETS);
+    uint8_t *filter = filter_new(filters);
     assert_non_null(filter);
     for (uint64_t n = 0; n < HASHES; n++)
-        filter_set(filter, hash_of(run, n));
+        filter_set(filters, filter, hash_of(run, n));
     assert_true(filters_reserve(filters));
     filters_add(filters, run, filter);
 }
@@ -67,7 +67,7 @@ static void expect_runs(const struct filters *filters, uint64_t first, uint64_t 
 }
 
 static void few_are_asked(void **state) {
-    struct filters filters = {0};
+    struct filters filters = {.octets = OCTETS};
     (void)state;
     for (uint64_t run = 1; run <= MOST; run++) {
         add_run(&filters, run);
@@ -81,7 +81,7 @@ static void few_are_asked(void **state) {
 }
 
 static void dropped_runs_are_not_named(void **state) {
-    struct filters filters = {0};
+    struct filters filters = {.octets = OCTETS};
     (void)state;
     for (uint64_t run = 1; run <= 90; run++)
         add_run(&filters, run);
@@ -102,13 +102,13 @@ static void dropped_runs_are_not_named(void **state) {
 }
 
 static void the_asker_may_stop(void **state) {
-    struct filters filters = {0};
+    struct filters filters = {.octets = OCTETS};
     struct answer answer = {.most = 2};
     (void)state;
     for (uint64_t run = 1; run <= 20; run++) {
-        uint8_t *filter = mem_alloc(RUN_FILTER_OCTETS);
+        uint8_t *filter = filter_new(&filters);
         assert_non_null(filter);
-        memset(filter, 0xFF, RUN_FILTER_OCTETS);
+        memset(filter, 0xFF, OCTETS);
         assert_true(filters_reserve(&filters));
         filters_add(&filters, run, filter);
     }
@@ -120,14 +120,14 @@ static void the_asker_may_stop(void **state) {
 
 /* Without memory for a wider slab the narrow ones stay, and are joined later. */
 static void joining_can_wait(void **state) {
-    struct filters filters = {0};
-    uint8_t *filter = mem_alloc(RUN_FILTER_OCTETS);
+    struct filters filters = {.octets = OCTETS};
+    uint8_t *filter = filter_new(&filters);
     (void)state;
     for (uint64_t run = 1; run <= 7; run++)
         add_run(&filters, run);
     assert_non_null(filter);
     for (uint64_t n = 0; n < HASHES; n++)
-        filter_set(filter, hash_of(8, n));
+        filter_set(&filters, filter, hash_of(8, n));
     assert_true(filters_reserve(&filters));
     mem_fail_after(0);
     filters_add(&filters, 8, filter);
@@ -141,12 +141,38 @@ static void joining_can_wait(void **state) {
     filters_free(&filters);
 }
 
+/* Rows of tracking's runs were four times as long once. */
+static void long_rows_are_folded(void **state) {
+    struct filters filters = {.octets = OCTETS}, thin = {.octets = OCTETS / 4};
+    uint8_t *filter = filter_new(&filters);
+    (void)state;
+    assert_non_null(filter);
+    for (uint64_t n = 0; n < HASHES; n++)
+        filter_set(&filters, filter, hash_of(1, n));
+    const struct span rows[] = {span_of(filter, OCTETS), span_of(filter, OCTETS / 8), span_of("", 0)};
+    for (size_t i = 0; i < 3; i++) {
+        uint8_t *folded = filter_of(&thin, rows[i]);
+        assert_non_null(folded);
+        assert_true(filters_reserve(&thin));
+        filters_add(&thin, i + 1, folded);
+    }
+    for (uint64_t n = 0; n < HASHES; n++)
+        assert_true(names(&thin, hash_of(1, n), 1));
+    for (uint64_t n = 0; n < 100; n++) {
+        assert_false(names(&thin, hash_of(2, n), 1));
+        assert_true(names(&thin, hash_of(2, n), 2)); /* what is no filter is always asked */
+        assert_true(names(&thin, hash_of(2, n), 3));
+    }
+    mem_free(filter);
+    filters_free(&filters);
+    filters_free(&thin);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(few_are_asked),
-        cmocka_unit_test(dropped_runs_are_not_named),
-        cmocka_unit_test(the_asker_may_stop),
-        cmocka_unit_test(joining_can_wait),
+        cmocka_unit_test(few_are_asked),        cmocka_unit_test(dropped_runs_are_not_named),
+        cmocka_unit_test(the_asker_may_stop),   cmocka_unit_test(joining_can_wait),
+        cmocka_unit_test(long_rows_are_folded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,7 @@
 /* Every operation of the store: done, seen, gone, and seen again after a restart. */
 #include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "room.h"
 
@@ -594,6 +596,60 @@ static void events_of_the_future_hold_up_no_expiry(void **state) {
 
 #define IN_ROOM(test) cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)
 
+/* A writer that dies after its commit; what it wrote is in the log alone. */
+static uint64_t write_and_die(struct room *room) {
+    int ends[2];
+    uint64_t message = 0;
+    assert_int_equal(pipe(ends), 0);
+    room_close(room);
+    pid_t child = fork();
+    if (child == 0) {
+        room_open(room);
+        message = add_one(room, 100, 1, NULL);
+        room_commit(room);
+        _exit(write(ends[1], &message, sizeof message) == sizeof message ? 0 : 1);
+    }
+    assert_int_equal(read(ends[0], &message, sizeof message), sizeof message);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    close(ends[0]);
+    close(ends[1]);
+    return message;
+}
+
+static void expect_beside(struct room *room, uint64_t first, uint64_t second) {
+    const struct store_options reader = {.read_only = true};
+    struct store *beside = store_open(room->path, &reader, NULL);
+    assert_non_null(beside);
+    for (unsigned i = 1; i <= 2; i++) {
+        struct store_content *content = store_content_open(beside, i == 1 ? first : second, NULL);
+        assert_non_null(content);
+        expect_octets(content, 100, i);
+        store_content_release(content);
+    }
+    store_close(beside);
+}
+
+/* What stands behind the end of SQLite's log is nothing to who comes after a writer that was killed, to a
+ * second handle, or to a checkpoint. */
+static void the_log_is_longer_than_it_says(void **state) {
+    struct room *room = *state;
+    struct stat log;
+    char name[PLACE_MAX + 16];
+    if (is_at_a_server())
+        return;
+    uint64_t first = write_and_die(room);
+    snprintf(name, sizeof name, "%s/queue.db-wal", room->path);
+    assert_int_equal(stat(name, &log), 0);
+    assert_true(log.st_size >= 2 << 20);
+    room_open(room);
+    uint64_t second = add_one(room, 100, 2, NULL);
+    room_commit(room);
+    expect_beside(room, first, second);
+    room_reopen(room);
+    expect_message(room, first, 100, 1);
+    expect_message(room, second, 100, 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_ROOM(events_of_the_future_hold_up_no_expiry),
@@ -613,6 +669,7 @@ int main(void) {
         IN_ROOM(keys_are_found_through_runs),
         IN_ROOM(repeat_is_pending_until_its_commit),
         IN_ROOM(second_writer_is_refused),
+        IN_ROOM(the_log_is_longer_than_it_says),
         IN_ROOM(reader_sees_commits_and_writes_nothing),
         IN_ROOM(gathering_waits_only_when_it_pays),
         cmocka_unit_test(folder_without_a_store_is_told),

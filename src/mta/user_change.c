@@ -1,0 +1,93 @@
+/* What becomes of a user who is added, changed or removed by hand: in memory at once, in the store with the
+ * batch. */
+#include "mta/user_change.h"
+
+#include "mta/client.h"
+
+/* Readers hear of the change. */
+bool users_next_version(struct mta *mta) {
+    buf_clear(&mta->scratch);
+    return buf_append_u64(&mta->scratch, ++mta->view.users.version) &&
+           store_put_record(mta->batch.store, STORE_SETTING, USERS_VERSION_RECORD, buf_span(&mta->scratch));
+}
+
+bool user_put_record(struct mta *mta, const struct local_user *user) {
+    buf_clear(&mta->scratch);
+    buf_append_byte(&mta->scratch, user->has_uid);
+    buf_append_u32(&mta->scratch, user->uid);
+    buf_append_span(&mta->scratch, span_str(user->directory_name));
+    return store_put_record(mta->batch.store, STORE_USER, span_str(user->address), buf_span(&mta->scratch));
+}
+
+/* Where all were loaded meanwhile, by a reload, this one was not as the batch had him. */
+static void is_written(struct mta *mta, const struct effect *effect) {
+    if (effect->ref != mta->view.users.loads)
+        user_reread(&mta->view, bytes_head(effect->bytes));
+    bytes_drop(effect->bytes);
+}
+
+static void is_not_written(struct mta *mta, const struct effect *effect) {
+    user_reread(&mta->view, bytes_head(effect->bytes));
+    bytes_drop(effect->bytes);
+}
+
+/* One who was not there before needs no look into the store, of which there would be one for each of many. */
+static void is_not_added(struct mta *mta, const struct effect *effect) {
+    const struct local_user *user = user_find(&mta->view, bytes_head(effect->bytes));
+    if (user && !user->configured) {
+        user_remove_from_rules(&mta->view, user);
+        user_drop(&mta->view.users, user);
+    }
+    bytes_drop(effect->bytes);
+}
+
+const struct effect_kind user_changed = {is_written, is_not_written};
+const struct effect_kind user_added = {is_written, is_not_added};
+
+/* Users change at once, and back when the batch is not written (I6). False without memory. */
+bool user_change_with_batch(struct mta *mta, const struct effect_kind *kind, const char *address) {
+    struct effect effect = {.kind = kind,
+                            .ref = mta->view.users.loads,
+                            .bytes = bytes_new(span_str(address), (struct span){NULL, 0})};
+    if (effect.bytes && batch_effect(mta, effect))
+        return true;
+    bytes_drop(effect.bytes);
+    return false;
+}
+
+/* An error, or NULL: then `user` has what the request says of uid and directory name, where it says
+ * something; null takes it away. */
+json_t *user_take_members(const json_t *request, struct local_user *user) {
+    const json_t *uid = json_object_get(request, "uid"), *name = json_object_get(request, "directory-name");
+    json_int_t number = json_integer_value(uid);
+    if (uid && !json_is_null(uid) && (!json_is_integer(uid) || number < 0 || number > UINT32_MAX))
+        return client_error("bad-request", "uid is no user's number");
+    if (name && !json_is_null(name) && !json_is_string(name))
+        return client_error("bad-request", "directory-name is no text");
+    if (uid) {
+        user->has_uid = !json_is_null(uid);
+        user->uid = (uint32_t)number;
+    }
+    if (name)
+        user->directory_name = (char *)json_string_value(name);
+    if (user->directory_name && strlen(user->directory_name) >= DIRECTORY_NAME_MOST)
+        return client_error("bad-request", "the directory name has %zu characters; at most %d are taken",
+                            strlen(user->directory_name), DIRECTORY_NAME_MOST - 1);
+    return NULL;
+}
+
+json_t *user_read_new(struct mta *mta, const json_t *request, struct local_user *user) {
+    struct error err = {0};
+    const char *text = json_string_value(json_object_get(request, "address"));
+    arena_reset(&mta->arena);
+    const char *address = text ? user_address(&mta->arena, span_str(text), &err) : NULL;
+    if (!address)
+        return client_error("bad-request", "address: %s", text ? err.text : "is missing");
+    if (!mts_is_ours(mta->view.config->tables, address))
+        return client_error("bad-request", "%s is not ours: our domain is %s, and no route makes it local",
+                            address, mts_self_of(mta->view.config->tables)->domain);
+    if (user_find(&mta->view, span_str(address)))
+        return client_error("exists", "%s is a user already", address);
+    *user = (struct local_user){.address = (char *)address, .in_rules = true};
+    return user_take_members(request, user);
+}

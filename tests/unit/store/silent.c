@@ -1,0 +1,268 @@
+/*
+ * A server of which something says nothing: a session that reads, a host of several, all of it. Whoever reads
+ * is held up for a moment, and what hangs keeps nobody from what another session or host gives.
+ */
+#include "at_server.h"
+
+#include <arpa/inet.h>
+#include <malloc.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "store/postgres/hosts.h"
+
+static int64_t ms_since(int64_t then) {
+    return (clock_monotonic_us() - then) / 1000;
+}
+
+/* ---- sessions ---- */
+
+/* It is read in a session that is called anew, and nobody hears of it; with the times of every day. */
+static void silent_session_holds_up_a_read_for_a_moment(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    add_one(room, 10, 1, NULL);
+    room_commit(room);
+    pid_t session = session_of(room, "reads");
+    assert_int_equal(kill(session, SIGSTOP), 0);
+    int64_t then = clock_monotonic_us();
+    bool read = is_read(room, &err);
+    int64_t ms = ms_since(then);
+    kill(session, SIGCONT);
+    if (!read || ms > 3500)
+        fail_msg("after %d ms: %s", (int)ms, read ? "it is read" : err.text);
+    assert_true(store_accepting(room->store));
+    assert_true(session_of(room, "reads") != session);
+}
+
+static struct store *open_reader(struct room *room) {
+    struct store_options options = {.read_only = true, .engine = &room->at_server};
+    struct error err = {0};
+    struct store *reader = store_open(room->path, &options, &err);
+    if (!reader)
+        fail_msg("%s", err.text);
+    return reader;
+}
+
+static bool reads(struct store *reader, struct error *err) {
+    return store_each_work(reader, 0, 0, 0, -1, goes_on, NULL, err);
+}
+
+static void first_request_after_a_silence_is_answered(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    struct store *reader = open_reader(room);
+    pid_t session = session_of(room, "reader");
+    assert_int_equal(kill(session, SIGSTOP), 0);
+    bool read = reads(reader, &err);
+    kill(session, SIGCONT);
+    if (!read)
+        fail_msg("%s", err.text);
+    store_close(reader);
+}
+
+/* As its loop does, which nobody asks for anything. */
+static void wait_on(struct store *reader, int ms) {
+    struct pollfd fd = {.fd = store_descriptor(reader), .events = POLLIN};
+    for (int64_t then = clock_monotonic_us(); ms_since(then) < ms;) {
+        poll(&fd, 1, 100);
+        store_proceed(reader, false);
+    }
+}
+
+static void reader_calls_before_it_is_asked(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    be_impatient(room);
+    struct store *reader = open_reader(room);
+    assert_true(place_signal_server(SIGSTOP));
+    assert_false(reads(reader, &err));
+    assert_true(place_signal_server(SIGCONT));
+    assert_true(wait_for_row("SELECT 1"));
+    wait_on(reader, 4000);
+    bool read = reads(reader, &err);
+    if (!read)
+        fail_msg("%s", err.text);
+    store_close(reader);
+}
+
+static void append(struct store_content *content, unsigned mib, struct error *err) {
+    static const uint8_t octets[1u << 20];
+    for (unsigned i = 0; i < mib; i++)
+        store_content_append(content, span_of(octets, sizeof octets), err);
+}
+
+/* Who appends is told to bring no more, and is not held up with what it has. */
+static void silent_session_holds_up_no_content(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    be_impatient(room);
+    struct store_content *content = store_content_create(room->store, 0, NULL);
+    append(content, 1, &err);
+    pid_t session = session_of(room, "reads");
+    assert_int_equal(kill(session, SIGSTOP), 0);
+    int64_t then = clock_monotonic_us();
+    append(content, 3, &err);
+    int64_t ms = ms_since(then);
+    bool takes = store_takes_octets(room->store);
+    for (then = clock_monotonic_us(); !store_takes_octets(room->store) && ms_since(then) < 10000;
+         usleep(10000))
+        store_probe(room->store);
+    kill(session, SIGCONT);
+    assert_true(ms < 500 && !takes && store_takes_octets(room->store));
+    append(content, 1, &err);
+    assert_int_equal(err.code, STORE_BAD_REQUEST); /* none knows what came of its octets */
+    store_content_release(content);
+    assert_true(recovers(room));
+    uint64_t message = add_one(room, 3u << 20, 7, NULL);
+    room_commit(room);
+    expect_message(room, message, 3u << 20, 7);
+}
+
+/* ---- hosts ---- */
+
+/* A host of which nothing comes, with a port where others are called. */
+static int silent_host(int *port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&address, length) == 0 && listen(fd, 5) == 0 &&
+                getsockname(fd, (struct sockaddr *)&address, &length) == 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static void next_host_is_called(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    char place[300], database[32];
+    int port, fd = silent_host(&port);
+    room_close(room);
+    place_database(room->path, database);
+    snprintf(place, sizeof place, "postgresql://postgres@/%s?host=127.0.0.1,%s&port=%d,5432", database,
+             place_server(), port);
+    struct store *store = store_open(place, &room->options, &err);
+    if (!store)
+        fail_msg("%s", err.text);
+    int64_t then = clock_monotonic_us();
+    struct store_batch *batch = store_batch_new(store);
+    assert_true(store_put_record(batch, STORE_SETTING, SPAN_LIT("a"), SPAN_LIT("b")) &&
+                store_commit(batch, &err));
+    store_batch_free(batch);
+    store_close(store);
+    assert_true(ms_since(then) < 4000);
+    close(fd);
+    room_open(room);
+}
+
+static char *reach_of(const char *format, struct room *room, struct error *err) {
+    struct store_reach reach = {0};
+    char place[300], database[32];
+    place_database(room->path, database);
+    snprintf(place, sizeof place, format, database, place_server());
+    char *found = store_reach(place, &reach, err) ? mem_strdup(reach.place) : NULL;
+    store_reach_free(&reach);
+    return found;
+}
+
+/* The names are looked up where they can be: all of their addresses. */
+static void addresses_of_all_hosts_are_found(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    char *same = reach_of("postgresql://postgres@/%s?host=%s", room, &err);
+    assert_true(same && !strstr(same, "hostaddr"));
+    mem_free(same);
+    assert_null(reach_of("postgresql://postgres@/%s?host=localhost,%s&port=5432", room, &err));
+    assert_non_null(strstr(err.text, "sandbox"));
+    struct pg_hosts hosts;
+    pg_hosts_of("postgresql://u@localhost:1234,10.1.2.3:1234,nowhere.invalid:1234/db", &hosts);
+    assert_int_equal(hosts.count, 3);
+    assert_true(pg_hosts_are_alike(&hosts) && pg_hosts_resolve(&hosts, &err));
+    assert_true(strstr(hosts.hostaddr, "127.0.0.1") && strstr(hosts.hostaddr, ",10.1.2.3"));
+    assert_true(!strncmp(hosts.host, "localhost,", 10) && !strstr(hosts.host, "nowhere"));
+    assert_true(!strncmp(hosts.port, "1234,1234", 9));
+    char *rotated = pg_hosts_from(hosts.host, 1);
+    size_t length = strlen(rotated);
+    assert_true(length == strlen(hosts.host) && !strcmp(rotated + length - 9, "localhost"));
+    mem_free(rotated);
+    pg_hosts_free(&hosts);
+    pg_hosts_of("postgresql://u@nowhere.invalid/db", &hosts);
+    assert_false(pg_hosts_resolve(&hosts, &err));
+    assert_non_null(strstr(err.text, "nowhere.invalid"));
+    pg_hosts_free(&hosts);
+}
+
+/* ---- what is kept ---- */
+
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static size_t allocated(void) {
+    return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes()
+                                                   : mallinfo2().uordblks;
+}
+
+/* However often it is found while no commit comes about. */
+static void activity_is_kept_once(void **state) {
+    static uint8_t octets[50000];
+    const struct store_activity_in activity = {.peer = SPAN_LIT("p"),
+                                               .association = SPAN_LIT("a"),
+                                               .activity = SPAN_LIT("1"),
+                                               .state = span_of(octets, sizeof octets)};
+    struct room *room = *state;
+    struct store_activity_in found;
+    assert_true(store_put_activity_in(room->batch, &activity, NULL) != 0);
+    room_commit(room);
+    size_t before = allocated();
+    for (int i = 0; i < 100; i++)
+        assert_true(store_find_activity_in(room->store, activity.peer, activity.association,
+                                           activity.activity, &found, NULL));
+    assert_int_equal(found.state.len, sizeof octets);
+    assert_true(allocated() < before + 500000);
+}
+
+struct few {
+    unsigned given, most;
+};
+
+static bool take_few(void *context, const struct store_work *work) {
+    struct few *few = context;
+    (void)work;
+    return ++few->given < few->most;
+}
+
+/* What became ours and was not given, as the caller had enough, the next claim gives. */
+static void taken_work_is_given_later(void **state) {
+    struct room *room = *state;
+    struct store_options options = room->options;
+    struct few few = {.most = 5}, rest = {.most = UINT32_MAX};
+    struct error err = {0};
+    assert_true(store_claim(room->store, 60000000, 0, take_few, &rest, &err));
+    for (int i = 0; i < 20; i++)
+        add_one(room, 10, 1, NULL);
+    assert_true(store_renew(room->store, -1, &err));
+    room_commit(room);
+    options.node = 2;
+    struct store *other = store_open(room->path, &options, &err);
+    assert_non_null(other);
+    assert_true(store_claim(other, 60000000, 0, take_few, &few, &err));
+    assert_int_equal(few.given, 5);
+    assert_true(store_claim(other, 60000000, 0, take_few, &rest, &err));
+    assert_int_equal(rest.given, 15);
+    store_close(other);
+}
+
+#define IN_ROOM(test) cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        IN_ROOM(silent_session_holds_up_a_read_for_a_moment),
+        IN_ROOM(first_request_after_a_silence_is_answered),
+        IN_ROOM(reader_calls_before_it_is_asked),
+        IN_ROOM(silent_session_holds_up_no_content),
+        IN_ROOM(next_host_is_called),
+        IN_ROOM(addresses_of_all_hosts_are_found),
+        IN_ROOM(activity_is_kept_once),
+        IN_ROOM(taken_work_is_given_later),
+    };
+    return cmocka_run_group_tests_name("silent", tests, NULL, NULL);
+}
