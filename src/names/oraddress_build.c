@@ -27,10 +27,16 @@ static struct span value_of(const struct builder *b, enum oraddress_kind kind) {
     return found ? found->value : (struct span){NULL, 0};
 }
 
-/* The teletex form beside the value, in UTF-8; the value itself where the kind has none of its own. */
-static struct span teletex_of(const struct builder *b, enum oraddress_kind kind) {
+/* What goes out as teletex, in UTF-8: the form beside the value, where the value goes out too, as printable;
+ * else the value, for whoever reads it must find the same address. */
+static struct span teletex_form(const struct oraddress_attribute *item, enum repertoire repertoire) {
+    return repertoire == PRINTABLE && item->teletex.data ? item->teletex : item->value;
+}
+
+/* Of the kind's attribute; `repertoire` is that of all that go out in one form with it. */
+static struct span teletex_of(const struct builder *b, enum oraddress_kind kind, enum repertoire repertoire) {
     const struct oraddress_attribute *found = oraddress_find(b->address, kind);
-    return !found ? (struct span){NULL, 0} : found->teletex.data ? found->teletex : found->value;
+    return found ? teletex_form(found, repertoire) : (struct span){NULL, 0};
 }
 
 static bool has_teletex(const struct builder *b, enum oraddress_kind first, enum oraddress_kind last) {
@@ -200,7 +206,7 @@ static bool build_string(struct builder *b, enum oraddress_kind kind, struct spa
     if (repertoire == PRINTABLE && !has_teletex(b, kind, kind))
         return true;
     if (repertoire != UNIVERSAL) {
-        value = teletex_of(b, kind);
+        value = teletex_of(b, kind, repertoire);
         return check_bound(b, kind, value, TELETEX) && to_teletex(b, value, &teletex) &&
                add_extension(b, oraddress_kinds[kind].teletex, &teletex);
     }
@@ -229,7 +235,7 @@ static bool build_postal_parameter(struct builder *b, enum oraddress_kind kind) 
     if (repertoire == PRINTABLE)
         parameter.printable_string = value;
     if (repertoire == TELETEX || has_teletex(b, kind, kind)) {
-        value = teletex_of(b, kind);
+        value = teletex_of(b, kind, repertoire);
         if (!check_bound(b, kind, value, TELETEX) || !to_teletex(b, value, &parameter.teletex_string))
             return false;
     }
@@ -314,12 +320,12 @@ static bool check_parts(struct builder *b, enum oraddress_kind first, enum oradd
     return true;
 }
 
-static bool build_teletex_name(struct builder *b) {
+static bool build_teletex_name(struct builder *b, enum repertoire repertoire) {
     struct x411_TeletexPersonalName name = {0};
-    return to_teletex(b, teletex_of(b, ORADDRESS_SURNAME), &name.surname) &&
-           to_teletex(b, teletex_of(b, ORADDRESS_GIVEN_NAME), &name.given_name) &&
-           to_teletex(b, teletex_of(b, ORADDRESS_INITIALS), &name.initials) &&
-           to_teletex(b, teletex_of(b, ORADDRESS_GENERATION), &name.generation_qualifier) &&
+    return to_teletex(b, teletex_of(b, ORADDRESS_SURNAME, repertoire), &name.surname) &&
+           to_teletex(b, teletex_of(b, ORADDRESS_GIVEN_NAME, repertoire), &name.given_name) &&
+           to_teletex(b, teletex_of(b, ORADDRESS_INITIALS, repertoire), &name.initials) &&
+           to_teletex(b, teletex_of(b, ORADDRESS_GENERATION, repertoire), &name.generation_qualifier) &&
            add_extension(b, oraddress_kinds[ORADDRESS_SURNAME].teletex, &name);
 }
 
@@ -346,8 +352,8 @@ static bool build_personal_name(struct builder *b, struct x411_BuiltInStandardAt
     if (!check_parts(b, ORADDRESS_SURNAME, ORADDRESS_GENERATION, repertoire))
         return false;
     if (repertoire != PRINTABLE)
-        return repertoire == TELETEX ? build_teletex_name(b) : build_universal_name(b);
-    if (has_teletex(b, ORADDRESS_SURNAME, ORADDRESS_GENERATION) && !build_teletex_name(b))
+        return repertoire == TELETEX ? build_teletex_name(b, repertoire) : build_universal_name(b);
+    if (has_teletex(b, ORADDRESS_SURNAME, ORADDRESS_GENERATION) && !build_teletex_name(b, repertoire))
         return false;
     a->personal_name = arena_alloc(b->arena, sizeof(*a->personal_name));
     if (!a->personal_name)
@@ -376,16 +382,17 @@ static bool count_units(struct builder *b, size_t *count) {
     return true;
 }
 
+/* In teletex form, or in universal form where `repertoire`, that of the units, says so. */
 static bool build_wide_units(struct builder *b, size_t count, enum repertoire repertoire) {
     x411_TeletexOrganizationalUnitName teletex[4];
     struct x411_UniversalOrBMPString wide[4];
     for (size_t i = 0; i < count; i++) {
         enum oraddress_kind kind = (enum oraddress_kind)(ORADDRESS_UNIT_1 + i);
-        struct span value = repertoire == TELETEX ? teletex_of(b, kind) : value_of(b, kind);
-        if (repertoire == TELETEX ? !to_teletex(b, value, &teletex[i]) : !to_universal(b, value, &wide[i]))
+        struct span value = teletex_of(b, kind, repertoire);
+        if (repertoire != UNIVERSAL ? !to_teletex(b, value, &teletex[i]) : !to_universal(b, value, &wide[i]))
             return false;
     }
-    if (repertoire == TELETEX)
+    if (repertoire != UNIVERSAL)
         return add_extension(b, 5, &(struct x411_TeletexOrganizationalUnitNames){teletex, count});
     return add_extension(b, 27, &(struct x411_UniversalOrganizationalUnitNames){wide, count});
 }
@@ -397,7 +404,7 @@ static bool build_units(struct builder *b, struct x411_BuiltInStandardAttributes
         return false;
     if (!count || repertoire != PRINTABLE)
         return !count || build_wide_units(b, count, repertoire);
-    if (has_teletex(b, ORADDRESS_UNIT_1, ORADDRESS_UNIT_4) && !build_wide_units(b, count, TELETEX))
+    if (has_teletex(b, ORADDRESS_UNIT_1, ORADDRESS_UNIT_4) && !build_wide_units(b, count, repertoire))
         return false;
     a->organizational_unit_names.items = arena_array(b->arena, count, sizeof(struct span));
     if (!a->organizational_unit_names.items)
@@ -438,7 +445,7 @@ static bool build_defined(struct builder *b, struct x411_BuiltInDomainDefinedAtt
             return false;
         printable[count].type = item->type;
         printable[count].value = item->value;
-        struct span form = item->teletex.data ? item->teletex : item->value;
+        struct span form = teletex_form(item, repertoire);
         if (in_teletex &&
             (!check_bound(b, item->kind, form, TELETEX) || !to_teletex(b, item->type, &teletex[count].type) ||
              !to_teletex(b, form, &teletex[count].value)))
@@ -531,7 +538,7 @@ static bool build_postal_lines(struct builder *b) {
         address.printable_address.count = count;
         return check_lines(b) &&
                (!has_teletex(b, ORADDRESS_PD_LINE_1, ORADDRESS_PD_LINE_1) ||
-                to_teletex(b, teletex_of(b, ORADDRESS_PD_LINE_1), &address.teletex_string)) &&
+                to_teletex(b, teletex_of(b, ORADDRESS_PD_LINE_1, repertoire), &address.teletex_string)) &&
                add_extension(b, 16, &address);
     }
     struct span text = join_lines(b, lines, count);

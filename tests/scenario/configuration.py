@@ -167,7 +167,7 @@ def _():
     with folder() as path:
         seconds = {}
         for count in (3000, 24000):
-            write(f"{path}/main.conf", HEAD + "".join(
+            write(f"{path}/main.conf", HEAD + f'socket = "{path}/sock"\n' + "".join(
                 f'user "/C=GB/A=GOLD/P=ALPHA/S=u{number}" {{ max-length = {number} }}\n' for number in range(count)))
             status, said, seconds[count] = examine(f"{path}/main.conf")
             equal((status, said), (0, ""))

@@ -2,6 +2,7 @@
 """What operators see and do: peers, lanes, schedules, limits, pings, lists of any length, reloads."""
 import json
 import os
+import pwd
 import subprocess
 import time
 import unicodedata
@@ -340,9 +341,10 @@ def _():
         copy, = wait_until(lambda: queue(stage))
         ask(stage.mta, "queue", "hold", str(copy["id"]), "--reason", "a look")
         text = stage.mta.mhs("track", "[/ADMD=NEAR/C=FR/;seen]").stdout
-        check("by root (uid 0): a look" in text, text)
+        name, uid = pwd.getpwuid(os.geteuid()).pw_name, os.geteuid()
+        check(f"by {name} (uid {uid}): a look" in text, text)
         held = [e for e in ask(stage.mta, "track", "seen")["messages"][0]["events"] if e["event"] == "held"]
-        equal([(e["user"], e["detail"]) for e in held], [("root", "uid 0: a look")])
+        equal([(e["user"], e["detail"]) for e in held], [(name, f"uid {uid}: a look")])
         stage.mta.mhs("send", "--from", ANN, "--to", BEN, "--text", "x", "--subject", "y")
         stage.hand_over(text_message("other", [f"{FAR}/S=ada"]))
         wait_until(lambda: len(ask(stage.mta, "track", "--recent", "9")["messages"]) == 3)

@@ -33,8 +33,6 @@ static bool send_chunk(struct pg_content *part, uint64_t at, struct span octets,
     if (!pg->chunks)
         pg->chunk_since = clock_monotonic_us();
     pg->chunks_of[pg->chunks++] = part->head.id;
-    if (!pg_takes_octets(&pg->head))
-        pg_watch(pg);
     return true;
 }
 

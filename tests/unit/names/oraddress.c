@@ -164,6 +164,24 @@ static void a_value_may_have_a_teletex_form_beside_it(void **state) {
     assert_text("/C=US/A=x/CN=a$*b", "/C=US/A=x/CN=a$*b");
 }
 
+/* Where the values can't go out as printable, one of them is not: whoever reads the wire finds the same
+ * address, hence the values, and not the forms beside them. */
+static void a_form_beside_goes_out_beside_its_value_only(void **state) {
+    static const char *const texts[] = {
+        "/C=DE/A=x/S=Mueller*M{200}uller/G=J\u00f6rg",
+        "/C=DE/A=x/OU1=a*b/OU2=B\u00fcro",
+        "/C=DE/A=x/DDA:t=f*g/DDA:u=\u00fc",
+        "/C=DE/A=x/CN=\u00fc*v",
+        "/C=DE/A=x/PD-S=\u00fc*v",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct oraddress address = parse(texts[i]), again = over_the_wire(&address);
+        if (!oraddress_equal(&address, &again))
+            fail_msg("%s comes back as %s", texts[i], text_of(&again));
+    }
+}
+
 static void escaped_delimiters_belong_to_the_value(void **state) {
     (void)state;
     assert_text("/C=gb/A= /P=x/O=a\\/b\\=c\\\\d", "/C=gb/A= /P=x/O=a$/b$=c$\\d");
@@ -527,6 +545,7 @@ int main(void) {
         cmocka_unit_test(delimiters_may_be_mixed),
         cmocka_unit_test(type_and_value_in_two_pairs_are_one_attribute),
         cmocka_unit_test(a_value_may_have_a_teletex_form_beside_it),
+        cmocka_unit_test(a_form_beside_goes_out_beside_its_value_only),
         cmocka_unit_test(a_key_is_the_key_of_itself),
         cmocka_unit_test(blank_units_and_lines_leave_no_gap),
         cmocka_unit_test(escaped_delimiters_belong_to_the_value),
