@@ -318,7 +318,7 @@ static void a_reader_begins_none(void **state) {
     store_commit_begin(ending.batch, note_end, &ending);
     assert_int_equal(ending.calls, 1);
     assert_int_equal(ending.code, STORE_READ_ONLY);
-    assert_int_equal(store_descriptor(reader), -1);
+    assert_int_equal(store_descriptor(reader) != -1, is_at_a_server()); /* which it may have to call again */
     store_batch_free(ending.batch);
     store_close(reader);
 }
