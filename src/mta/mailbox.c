@@ -88,12 +88,17 @@ static bool count_entry(void *context, const struct store_entry *entry) {
     return true;
 }
 
-json_t *mailbox_figures(struct view *view, uint32_t mailbox, uint64_t *entries) {
+bool mailbox_count(struct view *view, uint32_t mailbox, uint64_t *entries, struct error *err) {
+    struct figures figures = {.view = view};
+    bool read = !mailbox || store_each_entry(view->store, mailbox, 0, 0, count_entry, &figures, err);
+    *entries = figures.entries;
+    return read;
+}
+
+json_t *mailbox_figures(struct view *view, uint32_t mailbox) {
     struct figures figures = {.view = view};
     if (mailbox)
         store_each_entry(view->store, mailbox, 0, 0, count_entry, &figures, NULL);
-    if (entries)
-        *entries = figures.entries;
     uint64_t quota = view->config->limits.mailbox_octets;
     return json_pack("{s:I, s:I, s:I, s:o}", "entries", (json_int_t)figures.entries, "unseen",
                      (json_int_t)figures.unseen, "octets", (json_int_t)figures.octets, "quota",
@@ -107,7 +112,7 @@ json_t *request_mailboxes(struct client *client, json_t *request) {
     for (size_t i = 0; i < view->users.count; i++) {
         if (!client_owns(client, &view->users.all[i]))
             continue;
-        json_t *entry = mailbox_figures(view, mailbox_at(view, view->users.all[i].address, NULL), NULL);
+        json_t *entry = mailbox_figures(view, mailbox_at(view, view->users.all[i].address, NULL));
         json_object_set_new(entry, "mailbox", json_string(view->users.all[i].address));
         json_array_append_new(mailboxes, entry);
     }

@@ -12,7 +12,7 @@
 #include "mta/view.h"
 
 static json_t *count_entries(struct view *view, const char *address) {
-    return mailbox_figures(view, mailbox_at(view, address, NULL), NULL); /* entries, unseen and octets */
+    return mailbox_figures(view, mailbox_at(view, address, NULL)); /* entries, unseen and octets */
 }
 
 static json_t *user_json(struct view *view, const struct local_user *user) {
@@ -120,13 +120,6 @@ static bool remove_record(struct mta *mta, const struct local_user *user) {
  * any more, and his mailbox is as it will be: then his record and its entries go in one commit.
  */
 
-static bool empty_mailbox(struct mta *mta, uint32_t mailbox, bool discard) {
-    uint64_t entries = 0;
-    json_t *figures = mailbox_figures(&mta->view, mailbox, &entries);
-    json_decref(figures);
-    return entries == 0 || (discard && mailbox_discard(mta, mailbox));
-}
-
 static struct local_user *user_at(struct mta *mta, struct span address) {
     const struct local_user *user = user_find(&mta->view, address);
     return user ? &mta->view.users.all[user - mta->view.users.all] : NULL;
@@ -147,14 +140,28 @@ static json_t *not_empty(void) {
         "the mailbox has entries: read and delete them, or give --discard to remove them with it");
 }
 
+/* An error, or NULL: nothing is left in it, once the batch is written. */
+static json_t *empty_mailbox(struct mta *mta, uint32_t mailbox, bool discard) {
+    uint64_t entries = 0;
+    struct error err = {0};
+    if (!mailbox_count(&mta->view, mailbox, &entries, &err))
+        return client_error("unavailable", "%s", err.text);
+    if (entries && !discard)
+        return not_empty();
+    return !entries || mailbox_discard(mta, mailbox)
+               ? NULL
+               : client_error("unavailable", "the entries can't be removed now");
+}
+
 /* An error, or NULL: he goes with the batch. */
 static json_t *take_away(struct mta *mta, struct local_user *user, bool discard) {
     struct error err = {0};
     uint32_t mailbox = mailbox_named(&mta->view, user->address, &err);
     if (err.code)
         return client_error("unavailable", "%s", err.text);
-    if (mailbox && !empty_mailbox(mta, mailbox, discard))
-        return not_empty();
+    json_t *wrong = empty_mailbox(mta, mailbox, discard);
+    if (wrong)
+        return wrong;
     if (!user_change_with_batch(mta, &user_changed, user->address) || !remove_record(mta, user))
         return client_error("unavailable", "no memory");
     user_drop(&mta->view.users, user);
@@ -174,8 +181,8 @@ static void has_left_rules(struct mta *mta, const struct effect *effect) {
     json_t *error = !user || user->configured ? client_error("not-found", "the user was taken away meanwhile")
                                               : take_away(mta, user, effect->octets);
     if (error) {
-        batch_undo(mta, mark);
-        if (user && user->changing)
+        batch_undo(mta, mark); /* which may read the user anew */
+        if ((user = user_at(mta, bytes_head(effect->bytes))) && user->changing)
             comes_back(mta, user);
         client_answer(mta, effect->number, effect->ref, error);
     } else
@@ -217,8 +224,8 @@ json_t *request_user_remove(struct client *client, json_t *request) {
         return client_error("not-permitted", "the user stands in the configuration file: remove it there");
     if (user->changing)
         return client_error("wrong-state", "the user is being added or removed already");
-    json_decref(mailbox_figures(&mta->view, mailbox_at(&mta->view, user->address, &err), &entries));
-    if (err.code)
+    uint32_t mailbox = mailbox_at(&mta->view, user->address, &err);
+    if (err.code || !mailbox_count(&mta->view, mailbox, &entries, &err))
         return client_error("unavailable", "%s", err.text);
     if (entries && !discard)
         return not_empty();

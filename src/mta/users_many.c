@@ -205,6 +205,8 @@ static void begin(const struct mta *mta, struct adding *adding) {
     users_free(&adding->seen);
     adding->seen = (struct users){0};
     json_array_clear(adding->wrong);
+    json_decref(adding->error);
+    adding->error = NULL;
     adding->loads = mta->view.users.loads;
     adding->step = CHECKING;
     adding->at = 0;

@@ -49,6 +49,16 @@ static void fill(struct log_file *log, sqlite3_int64 from) {
         code = log->under->pMethods->xWrite(log->under, zeros, (int)sizeof zeros, from);
 }
 
+/* A frame may be written anew in place: what was written behind it is never filled. */
+static void reach(struct log_file *log, sqlite3_int64 end) {
+    if (end <= log->filled)
+        return;
+    if (end < FILL_MOST)
+        fill(log, end);
+    else
+        log->filled = end;
+}
+
 static int write_gathered(struct log_file *log) {
     size_t length = log->length;
     sqlite3_int64 end = log->at + (sqlite3_int64)length;
@@ -56,8 +66,8 @@ static int write_gathered(struct log_file *log) {
     if (!length)
         return SQLITE_OK;
     int code = log->under->pMethods->xWrite(log->under, log->gathered, (int)length, log->at);
-    if (!code && end > log->filled && end < FILL_MOST)
-        fill(log, end);
+    if (!code)
+        reach(log, end);
     return code;
 }
 
@@ -84,8 +94,12 @@ static int log_write(sqlite3_file *file, const void *octets, int length, sqlite3
             return code;
         log->at = at;
     }
-    if ((size_t)length > GATHERED_MOST)
-        return log->under->pMethods->xWrite(log->under, octets, length, at);
+    if ((size_t)length > GATHERED_MOST) {
+        int code = log->under->pMethods->xWrite(log->under, octets, length, at);
+        if (!code)
+            reach(log, at + length);
+        return code;
+    }
     memcpy(log->gathered + log->length, octets, (size_t)length);
     log->length += (size_t)length;
     return SQLITE_OK;
