@@ -164,10 +164,21 @@ static void pass_ascii(struct span in, const char *replacement, struct charset_o
     }
 }
 
+/* The octets of the character at the start of `in` that is none of the set's, in the form of its code: one
+ * character of the text, however many octets it has, for the room is reckoned by those of the text. */
+static size_t wrong_length(const struct charset *set, struct span in) {
+    size_t most = (set->prefix && in.data[0] == set->prefix ? 1 : 0) + (set->kind == CHARSET_94_94 ? 2u : 1u);
+    size_t len = 1;
+    while (len < most && len < in.len && in.data[0] >= 0x80 && in.data[len] >= 0x80)
+        len++;
+    return len;
+}
+
 /* What iconv refuses at the start of `in`: octets to step over. */
-static size_t step_over(struct span in, bool to_utf8, const char *replacement, struct charset_output *out) {
+static size_t step_over(const struct charset *set, bool to_utf8, struct span in, const char *replacement,
+                        struct charset_output *out) {
     uint32_t code;
-    size_t len = to_utf8 ? 1 : charset_utf8_character(in, &code);
+    size_t len = to_utf8 ? wrong_length(set, in) : charset_utf8_character(in, &code);
     bool ascii = in.data[0] < 0x80;
     charset_put(out, ascii ? (const char *)in.data : replacement, ascii ? 1 : strlen(replacement));
     out->damaged |= !ascii;
@@ -187,7 +198,7 @@ static void convert(const struct charset *set, bool to_utf8, struct span in, str
     while (left > 0 && iconv(conversion->how, &at, &left, &out->at, &out->left) == (size_t)-1 && left > 0) {
         if (out->left < 4)
             break;
-        size_t len = step_over(span_of(at, left), to_utf8, replacement, out);
+        size_t len = step_over(set, to_utf8, span_of(at, left), replacement, out);
         at += len;
         left -= len;
         iconv(conversion->how, NULL, NULL, NULL, NULL);

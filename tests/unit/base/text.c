@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 
 #include "base/text.h"
 
@@ -57,6 +58,26 @@ static void a_shift_to_no_set_is_no_teletex(void **state) {
     }
     check(text_from_teletex(SPAN_LIT("\x1B\x2E\x46\x1B}\xE1"), &arena),
           "α"); /* G2 is Greek, and shifted to */
+}
+
+/* One replacement for each, also where the set's code has more octets than the text: or the end would find no
+ * room. */
+static void wrong_characters_cut_nothing_off(void **state) {
+    static const struct {
+        const char *designation, *wrong;
+    } sets[] = {{"\x1B(I", "m"}, {"\x1B$(D", "!!"}, {"\x1B$(B", "~~"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        char in[500], want[700];
+        size_t in_len = (size_t)sprintf(in, "%s", sets[i].designation), want_len = 0;
+        for (int j = 0; j < 200; j++) {
+            in_len += (size_t)sprintf(in + in_len, "%s", sets[i].wrong);
+            want_len += (size_t)sprintf(want + want_len, "\uFFFD");
+        }
+        sprintf(in + in_len, "\x1B(Bend");
+        sprintf(want + want_len, "end");
+        check(text_from_general(span_str(in), NULL, 0, &arena), want);
+    }
 }
 
 static void what_is_no_teletex_is_guessed(void **state) {
@@ -191,6 +212,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(controls_are_told),
         cmocka_unit_test_setup(teletex_is_read, reset),
+        cmocka_unit_test_setup(wrong_characters_cut_nothing_off, reset),
         cmocka_unit_test_setup(a_shift_to_no_set_is_no_teletex, reset),
         cmocka_unit_test_setup(what_is_no_teletex_is_guessed, reset),
         cmocka_unit_test_setup(teletex_is_written, reset),
