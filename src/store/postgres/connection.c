@@ -411,10 +411,11 @@ enum pg_stage pg_go_on(struct pg *pg, const char *uri, struct error *err) {
     if (!advance(pg, err)) {
         pg->stage = PG_GONE;
         pg->lost = true;
-    } else if (pg->stage == PG_READY)
+    } else if (pg->stage == PG_READY) {
         pg->lost = pg->silent = false;
-    else if (clock_monotonic_us() - pg->called > PG_CONNECT_MS * INT64_C(1000) &&
-             !try_next_host(pg, uri, err))
+        pg->backend = PQbackendPID(pg->conn);
+    } else if (clock_monotonic_us() - pg->called > PG_CONNECT_MS * INT64_C(1000) &&
+               !try_next_host(pg, uri, err))
         is_silent(pg, "the server does not answer to a connection", err);
     return pg->stage;
 }

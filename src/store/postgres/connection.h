@@ -56,6 +56,7 @@ struct pg {
     bool unsent;      /* output is left */
     struct error why; /* a call of which nobody saw the end failed, until that is told */
     bool silent;      /* it was given up as it did not answer, and has not been ready since */
+    int backend; /* the server's process of the session that was ready last, which may be over; 0: none */
     const struct pg_statement *statements; /* prepared when it is connected */
     size_t statement_count;
     char *place; /* the URI without a password, for texts */

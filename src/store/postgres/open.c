@@ -89,6 +89,7 @@ static bool open_as_reader(struct pg_store *pg, const struct store_options *opti
 }
 
 static struct pg_store *new_store(const char *uri, const struct store_options *options, struct error *err) {
+    const struct postgres_options *at_server = options->engine;
     struct pg_store *pg = mem_alloc(sizeof *pg);
     char *place = pg ? pg_public_uri(uri) : NULL;
     if (!place || !store_head_init(&pg->head, &postgres_engine, place, options, err) ||
@@ -106,6 +107,7 @@ static struct pg_store *new_store(const char *uri, const struct store_options *o
     buf_init(&pg->repeats.after_key, 0);
     buf_init(&pg->activities.after_key, 0);
     pg->node = options->node ? options->node : 1;
+    pg->answer_ms = at_server && at_server->answer_ms ? at_server->answer_ms : PG_ANSWER_MS;
     names_init(&pg->next_hops);
     names_init(&pg->mailboxes);
     fold_init(&pg->commit.fold);
@@ -116,9 +118,8 @@ static struct pg_store *new_store(const char *uri, const struct store_options *o
 static struct store *serving(struct pg_store *pg, const struct postgres_options *options) {
     if (!pg->head.read_only)
         pg_known_open(pg);
-    pg->writer.patience_ms = pg->side.patience_ms =
-        options && options->answer_ms ? options->answer_ms : PG_ANSWER_MS;
-    pg->doubt_ms = pg->side.patience_ms / 4;
+    pg->writer.patience_ms = pg->side.patience_ms = pg->answer_ms;
+    pg->doubt_ms = pg->answer_ms / 4;
     pg->commit_us = (options && options->commit_ms ? options->commit_ms : PG_PATIENCE_MS / 2) * INT64_C(1000);
     return &pg->head;
 }

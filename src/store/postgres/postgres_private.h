@@ -197,8 +197,9 @@ struct pg_store {
     char *uri;
     bool alone;
     struct pg writer, side;
+    int answer_ms; /* how long an answer may take while others wait */
     int doubt_ms; /* how long `side` may be silent, and may take to be made anew, while others wait; 0: nobody
-                     does */
+                     does. More than a read waits for a lock */
     int64_t node, epoch, serial;
     int64_t lease;   /* µs by which a commit prolongs ours */
     int poll, timer; /* an epoll descriptor for the head's loop; a timer in it, for what is tried again */
@@ -210,7 +211,7 @@ struct pg_store {
     uint64_t chunks_of[CHUNKS_MOST];
     int64_t chunk_since; /* monotonic µs: since when the oldest of them is waited for */
     char holder[100];    /* of the lock, when it was asked for last */
-    char side_script[600], writer_script[1000];
+    char side_script[700], writer_script[1000];
     struct pg_greeting side_greeting, writer_greeting;
     bool probing;   /* the writer owes the answer to a probe */
     int64_t probed; /* monotonic µs: when it was asked */
@@ -306,7 +307,8 @@ void pg_chunks_look(struct pg_store *pg);
 bool pg_takes_octets(const struct store *store);
 /* All chunks that were sent have arrived. */
 bool pg_chunks_settle(struct pg_store *pg, struct error *err);
-/* One query on `side`, which is connected anew when it was lost. */
+/* One query on `side`, which is connected anew when it was lost. A lock of others ends it with STORE_LOCKED,
+ * and leaves the session as it is. */
 PGresult *pg_read(struct pg_store *pg, enum query query, const struct pg_parameters *parameters,
                   struct error *err);
 /* The same for what is written, and durable when it returns. */

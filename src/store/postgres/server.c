@@ -99,20 +99,23 @@ static bool nothing_to_judge(void *context, unsigned number, const PGresult *res
  * for that of one whose process is stopped, which does no more than what it was in the middle of. */
 #define END_MS 500
 
+/* How long a lock of others is waited for. The server says so before the session is doubted, or given up: it
+ * is not silent, and what else is under way on it goes on. */
+static int lock_ms(const struct pg_store *pg, bool durably) {
+    return pg->answer_ms * (durably ? 4 : 1) / 5;
+}
+
 static bool call_side(struct pg_store *pg, struct error *err) {
-    int former = pg->side.conn ? PQbackendPID(pg->side.conn) : 0;
     for (struct error ignored; pg->chunks;)
         pg_chunks_settle(pg, &ignored);
     pg->suspect = true;
     pg->side_watched = (struct watched){-1, 0};
-    if (pg->head.read_only)
-        snprintf(pg->side_script, sizeof pg->side_script, SESSION "; SET default_transaction_read_only = on");
-    else
-        snprintf(pg->side_script, sizeof pg->side_script,
-                 SESSION "; SET synchronous_commit = off; SET lock_timeout = '4s';"
-                         " SELECT pg_terminate_backend(pid, %d) FROM pg_stat_activity WHERE pid = %d"
-                         " AND application_name = current_setting('application_name')",
-                 END_MS, former);
+    snprintf(pg->side_script, sizeof pg->side_script,
+             SESSION "; SET %s; SET lock_timeout = %d;"
+                     " SELECT pg_terminate_backend(pid, %d) FROM pg_stat_activity WHERE pid = %d"
+                     " AND application_name = current_setting('application_name')",
+             pg->head.read_only ? "default_transaction_read_only = on" : "synchronous_commit = off",
+             lock_ms(pg, false), END_MS, pg->side.backend);
     pg->side_greeting = (struct pg_greeting){.script = pg->side_script,
                                              .judge = nothing_to_judge,
                                              .statements = pg_statements,
@@ -170,7 +173,9 @@ bool pg_have_side(struct pg_store *pg, struct error *err) {
 
 static PGresult *query_side(struct pg_store *pg, enum query query, const struct pg_parameters *parameters,
                             bool durably, struct error *err) {
-    if (!pg_chunks_settle(pg, err) || (durably && !pg_send(&pg->side, Q_DURABLY, NULL, err)))
+    struct pg_parameters lock = {0};
+    pg_add_number(&lock, lock_ms(pg, true));
+    if (!pg_chunks_settle(pg, err) || (durably && !pg_send(&pg->side, Q_DURABLY, &lock, err)))
         return NULL;
     if (!durably)
         return pg_query(&pg->side, query, parameters, err);
@@ -194,18 +199,20 @@ static PGresult *query_within(struct pg_store *pg, int ms, enum query query,
 }
 
 /* A session that has served and says nothing now may be the only one that hangs: it is doubted soon, and
- * another is called, which has the rest of the time. An old one may have ended long ago, too. */
+ * another is called, which has the rest of the time. Not where more would be lost than an answer to a read:
+ * chunks under way, which fail with their session, or a write, which may wait for a lock. An old session may
+ * have ended long ago, too. */
 static PGresult *ask(struct pg_store *pg, enum query query, const struct pg_parameters *parameters,
                      bool durably, struct error *err) {
-    bool served = !pg->side.lost;
-    int patience = pg->side.patience_ms, first = served && pg->doubt_ms ? pg->doubt_ms : patience;
+    bool served = !pg->side.lost, doubts = served && pg->doubt_ms && !pg->chunks && !durably;
+    int patience = pg->side.patience_ms, first = doubts ? pg->doubt_ms : patience;
     struct error inner = {0};
     PGresult *result =
         pg_have_side(pg, &inner) ? query_within(pg, first, query, parameters, durably, &inner) : NULL;
-    if (!result && served && pg->side.lost) {
+    if (!result && served && pg->side.lost && (doubts || !pg->side.silent)) {
         inner = (struct error){0};
         if (reopen_side(pg, &inner))
-            result = query_within(pg, patience - pg->doubt_ms, query, parameters, durably, &inner);
+            result = query_within(pg, patience - (doubts ? first : 0), query, parameters, durably, &inner);
     }
     if (!result) {
         error_set(err, inner.code, "%s", inner.text);

@@ -174,8 +174,9 @@ const struct pg_statement pg_statements[QUERIES] = {
     /* Whole ones: a short one is what a checkpoint left, and more of it was lost. */
     [Q_COUNT_CHUNKS] = {"count_chunks", "SELECT count(*) FROM chunk WHERE content = $1::bigint"
                                         " AND seq < $2::bigint AND octet_length(data) = $3::bigint"},
-    /* Of the transaction that it begins. */
-    [Q_DURABLY] = {"durably", "SELECT set_config('synchronous_commit', 'on', true)"},
+    /* Of the transaction that it begins; $1: ms. */
+    [Q_DURABLY] = {"durably", "SELECT set_config('synchronous_commit', 'on', true),"
+                              " set_config('lock_timeout', $1::bigint::text, true)"},
     [Q_DROP_CHUNKS] = {"drop_chunks",
                        "DELETE FROM chunk WHERE content = $1::bigint AND seq IN (SELECT seq FROM chunk"
                        " WHERE content = $1::bigint AND seq >= $2::bigint ORDER BY seq LIMIT 16)"

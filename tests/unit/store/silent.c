@@ -61,6 +61,34 @@ static void first_request_after_a_silence_is_answered(void **state) {
     store_close(reader);
 }
 
+/* Has it been sent a signal that it has not taken yet, as it is stopped? proc(5). */
+static bool has_pending(pid_t process, int signal) {
+    char name[40], line[100];
+    unsigned long long pending = 0;
+    snprintf(name, sizeof name, "/proc/%d/status", (int)process);
+    FILE *file = fopen(name, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) && sscanf(line, "ShdPnd: %llx", &pending) != 1) {
+    }
+    fclose(file);
+    return pending >> (signal - 1) & 1;
+}
+
+/* What a reader asked in vain is not worked on beside what it asks again. */
+static void reader_ends_its_former_session(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    struct store *reader = open_reader(room);
+    pid_t session = session_of(room, "reader");
+    assert_int_equal(kill(session, SIGSTOP), 0);
+    bool read = reads(reader, &err), ended = has_pending(session, SIGTERM);
+    kill(session, SIGCONT);
+    if (!read)
+        fail_msg("%s", err.text);
+    assert_true(ended);
+    store_close(reader);
+}
+
 /* As its loop does, which nobody asks for anything. */
 static void wait_on(struct store *reader, int ms) {
     struct pollfd fd = {.fd = store_descriptor(reader), .events = POLLIN};
@@ -117,6 +145,117 @@ static void silent_session_holds_up_no_content(void **state) {
     uint64_t message = add_one(room, 3u << 20, 7, NULL);
     room_commit(room);
     expect_message(room, message, 3u << 20, 7);
+}
+
+/* ---- what is slow and not silent ---- */
+
+/* A session of another that has done `text` in a transaction; PQfinish undoes it. */
+static PGconn *hold(struct room *room, const char *text) {
+    char database[32];
+    place_database(room->path, database);
+    PGconn *conn = place_connect(database);
+    PQclear(PQexec(conn, "BEGIN"));
+    PGresult *result = PQexec(conn, text);
+    assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
+    PQclear(result);
+    return conn;
+}
+
+/* Each chunk that comes first takes as long. */
+static void slow_chunks(struct room *room, const char *seconds) {
+    char database[32], text[400];
+    place_database(room->path, database);
+    snprintf(text, sizeof text,
+             "CREATE FUNCTION chasqui.slow() RETURNS trigger LANGUAGE plpgsql AS"
+             " $$BEGIN PERFORM pg_sleep(%s); RETURN NEW; END$$;"
+             " CREATE TRIGGER slow BEFORE INSERT ON chasqui.chunk FOR EACH ROW WHEN (NEW.seq = 0)"
+             " EXECUTE FUNCTION chasqui.slow()",
+             seconds);
+    assert_true(place_run(database, text));
+}
+
+static void fast_chunks(struct room *room) {
+    char database[32];
+    place_database(room->path, database);
+    assert_true(place_run(database, "DROP TRIGGER slow ON chasqui.chunk; DROP FUNCTION chasqui.slow"));
+}
+
+/* The session lives, and what it has yet to answer with it. */
+static void lock_ends_a_write_and_no_session(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    pid_t session = session_of(room, "reads");
+    PGconn *other = hold(room, "UPDATE chasqui.node SET lease = lease");
+    bool renewed = store_renew(room->store, 60000000, &err);
+    PQfinish(other);
+    assert_false(renewed);
+    if (err.code != STORE_LOCKED)
+        fail_msg("%s", err.text);
+    assert_int_equal(session_of(room, "reads"), session);
+    assert_true(recovers(room));
+    assert_true(store_renew(room->store, -1, &err));
+}
+
+static void lock_ends_a_read_and_no_session(void **state) {
+    struct room *room = *state;
+    struct error err = {0}, of_reader = {0};
+    struct store *reader = open_reader(room);
+    pid_t session = session_of(room, "reads"), of_its = session_of(room, "reader");
+    PGconn *other = hold(room, "LOCK TABLE chasqui.work");
+    bool read = is_read(room, &err), by_reader = reads(reader, &of_reader);
+    PQfinish(other);
+    assert_true(!read && !by_reader);
+    if (err.code != STORE_LOCKED || of_reader.code != STORE_LOCKED)
+        fail_msg("%s; %s", err.text, of_reader.text);
+    assert_int_equal(session_of(room, "reads"), session);
+    assert_int_equal(session_of(room, "reader"), of_its);
+    assert_true(reads(reader, &err));
+    store_close(reader);
+    assert_true(recovers(room));
+}
+
+/* Who reads waits for the chunks of others, which may take longer than he has for a doubt. */
+static void read_waits_for_slow_chunks(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    slow_chunks(room, "2");
+    struct store_content *content = make_content(room, 1 << 20, 3);
+    bool read = is_read(room, &err);
+    fast_chunks(room);
+    if (!read)
+        fail_msg("%s", err.text);
+    append_octets(content, 1 << 20, 3);
+    expect_octets(content, 2 << 20, 3);
+    store_content_release(content);
+}
+
+static unsigned count_chunks(struct room *room) {
+    char database[32];
+    place_database(room->path, database);
+    PGconn *conn = place_connect(database);
+    PGresult *rows = PQexec(conn, "SELECT FROM chasqui.chunk");
+    assert_int_equal(PQresultStatus(rows), PGRES_TUPLES_OK);
+    unsigned count = (unsigned)PQntuples(rows);
+    PQclear(rows);
+    PQfinish(conn);
+    return count;
+}
+
+/* It is given up while it writes, and writes no row behind the back of those that follow. */
+static void session_that_was_given_up_writes_no_more(void **state) {
+    struct room *room = *state;
+    be_impatient(room);
+    pid_t session = session_of(room, "reads");
+    slow_chunks(room, "4");
+    struct store_content *content = make_content(room, 1 << 20, 3);
+    for (int64_t then = clock_monotonic_us(); ms_since(then) < 5500; usleep(10000))
+        store_probe(room->store);
+    unsigned written = count_chunks(room);
+    store_content_release(content);
+    fast_chunks(room);
+    assert_int_equal(written, 0);
+    assert_true(recovers(room));
+    assert_true(session_of(room, "reads") != session);
 }
 
 /* ---- hosts ---- */
@@ -259,6 +398,11 @@ int main(void) {
         IN_ROOM(first_request_after_a_silence_is_answered),
         IN_ROOM(reader_calls_before_it_is_asked),
         IN_ROOM(silent_session_holds_up_no_content),
+        IN_ROOM(reader_ends_its_former_session),
+        IN_ROOM(lock_ends_a_write_and_no_session),
+        IN_ROOM(lock_ends_a_read_and_no_session),
+        IN_ROOM(read_waits_for_slow_chunks),
+        IN_ROOM(session_that_was_given_up_writes_no_more),
         IN_ROOM(next_host_is_called),
         IN_ROOM(addresses_of_all_hosts_are_found),
         IN_ROOM(activity_is_kept_once),
