@@ -316,18 +316,6 @@ bool users_load(struct view *view, struct error *err) {
     return false;
 }
 
-bool mta_examine_users(const struct mta_config *config, struct buf *remarks, struct error *err) {
-    static const struct store_options reader = {.read_only = true};
-    struct view view;
-    view_init(&view, config);
-    view.store = store_open(config->store_place, &reader, err);
-    bool done = view.store && users_load(&view, err);
-    if (done)
-        buf_append_span(remarks, buf_span(&view.users.remarks));
-    view_free(&view);
-    return done;
-}
-
 /* ---- who may do what ---- */
 
 bool client_is_operator(const struct client *client) {
