@@ -309,9 +309,30 @@ static void test_recovery_is_refused(void **state) {
     }
 }
 
+/* An owner that asks for what can't be is refused, and nothing is said to the peer. */
+static void a_resume_out_of_place_is_refused(void **state) {
+    struct pair p;
+    struct osi_activity activity, old = {.id_len = sizeof old.id + 1};
+    struct span apdu = test_apdu(APDU_LEN);
+    (void)state;
+    pair_begin(&p, initiator_parameters(OSI_MTS_TRANSFER), responder_parameters());
+    assert_false(osi_rt_transfer_resume(p.initiator.a, NULL, &old, 1, 100, &activity, p.now)); /* not open */
+    pair_run(&p);
+    assert_false(osi_rt_transfer_resume(p.initiator.a, NULL, &old, 1, 100, &activity, p.now)); /* too long */
+    old.id_len = 1;
+    end_start(&p.initiator, apdu, &activity);
+    assert_false(
+        osi_rt_transfer_resume(p.initiator.a, NULL, &old, 1, 100, &activity, p.now)); /* one at a time */
+    pair_run(&p);
+    assert_int_equal(p.initiator.confirmed_transfers, 1);
+    pair_end(&p);
+    free((void *)apdu.data);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_resume_after_a_cut_anywhere),
+        cmocka_unit_test(a_resume_out_of_place_is_refused),
         cmocka_unit_test(test_interrupt_and_resume_on_one_association),
         cmocka_unit_test(test_a_resumed_transfer_is_interrupted),
         cmocka_unit_test(test_linking_information),
