@@ -398,6 +398,7 @@ void mta_free(struct mta *mta) {
     map_free(&mta->associations);
     map_free(&mta->leaving_in);
     map_free(&mta->notified);
+    map_free(&mta->unread);
     mem_free(mta->hop_destinations);
     mem_free(mta->hop_down);
     guesses_free(mta->guesses);
