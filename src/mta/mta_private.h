@@ -103,7 +103,7 @@ struct mta {
     uint32_t *hop_destinations; /* a destination's number by the rules' hop number */
     bool *hop_down;
     size_t hop_count;
-    struct net *nets;
+    struct net_process *nets;
     struct guesses *guesses; /* who binds wrongly */
     struct client *backup;   /* who makes one; NULL: nobody */
     uint64_t ping_number;    /* of the last ping */

@@ -102,7 +102,7 @@ static bool take_up(struct association *association, const struct store_activity
 /* A transfer that is still under way elsewhere on a half-open
  * association holds the content: it ends there. */
 static void end_elsewhere(struct mta *mta, const struct association *here, uint64_t stored) {
-    for (struct net *net = mta->nets; net; net = net->next)
+    for (struct net_process *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
             struct association *other = net->associations.slots[i].value;
             if (other && other->ended == stored)
