@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "mhsd/children.h"
+#include "mhsd/examine.h"
 #include "mhsd/parent.h"
 #include "mhsd/sockets.h"
 #include "store/store.h"
@@ -200,6 +201,8 @@ int main(int argc, char **argv) {
     int option;
     if (child_is_one(argc, argv))
         _exit(child_run(argv)); /* nothing of what an exit does by itself is for a process in a sandbox */
+    if (examine_is_asked(argc, argv))
+        return examine_run(argv);
     while ((option = getopt_long(argc, argv, "c:th", options, NULL)) != -1) {
         switch (option) {
         case 'c':

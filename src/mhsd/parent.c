@@ -14,6 +14,7 @@
 #include "ipc/door.h"
 #include "ipc/frame.h"
 #include "mhsd/children.h"
+#include "mhsd/examine.h"
 #include "mhsd/manage.h"
 #include "mhsd/sockets.h"
 #include "mhsd/spawn.h"
@@ -56,6 +57,7 @@ struct parent {
     bool told;             /* that it serves */
     uint64_t asked;        /* the ref of the client that waits for the answer to its reload; 0: nobody */
     json_t *reload_answer; /* for that client, when all have taken the reload */
+    struct examination *examination; /* of the store that a reload's configuration names; NULL: none */
     int status;
 };
 
@@ -131,21 +133,25 @@ static void answer_reload(struct parent *parent) {
     struct walk walk = {.parent = parent};
     for (struct child *child; (child = next_child(&walk));)
         untaken += child->untaken;
-    if (untaken > 0 || !parent->asked)
+    if (untaken > 0 || parent->examination || !parent->asked)
         return;
     manage_send(parent->reload_answer, send_managed, parent);
     parent->reload_answer = NULL;
     parent->asked = 0;
 }
 
-/* What a process found when it took the configuration is warned of as what the file alone shows. */
+/* What is found when the configuration is taken is warned of as what the file alone shows. */
+static void warn(struct parent *parent, const struct buf *warnings) {
+    log_lines(LOG_LEVEL_WARNING, "", warnings, "");
+    if (parent->asked)
+        manage_add_warnings(parent->reload_answer, warnings);
+}
+
 static void take_remarks(struct parent *parent, struct span remarks) {
     struct buf warnings;
     buf_init(&warnings, 0);
     config_add_remarks(parent->config, remarks, &warnings);
-    log_lines(LOG_LEVEL_WARNING, "", &warnings, "");
-    if (parent->asked)
-        manage_add_warnings(parent->reload_answer, &warnings);
+    warn(parent, &warnings);
     buf_free(&warnings);
 }
 
@@ -521,6 +527,25 @@ static bool tell_configs(struct parent *parent) {
     return done;
 }
 
+static void store_examined(void *context, struct span warning) {
+    struct parent *parent = context;
+    struct buf lines;
+    parent->examination = NULL;
+    buf_init(&lines, 0);
+    buf_append_span(&lines, warning);
+    warn(parent, &lines);
+    buf_free(&lines);
+    answer_reload(parent);
+}
+
+/* Another store is used by the next start alone: what speaks against it is told now. */
+static void examine_store(struct parent *parent, const struct config_report *report) {
+    examine_free(parent->examination);
+    parent->examination = report->waiting.len ? examine_begin(parent->loop, parent->program, parent->path,
+                                                              store_examined, parent)
+                                              : NULL;
+}
+
 /* True: the new one is in use, or on its way to the processes. */
 static bool reload(struct parent *parent, struct config_report *report) {
     struct config *config = config_read_file(parent->path, parent->config, report, NULL);
@@ -537,6 +562,7 @@ static bool reload(struct parent *parent, struct config_report *report) {
               "' has changed: that takes effect when the daemon is started anew");
     if (!tell_configs(parent))
         log_error("the configuration was not reloaded in all processes: no memory");
+    examine_store(parent, report);
     return true;
 }
 
@@ -635,6 +661,7 @@ static void done(struct parent *parent) {
         if (parent->signals[i])
             event_free(parent->signals[i]);
     forget_asker(parent);
+    examine_free(parent->examination);
     sockets_close(&parent->sockets, parent->config);
     if (parent->loop)
         event_base_free(parent->loop);

@@ -120,6 +120,25 @@ def _():
         equal(examine(mta.path)[:2], (0, ""))
 
 
+@case("a reload that names a store which was moved away tells where it is now, in its answer and in the log")
+def _():
+    with folder() as path:
+        other = Mhsd(f"{path}/other", store=f"{path}/old")
+        with other:
+            pass
+        subprocess.run([program("mhs"), "store", "move", f"{path}/old", f"{path}/new"], check=True, capture_output=True, timeout=60)
+        mta = Mhsd(f"{path}/mta")
+        with mta:
+            for store, warned in (f"{path}/old", True), (f"{path}/new", False):
+                mta.configure(store=store)
+                answer = ask(mta, "reload")
+                equal([change["restart"] for change in answer["changes"]], [True])
+                told = [line for line in answer["warnings"] if f"this store was moved to {path}/new" in line]
+                equal((len(told), len(answer["warnings"])), (1, 1) if warned else (0, 0), answer)
+            equal(mta.log().count("this store was moved to"), 1)
+            check(mta.mhs("status", check=False).returncode == 0)
+
+
 def advice(path, peer, more=""):
     """What -t warns of at peer BETA, whose configuration is right: (option, what)."""
     write(f"{path}/main.conf", HEAD + f"peer BETA {{\n{peer}\n}}\n" + more)

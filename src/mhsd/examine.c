@@ -1,0 +1,94 @@
+#include "mhsd/examine.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "mhsd/children.h"
+#include "mhsd/spawn.h"
+#include "store/store.h"
+
+/* The first argument of the process that looks, which answers by CHILD_PARENT, a pipe. */
+#define EXAMINE "examine-store"
+
+/* A server that does not answer by then is not waited for: the process ends by itself. */
+#define EXAMINE_SECONDS 10
+
+struct examination {
+    struct event *event;
+    int pipe;
+    struct buf warning;
+    examine_done *done;
+    void *context;
+};
+
+void examine_free(struct examination *examination) {
+    if (!examination)
+        return;
+    if (examination->event)
+        event_free(examination->event);
+    close(examination->pipe);
+    buf_free(&examination->warning);
+    mem_free(examination);
+}
+
+static void on_answer(evutil_socket_t fd, short what, void *arg) {
+    struct examination *examination = arg;
+    char text[1024];
+    ssize_t got = what & EV_READ ? read(fd, text, sizeof text) : 0;
+    if (got > 0) {
+        buf_append(&examination->warning, text, (size_t)got);
+        return;
+    }
+    examination->done(examination->context, buf_span(&examination->warning));
+    examine_free(examination);
+}
+
+struct examination *examine_begin(struct event_base *loop, int program, const char *path, examine_done *done,
+                                  void *context) {
+    static const struct timeval most = {.tv_sec = EXAMINE_SECONDS};
+    char *arguments[] = {"mhsd", EXAMINE, (char *)path, NULL};
+    int ends[2];
+    struct examination *examination = mem_alloc(sizeof *examination);
+    if (!examination || pipe2(ends, O_CLOEXEC) != 0) {
+        mem_free(examination);
+        return NULL;
+    }
+    *examination = (struct examination){.pipe = ends[0], .done = done, .context = context};
+    buf_init(&examination->warning, 4096);
+    examination->event = event_new(loop, ends[0], EV_READ | EV_PERSIST, on_answer, examination);
+    int end = ends[1];
+    bool begun = examination->event && event_add(examination->event, &most) == 0 &&
+                 spawn(program, arguments, &end, 1) > 0;
+    close(ends[1]);
+    if (begun)
+        return examination;
+    examine_free(examination);
+    return NULL;
+}
+
+/* ---- the process that looks ---- */
+
+bool examine_is_asked(int argc, char **argv) {
+    struct stat status;
+    return argc == 3 && strcmp(argv[1], EXAMINE) == 0 && fstat(CHILD_PARENT, &status) == 0 &&
+           S_ISFIFO(status.st_mode);
+}
+
+int examine_run(char **argv) {
+    struct error err = {0}, use = {0};
+    struct buf remarks;
+    struct config *config = config_read_file(argv[2], NULL, NULL, &err);
+    alarm(EXAMINE_SECONDS);
+    buf_init(&remarks, 0);
+    bool there = config && store_examine(config->mta.store_place, &err);
+    bool moved = there && child_may_use_store(config, &use) &&
+                 !mta_examine_users(&config->mta, &remarks, &err) && err.code == STORE_MOVED;
+    ssize_t told = moved ? write(CHILD_PARENT, err.text, strlen(err.text)) : 0;
+    buf_free(&remarks);
+    config_free(config);
+    return told < 0;
+}
