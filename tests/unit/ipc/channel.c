@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "ipc/channel.h"
+#include "ipc/client.h"
 #include "ipc/payload.h"
 
 struct end {
@@ -453,6 +455,35 @@ static void payload_fields_round_trip(void **state) {
     buf_free(&buf);
 }
 
+/* What the blocking client sends at the most, in one frame or not at all: the daemon would end the connection
+ * at a longer one, and nobody would know why. */
+static void a_client_asks_nothing_over_the_limit(void **state) {
+    static const struct {
+        size_t head, body;
+        bool goes;
+    } cases[] = {{0, IPC_CLIENT_MAX, true},        {10, IPC_CLIENT_MAX - 10, true},
+                 {IPC_CLIENT_MAX, 0, true},        {0, IPC_CLIENT_MAX + 1, false},
+                 {10, IPC_CLIENT_MAX - 9, false},  {IPC_CLIENT_MAX + 1, 0, false},
+                 {IPC_CLIENT_MAX + 1, 1000, false}};
+    (void)state;
+    uint8_t *octets = calloc(1, IPC_CLIENT_MAX + 1), first[64];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error err = {0};
+        int fds[2];
+        /* Nobody reads: what goes is seen by its start. */
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+        struct ipc_client *client =
+            ipc_client_of(fds[0], (struct ipc_side){.self = IPC_CLIENT, .other = IPC_CLIENTS});
+        assert_false(ipc_client_send(client, IPC_REQUEST, 1, span_of(octets, cases[i].head),
+                                     span_of(octets, cases[i].body), &err));
+        assert_int_equal(err.code, cases[i].goes ? EPIPE : EMSGSIZE);
+        assert_int_equal(recv(fds[1], first, sizeof first, 0) > 0, cases[i].goes);
+        ipc_client_close(client);
+        close(fds[1]);
+    }
+    free(octets);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_arrive_whole_and_in_order),
@@ -469,6 +500,7 @@ int main(void) {
         cmocka_unit_test(a_secret_behind_its_header_stays_nowhere),
         cmocka_unit_test(a_channel_is_cut_with_what_waits),
         cmocka_unit_test(payload_fields_round_trip),
+        cmocka_unit_test(a_client_asks_nothing_over_the_limit),
     };
     return cmocka_run_group_tests_name("ipc-channel", tests, NULL, NULL);
 }
