@@ -78,6 +78,7 @@ void aside_take(struct aside *aside) {
     struct span payload;
     if (aside_first(aside, &type, &payload))
         aside->taken += HEAD + payload.len;
+    aside->looks = 0;
 }
 
 void aside_wait(struct aside *aside, uint64_t batch) {

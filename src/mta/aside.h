@@ -23,6 +23,7 @@ struct aside {
     uint64_t batch;    /* the number of the one that the first frame waits for */
     struct buf frames; /* of each: u32 octets of the payload, u16 type, payload */
     size_t taken;      /* octets of those that were taken */
+    unsigned looks;    /* how often the first one, having waited, had to wait again for what a batch says */
     size_t *share;     /* what is put aside of all associations of its peer, or of all that are not bound */
     struct aside *next, *prev;
 };

@@ -66,13 +66,21 @@ static unsigned association_state(const struct association *association) {
     return IPC_STATE_UP | inbound_state(association->inbound) | out;
 }
 
-/* The number of the batch for which a frame waits; 0: it need not. `has_waited`: its first reason has gone.
- */
+/* Each time one reason to wait has gone all of them are looked at again: what was put aside before it may
+ * have come to say something meanwhile, as another does which is of no concern to it, again and again. After
+ * so many looks that is not waited for any more. */
+#define LOOKS_MOST 8
+
+/* The number of the batch for which a frame waits; 0: it need not. `waited`: the first of it has waited
+ * already; or NULL. */
 static uint64_t awaited(const struct net *net, enum ipc_type type, uint64_t ref, struct span payload,
-                        bool has_waited) {
+                        struct aside *waited) {
     const struct row *row = &rows[type];
-    uint64_t batch = row->awaits && !has_waited ? row->awaits(net, ref, payload) : 0;
-    return batch || !row->adds ? batch : batch_awaited(net->mta, has_waited);
+    bool looks = row->awaits && (!waited || waited->looks < LOOKS_MOST);
+    uint64_t batch = looks ? row->awaits(net, ref, payload) : 0;
+    if (batch && waited)
+        waited->looks++;
+    return batch || !row->adds ? batch : batch_awaited(net->mta, waited != NULL);
 }
 
 /* False: no more can be put aside. A bind is then answered by what is known. */
@@ -98,7 +106,7 @@ static bool run(struct net *net, enum ipc_type type, uint64_t ref, struct span p
         ipc_frame_judge(frame, about ? association_state(association) : IPC_STATE_UP, why);
     if (judgement != IPC_LEGAL)
         return judgement == IPC_LATE;
-    uint64_t batch = has_waited ? 0 : awaited(net, type, ref, payload, false);
+    uint64_t batch = has_waited ? 0 : awaited(net, type, ref, payload, NULL);
     if (batch && put_aside(net, ref, batch, type, payload))
         return true;
     if (row->association ? row->association(association, payload) : row->net(net, ref, payload))
@@ -144,7 +152,7 @@ static bool go_on(struct aside *aside, char why[static IPC_WHY]) {
     struct span payload;
     for (bool first = true; aside_first(aside, &type, &payload); first = false) {
         const struct association *association = association_find(net, ref);
-        uint64_t batch = awaited(net, type, ref, payload, first);
+        uint64_t batch = awaited(net, type, ref, payload, first ? aside : NULL);
         if (association && association->state != ASSOCIATION_UP)
             break;
         if (batch) {

@@ -3,24 +3,27 @@
 #include "mta/event.h"
 
 /*
- * A look at a history reads so many events at most, the oldest first: what a
- * message is routed to is decided as it comes in, but for copies that fail or are
- * rerouted. Reports lengthen the history of their subject, each by entries that
- * tell of no route, and who sends many of them shall not make each of them
- * dearer: so few of those are read.
+ * A look at a history costs no more than what the subject's own recipients added
+ * to it: each pair of a recipient and a hop is kept once, and what became of the
+ * copies is read until all hops are known to have got one. Reports lengthen the
+ * history of their subject, each by entries that tell of no route, and who sends
+ * many of them shall not make each of them dearer: so few of those are read, the
+ * oldest first, as what a message is routed to is decided when it comes in, but for
+ * copies that fail or are rerouted. Where more are there, that is told.
  */
-#define EVENTS_MOST    65536
 #define FRUITLESS_MOST 1024
 
 struct routed {
     struct mta *mta;
     struct arena *arena;
     struct mts_routed *items;
-    size_t count, room, looked;
+    size_t count, room;
+    struct map pairs;   /* of recipient and hop, those in `items` by hash; any value */
     uint64_t *messages; /* under whose numbers it stands what became of the copies */
     size_t message_count, message_room;
-    bool *sent;       /* by hop number: a copy may have arrived there */
-    size_t fruitless; /* entries */
+    bool *wanted, *sent; /* by hop number: one was routed there; it may have arrived there */
+    size_t unsent;       /* hops that are wanted and not sent */
+    size_t fruitless;    /* entries */
     bool no_memory;
 };
 
@@ -42,14 +45,27 @@ static void *room_for(struct arena *arena, void *items, size_t count, size_t *ro
     return grown;
 }
 
+/* Members of a list all have its number. Numbers of recipients have 15 bits; of what else they may be all
+ * are kept. False without memory. */
+static bool is_new(struct routed *routed, int64_t recipient, int hop, bool *added) {
+    uint64_t key = (uint64_t)recipient << 24 | (uint64_t)(hop + 2);
+    *added = recipient < 0 || recipient >= (int64_t)1 << 39 || !map_get(&routed->pairs, key);
+    return !*added || map_put(&routed->pairs, key, routed);
+}
+
 static bool add(struct routed *routed, const struct event_record *record) {
+    int hop = hop_of(routed, record->peer);
+    bool added;
+    if (!is_new(routed, record->number, hop, &added))
+        return false;
+    if (!added)
+        return true;
     struct mts_routed *items =
         room_for(routed->arena, routed->items, routed->count, &routed->room, sizeof *items);
     if (!items)
         return false;
     routed->items = items;
-    items[routed->count++] =
-        (struct mts_routed){.recipient = record->number, .hop = hop_of(routed, record->peer)};
+    items[routed->count++] = (struct mts_routed){.recipient = record->number, .hop = hop};
     return true;
 }
 
@@ -76,20 +92,45 @@ static bool each(void *context, int64_t at, struct span data) {
     struct event_record record;
     size_t before = routed->count + routed->message_count;
     (void)at;
-    for (; event_read(&r, &record); routed->looked++)
+    if (routed->fruitless == FRUITLESS_MOST) {
+        routed->fruitless++; /* there are more */
+        return false;
+    }
+    while (event_read(&r, &record))
         if (!take(routed, &record)) {
             routed->no_memory = true;
             return false;
         }
     routed->fruitless += routed->count + routed->message_count == before;
-    return routed->looked < EVENTS_MOST && routed->fruitless < FRUITLESS_MOST;
+    return true;
 }
 
 /* ---- what was sent ---- */
 
+static bool is_hop(const struct routed *routed, int hop) {
+    return hop >= 0 && (size_t)hop < routed->mta->hop_count;
+}
+
+static bool begin_hops(struct routed *routed) {
+    size_t room = routed->mta->hop_count + 1;
+    routed->wanted = arena_array(routed->arena, room, sizeof *routed->wanted);
+    routed->sent = arena_array(routed->arena, room, sizeof *routed->sent);
+    routed->no_memory |= !routed->wanted || !routed->sent;
+    for (size_t i = 0; i < routed->count && !routed->no_memory; i++) {
+        int hop = routed->items[i].hop;
+        if (!is_hop(routed, hop) || routed->wanted[hop])
+            continue;
+        routed->wanted[hop] = true;
+        routed->unsent++;
+    }
+    return !routed->no_memory;
+}
+
 static void note_sent(struct routed *routed, int hop) {
-    if (hop >= 0 && (size_t)hop < routed->mta->hop_count)
-        routed->sent[hop] = true;
+    if (!is_hop(routed, hop) || routed->sent[hop])
+        return;
+    routed->sent[hop] = true;
+    routed->unsent -= routed->wanted[hop];
 }
 
 static bool each_of_copies(void *context, int64_t at, struct span data) {
@@ -97,10 +138,10 @@ static bool each_of_copies(void *context, int64_t at, struct span data) {
     struct reader r = reader_of(data);
     struct event_record record;
     (void)at;
-    for (; event_read(&r, &record); routed->looked++)
+    while (event_read(&r, &record))
         if (record.kind == EVENT_TRANSFERRED || record.kind == EVENT_IN_DOUBT)
             note_sent(routed, hop_of(routed, record.peer));
-    return routed->looked < EVENTS_MOST;
+    return routed->unsent > 0;
 }
 
 /* What is under way has no event yet, and what was in doubt at the start may have none. */
@@ -117,22 +158,18 @@ static void look_at_queue(struct routed *routed, uint64_t message) {
 /* A message that was routed anew has another number. */
 static bool find_sent(struct routed *routed, struct error *err) {
     uint8_t key[9];
-    size_t hops = routed->mta->hop_count;
-    if (!routed->count)
+    if (!routed->count || !begin_hops(routed))
         return true;
-    routed->sent = arena_array(routed->arena, hops + 1, sizeof *routed->sent);
-    routed->no_memory |= !routed->sent;
-    for (size_t i = 0; routed->sent && i < routed->message_count; i++) {
+    for (size_t i = 0; i < routed->message_count && routed->unsent; i++) {
         uint64_t message = routed->messages[i];
         look_at_queue(routed, message);
-        if (routed->looked < EVENTS_MOST &&
-            !store_track(routed->mta->view.store, event_message_key(message, key), each_of_copies, routed,
-                         err))
+        if (routed->unsent && !store_track(routed->mta->view.store, event_message_key(message, key),
+                                           each_of_copies, routed, err))
             return false;
     }
-    for (size_t i = 0; routed->sent && i < routed->count; i++) {
+    for (size_t i = 0; i < routed->count; i++) {
         struct mts_routed *item = &routed->items[i];
-        item->sent = item->hop >= 0 && (size_t)item->hop < hops && routed->sent[item->hop];
+        item->sent = is_hop(routed, item->hop) && routed->sent[item->hop];
     }
     return true;
 }
@@ -144,10 +181,14 @@ enum mts_record event_routed(void *context, struct span identifier, struct arena
     char text[LOG_TEXT_SIZE];
     bool read =
         store_track(routed.mta->view.store, identifier, each, &routed, &err) && find_sent(&routed, &err);
+    map_free(&routed.pairs);
     *items = routed.items;
     *count = routed.count;
     if (!read)
         log_error("where copies of %s were sent can't be read, so what comes of it is refused for now: %s",
                   log_text(identifier, text), err.text);
-    return routed.no_memory ? MTS_RECORD_NO_MEMORY : read ? MTS_RECORD_READ : MTS_RECORD_FAILED;
+    return routed.no_memory                     ? MTS_RECORD_NO_MEMORY
+           : !read                              ? MTS_RECORD_FAILED
+           : routed.fruitless <= FRUITLESS_MOST ? MTS_RECORD_READ
+                                                : MTS_RECORD_LONG;
 }

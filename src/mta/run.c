@@ -516,6 +516,7 @@ static void finish_stop(struct mta *mta) {
         return;
     if (!all_is_said(mta))
         return;
+    users_many_stop(mta);
     if (!mta->release_until)
         mta->release_until = clock_monotonic_us() + RELEASE_MOST;
     if (!all_associations_ended(mta) && clock_monotonic_us() < mta->release_until)

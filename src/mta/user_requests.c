@@ -44,6 +44,8 @@ static json_t *add_user(struct mta *mta, const json_t *request) {
     struct error err = {0};
     struct local_user user;
     json_t *wrong = user_read_new(mta, request, &user);
+    if (!wrong)
+        wrong = users_many_hinder(mta, user.address, user.directory_name);
     if (wrong)
         return wrong;
     if (!user_add_to_rules(&mta->view, &user, &err))
@@ -96,14 +98,19 @@ json_t *request_user_set(struct client *client, json_t *request) {
     struct mta *mta = client->mta;
     const char *text = json_string_value(json_object_get(request, "address"));
     const struct local_user *user = text ? user_find(&mta->view, span_str(text)) : NULL;
+    json_t *wrong = text ? users_many_hinder(mta, text, NULL) : NULL;
+    if (wrong)
+        return wrong;
     if (!user)
         return client_error("not-found", "%s is no user here", text ? text : "what is no text");
     if (user->configured)
         return client_error("not-permitted", "the user stands in the configuration file: change it there");
     if (user->changing)
-        return client_error("wrong-state", "the user is being added or removed");
+        return client_error("wrong-state", "the user is being removed");
     struct local_user fresh = *user;
-    json_t *wrong = user_take_members(request, &fresh);
+    wrong = user_take_members(request, &fresh);
+    if (!wrong)
+        wrong = users_many_hinder(mta, fresh.address, fresh.directory_name);
     return wrong ? wrong : change_user(mta, &mta->view.users.all[user - mta->view.users.all], &fresh);
 }
 
@@ -218,12 +225,15 @@ json_t *request_user_remove(struct client *client, json_t *request) {
     bool discard = json_is_true(json_object_get(request, "discard"));
     uint64_t entries = 0;
     struct error err = {0};
+    json_t *wrong = text ? users_many_hinder(mta, text, NULL) : NULL;
+    if (wrong)
+        return wrong;
     if (!user)
         return client_error("not-found", "no such user; 'mhs user list' shows them");
     if (user->configured)
         return client_error("not-permitted", "the user stands in the configuration file: remove it there");
     if (user->changing)
-        return client_error("wrong-state", "the user is being added or removed already");
+        return client_error("wrong-state", "the user is being removed already");
     uint32_t mailbox = mailbox_at(&mta->view, user->address, &err);
     if (err.code || !mailbox_count(&mta->view, mailbox, &entries, &err))
         return client_error("unavailable", "%s", err.text);

@@ -239,6 +239,7 @@ static bool load_record(void *context, struct span name, struct span data) {
 void user_reread(struct view *view, struct span address) {
     const struct local_user *user = user_find(view, address);
     struct error err = {0};
+    view->users.rereads++;
     if (user && user->configured)
         return;
     if (user) {

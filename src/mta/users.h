@@ -17,7 +17,7 @@ struct local_user {
     char *directory_name; /* RFC 4514, or NULL */
     uint32_t uid;
     bool has_uid, configured;
-    bool changing;    /* he is being added, or removed: the store does not say so yet */
+    bool changing;    /* he is being removed: the store does not say so yet */
     bool in_rules;    /* of one that was added: the rules know it, for nobody else has its address */
     struct buf key;   /* of the address: equal for all its spellings */
     size_t same_hash; /* number of the next user whose key has the same hash, from 1; 0: none */
@@ -29,6 +29,7 @@ struct users {
     struct map numbers; /* from 1, by the hash of the user's key */
     uint64_t version;   /* of those that were added by hand, as a reader has read them */
     uint64_t loads;     /* how often they were loaded */
+    uint64_t rereads;   /* how often one was read anew since (user_reread) */
     struct buf remarks; /* on users of the configuration who lost what they were given by hand: lines as in
                            IPC_CONFIG_TAKEN, as many as have room */
 };

@@ -1,13 +1,18 @@
 /*
  * Many users in one commit. Each takes some µs to be read and to be told to the
  * rules, so that a file of them is worked on in pieces, and everybody else has his
- * turn in between: first all are looked at, and nothing changes; then they enter
- * the rules; at last their records are added to a batch at once.
+ * turn in between: first all are looked at, and nothing changes; then their records
+ * are added to a batch at once; when that is on disk they enter the rules. So no
+ * mail is taken for one who may not be there in the end, and a restart in between
+ * finds all of them, or none. Till then their addresses and directory names are
+ * nobody else's (users_many_hinder).
  */
 #include "mta/users_many.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "directory/directory.h"
 #include "mta/client.h"
 #include "mta/clients.h"
 #include "mta/requests.h"
@@ -21,9 +26,9 @@
 #define TURN_US 5000
 
 enum step {
-    CHECKING, /* nothing is changed */
-    ENTERING, /* those up to `at` are in the rules */
-    LEAVING,  /* and go again */
+    CHECKING,   /* those up to `at` were looked at */
+    COMMITTING, /* their records are in a batch, whose effect goes on */
+    ENTERING,   /* they are on disk, and those up to `at` are in the rules */
 };
 
 /* A request that is worked on; the first of the list is. */
@@ -31,13 +36,13 @@ struct adding {
     struct adding *next;
     uint32_t process; /* of clients, and the request's ref there */
     uint64_t ref;
-    uint64_t loads; /* users were loaded anew since: all begins again */
+    uint64_t loads, rereads; /* of the users, when it began to look, or to enter them */
     json_t *users, *wrong;
-    json_t *error; /* why they leave */
-    bool count;    /* only asked for */
+    bool count; /* only asked for */
     enum step step;
     size_t at;
-    struct users seen; /* those that were looked at, in their order */
+    struct users seen;       /* those that were looked at, in their order */
+    struct directory *names; /* theirs; NULL: none has one */
 };
 
 void users_leave(struct client *client) {
@@ -47,16 +52,25 @@ void users_leave(struct client *client) {
 
 static void arm(struct mta *mta) {
     static const struct timeval soon = {.tv_usec = 1000}; /* so that frames come in between */
-    if (mta->adding)
+    if (mta->adding && mta->adding->step != COMMITTING)
         event_add(mta->add_users, &soon);
 }
 
 static void adding_free(struct adding *adding) {
     users_free(&adding->seen);
+    directory_free(adding->names);
     json_decref(adding->users);
     json_decref(adding->wrong);
-    json_decref(adding->error);
     mem_free(adding);
+}
+
+/* It is the first, and answered; the next one begins. */
+static void end(struct mta *mta, json_t *answer) {
+    struct adding *adding = mta->adding;
+    client_answer(mta, adding->process, adding->ref, answer);
+    mta->adding = adding->next;
+    adding_free(adding);
+    arm(mta);
 }
 
 void users_many_free(struct mta *mta) {
@@ -92,6 +106,18 @@ static json_t *stands_twice(const struct adding *adding, const struct local_user
     return answer;
 }
 
+/* An error, or NULL: nobody else among them has his directory name. */
+static json_t *note_name(struct adding *adding, const struct local_user *user) {
+    struct error err = {0};
+    if (!user->directory_name)
+        return NULL;
+    if (!adding->names && !(adding->names = directory_new()))
+        return client_error("unavailable", "no memory");
+    return directory_add(adding->names, user->directory_name, user->address, &err)
+               ? NULL
+               : client_error("bad-request", "%s", err.text);
+}
+
 static json_t *check_user(struct mta *mta, struct adding *adding, const json_t *request) {
     static const char *const members[] = {"address", "uid", "directory-name"};
     struct local_user user;
@@ -106,9 +132,10 @@ static json_t *check_user(struct mta *mta, struct adding *adding, const json_t *
         return stands_twice(adding, first);
     if (!error)
         error = try_rules(mta, &user);
+    if (!error)
+        error = note_name(adding, &user);
     if (error)
         return error;
-    user.changing = true; /* until he is in the batch */
     return user_add(&adding->seen, &user) ? NULL : client_error("unavailable", "no memory");
 }
 
@@ -130,72 +157,82 @@ static bool look_at_next(struct mta *mta, struct adding *adding) {
     return true;
 }
 
-/* ---- entering, and leaving again ---- */
-
-static bool enter_next(struct mta *mta, struct adding *adding) {
-    struct error err = {0};
-    if (adding->at == adding->seen.count)
-        return false;
-    const struct local_user *user = &adding->seen.all[adding->at];
-    if (users_with_key(&mta->view.users, buf_span(&user->key)))
-        adding->error = client_error("exists", "%s is a user already", user->address);
-    else if (!user_add_to_rules(&mta->view, user, &err))
-        adding->error = client_error("bad-request", "%s", err.text);
-    else if (!user_add(&mta->view.users, user)) {
-        user_remove_from_rules(&mta->view, user);
-        adding->error = client_error("unavailable", "no memory");
-    }
-    adding->at += !adding->error;
-    return !adding->error;
-}
-
-/* The one that was added, or NULL: he went meanwhile. */
-static struct local_user *entered(struct mta *mta, const struct local_user *seen) {
-    const struct local_user *user = users_with_key(&mta->view.users, buf_span(&seen->key));
-    return user && user->changing ? &mta->view.users.all[user - mta->view.users.all] : NULL;
-}
-
-static bool leave_last(struct mta *mta, struct adding *adding) {
-    if (adding->at == 0)
-        return false;
-    const struct local_user *user = entered(mta, &adding->seen.all[--adding->at]);
-    if (user) {
-        user_remove_from_rules(&mta->view, user);
-        user_drop(&mta->view.users, user);
-    }
-    return true;
-}
-
 /* ---- the commit ---- */
-
-static bool put_all(struct mta *mta, const struct adding *adding) {
-    for (size_t i = 0; i < adding->seen.count; i++) {
-        const struct local_user *user = &adding->seen.all[i];
-        if (!user_change_with_batch(mta, &user_added, user->address) || !user_put_record(mta, user))
-            return false;
-    }
-    return adding->seen.count == 0 || users_next_version(mta);
-}
 
 static json_t *answer_of(const struct adding *adding, size_t changed) {
     return json_pack("{s:I, s:O}", "changed", (json_int_t)changed, "wrong", adding->wrong);
 }
 
-/* False: they leave again. */
-static bool commit(struct mta *mta, struct adding *adding) {
-    struct batch_mark mark = batch_mark(mta);
+/* The one whose records the effect's batch has: the first, as the others wait for it. */
+static struct adding *committed(const struct mta *mta, const struct effect *effect) {
+    struct adding *adding = mta->adding;
+    return adding && adding->step == COMMITTING && adding->process == effect->process &&
+                   adding->ref == effect->ref
+               ? adding
+               : NULL;
+}
+
+static void are_written(struct mta *mta, const struct effect *effect) {
+    struct adding *adding = committed(mta, effect);
+    if (!adding)
+        return;
+    adding->step = ENTERING;
+    adding->loads = mta->view.users.loads;
+    adding->at = 0;
+    if (mta->stopping)
+        users_many_stop(mta);
+    else
+        arm(mta);
+}
+
+static void are_not_written(struct mta *mta, const struct effect *effect) {
+    if (committed(mta, effect))
+        end(mta, client_error("unavailable", "%s", batch_cause(mta)));
+}
+
+static const struct effect_kind addition = {are_written, are_not_written};
+
+static bool put_all(struct mta *mta, const struct adding *adding) {
+    for (size_t i = 0; i < adding->seen.count; i++)
+        if (!user_put_record(mta, &adding->seen.all[i]))
+            return false;
+    return users_next_version(mta) &&
+           batch_effect(mta,
+                        (struct effect){.kind = &addition, .process = adding->process, .ref = adding->ref});
+}
+
+static void commit(struct mta *mta, struct adding *adding) {
     batch_request(mta);
-    if (!put_all(mta, adding)) {
-        batch_undo(mta, mark);
-        adding->error = client_error("unavailable", "no memory");
+    struct batch_mark mark = batch_mark(mta);
+    if (put_all(mta, adding)) {
+        adding->step = COMMITTING;
+        return;
+    }
+    batch_undo(mta, mark);
+    end(mta, client_error("unavailable", "no memory"));
+}
+
+/* ---- entering ---- */
+
+/* As one that is read from the store: he is a user also where the rules can't have him. */
+static void enter(struct mta *mta, const struct local_user *seen) {
+    struct local_user user = *seen;
+    struct error err = {0};
+    user.in_rules = user_add_to_rules(&mta->view, &user, &err);
+    if (!user.in_rules)
+        log_error("user %s gets no messages: %s", user.address, err.text);
+    if (user_add(&mta->view.users, &user))
+        return;
+    user_remove_from_rules(&mta->view, &user);
+    log_error("user %s gets no messages before the next reload: no memory", user.address);
+}
+
+static bool enter_next(struct mta *mta, struct adding *adding) {
+    if (adding->at == adding->seen.count)
         return false;
-    }
-    for (size_t i = 0; i < adding->seen.count; i++) {
-        struct local_user *user = entered(mta, &adding->seen.all[i]);
-        if (user)
-            user->changing = false;
-    }
-    client_answer_with_batch(mta, adding->process, adding->ref, answer_of(adding, adding->seen.count));
+    const struct local_user *user = &adding->seen.all[adding->at++];
+    if (!users_with_key(&mta->view.users, buf_span(&user->key)))
+        enter(mta, user);
     return true;
 }
 
@@ -204,50 +241,78 @@ static bool commit(struct mta *mta, struct adding *adding) {
 static void begin(const struct mta *mta, struct adding *adding) {
     users_free(&adding->seen);
     adding->seen = (struct users){0};
+    directory_free(adding->names);
+    adding->names = NULL;
     json_array_clear(adding->wrong);
-    json_decref(adding->error);
-    adding->error = NULL;
     adding->loads = mta->view.users.loads;
+    adding->rereads = mta->view.users.rereads;
     adding->step = CHECKING;
     adding->at = 0;
 }
 
-/* The step is over. True: the request is. */
-static bool next_step(struct mta *mta, struct adding *adding) {
+/* Of what was found while they were looked at nothing counts any more when the users are others now: all
+ * begins again. Those that are on disk were read from there with the others. */
+static void follow(const struct mta *mta, struct adding *adding) {
+    const struct users *users = &mta->view.users;
+    bool anew = adding->loads != users->loads;
+    if (adding->step == ENTERING && anew)
+        adding->at = adding->seen.count;
+    else if (adding->step == CHECKING && (anew || adding->rereads != users->rereads))
+        begin(mta, adding);
+}
+
+/* All were looked at, or all have entered. */
+static void next_step(struct mta *mta, struct adding *adding) {
     bool stands = json_array_size(adding->wrong) == 0;
-    if (adding->step == CHECKING && (!stands || adding->count)) {
-        client_answer(mta, adding->process, adding->ref, answer_of(adding, stands ? adding->seen.count : 0));
-        return true;
-    }
-    if (adding->step == LEAVING) {
-        client_answer(mta, adding->process, adding->ref, json_incref(adding->error));
-        return true;
-    }
-    if (adding->step == ENTERING && !adding->error && commit(mta, adding))
-        return true;
-    adding->step = adding->step == CHECKING ? ENTERING : LEAVING;
-    adding->at = adding->step == ENTERING ? 0 : adding->at;
-    return false;
+    if (adding->step == CHECKING && stands && !adding->count && adding->seen.count)
+        commit(mta, adding);
+    else
+        end(mta, answer_of(adding, stands ? adding->seen.count : 0));
 }
 
 void users_on_adding(int fd, short what, void *arg) {
-    static bool (*const steps[])(struct mta *, struct adding *) = {
-        [CHECKING] = look_at_next, [ENTERING] = enter_next, [LEAVING] = leave_last};
     struct mta *mta = arg;
     struct adding *adding = mta->adding;
-    int64_t end = clock_monotonic_us() + TURN_US;
+    int64_t until = clock_monotonic_us() + TURN_US;
     (void)fd, (void)what;
-    if (adding->loads != mta->view.users.loads)
-        begin(mta, adding);
+    if (!adding || adding->step == COMMITTING)
+        return;
+    follow(mta, adding);
     bool more;
     do
-        more = steps[adding->step](mta, adding);
-    while (more && clock_monotonic_us() < end);
-    if (!more && next_step(mta, adding)) {
-        mta->adding = adding->next;
-        adding_free(adding);
-    }
+        more = adding->step == CHECKING ? look_at_next(mta, adding) : enter_next(mta, adding);
+    while (more && clock_monotonic_us() < until);
+    if (!more)
+        next_step(mta, adding);
     arm(mta);
+}
+
+void users_many_stop(struct mta *mta) {
+    const struct adding *adding = mta->adding;
+    if (adding && adding->step == ENTERING)
+        end(mta, answer_of(adding, adding->seen.count));
+}
+
+/* ---- others ---- */
+
+json_t *users_many_hinder(const struct mta *mta, const char *address, const char *directory_name) {
+    const struct adding *adding = mta->adding;
+    struct error err = {0};
+    if (!adding || adding->count)
+        return NULL;
+    const struct local_user *user = users_find(&adding->seen, span_str(address));
+    bool entered = adding->step == ENTERING && user && (size_t)(user - adding->seen.all) < adding->at;
+    if (user && !entered)
+        return client_error("wrong-state", "%s is being added with others: try again in a moment",
+                            user->address);
+    if (!directory_name || !adding->names)
+        return NULL;
+    size_t names = directory_count(adding->names);
+    if (!directory_add(adding->names, directory_name, address, &err))
+        return client_error("wrong-state", "%s, who is being added with others", err.text);
+    if (directory_count(adding->names) > names)
+        directory_remove(adding->names, directory_name);
+    return NULL;
 }
 
 /* ---- the request ---- */

@@ -12,6 +12,12 @@ json_t *users_add_many(struct client *client, json_t *request);
 
 /* The loop calls it while there is something to do. */
 void users_on_adding(int fd, short what, void *arg);
+/* The process is about to end: who waits only for those that are on disk to enter the rules is answered. */
+void users_many_stop(struct mta *mta);
 void users_many_free(struct mta *mta);
+
+/* Why no other request may change the user of this address now, or give someone this directory name (NULL:
+ * none): one that is being added has it. NULL: it may. */
+json_t *users_many_hinder(const struct mta *mta, const char *address, const char *directory_name);
 
 #endif

@@ -245,6 +245,11 @@ static void accept_report(struct ruling *ruling, int peer, struct x411_Report *r
         discard(
             ruling, identifier, report,
             "nothing is recorded of its subject: we did not send it, or longer ago than records are kept");
+    else if (belief == AUTHORITY_LONG)
+        discard(
+            ruling, identifier, report,
+            "so many reports came on its subject that its record is not read whole, and what was read shows "
+            "no copy that was sent to the MTA that it came from");
     else if (criticality_unknown_in_report(report, CRITICAL_FOR_TRANSFER))
         discard(ruling, identifier, report, "an unknown extension of the report is critical for transfer");
     else if (trace_arrive(ruling, peer, &report->envelope.trace_information, &report->envelope.extensions,

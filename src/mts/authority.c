@@ -105,16 +105,19 @@ static size_t trace_received(const struct ruling *ruling, const struct x411_Trac
 }
 
 static bool record_of(struct ruling *ruling, struct span identifier, struct mts_routed **routed,
-                      size_t *count) {
+                      size_t *count, bool *is_long) {
     *routed = NULL;
     *count = 0;
+    *is_long = false;
     if (!ruling->run->record)
         return true;
     enum mts_record read =
         ruling->run->record(ruling->run->record_context, identifier, ruling->arena, routed, count);
-    ruling->no_memory |= read != MTS_RECORD_READ;
+    bool is_read = read == MTS_RECORD_READ || read == MTS_RECORD_LONG;
+    *is_long = read == MTS_RECORD_LONG;
+    ruling->no_memory |= !is_read;
     ruling->no_record |= read == MTS_RECORD_FAILED;
-    return read == MTS_RECORD_READ;
+    return is_read;
 }
 
 /* `peer` -1: not known any more, so that any foreign one will do. */
@@ -122,8 +125,8 @@ static bool went_out_to(struct ruling *ruling, struct span identifier, int peer)
     const struct mts_tables *tables = ruling->tables;
     struct mts_routed *routed;
     size_t count;
-    bool any = peer < 0 || tables->hops[peer].given.transit;
-    if (!record_of(ruling, identifier, &routed, &count))
+    bool any = peer < 0 || tables->hops[peer].given.transit, is_long;
+    if (!record_of(ruling, identifier, &routed, &count, &is_long))
         return false;
     for (size_t i = 0; i < count; i++)
         if (routed[i].sent &&
@@ -316,9 +319,9 @@ enum authority_belief authority_report(struct ruling *ruling, int peer, struct x
     const struct x411_ReportTransferContent *content = &report->content;
     struct evidence evidence = {.peer = peer,
                                 .next = went_to(ruling, &content->subject_intermediate_trace_information)};
-    bool all = !authority_is_limited(ruling->tables, peer), any = false;
+    bool all = !authority_is_limited(ruling->tables, peer), any = false, is_long = false;
     if (!all && !record_of(ruling, identifier_text(ruling->arena, &content->subject_identifier),
-                           &evidence.routed, &evidence.count))
+                           &evidence.routed, &evidence.count, &is_long))
         return AUTHORITY_NONE;
     bool known = all || evidence.count;
     evidence.count = sort_routed(evidence.routed, evidence.count);
@@ -327,5 +330,5 @@ enum authority_belief authority_report(struct ruling *ruling, int peer, struct x
         believed[i] = all || is_believed(ruling, &evidence, number);
         any |= believed[i];
     }
-    return any ? AUTHORITY_SOME : known ? AUTHORITY_NONE : AUTHORITY_UNKNOWN;
+    return any ? AUTHORITY_SOME : is_long ? AUTHORITY_LONG : known ? AUTHORITY_NONE : AUTHORITY_UNKNOWN;
 }

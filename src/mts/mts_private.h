@@ -228,8 +228,8 @@ bool authority_originators(struct ruling *ruling, int peer, struct branch *branc
 bool authority_is_limited(const struct mts_tables *tables, int peer);
 bool authority_hands_over(const struct mts_tables *tables, int peer, const struct address *address);
 /* Which of the report's recipients are believed: some, or none; UNKNOWN: the record has nothing of its
- * subject. */
-enum authority_belief { AUTHORITY_NONE, AUTHORITY_UNKNOWN, AUTHORITY_SOME };
+ * subject; LONG: its beginning, which alone was read, has nothing of them. */
+enum authority_belief { AUTHORITY_NONE, AUTHORITY_UNKNOWN, AUTHORITY_LONG, AUTHORITY_SOME };
 enum authority_belief authority_report(struct ruling *ruling, int peer, struct x411_Report *report,
                                        bool *believed);
 

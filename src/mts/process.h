@@ -48,8 +48,9 @@ struct mts_routed {
 /* Leaves nine digits to base 36 of ub-local-id-length's 32 characters for the number. */
 #define MTS_ID_PREFIX 22
 
-/* FAILED: it can't be read now. Nobody may be judged by what is not known then. */
-enum mts_record { MTS_RECORD_READ, MTS_RECORD_NO_MEMORY, MTS_RECORD_FAILED };
+/* LONG: its beginning was read, and more is there. FAILED: it can't be read now. Nobody may be judged by what
+ * is not known then. */
+enum mts_record { MTS_RECORD_READ, MTS_RECORD_LONG, MTS_RECORD_NO_MEMORY, MTS_RECORD_FAILED };
 
 /* The circumstances of one call. */
 struct mts_run {

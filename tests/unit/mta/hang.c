@@ -1,32 +1,7 @@
 /*
  * A commit that does not end (mta/late.c holds it): whoever has to wait for it waits, and nobody else does.
  */
-#include "world.h"
-
-#include <fcntl.h>
-
-static char hold[32];
-
-static void hold_commits(bool hold_them) {
-    if (hold_them)
-        close(open(hold, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-    else
-        unlink(hold);
-}
-
-static int begin(void **state) {
-    (void)state;
-    snprintf(hold, sizeof hold, "/tmp/chasqui-hold-XXXXXX");
-    int fd = mkstemp(hold);
-    close(fd);
-    unlink(hold);
-    return setenv("CHASQUI_TEST_HOLD", hold, 1);
-}
-
-static int end(void **state) {
-    (void)state;
-    return unlink(hold) && errno != ENOENT;
-}
+#include "hold.h"
 
 /* ---- what is asked and said meanwhile ---- */
 
@@ -319,23 +294,6 @@ static void a_reload_waits_for_nothing(void **state) {
 
 #define NEW OURS "/S=new"
 
-static const char *code_of(json_t *answer) {
-    const char *code = json_string_value(json_object_get(json_object_get(answer, "error"), "code"));
-    return code ? code : "";
-}
-
-/* The answer to what was asked under this ref before. */
-static json_t *late_answer(struct world *world, uint64_t ref) {
-    struct reader r = expect(world, IPC_RESPONSE, (uint64_t)1 << 32 | ref);
-    reader_u8(&r);
-    struct span text = payload_rest(&r);
-    return json_loadb((const char *)text.data, text.len, 0, NULL);
-}
-
-static void ask_under(struct world *world, uint64_t ref, const char *request) {
-    tell(world, IPC_REQUEST, (uint64_t)1 << 32 | ref, NOTHING, span_str(request));
-}
-
 /* What was on its way to his mailbox as he was removed goes with it, or keeps him. */
 static void a_removed_user_leaves_nothing(void **state) {
     struct world world;
@@ -523,11 +481,6 @@ static void a_bind_that_was_put_aside_leaves_no_password(void **state) {
 
 /* ---- what can't be read for a moment ---- */
 
-static bool switch_file(const char *path, bool there) {
-    int fd = there ? open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600) : -1;
-    return there ? fd >= 0 && close(fd) == 0 : unlink(path) == 0;
-}
-
 /* Asks for a resume, and is told nothing but the end of the association. */
 static void resume_in_vain(struct world *world, uint64_t ref, const char *activity) {
     struct buf payload;
@@ -580,8 +533,6 @@ static void what_is_unread_is_not_forgotten(void **state) {
     world_end(&world);
     unsetenv("CHASQUI_TEST_UNREAD");
 }
-
-#define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

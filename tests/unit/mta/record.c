@@ -88,9 +88,20 @@ static void report(struct world *world, uint64_t ref, unsigned subject) {
     assert_int_equal(result_of(world, ref), IPC_ACCEPTED);
 }
 
-/* frank's message for eva, by way of gamma; its copy for beta waits, and so does what beta reports of it when
- * that is believed. */
-static void begin_relay(struct world *world) {
+#define LIST OURS "/S=all"
+
+static void add_list(struct world *world, size_t count) {
+    const char **members = arena_array(&world->arena, count, sizeof *members);
+    struct error err = {0};
+    for (size_t i = 0; i < count; i++)
+        members[i] = arena_printf(&world->arena, "%s/S=n%zu", BETA, i);
+    struct mts_dl list = {.address = LIST, .members = members, .member_count = count};
+    assert_true(mts_tables_add_dl(world->config.tables, &list, &err));
+}
+
+/* frank's message, by way of gamma; its copy for beta waits, and so does what beta reports of it when that is
+ * believed. `members`: of the list that it is for; 0: it is for eva. */
+static void begin_relay_to(struct world *world, size_t members) {
     struct error err = {0};
     world_begin(world);
     world_stop(world);
@@ -99,14 +110,20 @@ static void begin_relay(struct world *world) {
     assert_true(mts_tables_add_hop(
         world->config.tables, &(struct mts_hop){.name = "gamma", .domain = GAMMA, .transit = true}, &err));
     route_to(world->config.tables, GAMMA, "gamma");
+    if (members)
+        add_list(world, members);
     world_start(world);
     client(world, 1, 0);
     associate(world, 1, "gamma");
     associate(world, 2, "beta");
     world->originator = FRANK;
-    send_whole(world, 1, envelope_to(world, WANTS_REPORT, EVA, NULL), SPAN_LIT("content"));
+    send_whole(world, 1, envelope_to(world, WANTS_REPORT, members ? LIST : EVA, NULL), SPAN_LIT("content"));
     assert_int_equal(result_of(world, 1), IPC_ACCEPTED);
     assert_int_equal(queued(world), 1);
+}
+
+static void begin_relay(struct world *world) {
+    begin_relay_to(world, 0);
 }
 
 /* One that comes before its subject left is nothing; one that overtakes the transfer's end counts, and one
@@ -145,11 +162,51 @@ static void a_report_is_of_what_is_in_doubt(void **state) {
     world_end(&world);
 }
 
+/* However many members of a list are in the record before it, the copy is found. */
+static void a_report_on_a_long_list_is_believed(void **state) {
+    struct world world;
+    (void)state;
+    begin_relay_to(&world, 66000);
+    connect_out(&world, 3, "beta");
+    outgoing_of(&world, 3);
+    sent(&world, 3, IPC_SENT);
+    EVENTUALLY(queued(&world) == 0);
+    report(&world, 2, 1);
+    assert_int_equal(queued(&world), 1);
+    world_kill(&world);
+    world_end(&world);
+}
+
+static bool is_told(struct world *world, const char *text) {
+    json_t *track = ask(world, "{\"operation\":\"track\",\"mts-identifier\":\"m-1\"}");
+    char *all = json_dumps(track, JSON_COMPACT);
+    bool told = strstr(all, text) != NULL;
+    free(all);
+    json_decref(track);
+    return told;
+}
+
+/* So many came on it that the record is not read whole: that is told, and not that nothing was sent. */
+static void a_record_that_is_not_read_whole_is_told_as_that(void **state) {
+    struct world world;
+    (void)state;
+    begin_relay(&world);
+    report(&world, 2, 1);
+    assert_true(is_told(&world, "no copy of its subject was sent"));
+    for (int i = 0; i < 1030; i++)
+        report(&world, 2, 1);
+    assert_true(is_told(&world, "so many reports"));
+    world_kill(&world);
+    world_end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_comes_back_waits_for_the_record),
         cmocka_unit_test(a_report_is_of_what_was_sent),
         cmocka_unit_test(a_report_is_of_what_is_in_doubt),
+        cmocka_unit_test(a_report_on_a_long_list_is_believed),
+        cmocka_unit_test(a_record_that_is_not_read_whole_is_told_as_that),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

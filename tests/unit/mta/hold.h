@@ -1,0 +1,53 @@
+/* Commits that do not end before the test says so: a world (world.h) with late.c. */
+#ifndef HOLD_H
+#define HOLD_H
+
+#include "world.h"
+
+#include <fcntl.h>
+
+static char hold[32];
+
+UNUSED static bool switch_file(const char *path, bool there) {
+    int fd = there ? open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600) : -1;
+    return there ? fd >= 0 && close(fd) == 0 : unlink(path) == 0;
+}
+
+static void hold_commits(bool hold_them) {
+    switch_file(hold, hold_them);
+}
+
+static int begin(void **state) {
+    (void)state;
+    snprintf(hold, sizeof hold, "/tmp/chasqui-hold-XXXXXX");
+    int fd = mkstemp(hold);
+    close(fd);
+    unlink(hold);
+    return setenv("CHASQUI_TEST_HOLD", hold, 1);
+}
+
+static int end(void **state) {
+    (void)state;
+    return unlink(hold) && errno != ENOENT;
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+UNUSED static const char *code_of(json_t *answer) {
+    const char *code = json_string_value(json_object_get(json_object_get(answer, "error"), "code"));
+    return code ? code : "";
+}
+
+/* The answer to what was asked under this ref before. */
+UNUSED static json_t *late_answer(struct world *world, uint64_t ref) {
+    struct reader r = expect(world, IPC_RESPONSE, (uint64_t)1 << 32 | ref);
+    reader_u8(&r);
+    struct span text = payload_rest(&r);
+    return json_loadb((const char *)text.data, text.len, 0, NULL);
+}
+
+UNUSED static void ask_under(struct world *world, uint64_t ref, const char *request) {
+    tell(world, IPC_REQUEST, (uint64_t)1 << 32 | ref, NOTHING, span_str(request));
+}
+
+#endif

@@ -1,0 +1,263 @@
+/* Many users that are added at once: they are users when they are on disk, all of them, and not before. */
+#include "hold.h"
+
+#include "directory/directory.h"
+
+#define ONE "CN=One,O=Alpha,C=GB"
+
+static const char three[] =
+    "{\"operation\":\"user-add\",\"users\":[{\"address\":\"" OURS "/S=one\",\"uid\":7,"
+    "\"directory-name\":\"" ONE "\"},{\"address\":\"" OURS "/S=two\"},{\"address\":\"" OURS "/S=three\"}]}";
+
+static struct mts_tables *fresh_tables;
+static struct directory *fresh_directory;
+
+static const struct mta_config *read_again(void *context, struct span text, struct error *err) {
+    static struct mta_config again;
+    (void)text, (void)err;
+    again = ((struct world *)context)->config;
+    again.tables = fresh_tables;
+    again.directory = fresh_directory;
+    return &again;
+}
+
+static void open_world(struct world *world, const struct mta_reload *reload) {
+    world_begin(world);
+    world_stop(world);
+    world->config.directory = directory_new();
+    world->reload = reload;
+    begin_again(world);
+    associate(world, 1, "beta");
+}
+
+static void close_world(struct world *world) {
+    struct directory *directory = world->config.directory;
+    world_end(world);
+    directory_free(directory);
+}
+
+static bool is_user(struct world *world, const char *address) {
+    char request[200];
+    snprintf(request, sizeof request, "{\"operation\":\"user-list\",\"address\":\"%s\"}", address);
+    json_t *answer = ask(world, request);
+    bool is = json_array_size(json_object_get(answer, "users")) == 1;
+    json_decref(answer);
+    return is;
+}
+
+static bool is_serving(struct world *world) {
+    json_t *status = ask(world, "{\"operation\":\"status\"}");
+    const char *state = json_string_value(json_object_get(status, "state"));
+    bool serves = state && strcmp(state, "serving") == 0;
+    json_decref(status);
+    return serves;
+}
+
+static json_int_t entries(struct world *world, const char *mailbox) {
+    char request[200];
+    snprintf(request, sizeof request, "{\"operation\":\"mailbox-list\",\"mailbox\":\"%s\"}", mailbox);
+    json_t *list = ask(world, request);
+    json_int_t count = (json_int_t)json_array_size(json_object_get(list, "entries"));
+    json_decref(list);
+    return count;
+}
+
+static void is_refused_with(struct world *world, const char *code, const char *request) {
+    json_t *answer = ask(world, request);
+    assert_string_equal(code_of(answer), code);
+    json_decref(answer);
+}
+
+/* Three are being added, and what adds them flies. */
+static void add_three(struct world *world) {
+    hold_commits(true);
+    ask_under(world, 8, three);
+    for (int i = 0; i < 30; i++) { /* it has gone on as far as it may */
+        json_decref(ask(world, "{\"operation\":\"status\"}"));
+        usleep(2000);
+    }
+}
+
+static void hears_of(struct world *world, json_int_t changed, const char *code) {
+    json_t *answer = late_answer(world, 8);
+    assert_string_equal(code_of(answer), code);
+    assert_int_equal(number_at(answer, "changed", NULL), changed);
+    json_decref(answer);
+}
+
+/* ---- the cases ---- */
+
+static void nobody_is_a_user_before_he_is_on_disk(void **state) {
+    struct world world;
+    (void)state;
+    open_world(&world, NULL);
+    add_three(&world);
+    assert_false(is_user(&world, OURS "/S=one"));
+    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, OURS "/S=two", NULL), SPAN_LIT("too early"));
+    expect_none(&world, IPC_RESPONSE);
+    hold_commits(false);
+    hears_of(&world, 3, "");
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    assert_int_equal(entries(&world, OURS "/S=two"), 0);
+    comes_in(&world, OURS "/S=two");
+    assert_int_equal(entries(&world, OURS "/S=two"), 1);
+    assert_true(is_user(&world, OURS "/S=one") && is_user(&world, OURS "/S=three"));
+    is_refused_with(&world, "bad-request",
+                    "{\"operation\":\"user-add\",\"address\":\"" OURS "/S=new\",\"directory-name\":\"" ONE
+                    "\"}");
+    close_world(&world);
+}
+
+static void nothing_is_left_when_the_commit_fails(void **state) {
+    struct world world;
+    char fail[sizeof hold + 5];
+    (void)state;
+    snprintf(fail, sizeof fail, "%s.fail", hold);
+    setenv("CHASQUI_TEST_FAIL", fail, 1);
+    open_world(&world, NULL);
+    add_three(&world);
+    assert_true(switch_file(fail, true));
+    hold_commits(false);
+    hears_of(&world, 0, "unavailable");
+    assert_false(is_user(&world, OURS "/S=one") || is_user(&world, OURS "/S=two"));
+    EVENTUALLY(is_serving(&world));
+    comes_in(&world, OURS "/S=two");
+    assert_int_equal(entries(&world, OURS "/S=two"), 0);
+    json_decref(ask(&world, "{\"operation\":\"user-add\",\"address\":\"" OURS
+                            "/S=four\",\"directory-name\":\"" ONE "\"}"));
+    assert_true(is_user(&world, OURS "/S=four"));
+    json_decref(ask(&world, "{\"operation\":\"user-remove\",\"address\":\"" OURS "/S=four\"}"));
+    json_t *answer = ask(&world, three);
+    assert_int_equal(number_at(answer, "changed", NULL), 3);
+    json_decref(answer);
+    close_world(&world);
+    unsetenv("CHASQUI_TEST_FAIL");
+}
+
+/* Their addresses and directory names are nobody else's till then. */
+static void others_keep_away_from_those_that_are_added(void **state) {
+    static const char *const requests[] = {
+        "{\"operation\":\"user-add\",\"address\":\"" OURS "/S=TWO\"}",
+        "{\"operation\":\"user-set\",\"address\":\"" OURS "/S=two\",\"uid\":9}",
+        "{\"operation\":\"user-remove\",\"address\":\"" OURS "/S=two\"}",
+        "{\"operation\":\"user-add\",\"address\":\"" OURS
+        "/S=new\",\"directory-name\":\"cn=one, o=alpha, c=gb\"}",
+        "{\"operation\":\"user-set\",\"address\":\"" OURS "/S=old\",\"directory-name\":\"" ONE "\"}"};
+    struct world world;
+    (void)state;
+    open_world(&world, NULL);
+    json_decref(ask(&world, "{\"operation\":\"user-add\",\"address\":\"" OURS "/S=old\"}"));
+    add_three(&world);
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
+        is_refused_with(&world, "wrong-state", requests[i]);
+    ask_under(&world, 9, "{\"operation\":\"user-add\",\"users\":[{\"address\":\"" OURS "/S=two\"}]}");
+    hold_commits(false);
+    hears_of(&world, 3, "");
+    json_t *answer = late_answer(&world, 9), *wrong = json_array_get(json_object_get(answer, "wrong"), 0);
+    assert_string_equal(json_string_value(json_object_get(wrong, "code")), "exists");
+    json_decref(answer);
+    json_decref(ask(&world, requests[1]));
+    json_decref(ask(&world, requests[2]));
+    assert_false(is_user(&world, OURS "/S=two"));
+    close_world(&world);
+}
+
+static void a_reload_meanwhile_loses_and_doubles_nobody(void **state) {
+    struct world world;
+    struct mta_reload reload = {read_again, NULL, &world};
+    (void)state;
+    fresh_tables = make_tables();
+    fresh_directory = directory_new();
+    open_world(&world, &reload);
+    add_three(&world);
+    put(world.parent, IPC_CONFIG, 0, SPAN_LIT("x"), NOTHING);
+    json_decref(ask(&world, "{\"operation\":\"status\"}"));
+    hold_commits(false);
+    hears_of(&world, 3, "");
+    json_t *users = ask(&world, "{\"operation\":\"user-list\"}");
+    assert_int_equal(json_array_size(json_object_get(users, "users")), 5);
+    json_decref(users);
+    comes_in(&world, OURS "/S=three");
+    assert_int_equal(entries(&world, OURS "/S=three"), 1);
+    close_world(&world);
+    mts_tables_free(fresh_tables);
+    directory_free(fresh_directory);
+}
+
+/* ---- many ---- */
+
+#define MANY 6000
+#define PART 1000
+
+static void give_part(struct world *world, unsigned from, bool more) {
+    json_t *users = json_array();
+    for (unsigned i = from; i < from + PART; i++) {
+        char address[60];
+        snprintf(address, sizeof address, "%s/S=n%u", OURS, i);
+        json_array_append_new(users, json_pack("{s:s}", "address", address));
+    }
+    json_t *request = json_pack("{s:s, s:o, s:b}", "operation", "user-add", "users", users, "more", more);
+    char *text = json_dumps(request, JSON_COMPACT);
+    ask_under(world, 8, text);
+    free(text);
+    json_decref(request);
+    if (more)
+        json_decref(late_answer(world, 8));
+}
+
+/* What the same turn of the loop says of the first and of the last. */
+static bool only_the_first_is_there(struct world *world) {
+    ask_under(world, 20, "{\"operation\":\"user-list\",\"address\":\"" OURS "/S=n0\"}");
+    ask_under(world, 21, "{\"operation\":\"user-list\",\"address\":\"" OURS "/S=n5999\"}");
+    json_t *first = late_answer(world, 20), *last = late_answer(world, 21);
+    bool found = json_object_get(first, "users") && !json_object_get(last, "users");
+    if (json_object_get(last, "users"))
+        fail_msg("all of them entered the rules in one turn");
+    json_decref(first);
+    json_decref(last);
+    return found;
+}
+
+/* The commit has landed, and some of them are in the rules: a start has all. */
+static void a_start_within_has_all_of_them(void **state) {
+    struct world world;
+    (void)state;
+    open_world(&world, NULL);
+    for (unsigned from = 0; from < MANY; from += PART)
+        give_part(&world, from, from + PART < MANY);
+    EVENTUALLY(only_the_first_is_there(&world));
+    world_kill(&world);
+    begin_again(&world);
+    assert_true(is_user(&world, OURS "/S=n0") && is_user(&world, OURS "/S=n5999"));
+    close_world(&world);
+}
+
+/* A stop does not wait for the rules: what was asked for is done. */
+static void a_stop_within_is_answered(void **state) {
+    struct world world;
+    (void)state;
+    open_world(&world, NULL);
+    for (unsigned from = 0; from < MANY; from += PART)
+        give_part(&world, from, from + PART < MANY);
+    close_association(&world, 1, IPC_CLOSE_RELEASED);
+    EVENTUALLY(only_the_first_is_there(&world));
+    put(world.parent, IPC_STOP, 0, NOTHING, NOTHING);
+    int net = world.net;
+    world.net = world.clients; /* its own channel may end first */
+    hears_of(&world, MANY, "");
+    world.net = net;
+    assert_int_equal(world_wait(&world), 0);
+    close_world(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        CASE(nobody_is_a_user_before_he_is_on_disk),
+        CASE(nothing_is_left_when_the_commit_fails),
+        CASE(others_keep_away_from_those_that_are_added),
+        CASE(a_reload_meanwhile_loses_and_doubles_nobody),
+        CASE(a_start_within_has_all_of_them),
+        CASE(a_stop_within_is_answered),
+    };
+    return cmocka_run_group_tests_name("users", tests, NULL, NULL);
+}
