@@ -46,7 +46,8 @@ static const struct config_option limit_options[] = {
     {"resumable-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX, .number = 4L << 30,
      .help = "The same in octets of their contents; 0: no limit."},
     {"requests", CONFIG_NUMBER, 0, SWITCH, 1, 1000000, .number = 512,
-     .help = "Unfinished requests above which nothing more is begun while the store has not answered."},
+     .help = "Unfinished requests of peers and local users above which no other begins before the store "
+             "answers."},
     {"batch-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 65536, 1L << 34, .number = 16 * MIB,
      .help = "The same in octets of memory: what came in while the store was busy with what came before."},
     {"recipients", CONFIG_NUMBER, 0, SWITCH, 0, INT32_MAX,

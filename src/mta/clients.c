@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "ipc/frame.h"
 #include "mta/client.h"
+#include "mta/later.h"
 #include "mta/mailbox.h"
 #include "mta/mta_private.h"
 #include "mta/requests.h"
@@ -26,8 +27,10 @@ static bool open_client(struct clients_process *process, uint64_t ref, struct sp
 }
 
 static void client_free(struct client *client) {
-    if (client->mta)
+    if (client->mta) {
         backup_leave(client);
+        later_leave(client);
+    }
     users_leave(client);
     submissions_free(client);
     mem_free(client);

@@ -141,8 +141,11 @@ struct mta {
     struct note unforgotten_note;
     uint64_t named_in;    /* the number of the batch that last said something of activities in */
     struct aside *asides; /* of the associations that have frames put aside */
-    size_t aside_octets, aside_unbound; /* of all of them; of those that are binds */
-    size_t hot_octets;                  /* held by work's bytes */
+    size_t aside_octets, aside_unbound;     /* of all of them; of those that are binds */
+    struct later *later_first, *later_last; /* what clients asked for and waits (later.h) */
+    size_t later_octets;                    /* of it */
+    bool peers_first;                       /* when a commit has landed, before what clients asked for */
+    size_t hot_octets;                      /* held by work's bytes */
     unsigned associations_in;
     bool held;                   /* some channels are not read, as the store takes no octets (link.h) */
     struct event *release;       /* then: looks whether it does */

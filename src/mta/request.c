@@ -1,6 +1,7 @@
 /* IPC_REQUEST: which operations there are, who may ask for them, and which members they take. */
 #include "base/log.h"
 #include "mta/client.h"
+#include "mta/later.h"
 #include "mta/mta_private.h"
 #include "mta/requests.h"
 #include "mta/users.h"
@@ -98,6 +99,8 @@ enum answers { ANSWER_NOW, ANSWER_AFTER_COMMIT, ANSWER_LATER };
 /* What it added to the batch goes again when it comes to an error. */
 static json_t *change(struct client *client, const struct operation *operation, json_t *request,
                       enum answers *when) {
+    if (batch_is_full(client->mta)) /* and stuck: nobody waits for room in it */
+        return client_error("unavailable", "%s", batch_cause(client->mta));
     struct batch_mark mark = batch_mark(client->mta);
     json_t *answer = operation->run(client, request);
     if (!answer)
@@ -109,7 +112,25 @@ static json_t *change(struct client *client, const struct operation *operation, 
     return answer;
 }
 
-static json_t *run(struct client *client, json_t *request, enum answers *when) {
+static void run_late(struct client *client, uint64_t ref, struct span payload, void *object);
+
+static const struct later_kind late_request = {.run = run_late};
+
+/* A frame; `late`: it has waited. */
+struct asked {
+    struct span payload;
+    bool late;
+};
+
+/* An error, or NULL: the answer follows when it is run. */
+static json_t *put_off(struct client *client, const struct asked *asked, enum answers *when) {
+    if (!later_put(client, &late_request, client->request, asked->payload, NULL))
+        return client_error("unavailable", "%s", batch_cause(client->mta));
+    *when = ANSWER_LATER;
+    return NULL;
+}
+
+static json_t *run(struct client *client, const struct asked *asked, json_t *request, enum answers *when) {
     const char *name = json_string_value(json_object_get(request, "operation"));
     const struct operation *operation = operation_named(name);
     *when = ANSWER_NOW;
@@ -127,25 +148,35 @@ static json_t *run(struct client *client, json_t *request, enum answers *when) {
     if (!client->mta)
         users_follow(client->view);
     if (operation->touches == CHANGES)
-        return change(client, operation, request, when);
+        return !asked->late && later_awaits(client->mta) ? put_off(client, asked, when)
+                                                         : change(client, operation, request, when);
     json_t *answer = operation->run(client, request);
     if (operation->touches == PEERS && !answer)
         *when = ANSWER_LATER;
     return answer;
 }
 
-void request_run(struct client *client, uint64_t ref, struct span payload) {
+static void run_asked(struct client *client, uint64_t ref, const struct asked *asked) {
     enum answers when;
+    struct span payload = asked->payload;
     client->request = ref;
-    if (payload.len > IPC_REQUEST_MAX) {
-        client_respond(client, ref, client_error("too-large", "a request has at most 64 KiB"), true);
-        return;
-    }
     json_t *request = json_loadb((const char *)payload.data, payload.len, JSON_REJECT_DUPLICATES, NULL);
-    json_t *answer = run(client, request, &when);
+    json_t *answer = run(client, asked, request, &when);
     json_decref(request);
     if (when == ANSWER_AFTER_COMMIT)
         client_respond_after_commit(client, ref, answer);
     else if (when == ANSWER_NOW)
         client_respond(client, ref, answer, true);
+}
+
+static void run_late(struct client *client, uint64_t ref, struct span payload, void *object) {
+    (void)object;
+    run_asked(client, ref, &(struct asked){payload, true});
+}
+
+void request_run(struct client *client, uint64_t ref, struct span payload) {
+    if (payload.len > IPC_REQUEST_MAX)
+        client_respond(client, ref, client_error("too-large", "a request has at most 64 KiB"), true);
+    else
+        run_asked(client, ref, &(struct asked){payload, false});
 }

@@ -15,6 +15,7 @@
 #include "mta/deliver.h"
 #include "mta/guesses.h"
 #include "mta/jump.h"
+#include "mta/later.h"
 #include "mta/leftovers.h"
 #include "mta/mailbox.h"
 #include "mta/mailbox_name.h"
@@ -267,6 +268,15 @@ static bool end_if_taken_over(struct mta *mta) {
     return true;
 }
 
+/* Peers and clients in turns: what waits of one may fill the batch. */
+static void go_on_with_what_waited(struct mta *mta) {
+    mta->peers_first = !mta->peers_first;
+    if (!mta->peers_first)
+        later_go_on(mta);
+    net_landed(mta);
+    later_go_on(mta);
+}
+
 static void after_commit(struct mta *mta, bool done) {
     /* By a timer: the loop writes the answers first. */
     static const struct timeval after_answers = {.tv_usec = 1000};
@@ -274,7 +284,7 @@ static void after_commit(struct mta *mta, bool done) {
     note_landed(&mta->unforgotten_note, done);
     if (end_if_taken_over(mta))
         return;
-    net_landed(mta);
+    go_on_with_what_waited(mta);
     destinations_pump(mta);
     pace_release(mta);
     if (store_behind(mta->view.store))
@@ -541,6 +551,7 @@ static void watch_store(struct mta *mta) {
     links_release(mta);
     if (batch_is_stuck(mta))
         net_landed(mta); /* as far as it ever will */
+    later_go_on(mta);
 }
 
 /* The work of nodes that are gone becomes ours, unless we go as well. That the store can't say is told by

@@ -7,6 +7,7 @@
 #include "mta/clients.h"
 #include "mta/decide.h"
 #include "mta/event.h"
+#include "mta/later.h"
 #include "mta/mailbox.h"
 #include "mta/mta_private.h"
 #include "mta/quota.h"
@@ -33,12 +34,18 @@ static void submission_free(const struct client *client, struct submission *subm
     mem_free(submission);
 }
 
-static void forget(struct client *client, uint64_t ref) {
+/* NULL: none is open under this ref. */
+static struct submission *take_out(struct client *client, uint64_t ref) {
     struct submission *submission = map_get(&client->submissions, ref);
-    if (!submission)
-        return;
-    map_remove(&client->submissions, ref);
-    submission_free(client, submission);
+    if (submission)
+        map_remove(&client->submissions, ref);
+    return submission;
+}
+
+static void forget(struct client *client, uint64_t ref) {
+    struct submission *submission = take_out(client, ref);
+    if (submission)
+        submission_free(client, submission);
 }
 
 void submissions_free(struct client *client) {
@@ -389,19 +396,41 @@ static bool names_an_entry(struct span payload) {
     return payload_done(&r);
 }
 
-void submit_end(struct client *client, uint64_t ref, struct span payload) {
-    struct submission *submission = map_get(&client->submissions, ref);
+/* Nobody waits for a store that is stuck, nor adds to a batch that is full. */
+static json_t *end_submission(struct client *client, struct submission *submission, uint64_t ref,
+                              struct span payload) {
+    struct attempt attempt = {.client = client, .submission = submission};
     struct reader notified = reader_of(payload);
-    if (!submission)
+    return batch_is_full(client->mta) ? client_error("unavailable", "%s", batch_cause(client->mta))
+                                      : submit_once(&attempt, ref, payload.len ? &notified : NULL);
+}
+
+static void end_now(struct client *client, uint64_t ref, struct span payload, void *object) {
+    json_t *error = end_submission(client, object, ref, payload);
+    submission_free(client, object);
+    if (error)
+        client_refuse_submission(client, ref, error);
+}
+
+static void drop_end(const struct client *client, void *object) {
+    submission_free(client, object);
+}
+
+static const struct later_kind late_end = {end_now, drop_end};
+
+void submit_end(struct client *client, uint64_t ref, struct span payload) {
+    if (!map_get(&client->submissions, ref))
         return;
     if (payload.len && !names_an_entry(payload)) {
         refuse(client, ref,
                client_error("inconsistent-request", "the end of the submission names no mailbox and entry"));
         return;
     }
-    struct attempt attempt = {.client = client, .submission = submission};
-    json_t *error = submit_once(&attempt, ref, payload.len ? &notified : NULL);
-    forget(client, ref);
-    if (error)
-        client_refuse_submission(client, ref, error);
+    struct submission *submission = take_out(client, ref);
+    if (!later_awaits(client->mta))
+        end_now(client, ref, payload, submission);
+    else if (!later_put(client, &late_end, ref, payload, submission)) {
+        submission_free(client, submission);
+        client_refuse_submission(client, ref, client_error("unavailable", "%s", batch_cause(client->mta)));
+    }
 }

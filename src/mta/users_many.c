@@ -39,6 +39,7 @@ struct adding {
     uint64_t loads, rereads; /* of the users, when it began to look, or to enter them */
     json_t *users, *wrong;
     bool count; /* only asked for */
+    bool waits; /* for room in the batch */
     enum step step;
     size_t at;
     struct users seen;       /* those that were looked at, in their order */
@@ -52,8 +53,9 @@ void users_leave(struct client *client) {
 
 static void arm(struct mta *mta) {
     static const struct timeval soon = {.tv_usec = 1000}; /* so that frames come in between */
+    static const struct timeval moment = {.tv_usec = 50000};
     if (mta->adding && mta->adding->step != COMMITTING)
-        event_add(mta->add_users, &soon);
+        event_add(mta->add_users, mta->adding->waits ? &moment : &soon);
 }
 
 static void adding_free(struct adding *adding) {
@@ -201,7 +203,15 @@ static bool put_all(struct mta *mta, const struct adding *adding) {
                         (struct effect){.kind = &addition, .process = adding->process, .ref = adding->ref});
 }
 
+/* It waits for room in the batch, as long as anybody does. */
 static void commit(struct mta *mta, struct adding *adding) {
+    adding->waits = batch_awaited(mta, false) != 0;
+    if (adding->waits)
+        return;
+    if (batch_is_full(mta)) {
+        end(mta, client_error("unavailable", "%s", batch_cause(mta)));
+        return;
+    }
     batch_request(mta);
     struct batch_mark mark = batch_mark(mta);
     if (put_all(mta, adding)) {

@@ -66,9 +66,149 @@ static void a_resume_that_waited_for_room_looks_again(void **state) {
     world_end(&world);
 }
 
+/* ---- local clients ---- */
+
+static void submit(struct world *world, uint64_t ref) {
+    struct x411p3_MessageSubmissionEnvelope envelope = {.originator_name = name_of(world, JONES)};
+    struct x411p3_PerRecipientMessageSubmissionFields field = {.recipient_name = name_of(world, SMITH)};
+    struct span octets;
+    struct ber_error error = {0};
+    uint64_t of_client = (uint64_t)1 << 32 | ref;
+    envelope.content_type.choice = x411_ContentType_built_in;
+    envelope.content_type.u.built_in = 22;
+    field.originator_report_request.octets = arena_dup(&world->arena, SPAN_LIT("\xC0"));
+    envelope.per_recipient_fields.items = &field;
+    envelope.per_recipient_fields.count = 1;
+    if (!ber_encode_arena(&x411p3_MessageSubmissionEnvelope_type, &envelope, &world->arena, &octets, &error))
+        fail_msg("%s", error.text);
+    tell(world, IPC_SUBMIT_BEGIN, of_client, SPAN_LIT("\1"), octets);
+    tell(world, IPC_SUBMIT_CONTENT, of_client, SPAN_LIT("content"), NOTHING);
+    tell(world, IPC_SUBMIT_END, of_client, NOTHING, NOTHING);
+    tell(world, IPC_SUBMIT_CONTENT, of_client, SPAN_LIT("too late"), NOTHING);
+}
+
+/* "": it was taken; else the code of the error. */
+static const char *submitted(struct world *world, uint64_t ref) {
+    static char code[40];
+    struct reader r = expect(world, IPC_SUBMIT_RESULT, (uint64_t)1 << 32 | ref);
+    code[0] = '\0';
+    if (!reader_u8(&r)) {
+        struct span text = payload_rest(&r);
+        json_t *error = json_loadb((const char *)text.data, text.len, 0, NULL);
+        snprintf(code, sizeof code, "%s", code_of(error));
+        json_decref(error);
+    }
+    return code;
+}
+
+static json_int_t commits(struct world *world) {
+    json_t *status = ask(world, "{\"operation\":\"status\"}");
+    json_int_t count = number_at(status, "store", "commits");
+    json_decref(status);
+    return count;
+}
+
+#define SUBMITTED 20
+
+/* What flies takes one, the next ones as many as there is room for. */
+static void what_clients_ask_for_waits_for_room(void **state) {
+    struct world world;
+    (void)state;
+    open_world(&world);
+    fill_up(&world);
+    json_int_t before = commits(&world);
+    client(&world, 2, 0);
+    for (uint64_t ref = 30; ref < 30 + SUBMITTED; ref++)
+        submit(&world, ref);
+    tell(&world, IPC_REQUEST, (uint64_t)2 << 32 | 1, NOTHING,
+         SPAN_LIT("{\"operation\":\"user-add\",\"address\":\"" OURS "/S=gone\"}"));
+    tell(&world, IPC_CLIENT_CLOSE, 2, NOTHING, NOTHING); /* nobody asks for that any more */
+    ask_under(&world, 8, "{\"operation\":\"user-add\",\"address\":\"" OURS "/S=new\"}");
+    ask_under(&world, 9, "{\"operation\":\"user-remove\",\"address\":\"" OURS "/S=new\"}");
+    expect_none(&world, IPC_SUBMIT_RESULT);
+    hold_commits(false);
+    for (uint64_t ref = 30; ref < 30 + SUBMITTED; ref++)
+        assert_string_equal(submitted(&world, ref), "");
+    for (uint64_t ref = 8; ref < 10; ref++) { /* in their order */
+        json_t *answer = late_answer(&world, ref);
+        assert_int_equal(number_at(answer, "changed", NULL), 1);
+        json_decref(answer);
+    }
+    all_is_taken(&world);
+    assert_true(commits(&world) - before >= SUBMITTED / 2 / REQUESTS_MOST);
+    json_t *list = ask(&world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" SMITH "\"}");
+    assert_int_equal(json_array_size(json_object_get(list, "entries")), SUBMITTED);
+    json_decref(list);
+    json_t *users = ask(&world, "{\"operation\":\"user-list\"}");
+    assert_int_equal(json_array_size(json_object_get(users, "users")), 2);
+    json_decref(users);
+    world_end(&world);
+}
+
+/* Requests that wait have a bound, in all; what is over it is refused. */
+static void what_waits_of_clients_is_bounded(void **state) {
+    struct world world;
+    char *address;
+    unsigned refused = 0;
+    (void)state;
+    open_world(&world);
+    fill_up(&world);
+    assert_true(asprintf(&address, "{\"operation\":\"user-add\",\"address\":\"%060000d\"}", 0) > 0);
+    for (uint64_t ref = 1000; ref < 1100; ref++) {
+        ask_under(&world, ref, address);
+        json_decref(ask(&world, "{\"operation\":\"status\"}"));
+        if (ref >= 1070) {
+            json_t *answer = late_answer(&world, ref);
+            refused += strcmp(code_of(answer), "unavailable") == 0;
+            json_decref(answer);
+        }
+    }
+    assert_int_equal(refused, 30);
+    hold_commits(false);
+    for (uint64_t ref = 1000; ref < 1060; ref++) {
+        json_t *answer = late_answer(&world, ref);
+        assert_string_equal(code_of(answer), "bad-request");
+        json_decref(answer);
+    }
+    all_is_taken(&world);
+    free(address);
+    world_end(&world);
+}
+
+static bool is_refusing(struct world *world) {
+    json_t *status = ask(world, "{\"operation\":\"status\"}");
+    const char *cause = json_string_value(json_object_get(status, "cause"));
+    bool refuses = cause && strstr(cause, "does not end");
+    json_decref(status);
+    return refuses;
+}
+
+/* Once the store is stuck nobody waits: who did is refused by the store's cause. */
+static void nobody_waits_for_a_store_that_is_stuck(void **state) {
+    struct world world;
+    (void)state;
+    open_world(&world);
+    fill_up(&world);
+    submit(&world, 30);
+    ask_under(&world, 8, "{\"operation\":\"user-add\",\"address\":\"" OURS "/S=new\"}");
+    EVENTUALLY(is_refusing(&world));
+    assert_string_equal(submitted(&world, 30), "unavailable");
+    json_t *answer = late_answer(&world, 8);
+    assert_string_equal(code_of(answer), "unavailable");
+    assert_non_null(
+        strstr(json_string_value(json_object_get(json_object_get(answer, "error"), "text")), "does not end"));
+    json_decref(answer);
+    hold_commits(false);
+    world_kill(&world);
+    world_end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(a_resume_that_waited_for_room_looks_again),
+        CASE(what_clients_ask_for_waits_for_room),
+        CASE(what_waits_of_clients_is_bounded),
+        CASE(nobody_waits_for_a_store_that_is_stuck),
     };
     return cmocka_run_group_tests_name("room", tests, NULL, NULL);
 }

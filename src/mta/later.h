@@ -1,0 +1,34 @@
+/*
+ * What local clients ask for that adds to the batch waits while that has as much as it may and what flies has
+ * not landed (batch_awaited), as the frames of peers do (aside.h). It comes in the order in which it was
+ * asked.
+ */
+#ifndef MTA_LATER_H
+#define MTA_LATER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+struct client;
+struct mta;
+
+/* `object` is what the kind holds for it; `run` takes it over, `drop` frees it when the client has gone. */
+struct later_kind {
+    void (*run)(struct client *client, uint64_t ref, struct span payload, void *object);
+    void (*drop)(const struct client *client, void *object);
+};
+
+/* True: what comes now has to wait. */
+bool later_awaits(const struct mta *mta);
+/* It waits; the payload is copied, and `object` taken over. False: no more may wait, or there is no memory.
+ */
+bool later_put(struct client *client, const struct later_kind *kind, uint64_t ref, struct span payload,
+               void *object);
+/* Goes on with what need not wait any more. */
+void later_go_on(struct mta *mta);
+/* The client has gone. */
+void later_leave(const struct client *client);
+
+#endif
