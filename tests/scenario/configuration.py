@@ -102,7 +102,7 @@ def _():
             equal(status, 0)
             lines = said.splitlines()
             equal([line.partition(": line ")[2].split()[1] for line in lines], told)
-            check(all("outside of our domain" in line and f"line {number}: " in line for number, line in enumerate(lines, 5)), said)
+            check(all("outside of our domain /C=GB/A=GOLD/P=ALPHA," in line and f"line {number}: " in line for number, line in enumerate(lines, 5)), said)
 
 
 @case("a store that was moved away is refused by -t, with the place where it is now")

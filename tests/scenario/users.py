@@ -185,6 +185,19 @@ def _():
         check(f'user "{spelled}": login: none is given here' in mta.log(), mta.log_tail())
 
 
+@case("an address that can't be listened at is said with the option and the remedy")
+def _():
+    with folder() as path:
+        for address, cause, remedy in (("192.0.2.1", "Cannot assign requested address", "ip address tells"),
+                                       ("no-host.invalid", "no-host.invalid", "a host that it can look up")):
+            mta = Mhsd(path)
+            mta.configure(listen=[f"Internet={address}+{mta.port}"])
+            done = subprocess.run([program("mhsd"), "-c", mta.path], capture_output=True, text=True, timeout=60)
+            equal(done.returncode, 1)
+            line, = [line for line in done.stderr.splitlines() if "cannot listen at" in line]
+            check(cause in line and "'listen'" in line and remedy in line and str(mta.port) in line, line)
+
+
 @case("an address that is in use is said with the option and the remedy")
 def _():
     with folder() as path, hostile_stage(path) as stage, Unharmed(stage) as unharmed:
