@@ -127,7 +127,9 @@ def _():
                     (mhs("store", "backup", "--store", store, f"{copy}2"), 1, "another process writes to this store: mhsd"),
                     (mhs("store", "restore", "--store", store, copy), 1, "another process writes to this store: mhsd"),
                     (mhs("store", "restore", "--store", store, "--force", copy), 1, "another process writes to this store: mhsd"),
-                    (mhs("store", "restore", "--store", store, path), 4, "there is no store here")):
+                    (mhs("store", "restore", "--store", store, path), 4, "there is no store here"),
+                    (backup(stage, f"{copy}3/deep"), 4, "make the folder above it first"),
+                    (mhs("store", "restore", "--store", f"{path}/none/deep", copy), 4, "make the folder above it first")):
                 equal(done.returncode, status, done.stderr)
                 check(text in done.stderr, done.stderr)
             attack.served("what-is-refused")

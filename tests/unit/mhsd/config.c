@@ -550,7 +550,11 @@ static void a_reload_keeps_what_it_can_not_change(void **state) {
     assert_string_equal(err.text, "");
     config_free(old);
     buf_append_byte(&report.waiting, 0);
-    assert_string_equal(report.waiting.data, "node\nstore\nsocket\nnet-processes\nlisten\n");
+    assert_string_equal(report.waiting.data,
+                        "node = \"n2\", was \"n1\"\nstore = \"/b\", was \"/a\"\nsocket = \"/t\", was "
+                        "\"/s\"\nnet-processes = 3, was 1\n"
+                        "listen = { \"Internet=127.0.0.1+10103\", \"Internet=127.0.0.1+10104\" }, was "
+                        "{ \"\\\"P1\\\"/Internet=127.0.0.1+10102\" }\n");
     said(&report.changes, "log-level = \"debug\", was \"info\"");
     said(&report.changes, "peer \"BETA\": password has changed");
     said(&report.changes, "peer \"BETA\": former-password is new");
