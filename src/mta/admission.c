@@ -12,15 +12,15 @@
 #include "mta/pump.h"
 #include "mta/recovery.h"
 
-static void answer(const struct net *net, uint64_t ref, const struct ipc_bind_answer *given) {
+static void answer(const struct net_process *net, uint64_t ref, const struct ipc_bind_answer *given) {
     struct buf *head = &net->mta->head;
     buf_clear(head);
     ipc_bind_answer_write(given, head);
     ipc_send(net->channel, IPC_BIND_ANSWER, ref, buf_span(head), (struct span){NULL, 0});
 }
 
-static void refuse(const struct net *net, uint64_t ref, enum ipc_bind_verdict verdict, const char *parameter,
-                   const char *cause) {
+static void refuse(const struct net_process *net, uint64_t ref, enum ipc_bind_verdict verdict,
+                   const char *parameter, const char *cause) {
     answer(net, ref,
            &(struct ipc_bind_answer){
                .verdict = verdict, .parameter = span_str(parameter), .cause = span_str(cause)});
@@ -43,7 +43,7 @@ static const char *why_busy(const struct mta *mta, const struct peer *peer) {
 }
 
 /* The bind is that of `peer`: is there room for it? */
-static void admit(struct net *net, uint64_t ref, struct peer *peer, const struct ipc_bind *bind) {
+static void admit(struct net_process *net, uint64_t ref, struct peer *peer, const struct ipc_bind *bind) {
     char address[LOG_TEXT_SIZE];
     const char *busy = why_busy(net->mta, peer);
     if (!busy && !association_add(net, ref, peer, false, bind))
@@ -65,7 +65,7 @@ static void admit(struct net *net, uint64_t ref, struct peer *peer, const struct
 /* The store may still think that the association is up (half open, or in another net process): then it is
  * fenced, so that nothing more of it counts. */
 static void fence(struct mta *mta, const struct peer *peer, const struct ipc_bind *bind) {
-    for (struct net *net = mta->nets; net; net = net->next)
+    for (struct net_process *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
             struct association *association = net->associations.slots[i].value;
             if (!association || association->out || association->peer != peer ||
@@ -80,14 +80,15 @@ static void fence(struct mta *mta, const struct peer *peer, const struct ipc_bin
 }
 
 /* Whether there is anything to be recovered can't be told now. */
-static void recover_later(struct net *net, uint64_t ref, const struct ipc_bind *bind, const char *cause) {
+static void recover_later(struct net_process *net, uint64_t ref, const struct ipc_bind *bind,
+                          const char *cause) {
     char address[LOG_TEXT_SIZE];
     log_caused(LOG_LEVEL_WARNING, "address=%s recovery refused for now: %s", log_text(bind->address, address),
                cause);
     refuse(net, ref, IPC_BIND_BUSY, "", cause);
 }
 
-static void recover_inbound(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
+static void recover_inbound(struct net_process *net, uint64_t ref, const struct ipc_bind *bind) {
     char address[LOG_TEXT_SIZE];
     struct error err = {0};
     if (outcome_is_unknown(net->mta)) {
@@ -116,7 +117,7 @@ static void note_password(struct peer *peer, bool former) {
     peer->by_former = former;
 }
 
-static void bind_inbound(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
+static void bind_inbound(struct net_process *net, uint64_t ref, const struct ipc_bind *bind) {
     struct mta *mta = net->mta;
     struct bind_judgement judgement;
     char address[LOG_TEXT_SIZE];
@@ -144,7 +145,7 @@ static void bind_inbound(struct net *net, uint64_t ref, const struct ipc_bind *b
 
 /* True if the responder of a call of ours proves to be the peer (X.411 §12.1.1.1.2); RT-RECOVER's result
  * holds no proof. Answers when not. */
-static bool responder_is(const struct net *net, uint64_t ref, const struct mta_peer *peer,
+static bool responder_is(const struct net_process *net, uint64_t ref, const struct mta_peer *peer,
                          const struct ipc_bind *bind, struct bind_judgement *judgement) {
     *judgement = (struct bind_judgement){
         .verdict = IPC_BIND_BUSY, .parameter = "", .cause = "the peer is not in the configuration any more"};
@@ -161,7 +162,7 @@ static bool responder_is(const struct net *net, uint64_t ref, const struct mta_p
 static const struct ipc_bind_answer goes_on = {.verdict = IPC_BIND_ADMITTED};
 
 /* Users bind by P3 and P7, which are not served here. */
-static void refuse_user(const struct net *net, uint64_t ref, const struct ipc_bind *bind) {
+static void refuse_user(const struct net_process *net, uint64_t ref, const struct ipc_bind *bind) {
     char address[LOG_TEXT_SIZE], user[LOG_TEXT_SIZE];
     const char *of = bind->binder == IPC_BINDER_MTS_USER ? "the MTS" : "a message store";
     log_caused(LOG_LEVEL_WARNING,
@@ -171,7 +172,7 @@ static void refuse_user(const struct net *net, uint64_t ref, const struct ipc_bi
     refuse(net, ref, IPC_BIND_NOT_SUPPORTED, "", "users are not served here");
 }
 
-static bool bind_outbound(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
+static bool bind_outbound(struct net_process *net, uint64_t ref, const struct ipc_bind *bind) {
     struct mta *mta = net->mta;
     struct bind_judgement judgement;
     struct peer *peer = peer_find(mta, bind->peer);
@@ -194,7 +195,7 @@ static bool bind_outbound(struct net *net, uint64_t ref, const struct ipc_bind *
     return true;
 }
 
-static bool bind_ping(struct net *net, uint64_t ref, const struct ipc_bind *bind) {
+static bool bind_ping(struct net_process *net, uint64_t ref, const struct ipc_bind *bind) {
     struct bind_judgement judgement;
     const struct peer *peer = peer_find(net->mta, bind->peer);
     char name[LOG_TEXT_SIZE];
@@ -210,14 +211,14 @@ static bool bind_ping(struct net *net, uint64_t ref, const struct ipc_bind *bind
     return true;
 }
 
-uint64_t admission_awaits(const struct net *net, uint64_t ref, struct span payload) {
+uint64_t admission_awaits(const struct net_process *net, uint64_t ref, struct span payload) {
     struct ipc_bind bind;
     bool recovers = ref && ipc_bind_read(payload, &bind) && bind.direction == IPC_DIRECTION_IN &&
                     bind.binder == IPC_BINDER_MTA && bind.recover_id.len;
     return recovers ? outcome_awaits_any(net, ref, payload) : 0;
 }
 
-bool admission_bind(struct net *net, uint64_t ref, struct span payload) {
+bool admission_bind(struct net_process *net, uint64_t ref, struct span payload) {
     struct ipc_bind bind;
     if (!ipc_bind_read(payload, &bind) || !ref || association_find(net, ref))
         return false;
@@ -236,7 +237,7 @@ bool admission_bind(struct net *net, uint64_t ref, struct span payload) {
 
 /* ---- ends ---- */
 
-bool admission_close(struct net *net, uint64_t ref, struct span payload) {
+bool admission_close(struct net_process *net, uint64_t ref, struct span payload) {
     struct reader r = reader_of(payload);
     uint8_t how = reader_u8(&r);
     struct span cause = payload_octets(&r);
@@ -261,7 +262,7 @@ bool admission_close(struct net *net, uint64_t ref, struct span payload) {
     return true;
 }
 
-bool admission_connect_failed(struct net *net, uint64_t ref, struct span payload) {
+bool admission_connect_failed(struct net_process *net, uint64_t ref, struct span payload) {
     (void)ref;
     struct reader r = reader_of(payload);
     struct span name = payload_octets(&r);

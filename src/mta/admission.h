@@ -7,12 +7,12 @@
 
 #include "base/span.h"
 
-struct net;
+struct net_process;
 
 /* As outcome_awaits, of a bind. */
-uint64_t admission_awaits(const struct net *net, uint64_t ref, struct span payload);
-bool admission_bind(struct net *net, uint64_t ref, struct span payload);
-bool admission_close(struct net *net, uint64_t ref, struct span payload);
-bool admission_connect_failed(struct net *net, uint64_t ref, struct span payload);
+uint64_t admission_awaits(const struct net_process *net, uint64_t ref, struct span payload);
+bool admission_bind(struct net_process *net, uint64_t ref, struct span payload);
+bool admission_close(struct net_process *net, uint64_t ref, struct span payload);
+bool admission_connect_failed(struct net_process *net, uint64_t ref, struct span payload);
 
 #endif

@@ -14,11 +14,11 @@
 
 #define HEAD 6
 
-struct aside *aside_find(const struct net *net, uint64_t ref) {
+struct aside *aside_find(const struct net_process *net, uint64_t ref) {
     return map_get(&net->asides, ref);
 }
 
-static struct aside *begin(struct net *net, uint64_t ref, struct peer *peer, uint64_t batch) {
+static struct aside *begin(struct net_process *net, uint64_t ref, struct peer *peer, uint64_t batch) {
     struct mta *mta = net->mta;
     struct aside *aside = mem_alloc(sizeof *aside);
     if (!aside || !map_put(&net->asides, ref, aside)) {
@@ -48,7 +48,7 @@ static void count(struct aside *aside, size_t added, size_t gone) {
     *aside->share += added - gone;
 }
 
-bool aside_put(struct net *net, uint64_t ref, struct peer *peer, uint64_t batch, enum ipc_type type,
+bool aside_put(struct net_process *net, uint64_t ref, struct peer *peer, uint64_t batch, enum ipc_type type,
                struct span payload) {
     struct aside *found = aside_find(net, ref), *aside = found ? found : begin(net, ref, peer, batch);
     size_t octets = HEAD + payload.len;
@@ -78,7 +78,7 @@ void aside_take(struct aside *aside) {
     struct span payload;
     if (aside_first(aside, &type, &payload))
         aside->taken += HEAD + payload.len;
-    aside->looks = 0;
+    aside->waits_again = 0;
 }
 
 void aside_wait(struct aside *aside, uint64_t batch) {

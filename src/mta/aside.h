@@ -14,27 +14,28 @@
 #include "ipc/frames.h"
 
 struct mta;
-struct net;
+struct net_process;
 struct peer;
 
 struct aside {
-    struct net *net;
+    struct net_process *net;
     uint64_t ref;      /* of the frames */
     uint64_t batch;    /* the number of the one that the first frame waits for */
     struct buf frames; /* of each: u32 octets of the payload, u16 type, payload */
     size_t taken;      /* octets of those that were taken */
-    unsigned looks;    /* how often the first one, having waited, had to wait again for what a batch says */
-    size_t *share;     /* what is put aside of all associations of its peer, or of all that are not bound */
+    unsigned
+        waits_again; /* how often the first one, having waited, had to wait again for what a batch says */
+    size_t *share;   /* what is put aside of all associations of its peer, or of all that are not bound */
     struct aside *next, *prev;
 };
 
 /* What was put aside of this ref, or NULL. */
-struct aside *aside_find(const struct net *net, uint64_t ref);
+struct aside *aside_find(const struct net_process *net, uint64_t ref);
 
 /* Puts a frame behind those that are there; the first waits for the batch of that number. `peer`: whose
  * association it is, NULL where it is a bind. The payload is copied. False: no more may be put aside, or
  * there is no memory. */
-bool aside_put(struct net *net, uint64_t ref, struct peer *peer, uint64_t batch, enum ipc_type type,
+bool aside_put(struct net_process *net, uint64_t ref, struct peer *peer, uint64_t batch, enum ipc_type type,
                struct span payload);
 
 /* The first frame; its payload lives until another is put, or `aside_wait`. False: there is none left. */

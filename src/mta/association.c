@@ -10,7 +10,7 @@
 #include "mta/recovery.h"
 #include "mta/send.h"
 
-struct association *association_add(struct net *net, uint64_t ref, struct peer *peer, bool out,
+struct association *association_add(struct net_process *net, uint64_t ref, struct peer *peer, bool out,
                                     const struct ipc_bind *bind) {
     struct mta *mta = net->mta;
     struct association *association = mem_alloc(sizeof *association);

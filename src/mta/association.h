@@ -6,7 +6,7 @@
 #include "mta/link.h"
 
 /* The association of an admitted bind, up from now on. NULL without memory. */
-struct association *association_add(struct net *net, uint64_t ref, struct peer *peer, bool out,
+struct association *association_add(struct net_process *net, uint64_t ref, struct peer *peer, bool out,
                                     const struct ipc_bind *bind);
 
 /* It is gone, and no longer in its net process's map: what is under way on it is interrupted or in doubt.

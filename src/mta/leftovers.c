@@ -6,7 +6,7 @@
 #include "mta/mta_private.h"
 
 static bool is_under_way(const struct mta *mta, uint64_t stored) {
-    for (struct net *net = mta->nets; net; net = net->next)
+    for (struct net_process *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
             struct association *association = net->associations.slots[i].value;
             const struct inbound *inbound = association ? association->inbound : NULL;

@@ -30,7 +30,7 @@ void links_release(struct mta *mta) {
     if (!mta->held || !store_takes_octets(mta->view.store))
         return;
     mta->held = false;
-    for (struct net *net = mta->nets; net; net = net->next)
+    for (struct net_process *net = mta->nets; net; net = net->next)
         release(net->channel);
     for (struct clients_process *process = mta->view.processes; process; process = process->next)
         release(process->channel);
@@ -58,9 +58,9 @@ bool link_broke_rules(struct ipc_channel *channel, const char *why) {
     return false;
 }
 
-struct net *net_with_fewest(const struct mta *mta) {
-    struct net *best = NULL;
-    for (struct net *net = mta->nets; net; net = net->next)
+struct net_process *net_with_fewest(const struct mta *mta) {
+    struct net_process *best = NULL;
+    for (struct net_process *net = mta->nets; net; net = net->next)
         if (!best || net->out < best->out)
             best = net;
     return best;
@@ -70,13 +70,13 @@ struct association *association_numbered(const struct mta *mta, uint64_t number)
     return map_get(&mta->associations, number);
 }
 
-struct association *association_find(const struct net *net, uint64_t ref) {
+struct association *association_find(const struct net_process *net, uint64_t ref) {
     return map_get(&net->associations, ref);
 }
 
 bool associations_each(const struct mta *mta, bool (*visit)(void *context, struct association *association),
                        void *context) {
-    for (struct net *net = mta->nets; net; net = net->next)
+    for (struct net_process *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++)
             if (net->associations.slots[i].value && !visit(context, net->associations.slots[i].value))
                 return false;

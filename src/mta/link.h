@@ -19,7 +19,7 @@ struct work;
 enum association_state { ASSOCIATION_UP = 1, ASSOCIATION_CLOSING };
 
 struct association {
-    struct net *net;
+    struct net_process *net;
     struct peer *peer;
     uint64_t number; /* never used again: effects name it so */
     uint64_t ref;    /* the net process's */
@@ -50,9 +50,9 @@ struct association {
 };
 
 /* A net process. */
-struct net {
+struct net_process {
     struct mta *mta;
-    struct net *next;
+    struct net_process *next;
     struct ipc_channel *channel;
     struct map associations;
     struct map asides;     /* frames that wait for a batch, by their ref (aside.h) */
@@ -76,12 +76,12 @@ void link_on_writable(void *context, struct ipc_channel *channel);
 bool link_broke_rules(struct ipc_channel *channel, const char *why);
 
 /* The net process with the fewest associations out, or NULL. */
-struct net *net_with_fewest(const struct mta *mta);
+struct net_process *net_with_fewest(const struct mta *mta);
 
 /* The one of this number, or NULL: it went away. */
 struct association *association_numbered(const struct mta *mta, uint64_t number);
 
-struct association *association_find(const struct net *net, uint64_t ref);
+struct association *association_find(const struct net_process *net, uint64_t ref);
 
 /* Calls for each association of all net processes until `visit` returns false, which this then returns.
  * `visit` may end the association that it is called for, and no other. */

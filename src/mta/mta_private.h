@@ -103,7 +103,7 @@ struct mta {
     uint32_t *hop_destinations; /* a destination's number by the rules' hop number */
     bool *hop_down;
     size_t hop_count;
-    struct net *nets;
+    struct net_process *nets;
     struct guesses *guesses; /* who binds wrongly */
     struct client *backup;   /* who makes one; NULL: nobody */
     uint64_t ping_number;    /* of the last ping */
@@ -156,6 +156,7 @@ struct mta {
     struct map mailbox_use; /* quota.c: what a mailbox holds, by the store's key */
     struct map removals;    /* of entries, with this batch: by mailbox and sequence number; any value */
     struct map leaving_in; /* activities in that an open batch takes away, by the store's number; any value */
+    struct map unread;     /* resumes that could not be read: how often each (receive_resume.c) */
     struct map notified;   /* entries whose notification is in an open batch: by the same; any value */
     struct map submission_use; /* octets in open submissions, by uid + 1 */
     struct unsaved {

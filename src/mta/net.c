@@ -20,7 +20,7 @@
 #include "mta/receive.h"
 #include "mta/send.h"
 
-static uint64_t nothing(const struct net *net, uint64_t ref, struct span payload) {
+static uint64_t nothing(const struct net_process *net, uint64_t ref, struct span payload) {
     (void)net, (void)ref, (void)payload;
     return 0;
 }
@@ -30,10 +30,10 @@ static uint64_t nothing(const struct net *net, uint64_t ref, struct span payload
  * the other. */
 static const struct row {
     bool (*association)(struct association *association, struct span payload);
-    bool (*net)(struct net *net, uint64_t ref, struct span payload);
+    bool (*net)(struct net_process *net, uint64_t ref, struct span payload);
     /* The number of the batch that has to land first; 0: none. Not
      * NULL: it goes behind what was put aside. */
-    uint64_t (*awaits)(const struct net *net, uint64_t ref, struct span payload);
+    uint64_t (*awaits)(const struct net_process *net, uint64_t ref, struct span payload);
     bool adds; /* to the batch: it waits while that is full */
 } rows[IPC_NUMBERS] = {
     [IPC_BIND] = {.net = admission_bind, .awaits = admission_awaits},
@@ -69,22 +69,22 @@ static unsigned association_state(const struct association *association) {
 /* Each time one reason to wait has gone all of them are looked at again: what was put aside before it may
  * have come to say something meanwhile, as another does which is of no concern to it, again and again. After
  * so many looks that is not waited for any more. */
-#define LOOKS_MOST 8
+#define WAITS_MOST 8
 
 /* The number of the batch for which a frame waits; 0: it need not. `waited`: the first of it has waited
  * already; or NULL. */
-static uint64_t awaited(const struct net *net, enum ipc_type type, uint64_t ref, struct span payload,
+static uint64_t awaited(const struct net_process *net, enum ipc_type type, uint64_t ref, struct span payload,
                         struct aside *waited) {
     const struct row *row = &rows[type];
-    bool looks = row->awaits && (!waited || waited->looks < LOOKS_MOST);
+    bool looks = row->awaits && (!waited || waited->waits_again < WAITS_MOST);
     uint64_t batch = looks ? row->awaits(net, ref, payload) : 0;
     if (batch && waited)
-        waited->looks++;
+        waited->waits_again++;
     return batch || !row->adds ? batch : batch_awaited(net->mta, waited != NULL);
 }
 
 /* False: no more can be put aside. A bind is then answered by what is known. */
-static bool put_aside(struct net *net, uint64_t ref, uint64_t batch, enum ipc_type type,
+static bool put_aside(struct net_process *net, uint64_t ref, uint64_t batch, enum ipc_type type,
                       struct span payload) {
     struct association *association = association_find(net, ref);
     if (aside_put(net, ref, association ? association->peer : NULL, batch, type, payload))
@@ -96,8 +96,8 @@ static bool put_aside(struct net *net, uint64_t ref, uint64_t batch, enum ipc_ty
 }
 
 /* A frame in its turn. `has_waited`: for all that it had to. */
-static bool run(struct net *net, enum ipc_type type, uint64_t ref, struct span payload, bool has_waited,
-                char why[static IPC_WHY]) {
+static bool run(struct net_process *net, enum ipc_type type, uint64_t ref, struct span payload,
+                bool has_waited, char why[static IPC_WHY]) {
     const struct ipc_frame *frame = ipc_frame(type);
     const struct row *row = &rows[type];
     bool about = frame->about == IPC_ABOUT_ASSOCIATION;
@@ -116,7 +116,7 @@ static bool run(struct net *net, enum ipc_type type, uint64_t ref, struct span p
     return false;
 }
 
-static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct span payload,
+static bool dispatch(struct net_process *net, enum ipc_type type, uint64_t ref, struct span payload,
                      char why[static IPC_WHY]) {
     static const struct ipc_side side = {.self = IPC_STORE, .other = IPC_NET};
     const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
@@ -135,7 +135,7 @@ static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct s
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
-    struct net *net = context;
+    struct net_process *net = context;
     char why[IPC_WHY];
     batch_request(net->mta);
     bool taken = dispatch(net, type, ref, payload, why);
@@ -146,7 +146,7 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
 
 /* What was put aside, as far as it need not wait again. False: a frame breaks the rules. */
 static bool go_on(struct aside *aside, char why[static IPC_WHY]) {
-    struct net *net = aside->net;
+    struct net_process *net = aside->net;
     uint64_t ref = aside->ref;
     enum ipc_type type;
     struct span payload;
@@ -180,7 +180,7 @@ static struct aside *ready(const struct mta *mta) {
     return found;
 }
 
-static void drop_asides(struct net *net) {
+static void drop_asides(struct net_process *net) {
     for (size_t i = 0; i < net->asides.room; i++)
         while (net->asides.slots[i].value) /* another may take its place */
             aside_drop(net->asides.slots[i].value);
@@ -191,7 +191,7 @@ void net_landed(struct mta *mta) {
     struct aside *aside;
     char why[IPC_WHY];
     while ((aside = ready(mta))) {
-        struct net *net = aside->net;
+        struct net_process *net = aside->net;
         if (go_on(aside, why))
             continue;
         link_broke_rules(net->channel, why);
@@ -200,7 +200,7 @@ void net_landed(struct mta *mta) {
     }
 }
 
-static void drop_associations(struct net *net, const char *cause) {
+static void drop_associations(struct net_process *net, const char *cause) {
     for (size_t i = 0; i < net->associations.room; i++) {
         struct association *association = net->associations.slots[i].value;
         if (!association)
@@ -213,9 +213,9 @@ static void drop_associations(struct net *net, const char *cause) {
     map_free(&net->asides);
 }
 
-static void net_free(struct net *net, const char *cause) {
+static void net_free(struct net_process *net, const char *cause) {
     struct mta *mta = net->mta;
-    for (struct net **at = &mta->nets; *at; at = &(*at)->next)
+    for (struct net_process **at = &mta->nets; *at; at = &(*at)->next)
         if (*at == net) {
             *at = net->next;
             break;
@@ -227,7 +227,7 @@ static void net_free(struct net *net, const char *cause) {
 }
 
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
-    struct net *net = context;
+    struct net_process *net = context;
     struct mta *mta = net->mta;
     if (!mta->stopping)
         log_warning("the channel to process %s ended: %s", ipc_name(channel), cause);
@@ -237,7 +237,7 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
 static const struct ipc_handler net_handler = {on_frame, on_closed, link_on_writable};
 
 bool mta_attach_net(struct mta *mta, int fd, const char *name) {
-    struct net *net = mem_alloc(sizeof *net);
+    struct net_process *net = mem_alloc(sizeof *net);
     if (!net)
         return false;
     net->mta = mta;
@@ -259,7 +259,7 @@ bool mta_attach_clients(struct mta *mta, int fd, const char *name) {
 
 void net_free_all(struct mta *mta) {
     while (mta->nets) {
-        struct net *net = mta->nets;
+        struct net_process *net = mta->nets;
         struct ipc_channel *channel = net->channel;
         ipc_flush(channel); /* what the last commit lets be said */
         net_free(net, "the store process ends");

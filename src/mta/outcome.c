@@ -25,7 +25,7 @@ void outcome_named(struct association *association) {
  * something of it. */
 static void tell_namesakes(const struct association *association, struct span name) {
     struct mta *mta = association->net->mta;
-    for (struct net *net = mta->nets; net; net = net->next)
+    for (struct net_process *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
             struct association *other = net->associations.slots[i].value;
             if (!other || other->out || other->peer != association->peer ||
@@ -145,14 +145,14 @@ void outcome_unforgotten(struct mta *mta) {
     mta->unforgotten_note = (struct note){.unsaved = true};
 }
 
-uint64_t outcome_awaits(const struct net *net, uint64_t ref, struct span payload) {
+uint64_t outcome_awaits(const struct net_process *net, uint64_t ref, struct span payload) {
     const struct association *association = association_find(net, ref);
     uint64_t batch = association ? association->named_in : 0;
     (void)payload;
     return batch_is_open(net->mta, batch) && !batch_is_stuck(net->mta) ? batch : 0;
 }
 
-uint64_t outcome_awaits_any(const struct net *net, uint64_t ref, struct span payload) {
+uint64_t outcome_awaits_any(const struct net_process *net, uint64_t ref, struct span payload) {
     uint64_t batch = net->mta->named_in;
     (void)ref, (void)payload;
     return batch_is_open(net->mta, batch) && !batch_is_stuck(net->mta) ? batch : 0;

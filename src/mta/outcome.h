@@ -12,7 +12,7 @@
 struct association;
 struct error;
 struct mta;
-struct net;
+struct net_process;
 struct store_outcome;
 
 /* The batch says something of the association's activities: what the store says of them is not the last word
@@ -29,9 +29,9 @@ bool outcome_of(struct association *association, struct span name, struct span a
 void outcome_look(struct association *association);
 /* The number of the batch that has to land before the association may begin an activity, as that says
  * something of its last ones; 0: none, or it is stuck, and nobody waits for it. */
-uint64_t outcome_awaits(const struct net *net, uint64_t ref, struct span payload);
+uint64_t outcome_awaits(const struct net_process *net, uint64_t ref, struct span payload);
 /* The same before any activity or association is asked for by its name. */
-uint64_t outcome_awaits_any(const struct net *net, uint64_t ref, struct span payload);
+uint64_t outcome_awaits_any(const struct net_process *net, uint64_t ref, struct span payload);
 /* It is not known what became of activities: a batch that says something of them is stuck. */
 bool outcome_is_unknown(const struct mta *mta);
 /* The association begins an activity: what was known of another by the same names is forgotten. False: that

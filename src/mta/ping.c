@@ -20,7 +20,7 @@ struct ping {
     bool bound; /* the store was asked about its responder */
 };
 
-static bool ask(struct mta *mta, struct net *net, const struct peer *peer, struct ping *ping) {
+static bool ask(struct mta *mta, struct net_process *net, const struct peer *peer, struct ping *ping) {
     buf_clear(&mta->head);
     payload_put_octets(&mta->head, span_str(peer->name));
     ipc_credentials_write(&peer->config->bind.ours, &mta->head);
@@ -38,7 +38,7 @@ json_t *request_ping(struct client *client, json_t *request) {
     struct peer *peer = peer_find(mta, span_str(name ? name : ""));
     if (!peer || !peer->config)
         return client_error("not-found", "no peer of this name is configured; 'mhs peer list' shows them");
-    struct net *net = net_with_fewest(mta);
+    struct net_process *net = net_with_fewest(mta);
     struct ping *ping = mem_alloc(sizeof *ping);
     if (!net || !ping || !ask(mta, net, peer, ping)) {
         mem_free(ping);
@@ -50,7 +50,7 @@ json_t *request_ping(struct client *client, json_t *request) {
     return NULL;
 }
 
-bool ping_binds(struct net *net, const struct peer *peer) {
+bool ping_binds(struct net_process *net, const struct peer *peer) {
     for (struct ping *ping = net->pings; ping; ping = ping->next)
         if (ping->peer == peer && !ping->bound)
             return ping->bound = true;
@@ -82,7 +82,7 @@ static void answer_result(struct mta *mta, const struct ping *ping, struct span 
     json_decref(result);
 }
 
-bool ping_result(struct net *net, uint64_t ref, struct span payload) {
+bool ping_result(struct net_process *net, uint64_t ref, struct span payload) {
     for (struct ping **at = &net->pings; *at; at = &(*at)->next) {
         struct ping *ping = *at;
         if (ping->number != ref)
@@ -96,7 +96,7 @@ bool ping_result(struct net *net, uint64_t ref, struct span payload) {
     return false;
 }
 
-void pings_net_gone(struct net *net) {
+void pings_net_gone(struct net_process *net) {
     while (net->pings) {
         struct ping *ping = net->pings;
         net->pings = ping->next;

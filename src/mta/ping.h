@@ -7,13 +7,13 @@
 
 #include "base/span.h"
 
-struct net;
+struct net_process;
 struct peer;
 
-bool ping_result(struct net *net, uint64_t ref, struct span payload);
+bool ping_result(struct net_process *net, uint64_t ref, struct span payload);
 /* True for the one bind of each ping: the net process may ask whether the responder is the peer. */
-bool ping_binds(struct net *net, const struct peer *peer);
+bool ping_binds(struct net_process *net, const struct peer *peer);
 /* The net process is gone: who asked for a ping by it is told so. */
-void pings_net_gone(struct net *net);
+void pings_net_gone(struct net_process *net);
 
 #endif

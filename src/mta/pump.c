@@ -11,7 +11,7 @@ static void *count_of(uintptr_t count) {
     return (void *)count; // NOLINT: the map's values are pointers, a count is stored as one
 }
 
-static bool count_connecting(struct net *net, struct peer *peer, int change) {
+static bool count_connecting(struct net_process *net, struct peer *peer, int change) {
     uint64_t key = (uint64_t)peer->destination.number + 1;
     uintptr_t count = (uintptr_t)map_get(&net->connecting, key);
     if (change < 0 && count == 0)
@@ -24,11 +24,11 @@ static bool count_connecting(struct net *net, struct peer *peer, int change) {
     return true;
 }
 
-bool pump_connected(struct net *net, struct peer *peer) {
+bool pump_connected(struct net_process *net, struct peer *peer) {
     return count_connecting(net, peer, -1);
 }
 
-void pump_net_gone(struct net *net) {
+void pump_net_gone(struct net_process *net) {
     struct mta *mta = net->mta;
     for (uint32_t i = 0; i < mta->destination_count; i++)
         while (peer_at(mta, i) && count_connecting(net, peer_at(mta, i), -1))
@@ -37,7 +37,7 @@ void pump_net_gone(struct net *net) {
 }
 
 static void connect_one(struct mta *mta, struct peer *peer) {
-    struct net *net = net_with_fewest(mta);
+    struct net_process *net = net_with_fewest(mta);
     if (!net)
         return;
     buf_clear(&mta->head);

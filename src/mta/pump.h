@@ -7,7 +7,7 @@
 
 struct destination_operations;
 struct mta;
-struct net;
+struct net_process;
 struct peer;
 
 /* Ready copies go to the peer's idle associations, and more associations are opened as there is need; each
@@ -15,8 +15,8 @@ struct peer;
 extern const struct destination_operations peer_operations;
 
 /* The answer to a CONNECT has come. False: the net process was not asked. */
-bool pump_connected(struct net *net, struct peer *peer);
+bool pump_connected(struct net_process *net, struct peer *peer);
 /* The net process is gone with what it was opening. */
-void pump_net_gone(struct net *net);
+void pump_net_gone(struct net_process *net);
 
 #endif

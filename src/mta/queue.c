@@ -151,7 +151,7 @@ static bool fits_row(struct mta *mta, const struct filter *filter, const struct 
 
 /* A request looks at so many rows at most, so that a long queue is worked on in turns with all else: the
  * answer's cursor says where the next request goes on. */
-#define LOOKS_A_REQUEST 10000
+#define ROWS_A_REQUEST 10000
 
 /* `copy` is NULL when its rows are damaged: the unit's cause says so. */
 struct scan {
@@ -162,7 +162,7 @@ struct scan {
     uint64_t last;  /* the last id that was looked at */
     uint64_t until; /* the last id that is to be looked at; 0: all */
     json_int_t most, taken;
-    unsigned looked;
+    unsigned rows_seen;
     bool more;
 };
 
@@ -190,11 +190,11 @@ static bool look_at(void *context, const struct store_work *row) {
     bool damaged = false;
     if (scan->until && row->id > scan->until)
         return false;
-    if (scan->taken == scan->most || scan->looked == LOOKS_A_REQUEST) {
+    if (scan->taken == scan->most || scan->rows_seen == ROWS_A_REQUEST) {
         scan->more = true;
         return false;
     }
-    scan->looked++;
+    scan->rows_seen++;
     scan->last = row->id;
     struct work *work = schedule_find(&scan->mta->schedule, row->id);
     if (!fits(scan, work, &copy, &damaged))
@@ -273,7 +273,7 @@ static int64_t next_try_of(const struct mta *mta, const struct work *work) {
 static json_t *sent_of(const struct mta *mta, const struct work *work) {
     if (work->state != WORK_SENDING)
         return json_null();
-    for (const struct net *net = mta->nets; net; net = net->next)
+    for (const struct net_process *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
             const struct association *association = net->associations.slots[i].value;
             if (association && association->sending == work && association->content)

@@ -102,7 +102,7 @@ static bool take_up(struct association *association, const struct store_activity
 /* A transfer that is still under way elsewhere on a half-open
  * association holds the content: it ends there. */
 static void end_elsewhere(struct mta *mta, const struct association *here, uint64_t stored) {
-    for (struct net *net = mta->nets; net; net = net->next)
+    for (struct net_process *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
             struct association *other = net->associations.slots[i].value;
             if (other && other->ended == stored)
@@ -130,14 +130,58 @@ static void resume_later(struct association *association, const struct error *er
     association_end(association, IPC_CLOSE_ABORTED, err->text);
 }
 
-/* `err`: why no activity that is not over was found. */
+/* ---- what can't be read again and again ---- */
+
+/* A peer has no end of its tries: after so many a transfer whose octets can't be read, though the store is at
+ * work, begins anew. Of more than so many transfers the tries are not counted at once. */
+#define TRIES_MOST  5
+#define UNREAD_MOST 1024
+
+static uint64_t key_of(const struct association *association, struct span old, struct span name) {
+    uint64_t peer = span_hash(span_str(association->peer->name));
+    return ((peer * 31 + span_hash(old)) * 31 + span_hash(name)) | 1; /* a map's keys are not 0 */
+}
+
+/* True: it is not tried any more. */
+static bool has_tried_enough(struct association *association, uint64_t key, const struct error *err) {
+    struct mta *mta = association->net->mta;
+    size_t tries = (size_t)(uintptr_t)map_get(&mta->unread, key) + 1;
+    if (err->code != STORE_IO || !store_accepting(mta->view.store))
+        return false;
+    if (mta->unread.count >= UNREAD_MOST)
+        map_free(&mta->unread);
+    if (tries < TRIES_MOST) {
+        map_put(&mta->unread, key, (void *)(uintptr_t)tries); // NOLINT: a number is stored as a pointer
+        return false;
+    }
+    map_remove(&mta->unread, key);
+    return true;
+}
+
+static void log_given_up(const struct association *association, const struct error *err) {
+    log_error(
+        "peer=%s a transfer can't be resumed, and begins anew: it could not be read at %d tries, the last "
+        "time for: %s",
+        association->peer->name, TRIES_MOST, err->text);
+}
+
+/* `err`: why no activity that is not over was found. What was answered can't be read then: its sender begins
+ * anew, and what was accepted is confirmed (I5). */
 static void resume_over(struct association *association, struct span old, struct span name,
                         struct error *err) {
-    enum ipc_resume outcome;
-    if (err->code == STORE_NOT_FOUND && outcome_of(association, old, name, &outcome, err))
-        answer(association, outcome, NULL);
-    else
+    enum ipc_resume outcome = IPC_RESUME_UNKNOWN_ACTIVITY;
+    if (err->code != STORE_NOT_FOUND) {
         resume_later(association, err);
+        return;
+    }
+    if (!outcome_of(association, old, name, &outcome, err)) {
+        if (!has_tried_enough(association, key_of(association, old, name), err)) {
+            resume_later(association, err);
+            return;
+        }
+        log_given_up(association, err);
+    }
+    answer(association, outcome, NULL);
 }
 
 /* A sender's activity that is not over is never taken for one that is, whatever serial it wants to go on
@@ -158,8 +202,14 @@ static void resume(struct association *association, struct span old, struct span
     end_elsewhere(mta, association, activity.id);
     const struct checkpoint *from;
     if (!take_up(association, &activity, serial, &from, &err)) {
-        resume_later(association, &err);
-        return;
+        if (!has_tried_enough(association, key_of(association, old, name), &err)) {
+            resume_later(association, &err);
+            return;
+        }
+        log_given_up(association, &err);
+        from = NULL;
+    } else if (mta->unread.count) {
+        map_remove(&mta->unread, key_of(association, old, name));
     }
     if (from)
         log_info("peer=%s resumes a transfer at octet %llu", association->peer->name,

@@ -11,7 +11,7 @@
  * oldest first, as what a message is routed to is decided when it comes in, but for
  * copies that fail or are rerouted. Where more are there, that is told.
  */
-#define FRUITLESS_MOST 1024
+#define WITHOUT_ROUTE_MOST 1024
 
 struct routed {
     struct mta *mta;
@@ -21,9 +21,9 @@ struct routed {
     struct map pairs;   /* of recipient and hop, those in `items` by hash; any value */
     uint64_t *messages; /* under whose numbers it stands what became of the copies */
     size_t message_count, message_room;
-    bool *wanted, *sent; /* by hop number: one was routed there; it may have arrived there */
-    size_t unsent;       /* hops that are wanted and not sent */
-    size_t fruitless;    /* entries */
+    bool *wanted, *sent;  /* by hop number: one was routed there; it may have arrived there */
+    size_t unsent;        /* hops that are wanted and not sent */
+    size_t without_route; /* entries */
     bool no_memory;
 };
 
@@ -92,8 +92,8 @@ static bool each(void *context, int64_t at, struct span data) {
     struct event_record record;
     size_t before = routed->count + routed->message_count;
     (void)at;
-    if (routed->fruitless == FRUITLESS_MOST) {
-        routed->fruitless++; /* there are more */
+    if (routed->without_route == WITHOUT_ROUTE_MOST) {
+        routed->without_route++; /* there are more */
         return false;
     }
     while (event_read(&r, &record))
@@ -101,7 +101,7 @@ static bool each(void *context, int64_t at, struct span data) {
             routed->no_memory = true;
             return false;
         }
-    routed->fruitless += routed->count + routed->message_count == before;
+    routed->without_route += routed->count + routed->message_count == before;
     return true;
 }
 
@@ -187,8 +187,8 @@ enum mts_record event_routed(void *context, struct span identifier, struct arena
     if (!read)
         log_error("where copies of %s were sent can't be read, so what comes of it is refused for now: %s",
                   log_text(identifier, text), err.text);
-    return routed.no_memory                     ? MTS_RECORD_NO_MEMORY
-           : !read                              ? MTS_RECORD_FAILED
-           : routed.fruitless <= FRUITLESS_MOST ? MTS_RECORD_READ
-                                                : MTS_RECORD_LONG;
+    return routed.no_memory                             ? MTS_RECORD_NO_MEMORY
+           : !read                                      ? MTS_RECORD_FAILED
+           : routed.without_route <= WITHOUT_ROUTE_MOST ? MTS_RECORD_READ
+                                                        : MTS_RECORD_LONG;
 }

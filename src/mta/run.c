@@ -398,6 +398,7 @@ void mta_free(struct mta *mta) {
     map_free(&mta->associations);
     map_free(&mta->leaving_in);
     map_free(&mta->notified);
+    map_free(&mta->unread);
     mem_free(mta->hop_destinations);
     mem_free(mta->hop_down);
     guesses_free(mta->guesses);
@@ -465,7 +466,7 @@ static void on_fill(evutil_socket_t fd, short what, void *arg) {
 }
 
 static bool nothing_under_way(const struct mta *mta) {
-    for (struct net *net = mta->nets; net; net = net->next)
+    for (struct net_process *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
             struct association *association = net->associations.slots[i].value;
             if (association && (association->sending || association->inbound))
@@ -506,7 +507,7 @@ static void unmark_all(struct mta *mta) {
 /* Ours are released, those that a peer initiated aborted: it alone may release them. */
 static bool all_associations_ended(struct mta *mta) {
     bool all = true;
-    for (struct net *net = mta->nets; net; net = net->next) {
+    for (struct net_process *net = mta->nets; net; net = net->next) {
         all &= net->associations.count == 0;
         for (size_t i = 0; i < net->associations.room; i++)
             if (net->associations.slots[i].value)

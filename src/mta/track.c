@@ -262,7 +262,7 @@ static bool may_see(struct client *client, json_t *history) {
 
 /* A request looks at so many events at most, so that others have their turn: the answer's cursor says where
  * the next request goes on. */
-#define LOOKS_A_REQUEST 100000
+#define EVENTS_A_REQUEST 100000
 
 /* What is looked for among past events, the newest first, and the identifiers that were found. */
 struct look_back {
@@ -275,7 +275,7 @@ struct look_back {
     size_t limit;                                     /* histories in the answer; 0: all that were found */
     struct arena arena;
     size_t most;
-    unsigned looked;
+    unsigned events_seen;
     uint64_t place; /* of the last event that was looked at */
     uint64_t last;  /* of the last history in the answer */
     bool more;
@@ -317,7 +317,7 @@ static bool look_back(void *context, uint64_t place, struct span key, int64_t at
     struct look_back *look = context;
     if (at < look->since * SECOND)
         return false;
-    if (look->looked++ == LOOKS_A_REQUEST || json_object_size(look->found) == look->most) {
+    if (look->events_seen++ == EVENTS_A_REQUEST || json_object_size(look->found) == look->most) {
         look->more = true;
         return false;
     }

@@ -64,17 +64,17 @@ bool loop_detected(const struct mts_tables *tables, const struct x411_TraceInfor
            internal_loop(&tables->domain, tables->mta_name, &internal);
 }
 
-enum looked { LOOKED_NOT, LOOKED_NO_LOOP, LOOKED_LOOP };
+enum hop_loop { LOOP_UNKNOWN, LOOP_NONE, LOOP_FOUND };
 
 /* What was found of each hop is kept for the trace that it was found in: recipients of one envelope share it,
  * and the cost must not be the product of both. */
-static uint8_t *looked_at(struct ruling *ruling, const struct x411_ExtensionField *trace, int hop) {
-    if (ruling->looked_trace != trace->value.data || !ruling->looked) {
-        ruling->looked_trace = trace->value.data;
-        ruling->looked = arena_array(ruling->arena, ruling->tables->hop_count, sizeof *ruling->looked);
+static uint8_t *loop_of_hop(struct ruling *ruling, const struct x411_ExtensionField *trace, int hop) {
+    if (ruling->loop_trace != trace->value.data || !ruling->hop_loops) {
+        ruling->loop_trace = trace->value.data;
+        ruling->hop_loops = arena_array(ruling->arena, ruling->tables->hop_count, sizeof *ruling->hop_loops);
     }
-    ruling->no_memory |= !ruling->looked;
-    return ruling->looked ? &ruling->looked[hop] : NULL;
+    ruling->no_memory |= !ruling->hop_loops;
+    return ruling->hop_loops ? &ruling->hop_loops[hop] : NULL;
 }
 
 bool loop_ahead(struct ruling *ruling, const struct x411_Extensions *extensions, int number) {
@@ -82,16 +82,16 @@ bool loop_ahead(struct ruling *ruling, const struct x411_Extensions *extensions,
     const struct x411_ExtensionField *field = extension_find(extensions, EXT_INTERNAL_TRACE);
     if (hop->foreign || hop->given.dont_check_loops || !field || !ruling->tables->self.internal_trace)
         return false;
-    uint8_t *looked = looked_at(ruling, field, number);
-    if (!looked)
+    uint8_t *loop = loop_of_hop(ruling, field, number);
+    if (!loop)
         return false;
-    if (*looked == LOOKED_NOT) {
+    if (*loop == LOOP_UNKNOWN) {
         struct x411_InternalTraceInformation trace = {0};
-        *looked = extension_decode(ruling->arena, extensions, EXT_INTERNAL_TRACE,
-                                   &x411_InternalTraceInformation_type, &trace) &&
-                          internal_loop(&hop->domain, span_str(hop->given.mta_name), &trace)
-                      ? LOOKED_LOOP
-                      : LOOKED_NO_LOOP;
+        *loop = extension_decode(ruling->arena, extensions, EXT_INTERNAL_TRACE,
+                                 &x411_InternalTraceInformation_type, &trace) &&
+                        internal_loop(&hop->domain, span_str(hop->given.mta_name), &trace)
+                    ? LOOP_FOUND
+                    : LOOP_NONE;
     }
-    return *looked == LOOKED_LOOP;
+    return *loop == LOOP_FOUND;
 }

@@ -108,8 +108,8 @@ struct ruling {
     struct undecided *undecided; /* a stack: see work_undecided() */
     struct arena scratch;        /* forgotten after each recipient that was decided */
     bool has_content;            /* the subject's content is stored: it may be returned */
-    const void *looked_trace;    /* the internal trace that loop_ahead() has looked at, */
-    uint8_t *looked;             /* and what it found of each hop */
+    const void *loop_trace;      /* the internal trace that loop_ahead() has searched, */
+    uint8_t *hop_loops;          /* and what it found of each hop */
     const char *bound;           /* the last one that was found broken (bounds.c) */
     bool no_memory;              /* or, with `no_record`, nothing can be decided for want of the record */
     bool no_record;

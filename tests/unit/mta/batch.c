@@ -437,7 +437,7 @@ static void nobody_takes_a_copy_whose_mark_is_being_written(void **state) {
     struct mta *mta = &stage->mta;
     struct peer peer = {.destination = {.kind = DESTINATION_MTA}};
     struct destination *destinations[] = {&peer.destination};
-    struct net net = {.mta = mta};
+    struct net_process net = {.mta = mta};
     be_late(stage);
     mta->destinations = destinations;
     mta->destination_count = 1;

@@ -534,6 +534,47 @@ static void what_is_unread_is_not_forgotten(void **state) {
     unsetenv("CHASQUI_TEST_UNREAD");
 }
 
+/* What can't be read at try after try begins anew: an activity, and what was answered to one that is over. */
+static void what_stays_unread_begins_anew(void **state) {
+    struct world world;
+    char unread[sizeof hold + 7];
+    static uint8_t content[20000];
+    (void)state;
+    snprintf(unread, sizeof unread, "%s.unread", hold);
+    setenv("CHASQUI_TEST_UNREAD", unread, 1);
+    open_world(&world);
+    begin_transfer(&world, 1, "\2\1\1");
+    expect_checkpoint(&world, 1, 1);
+    tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    begin_transfer(&world, 1, "\2\1\2");
+    tell(&world, IPC_TRANSFER_CONTENT, 1, span_of(content, sizeof content), NOTHING);
+    say_checkpoint(&world, 1, 2, 2000, "state");
+    expect_checkpoint(&world, 1, 1);
+    expect_checkpoint(&world, 1, 2);
+    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    assert_true(switch_file(unread, true));
+    for (uint64_t ref = 2; ref < 10; ref++) {
+        associate(&world, ref, "beta");
+        resume_in_vain(&world, ref, ref % 2 ? "\2\1\1" : "\2\1\2");
+    }
+    for (uint64_t ref = 10; ref < 12; ref++) {
+        associate(&world, ref, "beta");
+        struct reader r = say_resume(&world, ref, "in-1", ref % 2 ? "\2\1\1" : "\2\1\2", 1);
+        assert_int_equal(reader_u8(&r), IPC_RESUME_UNKNOWN_ACTIVITY);
+    }
+    assert_true(switch_file(unread, false));
+    associate(&world, 12, "beta");
+    struct reader r = say_resume(&world, 12, "in-1", "\2\1\2", 2); /* it is nowhere any more */
+    assert_int_equal(reader_u8(&r), IPC_RESUME_UNKNOWN_ACTIVITY);
+    begin_transfer(&world, 12, "\2\1\3");
+    tell(&world, IPC_TRANSFER_END, 12, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 12), IPC_ACCEPTED);
+    assert_int_equal(entries(&world), 2);
+    world_end(&world);
+    unsetenv("CHASQUI_TEST_UNREAD");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(nobody_waits_who_need_not),
@@ -551,6 +592,7 @@ int main(void) {
         CASE(a_removed_user_leaves_nothing),
         CASE(a_stop_tells_what_was_committed),
         CASE(what_is_unread_is_not_forgotten),
+        CASE(what_stays_unread_begins_anew),
         CASE(a_stop_does_not_wait_for_ever),
     };
     return cmocka_run_group_tests_name("hang", tests, NULL, NULL);

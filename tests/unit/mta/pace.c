@@ -20,7 +20,7 @@ struct stage {
     struct peer peer;
     struct destination *destinations[1];
     struct queue queues[1];
-    struct net net;
+    struct net_process net;
     struct association associations[ASSOCIATIONS];
     int far; /* the net process's end */
 };
@@ -49,8 +49,8 @@ static void begin(struct stage *stage) {
     buf_init(&mta->head, 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
     stage->far = pair[0];
-    stage->net =
-        (struct net){.mta = mta, .channel = ipc_channel_new(mta->loop, pair[1], "net", &handler, NULL)};
+    stage->net = (struct net_process){.mta = mta,
+                                      .channel = ipc_channel_new(mta->loop, pair[1], "net", &handler, NULL)};
     assert_non_null(stage->net.channel);
     for (size_t i = 0; i < ASSOCIATIONS; i++)
         stage->associations[i] = (struct association){.net = &stage->net, .ref = i + 1};
