@@ -5,7 +5,7 @@
  * meets a batch in flight, as with an engine whose commits are somebody else's work.
  *
  * While the file is there that $CHASQUI_TEST_HOLD names, nothing lands at all; after a
- * second of that the store says that it takes nothing.
+ * second of that ($CHASQUI_TEST_PATIENCE: as many) the store says that it takes nothing.
  *
  * While the file is there that $CHASQUI_TEST_UNREAD names, contents of activities, outcomes and the entries
  * of mailboxes can't be read. While the one of $CHASQUI_TEST_BEHIND is, filling is behind, and the step that
@@ -90,7 +90,9 @@ static int descriptor(const struct store *store) {
 }
 
 static bool probe_late(struct store *store, struct error *err) {
-    if (flying && clock_monotonic_us() - flying->begun > 1000000)
+    const char *patience = getenv("CHASQUI_TEST_PATIENCE");
+    int64_t most = (patience ? atoi(patience) : 1) * INT64_C(1000000);
+    if (flying && clock_monotonic_us() - flying->begun > most)
         return error_set(err, STORE_IO, "the commit does not end");
     return prompt->probe(store, err);
 }
