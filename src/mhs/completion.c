@@ -71,17 +71,21 @@ static void print_commands(const struct command *commands) {
 }
 
 /* The words before the one that is being completed, without options, tell the command. */
-static const char bash_head[] = "# Completion of mhs for bash, made by 'mhs completion bash'.\n"
-                                "_mhs() {\n"
-                                "  local word=${COMP_WORDS[COMP_CWORD]} command= found= i\n"
-                                "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
-                                "    case ${COMP_WORDS[i]} in\n"
-                                "    --socket) ((i++)) ;;\n"
-                                "    -*) ;;\n"
-                                "    *) command+=\"${COMP_WORDS[i]} \" ;;\n"
-                                "    esac\n"
-                                "  done\n"
-                                "  case $command in\n";
+static const char bash_head[] =
+    "# Completion of mhs for bash, made by 'mhs completion bash'.\n"
+    "_mhs() {\n"
+    "  local word=${COMP_WORDS[COMP_CWORD]} command= found= i\n"
+    "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
+    "    case ${COMP_WORDS[i]} in\n"
+    "    --socket)\n"
+    "      [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++)) # --socket=PATH is three words\n"
+    "      ((++i == COMP_CWORD)) && return\n"
+    "      ;;\n"
+    "    -*) ;;\n"
+    "    *) command+=\"${COMP_WORDS[i]} \" ;;\n"
+    "    esac\n"
+    "  done\n"
+    "  case ${command#help } in\n";
 static const char zsh_head[] = "#compdef mhs\n"
                                "# Completion of mhs for zsh, made by 'mhs completion zsh'.\n"
                                "_mhs() {\n"
@@ -89,23 +93,39 @@ static const char zsh_head[] = "#compdef mhs\n"
                                "  local -a found\n"
                                "  for ((i = 2; i < CURRENT; i++)); do\n"
                                "    case ${words[i]} in\n"
-                               "    --socket) ((i++)) ;;\n"
+                               "    --socket)\n"
+                               "      ((++i == CURRENT)) && _files && return\n"
+                               "      ;;\n"
                                "    -*) ;;\n"
                                "    *) command+=\"${words[i]} \" ;;\n"
                                "    esac\n"
                                "  done\n"
-                               "  case $command in\n";
+                               "  case ${command#help } in\n";
+
+/* Options are offered where one is begun; where nothing of ours fits, files are. */
+static const char bash_tail[] = "  local without='-*'\n"
+                                "  [[ $word == -* ]] && without=\n"
+                                "  COMPREPLY=($(compgen -X \"$without\" -W \"$found\" -- \"$word\"))\n"
+                                "}\n"
+                                "complete -o default -F _mhs mhs\n";
+/* It is found in a folder of functions, or was read by `source`. */
+static const char zsh_tail[] = "  [[ ${words[CURRENT]} == -* ]] || found=(${found:#-*})\n"
+                               "  compadd -- $found || _files\n"
+                               "}\n"
+                               "if [[ ${funcstack[1]} == _mhs ]]; then\n"
+                               "  _mhs \"$@\"\n"
+                               "else\n"
+                               "  compdef _mhs mhs\n"
+                               "fi\n";
 
 static int print_script(const struct command *commands, bool zsh) {
     make_cases(commands, zsh ? "(" : "\"");
     fputs(zsh ? zsh_head : bash_head, stdout);
     fwrite(making.cases.data, 1, making.cases.len, stdout);
-    printf("    \"\" | \"help \") found=%s", making.list);
+    printf("    \"\") found=%s", making.list);
     print_commands(commands);
     printf("%s ;;\n  esac\n", zsh ? ")" : "\"");
-    fputs(zsh ? "  compadd -- $found\n  _files\n}\n_mhs \"$@\"\n"
-              : "  COMPREPLY=($(compgen -W \"$found\" -- \"$word\"))\n}\ncomplete -o default -F _mhs mhs\n",
-          stdout);
+    fputs(zsh ? zsh_tail : bash_tail, stdout);
     bool failed = making.cases.failed || making.subcommands.failed;
     buf_free(&making.cases);
     buf_free(&making.subcommands);
@@ -115,7 +135,7 @@ static int print_script(const struct command *commands, bool zsh) {
 int completion(const struct command *commands, int argc, char **argv) {
     static const struct command_usage usage = {
         "completion", "bash|zsh", "Prints what the shell needs to complete command lines of mhs.",
-        "For this shell alone: source <(mhs completion bash)", NULL};
+        "For this shell alone: source <(mhs completion bash), or zsh.", NULL};
     struct command_line line;
     const char *shell;
     command_line_init(&line, &usage, argc, argv);

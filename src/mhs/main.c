@@ -68,15 +68,16 @@ static int unknown_command(const char *name) {
 }
 
 int cmd_help(int argc, char **argv) {
-    if (argc < 2) {
+    const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || (command && command->run == cmd_help)) {
         print_overview(stdout);
         return COMMAND_OK;
     }
-    const struct command *command = find_command(argv[1]);
-    if (!command || command->run == cmd_help)
-        return command ? cmd_help(1, argv) : unknown_command(argv[1]);
-    char *help[] = {argv[1], (char[]){"--help"}, NULL};
-    return command->run(2, help);
+    if (!command)
+        return unknown_command(argv[1]);
+    bool deeper = argc > 2 && argv[2][0] != '-'; /* `mhs help queue list` */
+    char *help[] = {argv[1], deeper ? argv[2] : (char[]){"--help"}, (char[]){"--help"}, NULL};
+    return command->run(deeper ? 3 : 2, help);
 }
 
 /* Reads the options before the command's name. Returns the index of the name, 0 when there is nothing more to
@@ -98,7 +99,9 @@ static int read_globals(int argc, char **argv, int *status) {
             print_overview(stdout);
             return 0;
         } else if (argv[i][0] == '-') {
-            *status = command_fail(COMMAND_USAGE, "unknown option '%s'", argv[i]);
+            bool known = strcmp(argv[i], "--socket") == 0;
+            *status =
+                command_fail(COMMAND_USAGE, known ? "'%s' needs a value" : "unknown option '%s'", argv[i]);
             fprintf(stderr, "Try: mhs --help\n");
             return 0;
         } else {

@@ -33,7 +33,7 @@ static void print_numbers(const char *label, const json_t *numbers) {
 
 static void print_status(const json_t *answer) {
     static const char *const members[] = {"mta",   "domain",  "version", "state",
-                                          "cause", "started", "now",     "messages"};
+                                          "cause", "started", "now",     "copies"};
     static const struct out_column columns[] = {{"PEER", "peer", false, TABLE_CUT_END},
                                                 {"STATE", "state", false},
                                                 {"IN", "associations-in", true},

@@ -12,7 +12,8 @@ static bool coloured(void) {
     static int answer = -1;
     if (answer < 0) {
         const char *term = getenv("TERM");
-        answer = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && term && strcmp(term, "dumb") != 0;
+        const char *none = getenv("NO_COLOR"); /* an empty one does not count: no-color.org */
+        answer = isatty(STDOUT_FILENO) && !(none && *none) && term && strcmp(term, "dumb") != 0;
     }
     return answer;
 }

@@ -238,7 +238,9 @@ static int show(struct wanted *wanted) {
     if (command_settings.json)
         out_json(all);
     else if (!wanted->shown)
-        printf("No message came in that is still known here.\n");
+        printf("No message that is still known here %s.\n",
+               wanted->originator || wanted->recipient || wanted->since || wanted->until ? "fits"
+                                                                                         : "came in");
     else if (wanted->recent && wanted->recent != ALL && wanted->after)
         printf("Older ones: --after %lld\n", (long long)wanted->after);
     json_decref(all);

@@ -7,7 +7,7 @@
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
 #include "mhs/output.h"
-#include "mhs/pages.h"
+#include "mhs/table.h"
 
 static void print_users(const json_t *answer) {
     static const struct out_column columns[] = {{"ADDRESS", "address", false, TABLE_CUT_START},
@@ -51,13 +51,18 @@ static int user_show(int argc, char **argv) {
 /* A member from text; `none` and nothing take it away. False: it is no uid, and that was said. */
 static bool set_member(const struct command_usage *usage, json_t *request, const char *member,
                        const char *text) {
-    int64_t uid = 0;
+    char *end;
     if (!*text || strcmp(text, "none") == 0)
         return json_object_set_new(request, member, json_null()) == 0;
     if (strcmp(member, "uid") != 0)
         return json_object_set_new(request, member, json_string(text)) == 0;
-    return (strcmp(text, "0") == 0 || pages_number(usage, "uid", text, &uid)) &&
-           json_object_set_new(request, member, json_integer(uid)) == 0;
+    errno = 0;
+    long long uid = strtoll(text, &end, 10);
+    if (errno || *text < '0' || *text > '9' || *end) {
+        command_usage_error(usage, "--uid: '%s' is no user's number; 'id -u NAME' tells it", text);
+        return false;
+    }
+    return json_object_set_new(request, member, json_integer(uid)) == 0;
 }
 
 /* ---- many in one transaction ---- */
@@ -69,17 +74,29 @@ static bool set_member(const struct command_usage *usage, json_t *request, const
 struct many {
     const char *name;
     json_t *users, *lines;
-    json_t *wrong; /* {"line": n, "code": text, "text": text} */
+    json_t *wrong; /* {"line": n, "code": text, "text": text}, by lines */
 };
 
+/* At its place: what the daemon finds comes behind all that was seen here. */
 static void wrong_line(struct many *many, json_int_t line, const char *code, const char *what) {
-    json_array_append_new(many->wrong,
+    size_t at = json_array_size(many->wrong);
+    while (at > 0 && out_integer(json_array_get(many->wrong, at - 1), "line") > line)
+        at--;
+    json_array_insert_new(many->wrong, at,
                           json_pack("{s:I, s:s, s:s}", "line", line, "code", code, "text", what));
-    fputs("mhs: ", stderr);
-    out_untrusted(stderr, many->name, strlen(many->name));
-    fprintf(stderr, ": line %" JSON_INTEGER_FORMAT ": ", line);
-    out_untrusted(stderr, what, strlen(what));
-    fputc('\n', stderr);
+}
+
+static void tell_wrong(const struct many *many) {
+    const json_t *one;
+    size_t i;
+    json_array_foreach(many->wrong, i, one) {
+        const char *what = out_text(one, "text");
+        fputs("mhs: ", stderr);
+        out_untrusted(stderr, many->name, strlen(many->name));
+        fprintf(stderr, ": line %" JSON_INTEGER_FORMAT ": ", (json_int_t)out_integer(one, "line"));
+        out_untrusted(stderr, what, strlen(what));
+        fputc('\n', stderr);
+    }
 }
 
 /* `ADDRESS`, or with UID and DIRECTORY-NAME behind tabs. NULL: it is none. */
@@ -174,9 +191,13 @@ static void take_wrong(struct many *many, const json_t *answer) {
 static int add_many(struct many *many) {
     json_t *answer = NULL;
     int status = send_users(many, json_array_size(many->wrong) > 0, &answer);
-    if (status != COMMAND_OK)
+    if (status == COMMAND_OK)
+        take_wrong(many, answer);
+    tell_wrong(many);
+    if (status != COMMAND_OK) {
+        json_decref(answer);
         return status;
-    take_wrong(many, answer);
+    }
     size_t wrong = json_array_size(many->wrong);
     json_int_t changed = wrong ? 0 : out_integer(answer, "changed");
     json_decref(answer);

@@ -159,7 +159,7 @@ static struct loader *new_loader(const char *name, unsigned processes, struct er
 static void tell_change(void *context, const struct config_option *row, const char *line) {
     struct config_report *report = context;
     if (row->flags & CONFIG_RESTART)
-        buf_printf(&report->waiting, "%s\n", row->name);
+        buf_printf(&report->waiting, "%s\n", line);
     else
         buf_printf(&report->changes, "%s\n", line);
 }

@@ -122,7 +122,10 @@ bool config_write_first(const char *path, const struct config_places *places, co
     if (file && fclose(file) != 0)
         done = false;
     if (!done)
-        error_set(err, errno, "%s: %s", path, strerror(errno));
+        error_set(err, errno, "%s: %s%s", path, strerror(errno),
+                  errno == EEXIST   ? "; name another file, or move that one away first"
+                  : errno == ENOENT ? "; make its folder first"
+                                    : "");
     buf_free(&text);
     return done;
 }

@@ -346,13 +346,15 @@ static bool set_catch_all(struct loader *l) {
 /* A mailbox or list takes what is for its address from whoever sends it here, but nobody else's routes lead
  * here for it. */
 static void advise_on_domain(struct loader *l, const char *kind) {
+    char text[256];
+    snprintf(text, sizeof text,
+             "the address is outside of our domain %.80s, and no route makes it local: what we send to it "
+             "stays here, others send it elsewhere",
+             config_text(l->tree, "domain"));
     for (struct config_section *section = config_first(l->tree, kind); section;
          section = config_next(section))
         if (!section->faulty && !mts_is_ours(l->tables, section->title))
-            config_warn(
-                l, section, NULL,
-                "the address is outside of our domain, and no route makes it local: what we send to it "
-                "stays here, others send it elsewhere");
+            config_warn(l, section, NULL, text);
 }
 
 /* What names others comes after them. */

@@ -14,6 +14,20 @@
 
 static const struct sockets closed = {.local = -1};
 
+static const char *remedy_of(int cause) {
+    switch (cause) {
+    case EACCES:
+        return "; ports below 1024 need root: start it as root, or let 'listen' name a higher one";
+    case EADDRINUSE:
+        return "; another program listens there (ss -ltnp tells which): end it, or change 'listen'";
+    case EADDRNOTAVAIL:
+        return "; this machine has no such address (ip address tells which it has): change 'listen', which "
+               "takes 0.0.0.0 for all of them";
+    default:
+        return "";
+    }
+}
+
 static int listen_at(const struct sockaddr *address, socklen_t length, struct error *err) {
     char host[64] = "?", port[8] = "?";
     int one = 1;
@@ -23,12 +37,7 @@ static int listen_at(const struct sockaddr *address, socklen_t length, struct er
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (fd >= 0 && bind(fd, address, length) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
-    error_set(err, errno, "cannot listen at %s port %s: %s%s", host, port, strerror(errno),
-              errno == EACCES ? "; ports below 1024 need root"
-              : errno == EADDRINUSE
-                  ? "; another program listens there (ss -ltnp tells which): end it, or change "
-                    "'listen'"
-                  : "");
+    error_set(err, errno, "cannot listen at %s port %s: %s%s", host, port, strerror(errno), remedy_of(errno));
     if (fd >= 0)
         close(fd);
     return -1;
@@ -43,8 +52,10 @@ static int listen_tcp(const struct protocol_endpoint *endpoint, struct error *er
     snprintf(port, sizeof port, "%u", endpoint->port);
     int status = getaddrinfo(endpoint->host, port, &hints, &found);
     if (status != 0) {
-        error_set(err, EINVAL, "cannot listen at '%.80s', port %s: %s", endpoint->host, port,
-                  gai_strerror(status));
+        error_set(err, EINVAL,
+                  "cannot listen at '%.80s', port %s: %s; let 'listen' name an address of this machine, or a "
+                  "host that it can look up",
+                  endpoint->host, port, gai_strerror(status));
         return -1;
     }
     int fd = listen_at(found->ai_addr, found->ai_addrlen, err);

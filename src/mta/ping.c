@@ -37,7 +37,7 @@ json_t *request_ping(struct client *client, json_t *request) {
     const char *name = json_string_value(json_object_get(request, "peer"));
     struct peer *peer = peer_find(mta, span_str(name ? name : ""));
     if (!peer || !peer->config)
-        return client_error("not-found", "no peer of this name is configured; 'mhs status' shows them");
+        return client_error("not-found", "no peer of this name is configured; 'mhs peer list' shows them");
     struct net_process *net = net_with_fewest(mta);
     struct ping *ping = mem_alloc(sizeof *ping);
     if (!net || !ping || !ask(mta, net, peer, ping)) {

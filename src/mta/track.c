@@ -541,6 +541,17 @@ static bool add_wanted(struct client *client, const struct wanted *wanted, json_
     return true;
 }
 
+/* An error for the client, or NULL: a filter that is no address would fit nothing, and seem to be an answer.
+ */
+static json_t *check_address(const char *name, const char *text) {
+    struct arena arena;
+    struct error err = {0};
+    arena_init(&arena, (size_t)1 << 20);
+    bool right = !text || oraddress_key_of(span_str(text), &arena, &err).data;
+    arena_free(&arena);
+    return right ? NULL : client_error("bad-request", "%s: %s", name, err.text[0] ? err.text : "it is empty");
+}
+
 json_t *request_track(struct client *client, json_t *request) {
     struct wanted wanted;
     struct error err = {0};
@@ -548,6 +559,10 @@ json_t *request_track(struct client *client, json_t *request) {
         return client_error("bad-request",
                             "give one of mts-identifier, message, content-identifier and recent (1 to %d)",
                             RECENT_MOST);
+    json_t *wrong = check_address("originator", wanted.originator);
+    wrong = wrong ? wrong : check_address("recipient", wanted.recipient);
+    if (wrong)
+        return wrong;
     json_t *answer = json_pack("{s:[], s:n}", "messages", "cursor");
     if (!add_wanted(client, &wanted, answer, &err) || err.code) {
         json_decref(answer);

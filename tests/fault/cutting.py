@@ -4,7 +4,8 @@ Each daemon sends to the other over several lanes: a lane is a peer of its own n
 message at a time, so that the octets of a connection are always those of the same kind of transfer: connect, bind, one
 message, and (idle for a second) release. First a lane lets some pass whole, to learn how many octets there are in each
 direction; then each connection is cut after another number of them. As an operator would, the test has what waits tried
-again at once. At last contents of some hundred kB are cut after random numbers of octets."""
+again at once, and releases what is held since its transfers were aborted time and again. At last contents of some hundred
+kB are cut after random numbers of octets."""
 import hashlib
 import queue
 import random
@@ -21,6 +22,7 @@ DOMAINS = {"ALPHA": "/C=GB/A=GOLD/P=ALPHA", "BETA": "/C=DE/A=VIAT/P=BETA"}
 OTHER = {"ALPHA": "BETA", "BETA": "ALPHA"}
 LANES = 6               # each way, for cuts that the daemons are told of at once
 SILENT_LANES = 24       # each way, for those that they must find out by a timer
+SILENT_CUTS = 8         # of each of them, about: more than a copy stands before it is held
 TIMERS = {"connect": 3, "transfer": 3, "release": 3}
 TRIES = 8               # connections that may end before an octet that the measured ones had
 
@@ -109,8 +111,8 @@ class Feeder(threading.Thread):
     def turn(self):
         """True while something is under way."""
         busy = {entry["next-hop"] for entry in self.mta.request("queue-list", limit=1000)["entries"]}
-        if busy:
-            self.mta.request("queue-retry", all=True, limit=1000, reason="the next cut")
+        for operation in ("queue-release", "queue-retry") if busy else ():
+            self.mta.request(operation, all=True, limit=1000, reason="the next cut")
         for lane in self.lanes:
             if not self.finish.is_set() and lane.name not in busy and lane.wants_message():
                 self.hand_over(lane)
@@ -198,7 +200,9 @@ class Cutting:
             counts = {direction: min(m[direction] for m in lanes[0].measured) for direction in ("in", "out")}
             print(f"# {sender} to {OTHER[sender]}: connect, bind, a message, release: {counts['in']} octets of the "
                   f"initiator, {counts['out']} of the responder", flush=True)
-            for how, chosen in (("reset", lanes[:LANES // 2]), ("end", lanes[LANES // 2:LANES]), ("silent", lanes[LANES:])):
+            silent = max(2, sum(counts.values()) // step // SILENT_CUTS)
+            for how, chosen in (("reset", lanes[:LANES // 2]), ("end", lanes[LANES // 2:LANES]),
+                                ("silent", lanes[LANES:][:silent])):
                 first = {direction: self.random.randrange(min(step, counts[direction])) for direction in counts}
                 plan = Plan(sender, how, [Cut(direction, octets, how) for direction in counts
                                           for octets in range(first[direction], counts[direction], step)])

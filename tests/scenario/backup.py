@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import threading
 
-from players import ANN, BEN, FAY, Stage, folder, text_message  # it makes packages importable
+from players import ANN, BEN, FAY, LARGE, Unharmed, folder, hostile_stage, letter_between  # it makes packages importable
 from peer import ipm, local, tap, x411
 from scenario.chasqui import program
 
@@ -72,14 +72,16 @@ def contents(stage, mailbox):
 
 @case("a backup under load, the daemon killed, restored: nothing is lost that was confirmed before the backup")
 def _():
-    with folder() as path, Stage(path) as stage:
+    with folder() as path, hostile_stage(path) as stage:
         kept = 10
-        load = Load(stage, kept)
-        wait_until(lambda: len(load.confirmed) > 60)
-        before = list(load.confirmed)
         copy = os.path.join(path, "copy")
-        done = backup(stage, copy)
-        equal((done.returncode, done.stderr), (0, ""))
+        with Unharmed(stage, LARGE, letter_between(stage.mta, ANN, ANN)) as attack:
+            load = Load(stage, kept)
+            wait_until(lambda: len(load.confirmed) > 60)
+            before = list(load.confirmed)
+            done = backup(stage, copy)
+            equal((done.returncode, done.stderr), (0, ""))
+            attack.served("a-backup")
         check(len(load.confirmed) > len(before), "nothing was submitted meanwhile")
         equal(mhs("store", "check", copy).stdout, f"{copy}: every invariant holds\n")
         wait_until(lambda: len(load.confirmed) > len(before) + 20)
@@ -106,26 +108,31 @@ def _():
 
 @case("backups and restores that would harm are refused with the remedy, and change nothing")
 def _():
-    with folder() as path, Stage(path) as stage:
+    with folder() as path, hostile_stage(path) as stage:
         with stage.mta.client() as client:
             for number in range(3):
                 client.submit(*letter(number, BEN))
             entries = wait_until(lambda: (lambda e: e if len(e) == 3 else None)(client.entries(BEN)))
         copy, store = os.path.join(path, "copy"), store_of(stage)
-        with stage.mta.client() as other:
-            equal(other.request("backup-begin"), {"store": store})
-            done = backup(stage, copy)
-            equal(done.returncode, 1)
-            check("a backup is under way already" in done.stderr, done.stderr)
-        wait_until(lambda: backup(stage, copy).returncode == 0)     # the one that was under way went with its client
-        for done, status, text in (
-                (backup(stage, copy), 1, "is not empty: name a new folder"),
-                (mhs("store", "backup", "--store", store, f"{copy}2"), 1, "another process writes to this store: mhsd"),
-                (mhs("store", "restore", "--store", store, copy), 1, "another process writes to this store: mhsd"),
-                (mhs("store", "restore", "--store", store, "--force", copy), 1, "another process writes to this store: mhsd"),
-                (mhs("store", "restore", "--store", store, path), 4, "there is no store here")):
-            equal(done.returncode, status, done.stderr)
-            check(text in done.stderr, done.stderr)
+        with Unharmed(stage) as attack:
+            with stage.mta.client() as other:
+                equal(other.request("backup-begin"), {"store": store})
+                done = backup(stage, copy)
+                equal(done.returncode, 1)
+                check("a backup is under way already" in done.stderr, done.stderr)
+                attack.served("a-second-backup")
+            wait_until(lambda: backup(stage, copy).returncode == 0)     # the one that was under way went with its client
+            for done, status, text in (
+                    (backup(stage, copy), 1, "is not empty: name a new folder"),
+                    (mhs("store", "backup", "--store", store, f"{copy}2"), 1, "another process writes to this store: mhsd"),
+                    (mhs("store", "restore", "--store", store, copy), 1, "another process writes to this store: mhsd"),
+                    (mhs("store", "restore", "--store", store, "--force", copy), 1, "another process writes to this store: mhsd"),
+                    (mhs("store", "restore", "--store", store, path), 4, "there is no store here"),
+                    (backup(stage, f"{copy}3/deep"), 4, "make the folder above it first"),
+                    (mhs("store", "restore", "--store", f"{path}/none/deep", copy), 4, "make the folder above it first")):
+                equal(done.returncode, status, done.stderr)
+                check(text in done.stderr, done.stderr)
+            attack.served("what-is-refused")
         with stage.mta.client() as client:
             client.request("mailbox-delete", mailbox=BEN, entry=entries[0]["entry"])
         equal(stage.mta.stop(), 0)

@@ -389,6 +389,7 @@ def _():
         check(ask(pair.alpha, "ping", "BETA")["ok"])
         check("next hop BETA" in pair.alpha.mhs("route", UWE).stdout)
         equal(ask(pair.alpha, "status")["state"], "serving")
+        check(re.search("^copies: +0$", pair.alpha.mhs("status").stdout, re.M))
         new = "/C=GB/A=GOLD/P=ALPHA/S=New"
         pair.alpha.mhs("user", "add", new)
         equal([u["address"] for u in ask(pair.alpha, "user", "list")["users"]], [ADA, new])

@@ -84,6 +84,9 @@ def _():
         equal((done.returncode, os.stat(mta.path).st_mode & 0o777), (0, 0o600))
         with open(mta.path) as file:
             text = file.read()
+        for where, remedy in (mta.path, "name another file"), (f"{path}/none/chasqui.conf", "make its folder first"):
+            done = subprocess.run([program("mhsd"), "--write-config", where], cwd=path, capture_output=True, text=True)
+            equal((done.returncode, f"{where}: " in done.stderr, remedy in done.stderr), (1, True, True), done.stderr)
         check(f'"{path}/var/store"' in text and "127.0.0.1+10102" in text, text)
         user = "chasqui" if os.geteuid() == 0 else ""
         check(f'run-as = "{user}"' in text, text)

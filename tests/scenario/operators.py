@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import re
 import subprocess
 import time
 import unicodedata
@@ -360,6 +361,12 @@ def _():
         equal(len(chosen("--until", "+1h")), 3)
         equal(chosen("--since", "+1h"), [])
         equal((len(chosen("--since", "-1h")), chosen("--until", "-1h")), (3, []))
+        # What is no address fits nothing: that is no answer.
+        for wrong, why in ("/GARBAGE=x", "unknown label"), ("/PN=/", "empty value"):
+            for option in "--originator", "--recipient":
+                done = stage.mta.mhs("track", option, wrong, check=False)
+                equal((done.returncode, option[2:] in done.stderr, why in done.stderr), (1, True, True), done.stderr)
+        equal(stage.mta.mhs("track", "--since", "+1h").stdout, "No message that is still known here fits.\n")
 
 
 def columns(line):
@@ -497,7 +504,7 @@ def _():
             stage.mta.reload()
             wait_until(lambda: "read anew" in stage.mta.log() and "configuration reloaded" in stage.mta.log())
             for name in ("node", "net-processes", "store"):
-                check(f"'{name}' has changed" in stage.mta.log(), stage.mta.log_tail())
+                check(re.search(f"warning: reload: {name} = .*: that takes effect when the daemon is started anew", stage.mta.log()), stage.mta.log_tail())
             peer.transfer(text_message("after", [FAY, f"{HOME}/S=new"]))
             equal(stage.far.next().identifier[1], "after")
             equal(len(stage.far.logs), 1)      # neither of the two associations was lost
@@ -579,6 +586,35 @@ def _():
             if line.startswith("  ") and line[2] != " ":
                 what = line[13:]
                 check(what[0].islower() and not what.endswith("."), line)
+
+
+@case("help of a subcommand is had both ways, and what is wrong with it is said")
+def _():
+    def mhs(*words, status=0):
+        done = subprocess.run([program("mhs"), *words], capture_output=True, text=True)
+        equal(done.returncode, status, f"{words}: {done.stderr}")
+        return done.stdout or done.stderr
+    for words in ["queue"], ["queue", "list"], ["user", "add"], ["read"]:
+        equal(mhs("help", *words), mhs(*words, "--help"), str(words))
+    equal({mhs("help"), mhs("help", "help"), mhs("help", "--help")}, {mhs("--help")})
+    check("no subcommand 'rubbish'" in mhs("help", "queue", "rubbish", status=2))
+    check("'--socket' needs a value" in mhs("--socket", status=2))
+
+
+@case("colours are at a terminal only, where nothing speaks against it")
+def _():
+    with folder() as path, Mhsd(path) as mta:
+        def coloured(**environment):
+            screen, terminal = os.openpty()
+            subprocess.run([program("mhs"), "status"], stdout=terminal, timeout=60,
+                           env={**os.environ, "TERM": "xterm", "CHASQUI_SOCKET": mta.socket_path, **environment})
+            os.close(terminal)
+            try:
+                return b"\x1b[" in os.read(screen, 65536)
+            finally:
+                os.close(screen)
+        equal([coloured(), coloured(NO_COLOR=""), coloured(NO_COLOR="1"), coloured(TERM="dumb")], [True, True, False, False])
+        check("\x1b" not in mta.mhs("status", environment={"TERM": "xterm"}).stdout)
 
 
 @case("a wide or combining character counts as the columns it takes")

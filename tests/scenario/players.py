@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.dont_write_bytecode = True
-from peer import ipm, tap, x411                                  # noqa: E402
+from peer import ipm, local, tap, x411                                  # noqa: E402
 from peer.association import ENDED, Association                       # noqa: E402
 from peer.transport import Transport                             # noqa: E402
 from scenario import proc                                        # noqa: E402
@@ -168,9 +168,16 @@ def children(mta):
 
 def all_there(mta):
     """The same, as soon as each serves."""
-    tap.wait_until(lambda: mta.request("status")["work-processes"], what="a work process")
+    all_started(mta)
     mta.request("mailbox-list", mailbox=ANN)    # a reader answers
-    return tap.wait_until(lambda: (lambda found: found if KINDS <= set(found) else None)(children(mta)), what="all processes")
+    return children(mta)
+
+
+def all_started(mta):
+    """Waits for the processes that start when the daemon serves already."""
+    tap.wait_until(lambda: mta.request("status")["work-processes"], what="a work process")
+    wanted = KINDS if mta.settings.get("reader_processes", 1) else KINDS - {"reader"}
+    tap.wait_until(lambda: wanted <= set(children(mta)), what="all processes")
 
 
 def named(stage, prefix):
@@ -216,6 +223,7 @@ class Stage:
         values["route"].update(settings.pop("more_routes", {}))
         values["route"].update(settings.pop("more_routes", {}))
         values.update(settings)
+        values = {key: value for key, value in values.items() if value != {}}       # `user={}`: nobody
         self.mta = Mhsd(os.path.join(path, "alpha"), "ALPHA-MTA", HOME, **values)
 
     def __enter__(self):
@@ -257,16 +265,30 @@ def status_octets(pid, field):
         return 0
 
 
-class Unharmed:
-    """Around an attack: the same processes live after it, none has grown by more than `growth` at its peak, and
-    another neighbour is served meanwhile."""
+def letter_between(mta, writer, reader):
+    """For Unharmed, where a play has no neighbours, or watches theirs: a message from one user to another passes. It is gone
+    from the mailbox then, as it was from the queue."""
+    def passes(label, _among):
+        with mta.client() as client:
+            def found():
+                return [e["entry"] for e in client.entries(reader) if e["mts-identifier"] and f";{name}]" in e["mts-identifier"]]
+            name = client.submit(local.submission_envelope(writer, [reader]), ipm.ipm(label, writer, [reader], label, ipm.text("Hello")))
+            entry, = tap.wait_until(found, what=f"{label} in the mailbox of {reader}")
+            client.request("mailbox-delete", mailbox=reader, entry=entry)
+    return passes
 
-    def __init__(self, stage, growth=SMALL):
-        self.stage, self.growth = stage, growth
+
+class Unharmed:
+    """Around an attack, or what an operator does: the same processes live after it, none has grown by more than `growth` at its
+    peak, and others are served meanwhile: a message from NEAR to FAR passes, or whatever `passes(label, among)` has pass.
+    `stage` needs no more than its `mta` then."""
+
+    def __init__(self, stage, growth=SMALL, passes=None):
+        self.stage, self.growth, self.passes = stage, growth, passes or self.relayed
 
     def __enter__(self):
-        self.stage.hand_over(text_message("before", [FAY]))     # what is made at first use is there
-        self.stage.far.next()
+        all_started(self.stage.mta)                             # else one that ends later is not missed
+        self.passes("before", 0)                                # what is made at first use is there
         self.before = {pid: status_octets(pid, "VmRSS") for pid in processes(self.stage.mta.process.pid)}
         for pid in self.before:
             with contextlib.suppress(OSError), open(f"/proc/{pid}/clear_refs", "w") as file:
@@ -274,11 +296,14 @@ class Unharmed:
         return self
 
     def served(self, label, among=0):
-        """Another neighbour's message passes, whatever goes on; at most `among` others come before it."""
-        self.stage.hand_over(text_message(f"after-{label}", [FAY]))
-        while (got := self.stage.far.next(60).identifier[1]) != f"after-{label}" and among > 0:
+        """Another's message passes, whatever goes on; at most `among` others come before it."""
+        self.passes(f"after-{label}", among)
+
+    def relayed(self, label, among):
+        self.stage.hand_over(text_message(label, [FAY]))
+        while (got := self.stage.far.next(60).identifier[1]) != label and among > 0:
             among -= 1
-        tap.equal(got, f"after-{label}")
+        tap.equal(got, label)
 
     def logged(self, *words):
         """A line of the log has all the words, soon: who it was, and what was wrong."""

@@ -48,10 +48,12 @@ def account():
 
 
 def ask(uri, *commands):
-    """What psql prints of the commands, unaligned. Nothing more is done after the first that fails, which raises."""
+    """What psql prints of the commands, unaligned. Nothing more is done after the first that fails, which raises. What they
+    change is on disk then: where a server is killed next, a fault that a play has ended would else be there again."""
     done = subprocess.run([os.path.join(binaries(), "psql"), "-qAtX", "-v", "ON_ERROR_STOP=1", uri,
                            *(word for text in commands for word in ("-c", text))],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                          env={**os.environ, "PGOPTIONS": "-c synchronous_commit=local"})   # no standby is waited for
     if done.returncode:
         raise RuntimeError(f"psql {uri}: {done.stderr}")
     return done.stdout.strip()

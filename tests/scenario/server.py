@@ -21,9 +21,9 @@ if not postgres.binaries():
     raise SystemExit(0)
 
 
-def mhs(*arguments):
+def mhs(*arguments, **environment):
     return subprocess.run([program("mhs"), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-                          check=False)
+                          check=False, env={**os.environ, **environment})
 
 
 def subjects(mta, user):
@@ -100,6 +100,24 @@ def _():
         written = int(server.sql("SELECT n_tup_ins + n_tup_upd FROM pg_stat_user_tables WHERE relname = 'chunk'", "checkpoints"))
         tap.note(f"{written} rows of 256 kB were written")
         check(written <= octets // (256 << 10) + 2 * octets // (kib << 10), written)
+
+
+@case("a backup of a store at a server is refused with the means that there are, as a refusal and no failure")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        uri, copy = server.database("saved"), os.path.join(path, "copy")
+        os.mkdir(os.path.join(path, "plain"))
+        with Stage(os.path.join(path, "plain")) as plain:
+            equal(mhs("store", "backup", copy, CHASQUI_SOCKET=plain.mta.socket_path).returncode, 0)
+        with Stage(path, store=uri) as stage:
+            for arguments, what in ((("backup", f"{copy}-2"), "copied"), (("backup", "--store", uri, f"{copy}-2"), "copied"),
+                                    (("restore", "--store", uri, copy), "restored"), (("restore", "--force", "--store", uri, copy), "restored")):
+                done = mhs("store", *arguments, CHASQUI_SOCKET=stage.mta.socket_path)
+                equal((done.returncode, done.stdout), (1, ""), done.stderr)
+                check(f"is {what} with the server's own means: pg_dump" in done.stderr, done.stderr)
+                check(not os.path.exists(f"{copy}-2"), "nothing was begun")
+            stage.hand_over(text_message("after", [FAY]))
+            equal(stage.far.next().identifier[1], "after")
 
 
 @case("copies that could not be read while the server was away go on soon after it is back")

@@ -10,16 +10,24 @@ import shutil
 import sqlite3
 import subprocess
 import time
+import types
 
-from players import ANN, BEN, FAR, FAY, HOME, JOE, NEAR, Neighbour, Stage, folder, processes, text_message  # it makes packages importable
+from players import (ANN, BEN, FAR, FAY, HOME, JOE, NEAR, SANITIZER, Neighbour, Stage, Unharmed, folder,  # it makes packages importable
+                     letter_between, processes, text_message)
 from peer import ipm, local, tap, x411
 from scenario.chasqui import Mhsd, free_port, peer_section, program
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 
+EVE = f"{HOME}/S=eve"       # writes to herself while others' entries are looked at
+
 
 def daemon(path, **settings):
-    return Mhsd(path, domain=HOME, node="alpha", user={ANN: {}, BEN: {}}, **settings)
+    return Mhsd(path, domain=HOME, node="alpha", user={ANN: {}, BEN: {}, EVE: {}}, environment=SANITIZER, **settings)
+
+
+def unharmed(mta):
+    return Unharmed(types.SimpleNamespace(mta=mta), passes=letter_between(mta, EVE, EVE))
 
 
 def deliver(mta, content=b"short"):
@@ -101,10 +109,11 @@ def _():
     with folder() as path:
         mta = daemon(path)
         equal(run("mhsd", "-t", "-c", mta.path).returncode, 0, "there is no store yet")
-        with mta:
+        with mta, unharmed(mta) as attack:
             entry = deliver(mta)
             done = run("mhsd", "-t", "-c", mta.path)
             equal((done.returncode, done.stderr), (0, ""), "beside the daemon")
+            attack.served("the-test-of-a-configuration")
         with sqlite3.connect(os.path.join(path, "store", "queue.db")) as database:
             version, = database.execute("PRAGMA user_version").fetchone()
         database.close()
@@ -125,7 +134,7 @@ def _():
 
 @case("a second daemon on one store ends with status 1 and says who holds it, and the first serves on")
 def _():
-    with folder() as path, daemon(path) as first:
+    with folder() as path, daemon(path) as first, unharmed(first) as attack:
         second = daemon(os.path.join(path, "second"), store=os.path.join(path, "store"))
         done = run("mhsd", "-c", second.path)
         equal(done.returncode, 1, done.stderr)
@@ -133,7 +142,7 @@ def _():
         refusal, = [line for line in done.stderr.splitlines() if "another process writes to this store" in line]
         check(f"mhsd, process {holder};" in refusal and os.path.join(path, "store") in refusal, refusal)
         check("Sanitizer" not in done.stderr, done.stderr)
-        check(deliver(first))
+        attack.served("a-second-daemon")
 
 
 @case("a store that is not there is made with a warning, not at all, or when told so")
@@ -261,7 +270,7 @@ def _():
         for command in ("check", "repair"):
             done = run("mhs", "store", command, store)
             equal((done.returncode, done.stdout), (0, f"{store}: every invariant holds\n"))
-        with daemon(path) as mta, mta.client() as client:
+        with daemon(path) as mta, mta.client() as client, unharmed(mta) as attack:
             equal([(e["entry"], e["size"] > 0) for e in client.entries(BEN)], [(kept, True), (lost, False)])
             shown = mta.mhs("read", "--user", BEN, str(lost), check=False)
             check(ANN in shown.stdout and "was lost here" in shown.stdout, (shown.stdout, shown.stderr))
@@ -269,6 +278,7 @@ def _():
             done = run("mhs", "store", "repair", store)
             equal(done.returncode, 4, "while the daemon has it")
             check("another process writes to this store" in done.stderr, done.stderr)
+            attack.served("a-repair-that-is-refused")
 
 
 def queue_to_neighbours(stage):
@@ -336,13 +346,14 @@ def _():
         with mta:
             lost, kept = deliver(mta), deliver(mta)
         sql(path, f"DELETE FROM message WHERE id = (SELECT message FROM entry WHERE (id & 4294967295) = {lost})")
-        with mta, mta.client() as client:
+        with mta, mta.client() as client, unharmed(mta) as attack:
             damaged, whole = client.entries(BEN)
             equal((damaged["entry"], damaged["kind"], damaged["seen"]), (lost, "damaged", False))
             check("message" in damaged["damage"], damaged)
             equal((whole["entry"], whole["kind"], whole["originator"]), (kept, "message", ANN))
             listed = mta.mhs("list", "--user", BEN).stdout.splitlines()
             check(any("(damaged: " in line for line in listed), listed)
+            attack.served("a-damaged-entry")
             mta.mhs("delete", "--user", BEN, str(lost))
             equal([e["entry"] for e in client.entries(BEN)], [kept])
 
@@ -372,6 +383,7 @@ def _():
             mta.start()
             with mta.client() as client:
                 report, = wait_until(lambda: client.entries(ANN))
+            before = set(processes(mta.process.pid))
             shown, = json.loads(mta.mhs("--json", "read", "--user", ANN, str(report["entry"])).stdout)["recipients"]
             equal((shown["recipient"], shown["diagnostic"]), (FAY, "maximum-time-expired"))
             status = mta.request("status")
@@ -384,6 +396,10 @@ def _():
             wait_until(lambda: mta.request("status")["state"] == "serving")
             mta.mhs("send", "--from", ANN, "--to", BEN, "--text", "x")
             check(b"\0" * 30000 in mta.client().content(BEN, entry), "Ben's message is whole again")
+            stage.hand_over(text_message("all-goes-on", [BEN, ANN]))
+            with mta.client() as client:
+                wait_until(lambda: any(";all-goes-on]" in e["mts-identifier"] for e in client.entries(ANN)))
+            equal(set(processes(mta.process.pid)), before)
 
 
 def track(mta, *arguments):

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 
-from players import HOME, folder
+from players import HOME, LARGE, Unharmed, folder, hostile_stage      # it makes packages importable
 from peer import tap
 from scenario.chasqui import Mhsd, program
 
@@ -19,8 +19,9 @@ def users(mta):
 
 @case("many users in one go: with one line wrong none is there, and each wrong line is told; else all are, after a restart too")
 def _():
-    with folder() as path:
-        with Mhsd(path, domain=HOME) as mta:
+    with folder() as path, hostile_stage(path, user={}) as stage:
+        mta = stage.mta
+        with Unharmed(stage) as unharmed:
             names = [f"{HOME}/S=user{number}" for number in range(200)]
             right = "# the first department\n\n" + "".join(
                 f"{name}\t{number + 1000}\tCN=user{number},C=GB\n" if number % 2 else f"{name}\n"
@@ -36,7 +37,9 @@ def _():
                 check(f"users: line {line}: " in done.stderr, (line, done.stderr))
             check("users: line 203: the same user stands in line 10 already" in done.stderr and f"our domain is {HOME}" in done.stderr, done.stderr)
             said = json.loads(done.stdout)
-            equal((said["changed"], sorted(wrong["line"] for wrong in said["wrong"])), (0, [203, 204, 205, 206, 207]))
+            equal((said["changed"], [wrong["line"] for wrong in said["wrong"]]), (0, [203, 204, 205, 206, 207]), "in the order of lines")
+            equal(re.findall(r"users: line (\d+): ", done.stderr), ["203", "204", "205", "206", "207"])
+            unharmed.served("a-file-that-is-wrong")
             equal({wrong["line"]: wrong["code"] for wrong in said["wrong"]},
                   {203: "exists", 204: "bad-request", 205: "bad-request", 206: "bad-request", 207: "bad-request"})
             equal(users(mta), {})
@@ -60,13 +63,19 @@ def _():
             equal(mta.mhs("user", "add", "--file", f"{path}/missing", check=False).returncode, 4)
             equal(mta.mhs("user", "add", "--file", f"{path}/users", names[0], check=False).returncode, 2)
             equal(mta.mhs("user", "add", "--file", f"{path}/users", "--uid", "7", check=False).returncode, 2)
-        with mta:
-            equal(sorted(users(mta)), sorted(names))
+            for wrong in "many", "-1", "99999999999999999999":
+                done = mta.mhs("user", "add", "--uid", wrong, f"{HOME}/S=x", check=False)
+                equal((done.returncode, f"'{wrong}' is no user's number" in done.stderr), (2, True), done.stderr)
+            unharmed.served("all")
+        equal(mta.stop(), 0)
+        mta.start()
+        equal(sorted(users(mta)), sorted(names))
 
 
 @case("thousands of users are one transaction, whether they are added or not")
 def _():
-    with folder() as path, Mhsd(path, domain=HOME) as mta:
+    with folder() as path, hostile_stage(path, user={}) as stage, Unharmed(stage, 2 * LARGE) as unharmed:
+        mta = stage.mta
         text = "".join(f"{HOME}/O=department {number % 50}/S=user{number}\t{number + 1000}\n" for number in range(5000))
 
         def add(lines):
@@ -77,6 +86,7 @@ def _():
         equal((done.returncode, done.stdout), (1, "none added: 1 line is wrong\n"))
         equal(users(mta), {})
         check(commits < 5, commits)
+        unharmed.served("thousands-in-vain")
         done, commits = add(text)
         equal((done.returncode, done.stdout), (0, "5000 added\n"))
         check(commits < 5, commits)
@@ -85,13 +95,16 @@ def _():
         equal(done.returncode, 1)
         check("at most 20000 users" in done.stderr, done.stderr)
         equal(len(users(mta)), 5000)
+        unharmed.served("too-many")
 
 
 @case("what a client began to add and did not end is forgotten with it")
 def _():
-    with folder() as path, Mhsd(path, domain=HOME) as mta:
+    with folder() as path, hostile_stage(path, user={}) as stage, Unharmed(stage) as unharmed:
+        mta = stage.mta
         with mta.client() as client:
             equal(client.request("user-add", users=[{"address": f"{HOME}/S=a"}], more=True)["gathered"], 1)
+        unharmed.served("a-client-that-went")
         with mta.client() as client:
             equal(client.request("user-add", users=[{"address": f"{HOME}/S=b"}])["changed"], 1)
             equal(client.request("user-add", users=[{"address": f"{HOME}/S=c", "quota": 1}])["wrong"][0]["user"], 0)
@@ -102,8 +115,9 @@ def _():
 
 @case("one user is shown and changed, by any spelling; what is not said stays, and the directory follows")
 def _():
-    with folder() as path:
-        with Mhsd(path, domain=HOME, user={f"{HOME}/S=fixed": {}}) as mta:
+    with folder() as path, hostile_stage(path, user={f"{HOME}/S=fixed": {}}) as stage:
+        mta = stage.mta
+        with Unharmed(stage) as unharmed:
             mta.mhs("user", "add", "--uid", "1234", f"{HOME}/S=ann")
             spelled = "s=ANN;p=Alpha;a=gold;c=gb"
 
@@ -128,21 +142,23 @@ def _():
                 check(text in done.stderr, done.stderr)
             equal(ann(), (f"{HOME}/S=ann", None, "CN=Anna,C=GB"))
             equal(mta.mhs("user", "show", f"{HOME}/S=nobody", check=False).returncode, 1)
-        with mta:
-            equal(ann(), (f"{HOME}/S=ann", None, "CN=Anna,C=GB"))
+            unharmed.served("changes")
+        equal(mta.stop(), 0)
+        mta.start()
+        equal(ann(), (f"{HOME}/S=ann", None, "CN=Anna,C=GB"))
 
 
 @case("a user of the configuration who loses what he was given by hand is warned of by -t, start, reload and config diff")
 def _():
     ann, ben, eva, zoe = (f"{HOME}/S={name}" for name in ("ann", "ben", "eva", "zoe"))
-    with folder() as path:
-        mta = Mhsd(path, domain=HOME)
+    with folder() as path, hostile_stage(path, user={}) as stage:
+        mta = stage.mta
 
         def tested():
             done = subprocess.run([program("mhsd"), "-t", "-c", mta.path], capture_output=True, text=True, timeout=60)
             equal(done.returncode, 0, done.stderr)
             return [line.removeprefix("mhsd: warning: ") for line in done.stderr.splitlines() if ": user " in line]
-        with mta:
+        with Unharmed(stage) as unharmed:
             mta.mhs("user", "add", "--uid", "1", "--directory-name", "CN=Ann,C=GB", ann)
             mta.mhs("user", "add", "--uid", "2", ben)
             mta.mhs("user", "add", "--uid", "1", zoe)
@@ -161,15 +177,31 @@ def _():
             equal(mta.mhs("reload").stdout.split(), ["nothing", "has", "changed", "warning:", *warning.split()])
             mta.configure(user={spelled: {"login": "daemon", "directory-name": "CN=Ann,C=GB"}})
             equal((json.loads(mta.mhs("--json", "reload").stdout)["warnings"], tested()), ([], []))
+            unharmed.served("reloads")
             mta.configure(user={spelled: {}})
+        equal(mta.stop(), 0)
         equal(len(tested()), 1)             # where no daemon runs
-        with mta:
-            check(f'user "{spelled}": login: none is given here' in mta.log(), mta.log_tail())
+        mta.start()
+        check(f'user "{spelled}": login: none is given here' in mta.log(), mta.log_tail())
+
+
+@case("an address that can't be listened at is said with the option and the remedy")
+def _():
+    with folder() as path:
+        for address, cause, remedy in (("192.0.2.1", "Cannot assign requested address", "ip address tells"),
+                                       ("no-host.invalid", "no-host.invalid", "a host that it can look up")):
+            mta = Mhsd(path)
+            mta.configure(listen=[f"Internet={address}+{mta.port}"])
+            done = subprocess.run([program("mhsd"), "-c", mta.path], capture_output=True, text=True, timeout=60)
+            equal(done.returncode, 1)
+            line, = [line for line in done.stderr.splitlines() if "cannot listen at" in line]
+            check(cause in line and "'listen'" in line and remedy in line and str(mta.port) in line, line)
 
 
 @case("an address that is in use is said with the option and the remedy")
 def _():
-    with folder() as path, Mhsd(path) as mta:
+    with folder() as path, hostile_stage(path) as stage, Unharmed(stage) as unharmed:
+        mta = stage.mta
         for other, text in ((Mhsd(f"{path}/two", port=mta.port), f"port {mta.port}"), (Mhsd(f"{path}/three"), mta.socket_path)):
             if text == mta.socket_path:
                 other.configure(socket=mta.socket_path)
@@ -177,6 +209,7 @@ def _():
             equal(done.returncode, 1)
             line, = [line for line in done.stderr.splitlines() if text in line]
             check("end it, or" in line and ("'listen'" in line or "'socket'" in line), line)
+            unharmed.served("second-at-the-" + ("socket" if text == mta.socket_path else "port"))
 
 
 def completed(*words):
@@ -226,11 +259,52 @@ def _():
             check("--json" in options, (line, text))
             equal(completed("mhs", *line, "--"), options, " ".join(line))
     equal(completed("mhs", "--socket", "/x", "--json", "queue", "rel"), ["release"])
+    equal(completed("mhs", "--socket", "=", "/x", "queue", "rel"), ["release"])     # bash parts words at '='
+    equal(completed("mhs", "help", "queue", "rel"), ["release"])
+    # Where a value or an operand stands, files are bash's to offer: nothing of ours is in their way.
+    for line in ["mhs", "send", "--attach", ""], ["mhs", "--socket", ""], ["mhs", "--socket", "=", "/v"], ["mhs", "store", "check", ""]:
+        equal(completed(*line), [], str(line))
     script = subprocess.run([program("mhs"), "completion", "zsh"], capture_output=True, text=True, check=True).stdout
     check(script.startswith("#compdef mhs\n"), script[:100])
-    if shutil.which("zsh"):
-        equal(subprocess.run(["zsh", "-n"], input=script, capture_output=True, text=True).stderr, "")
     equal(subprocess.run([program("mhs"), "completion", "fish"], capture_output=True).returncode, 2)
+
+
+# What zsh does for a completion, in place of its own functions: `compadd` tells what was offered and fits.
+ZSH = """
+compdef() { print -r -- compdef $@ }
+_files() { print -r -- files }
+compadd() { shift; local -a fit; fit=(${(M)@:#${words[CURRENT]}*}); (($#fit)) && print -r -- $fit }
+source $1
+shift
+words=("$@")
+CURRENT=$#words
+_mhs
+"""
+
+
+@case("zsh completes the same, from a folder of functions or by source")
+def _():
+    if not shutil.which("zsh"):
+        raise tap.Skip("zsh is not installed")
+    with folder() as path:
+        with open(f"{path}/_mhs", "w") as file:
+            subprocess.run([program("mhs"), "completion", "zsh"], stdout=file, check=True)
+
+        def offered(*line):
+            done = subprocess.run(["zsh", "-f", "-c", ZSH, "zsh", f"{path}/_mhs", *line], capture_output=True, text=True, timeout=60)
+            equal(done.stderr, "", str(line))
+            first, _, rest = done.stdout.partition("\n")
+            equal(first, "compdef _mhs mhs")
+            return rest.split()
+        for line in (["mhs", "queue", ""], ["mhs", "queue", "re"], ["mhs", "user", "add", "--"], ["mhs", "--socket", "/x", "peer", ""],
+                     ["mhs", "help", "queue", "rel"], ["mhs", ""]):
+            equal(offered(*line), completed(*line), str(line))
+        for line in ["mhs", "send", "--attach", ""], ["mhs", "--socket", ""], ["mhs", "store", "check", ""]:
+            equal(offered(*line), ["files"], str(line))
+        with open(f"{path}/found", "w") as file:
+            file.write('compdef() { print sourced }\ncompadd() { print found }\n_files() { : }\nwords=(mhs qu)\nCURRENT=2\n'
+                       f'fpath=({path} $fpath)\nautoload -Uz _mhs\n_mhs\n_mhs\n')
+        equal(subprocess.run(["zsh", "-f", f"{path}/found"], capture_output=True, text=True, timeout=60).stdout, "found\nfound\n")
 
 
 tap.main()

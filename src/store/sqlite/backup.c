@@ -53,6 +53,9 @@ static bool sync_path(const char *path, int flags, struct error *err) {
 static bool make_empty(const char *path, struct error *err) {
     if (mkdir(path, 0700) == 0)
         return true;
+    if (errno == ENOENT)
+        return error_set(err, STORE_NOT_FOUND, "%s can't be made: make the folder above it first (mkdir -p)",
+                         path);
     DIR *folder = errno == EEXIST ? opendir(path) : NULL;
     if (!folder)
         return file_error(path, err);
@@ -312,7 +315,10 @@ static bool prepare_place(const char *place, struct stat *owner, struct error *e
     if (stat(place, owner) == 0)
         return true;
     if (errno != ENOENT || mkdir(place, 0700) != 0)
-        return file_error(place, err);
+        return errno == ENOENT
+                   ? error_set(err, STORE_NOT_FOUND,
+                               "%s can't be made: make the folder above it first (mkdir -p)", place)
+                   : file_error(place, err);
     return stat(above, owner) == 0 || file_error(above, err);
 }
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "ipc/channel.h"
+#include "ipc/client.h"
 #include "ipc/payload.h"
 
 struct end {
@@ -352,35 +354,58 @@ static struct span put_secret(struct buf *out, enum ipc_type type) {
     return span_of(out->data + out->len - 32, 32);
 }
 
+/* A channel whose other side is written to by hand. */
+struct fed {
+    struct event_base *loop;
+    struct end end;
+    struct buf octets; /* to be written */
+    size_t written;
+    int fd;
+};
+
+static void begin_fed(struct fed *fed) {
+    int fds[2];
+    *fed = (struct fed){.loop = event_base_new()};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    fed->end.loop = fed->loop;
+    fed->end.channel = ipc_channel_new(fed->loop, fds[0], "a", &any, &fed->end);
+    fed->fd = fds[1];
+    buf_init(&fed->octets, 0);
+}
+
+/* All but the last `left` octets have been written, and were read. */
+static void feed(struct fed *fed, size_t left) {
+    size_t part = fed->octets.len - left - fed->written;
+    assert_int_equal(write(fed->fd, fed->octets.data + fed->written, part), part);
+    fed->written += part;
+    run(fed->loop);
+}
+
+static void end_fed(struct fed *fed) {
+    ipc_channel_free(fed->end.channel);
+    close(fed->fd);
+    buf_free(&fed->octets);
+    event_base_free(fed->loop);
+}
+
 /* A bind comes in two reads, alone and behind another frame: what came of it lies in the channel's queue, and
  * nowhere else meanwhile or afterwards. A frame that is no secret shows that it would be found. */
 static void a_secret_in_pieces_stays_nowhere(void **state) {
     (void)state;
     for (int kind = 0; kind < 3; kind++) {
-        struct event_base *loop = event_base_new();
-        struct end a = {.loop = loop};
-        struct buf octets;
-        int fds[2];
-        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-        a.channel = ipc_channel_new(loop, fds[0], "a", &any, &a);
-        buf_init(&octets, 0);
+        struct fed fed;
+        begin_fed(&fed);
         if (kind == 1)
-            put_frame(&octets, 2, 100);
-        struct span secret = put_secret(&octets, kind == 2 ? IPC_REQUEST : IPC_BIND);
+            put_frame(&fed.octets, 2, 100);
+        struct span secret = put_secret(&fed.octets, kind == 2 ? IPC_REQUEST : IPC_BIND);
         struct span begun = span_sub(secret, 0, 24);
-        ssize_t first = (ssize_t)octets.len - 8;
-        assert_int_equal(write(fds[1], octets.data, (size_t)first), first);
-        run(loop);
+        feed(&fed, 8);
         assert_int_equal(lies_in_static_memory(begun), kind == 2);
-        assert_int_equal(write(fds[1], octets.data + first, 8), 8);
-        run(loop);
-        assert_int_equal(a.frames, kind == 1 ? 2 : 1);
+        feed(&fed, 0);
+        assert_int_equal(fed.end.frames, kind == 1 ? 2 : 1);
         if (kind != 2)
             assert_false(lies_in_static_memory(begun) || lies_in_static_memory(span_sub(secret, 24, 8)));
-        ipc_channel_free(a.channel);
-        close(fds[1]);
-        buf_free(&octets);
-        event_base_free(loop);
+        end_fed(&fed);
     }
 }
 
@@ -388,27 +413,15 @@ static void a_secret_in_pieces_stays_nowhere(void **state) {
 static void a_secret_behind_its_header_stays_nowhere(void **state) {
     (void)state;
     for (size_t first = 1; first <= 40; first += 13) {
-        struct event_base *loop = event_base_new();
-        struct end a = {.loop = loop};
-        struct buf octets;
-        int fds[2];
-        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-        a.channel = ipc_channel_new(loop, fds[0], "a", &any, &a);
-        buf_init(&octets, 0);
-        struct span secret = put_secret(&octets, IPC_BIND);
-        size_t second = octets.len - 6 - first;
-        assert_int_equal(write(fds[1], octets.data, first), first);
-        run(loop);
-        assert_int_equal(write(fds[1], octets.data + first, second), second);
-        run(loop);
+        struct fed fed;
+        begin_fed(&fed);
+        struct span secret = put_secret(&fed.octets, IPC_BIND);
+        feed(&fed, fed.octets.len - first);
+        feed(&fed, 6);
         assert_false(lies_in_static_memory(span_sub(secret, 0, 26)));
-        assert_int_equal(write(fds[1], octets.data + first + second, 6), 6);
-        run(loop);
-        assert_int_equal(a.frames, 1);
-        ipc_channel_free(a.channel);
-        close(fds[1]);
-        buf_free(&octets);
-        event_base_free(loop);
+        feed(&fed, 0);
+        assert_int_equal(fed.end.frames, 1);
+        end_fed(&fed);
     }
 }
 
@@ -418,21 +431,18 @@ static void a_secret_behind_its_header_stays_nowhere(void **state) {
 static void a_channel_is_cut_with_what_waits(void **state) {
     (void)state;
     static const uint8_t piece[100000];
-    struct event_base *loop = event_base_new();
-    struct end a = {.loop = loop};
-    int fds[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    a.channel = ipc_channel_new(loop, fds[0], "a", &any, &a);
+    struct fed fed;
+    begin_fed(&fed);
     for (int i = 0; i < 20; i++)
-        assert_true(ipc_send(a.channel, IPC_REQUEST, 1, span_of(piece, sizeof piece), SPAN_LIT("")));
-    run(loop);
-    assert_int_equal(a.closes, 0);
-    ipc_cut(a.channel);
-    assert_int_equal(a.closes, 0);
-    run(loop);
-    assert_int_equal(a.closes, 1);
-    close(fds[1]);
-    event_base_free(loop);
+        assert_true(ipc_send(fed.end.channel, IPC_REQUEST, 1, span_of(piece, sizeof piece), SPAN_LIT("")));
+    run(fed.loop);
+    assert_int_equal(fed.end.closes, 0);
+    ipc_cut(fed.end.channel);
+    assert_int_equal(fed.end.closes, 0);
+    run(fed.loop);
+    assert_int_equal(fed.end.closes, 1);
+    fed.end.channel = NULL;
+    end_fed(&fed);
 }
 
 static void payload_fields_round_trip(void **state) {
@@ -453,6 +463,35 @@ static void payload_fields_round_trip(void **state) {
     buf_free(&buf);
 }
 
+/* What the blocking client sends at the most, in one frame or not at all: the daemon would end the connection
+ * at a longer one, and nobody would know why. */
+static void a_client_asks_nothing_over_the_limit(void **state) {
+    static const struct {
+        size_t head, body;
+        bool goes;
+    } cases[] = {{0, IPC_CLIENT_MAX, true},        {10, IPC_CLIENT_MAX - 10, true},
+                 {IPC_CLIENT_MAX, 0, true},        {0, IPC_CLIENT_MAX + 1, false},
+                 {10, IPC_CLIENT_MAX - 9, false},  {IPC_CLIENT_MAX + 1, 0, false},
+                 {IPC_CLIENT_MAX + 1, 1000, false}};
+    (void)state;
+    uint8_t *octets = calloc(1, IPC_CLIENT_MAX + 1), first[64];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error err = {0};
+        int fds[2];
+        /* Nobody reads: what goes is seen by its start. */
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+        struct ipc_client *client =
+            ipc_client_of(fds[0], (struct ipc_side){.self = IPC_CLIENT, .other = IPC_CLIENTS});
+        assert_false(ipc_client_send(client, IPC_REQUEST, 1, span_of(octets, cases[i].head),
+                                     span_of(octets, cases[i].body), &err));
+        assert_int_equal(err.code, cases[i].goes ? EPIPE : EMSGSIZE);
+        assert_int_equal(recv(fds[1], first, sizeof first, 0) > 0, cases[i].goes);
+        ipc_client_close(client);
+        close(fds[1]);
+    }
+    free(octets);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_arrive_whole_and_in_order),
@@ -469,6 +508,7 @@ int main(void) {
         cmocka_unit_test(a_secret_behind_its_header_stays_nowhere),
         cmocka_unit_test(a_channel_is_cut_with_what_waits),
         cmocka_unit_test(payload_fields_round_trip),
+        cmocka_unit_test(a_client_asks_nothing_over_the_limit),
     };
     return cmocka_run_group_tests_name("ipc-channel", tests, NULL, NULL);
 }

@@ -550,7 +550,11 @@ static void a_reload_keeps_what_it_can_not_change(void **state) {
     assert_string_equal(err.text, "");
     config_free(old);
     buf_append_byte(&report.waiting, 0);
-    assert_string_equal(report.waiting.data, "node\nstore\nsocket\nnet-processes\nlisten\n");
+    assert_string_equal(report.waiting.data,
+                        "node = \"n2\", was \"n1\"\nstore = \"/b\", was \"/a\"\nsocket = \"/t\", was "
+                        "\"/s\"\nnet-processes = 3, was 1\n"
+                        "listen = { \"Internet=127.0.0.1+10103\", \"Internet=127.0.0.1+10104\" }, was "
+                        "{ \"\\\"P1\\\"/Internet=127.0.0.1+10102\" }\n");
     said(&report.changes, "log-level = \"debug\", was \"info\"");
     said(&report.changes, "peer \"BETA\": password has changed");
     said(&report.changes, "peer \"BETA\": former-password is new");
@@ -669,6 +673,69 @@ static void all_that_is_wrong_is_said(void **state) {
         if (!strstr((const char *)report.complaints.data, words[i]))
             fail_msg("'%s' is not said, but: %s", words[i], (const char *)report.complaints.data);
     config_report_free(&report);
+}
+
+/* Of the warnings about a peer, the one that begins as `start`. */
+static const char *warning(const struct config *config, const char *start) {
+    const struct mta_peer *peer = &config->mta.peers[0];
+    for (size_t i = 0; i < peer->warning_count; i++)
+        if (strncmp(peer->warnings[i], start, strlen(start)) == 0)
+            return peer->warnings[i];
+    return NULL;
+}
+
+/* Who sets a password believes that it is asked. */
+static void a_password_that_is_not_asked_is_warned_of(void **state) {
+    static const struct {
+        const char *options;
+        bool warned;
+    } cases[] = {{"unauthenticated = true", false},
+                 {"unauthenticated = true password = b", true},
+                 {"unauthenticated = true our-password = a", true},
+                 {"unauthenticated = true password = b our-password = a", true},
+                 {"unauthenticated = false password = b our-password = a", false},
+                 {"password = b our-password = a", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error err = {0};
+        char text[400];
+        snprintf(text, sizeof text, HEAD "peer BETA { check-address = true %s }\n", cases[i].options);
+        struct config *config = read_text(text, &err);
+        assert_string_equal(err.text, "");
+        const char *said = warning(config, "unauthenticated: ");
+        assert_int_equal(said != NULL, cases[i].warned);
+        if (said)
+            assert_string_equal(said,
+                                "unauthenticated: no password is asked or given then, though one is set");
+        config_free(config);
+    }
+}
+
+/* As many warnings as need memory several times over: without it there is no configuration, and no crash. */
+static void without_memory_for_a_warning_it_says_so(void **state) {
+    (void)state;
+    enum { PEERS = 60 };
+    struct buf text;
+    struct config *config = NULL;
+    buf_init(&text, 0);
+    buf_printf(&text, "%s", HEAD);
+    for (unsigned i = 0; i < PEERS; i++)
+        buf_printf(&text,
+                   "peer P%u { permanent = true check-address = true unauthenticated = true password = x }\n",
+                   i);
+    int64_t allocations = 0;
+    for (; !config; allocations++) {
+        struct error err = {0};
+        mem_fail_after(allocations);
+        config = config_read(buf_span(&text), "test.conf", &err);
+        mem_fail_after(-1);
+        if (!config && !err.text[0])
+            fail_msg("no word of it after %lld allocations", (long long)allocations);
+    }
+    for (unsigned i = 0; i < PEERS; i++)
+        assert_int_equal(config->mta.peers[i].warning_count, 3);
+    config_free(config);
+    buf_free(&text);
 }
 
 /* Wherever memory ends, it is said, and nothing is left behind. */
@@ -831,6 +898,8 @@ int main(void) {
         cmocka_unit_test(values_are_written_in_many_ways),
         cmocka_unit_test(what_stands_twice_or_is_unknown_is_said),
         cmocka_unit_test(all_that_is_wrong_is_said),
+        cmocka_unit_test(a_password_that_is_not_asked_is_warned_of),
+        cmocka_unit_test(without_memory_for_a_warning_it_says_so),
         cmocka_unit_test(without_memory_it_says_so),
         cmocka_unit_test(its_cost_is_linear),
         cmocka_unit_test(a_reload_keeps_what_it_can_not_change),

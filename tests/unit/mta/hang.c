@@ -38,16 +38,6 @@ static void hand_over(struct world *world, uint64_t ref) {
     send_whole(world, ref, envelope_to(world, WANTS_NDN, JONES, NULL), SPAN_LIT("content"));
 }
 
-/* A transfer in pieces up to its first checkpoint, which is asked for. */
-static void begin_transfer(struct world *world, uint64_t ref, const char *activity) {
-    struct span envelope = envelope_to(world, WANTS_NDN, JONES, NULL);
-    uint8_t kind = IPC_APDU_MESSAGE;
-    say_transfer(world, ref, activity);
-    tell(world, IPC_TRANSFER_ENVELOPE, ref, span_of(&kind, 1), envelope);
-    tell(world, IPC_TRANSFER_CONTENT, ref, SPAN_LIT("the first half"), NOTHING);
-    say_checkpoint(world, ref, 1, 1000, "state");
-}
-
 static enum ipc_resume resumed(struct world *world, uint64_t ref) {
     struct reader r = expect(world, IPC_RESUME_RESULT, ref);
     reader_u32(&r);

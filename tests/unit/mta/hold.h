@@ -50,4 +50,14 @@ UNUSED static void ask_under(struct world *world, uint64_t ref, const char *requ
     tell(world, IPC_REQUEST, (uint64_t)1 << 32 | ref, NOTHING, span_str(request));
 }
 
+/* A transfer in pieces up to its first checkpoint, which is asked for. */
+UNUSED static void begin_transfer(struct world *world, uint64_t ref, const char *activity) {
+    struct span envelope = envelope_to(world, WANTS_NDN, JONES, NULL);
+    uint8_t kind = IPC_APDU_MESSAGE;
+    say_transfer(world, ref, activity);
+    tell(world, IPC_TRANSFER_ENVELOPE, ref, span_of(&kind, 1), envelope);
+    tell(world, IPC_TRANSFER_CONTENT, ref, SPAN_LIT("the first half"), NOTHING);
+    say_checkpoint(world, ref, 1, 1000, "state");
+}
+
 #endif

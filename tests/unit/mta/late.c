@@ -5,11 +5,16 @@
  * meets a batch in flight, as with an engine whose commits are somebody else's work.
  *
  * While the file is there that $CHASQUI_TEST_HOLD names, nothing lands at all; after a
- * second of that the store says that it takes nothing.
+ * second of that ($CHASQUI_TEST_PATIENCE: as many) the store says that it takes nothing.
  *
- * While the file is there that $CHASQUI_TEST_UNREAD names, contents of activities and outcomes can't be read.
+ * While the file is there that $CHASQUI_TEST_UNREAD names, contents of activities, outcomes and the entries
+ * of mailboxes can't be read. While the one of $CHASQUI_TEST_BEHIND is, filling is behind, and the step that
+ * is next takes it away and lasts as long as that of $CHASQUI_TEST_STEP is there. While the one of
+ * $CHASQUI_TEST_NAMELESS is, another node's work is given whose next hop has no name. That of
+ * $CHASQUI_TEST_CROWDED is taken away by the record of a user that is next removed, for which the batch has
+ * no room.
  *
- * The linker gives this store_open to all who call it (tests/unit/meson.build).
+ * The linker gives these functions to all who call them (tests/unit/meson.build).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,15 +32,21 @@ static const struct store_engine *prompt; /* the one behind it */
 static struct store_batch *flying;
 static int timer = -1;
 
-static bool is_held(void) {
-    const char *path = getenv("CHASQUI_TEST_HOLD");
+static bool is_there(const char *variable) {
+    const char *path = getenv(variable);
     return path && access(path, F_OK) == 0;
 }
 
-/* The one that ends next fails, once. */
-static bool is_to_fail(void) {
-    const char *path = getenv("CHASQUI_TEST_FAIL");
+/* Once. */
+static bool is_taken_away(const char *variable) {
+    const char *path = getenv(variable);
     return path && unlink(path) == 0;
+}
+
+/* Not for ever: a test that fell takes nothing away. */
+static void wait_for_end(const char *variable) {
+    for (int ms = 0; ms < 20000 && is_there(variable); ms++)
+        usleep(1000);
 }
 
 static void set_timer(long us) {
@@ -58,14 +69,14 @@ static void go_on(struct store *store, bool wait) {
     (void)store;
     if (!batch || (!due && !wait))
         return;
-    if (is_held()) {
+    if (is_there("CHASQUI_TEST_HOLD")) {
         set_timer(FLIGHT_US);
         return;
     }
     struct error err;
     flying = NULL;
     set_timer(0);
-    if (is_to_fail()) {
+    if (is_taken_away("CHASQUI_TEST_FAIL")) { /* the one that ends next */
         error_set(&err, STORE_IO, "the test lets it fail");
         batch_done(batch, &err);
     } else {
@@ -79,7 +90,9 @@ static int descriptor(const struct store *store) {
 }
 
 static bool probe_late(struct store *store, struct error *err) {
-    if (flying && clock_monotonic_us() - flying->begun > 1000000)
+    const char *patience = getenv("CHASQUI_TEST_PATIENCE");
+    int64_t most = (patience ? atoi(patience) : 1) * INT64_C(1000000);
+    if (flying && clock_monotonic_us() - flying->begun > most)
         return error_set(err, STORE_IO, "the commit does not end");
     return prompt->probe(store, err);
 }
@@ -94,8 +107,7 @@ static void give_up(struct store *store) {
 }
 
 static bool is_unread(struct error *err) {
-    const char *path = getenv("CHASQUI_TEST_UNREAD");
-    return path && access(path, F_OK) == 0 && !error_set(err, STORE_IO, "it can't be read now");
+    return is_there("CHASQUI_TEST_UNREAD") && !error_set(err, STORE_IO, "it can't be read now");
 }
 
 static struct store_content *resume_late(struct store *store, uint64_t activity, struct error *err) {
@@ -105,6 +117,31 @@ static struct store_content *resume_late(struct store *store, uint64_t activity,
 static bool get_outcome_late(struct store *store, struct span association, struct span activity,
                              struct span peer, struct buf *data, struct error *err) {
     return !is_unread(err) && prompt->get_outcome(store, association, activity, peer, data, err);
+}
+
+static bool each_entry_late(struct store *store, uint32_t mailbox, uint64_t after, size_t limit,
+                            store_entry_cb *cb, void *context, struct error *err) {
+    return !is_unread(err) && prompt->each_entry(store, mailbox, after, limit, cb, context, err);
+}
+
+static bool behind_late(const struct store *store) {
+    return is_there("CHASQUI_TEST_BEHIND") || (prompt->behind && prompt->behind(store));
+}
+
+static void catch_up_late(struct store *store) {
+    if (is_taken_away("CHASQUI_TEST_BEHIND"))
+        wait_for_end("CHASQUI_TEST_STEP");
+    else
+        prompt->catch_up(store);
+}
+
+static bool take_over_late(struct store *store, size_t limit, store_work_cb *cb, void *context,
+                           struct error *err) {
+    const struct store_work row = {.id = 77, .message = 76, .next_hop = 75};
+    (void)store, (void)limit, (void)err;
+    if (is_there("CHASQUI_TEST_NAMELESS"))
+        cb(context, &row);
+    return true;
 }
 
 static void close_late(struct store *store) {
@@ -132,7 +169,19 @@ struct store *__wrap_store_open(const char *place, const struct store_options *o
     late.give_up = give_up;
     late.content_resume = resume_late;
     late.get_outcome = get_outcome_late;
+    late.each_entry = each_entry_late;
+    late.behind = behind_late;
+    late.catch_up = catch_up_late;
+    late.take_over = take_over_late;
     late.close = close_late;
     store->engine = &late;
     return store;
+}
+
+bool __real_store_remove_record(struct store_batch *batch, uint32_t kind, struct span name);
+bool __wrap_store_remove_record(struct store_batch *batch, uint32_t kind, struct span name);
+
+bool __wrap_store_remove_record(struct store_batch *batch, uint32_t kind, struct span name) {
+    return !(kind == STORE_USER && is_taken_away("CHASQUI_TEST_CROWDED")) &&
+           __real_store_remove_record(batch, kind, name);
 }

@@ -163,6 +163,39 @@ static void test_without_checkpoints(void **state) {
         }
 }
 
+/* Without checkpoints nothing but the output's bound keeps an APDU from being in memory as a whole. */
+static void test_without_checkpoints_the_output_is_bounded(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct pair p;
+        struct osi_parameters initiator = initiator_parameters(contexts[i]);
+        initiator.output_high_water = 20000;
+        initiator.no_checkpoints = true;
+        struct osi_parameters responder = responder_parameters();
+        responder.no_checkpoints = true;
+        pair_open(&p, initiator, responder);
+        struct span apdu = test_apdu(200000);
+        struct osi_activity activity;
+        assert_true(osi_rt_transfer_begin(p.initiator.a, &activity, p.now));
+        size_t at = 0, taken;
+        while ((taken = osi_rt_transfer_data(p.initiator.a, span_sub(apdu, at, 1000), false, p.now)) > 0) {
+            at += taken;
+            assert_true(at < 25000);
+        }
+        assert_true(at >= 19000);
+        assert_in_range(osi_association_output(p.initiator.a).len, 20000, 22000);
+        /* Nor is it taken as the last. */
+        assert_int_equal(osi_rt_transfer_data(p.initiator.a, span_sub(apdu, at, 1000), true, p.now), 0);
+        p.initiator.to_send = span_sub(apdu, at, apdu.len);
+        p.initiator.sending = true;
+        pair_run(&p); /* the rest goes when the owner is told that it may */
+        assert_int_equal(p.initiator.confirmed_transfers, 1);
+        assert_true(span_eq(buf_span(&p.responder.received), apdu));
+        free((void *)apdu.data);
+        pair_end(&p);
+    }
+}
+
 static void test_owner_hands_over_crumbs(void **state) {
     (void)state;
     struct pair p;
@@ -558,6 +591,7 @@ int main(void) {
         cmocka_unit_test(test_transfers_octet_by_octet),
         cmocka_unit_test(test_small_units),
         cmocka_unit_test(test_without_checkpoints),
+        cmocka_unit_test(test_without_checkpoints_the_output_is_bounded),
         cmocka_unit_test(test_owner_hands_over_crumbs),
         cmocka_unit_test(test_checkpoint_negotiation),
         cmocka_unit_test(test_window_stops_the_sender),

@@ -8,6 +8,7 @@
 #include "osi/cotp.h"
 #include "osi/external.h"
 #include "osi/pdata.h"
+#include "osi/presentation.h"
 #include "osi/session.h"
 #include "osi/spdu.h"
 #include "osi/tpkt.h"
@@ -439,6 +440,56 @@ static void test_session_refuses_versions(void **state) {
     ses_end(&s);
 }
 
+/* ---- presentation ---- */
+
+/* A CP PPDU: ACSE's context, and others that nobody knows; one PDV of ACSE's. */
+static void put_cp(struct buf *out, unsigned contexts) {
+    static const uint8_t mode[] = {0xA0, 3, 0x80, 1, 1};
+    static const uint8_t others[] = {0x30, 0x0D, 2, 1, 3, 6, 2, 0x51, 0x7F, 0x30, 4, 6, 2, 0x51, 1};
+    static const uint8_t acse[] = {0x30, 0x0F, 2, 1, 1, 6, 4, 0x52, 1, 0, 1, 0x30, 4, 6, 2, 0x51, 1};
+    static const uint8_t data[] = {0x61, 9, 0x30, 7, 2, 1, 1, 0xA0, 2, 5, 0};
+    buf_init(out, 0);
+    buf_append(out, "\x31\x80", 2);
+    buf_append(out, mode, sizeof mode);
+    buf_append(out, "\xA2\x80\xA4\x80", 4);
+    buf_append(out, acse, sizeof acse);
+    for (unsigned i = 1; i < contexts; i++)
+        buf_append(out, others, sizeof others);
+    buf_append(out, "\0\0", 2);
+    buf_append(out, data, sizeof data);
+    assert_true(buf_append(out, "\0\0\0\0", 4));
+}
+
+/* As many as there is room for in what is answered; the answer to more has none. */
+static void test_presentation_contexts_are_counted(void **state) {
+    (void)state;
+    static const unsigned counts[] = {1, PRESENTATION_CONTEXTS_MAXIMUM, PRESENTATION_CONTEXTS_MAXIMUM + 1,
+                                      1000};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        bool few = counts[i] <= PRESENTATION_CONTEXTS_MAXIMUM;
+        struct presentation p;
+        struct presentation_connect c;
+        struct osi_cause cause = {0};
+        struct arena arena;
+        struct buf cp;
+        struct span cpr;
+        int reason;
+        arena_init(&arena, SIZE_MAX);
+        put_cp(&cp, counts[i]);
+        presentation_init(&p, &arena, &cause, OSI_MTS_TRANSFER);
+        assert_int_equal(presentation_connect_indication(&p, buf_span(&cp), &c, &reason), few);
+        assert_int_equal(p.result_count, few ? counts[i] : 0);
+        if (!few) {
+            assert_int_equal(reason, PRESENTATION_REASON_NOT_SPECIFIED);
+            assert_int_equal(cause.end, OSI_END_REFUSED);
+            assert_string_equal(cause.parameter, "presentation context definition list");
+            assert_true(presentation_refuse(&p, reason, none, &cpr));
+        }
+        buf_free(&cp);
+        arena_free(&arena);
+    }
+}
+
 /* ---- P-DATA and EXTERNAL ---- */
 
 static bool pdata_reads(struct span in, struct span wanted) {
@@ -570,10 +621,33 @@ static void test_external_forms(void **state) {
                  "ab\0\0\0x"), /* no end-of-contents */
         SPAN_LIT("\x28\x0B\2\1\5\xA2\6\xA0\4\4\2"
                  "ab"), /* arbitrary */
+        SPAN_LIT("\x28\x80\6\x80\2\1\5\xA0\6\xA0\4\4\2"
+                 "ab\0\0"), /* an OBJECT IDENTIFIER without a length */
+        SPAN_LIT("\x28\x80\7\x80\2\1\5\xA0\6\xA0\4\4\2"
+                 "ab\0\0"), /* a descriptor without one */
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         for (size_t step = 1; step <= wrong[i].len; step++)
             assert_false(external_reads(wrong[i], step, value));
+}
+
+/* What can't be one is refused at its length, not when as many octets have come. */
+static void test_external_lengths(void **state) {
+    (void)state;
+    static const struct {
+        struct span start;
+        int count;
+    } cases[] = {{SPAN_LIT("\x28\x80\6\x40"), 0},
+                 {SPAN_LIT("\x28\x80\6\x41"), -1},
+                 {SPAN_LIT("\x28\x80\7\x84\1\0\0\0"), -1},
+                 {SPAN_LIT("\x28\x80\6\x85\1\0\0\0\0"), -1}, /* 2^32: none in 32 bits */
+                 {SPAN_LIT("\x28\x80\2\x88\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"), -1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct external e;
+        struct span out[2];
+        external_begin(&e);
+        assert_int_equal(external_input(&e, cases[i].start, 5, out), cases[i].count);
+    }
 }
 
 int main(void) {
@@ -593,10 +667,12 @@ int main(void) {
         cmocka_unit_test(test_session_exception),
         cmocka_unit_test(test_session_abort_accept),
         cmocka_unit_test(test_session_refuses_versions),
+        cmocka_unit_test(test_presentation_contexts_are_counted),
         cmocka_unit_test(test_pdata_forms),
         cmocka_unit_test(test_pdata_errors),
         cmocka_unit_test(test_pdata_writing),
         cmocka_unit_test(test_external_forms),
+        cmocka_unit_test(test_external_lengths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

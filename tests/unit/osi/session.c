@@ -44,9 +44,8 @@ static bool gets(struct machine *m, struct span tsdu) {
     return session_input(&m->session, tsdu, true);
 }
 
-/* A responder in STA 713, tokens at the initiator; version 2. */
-static void begin(struct machine *m) {
-    struct session_connect answer = {.versions = 2, .units = SESSION_UNITS_RTSE};
+/* A responder that has a CONNECT, and has not answered. */
+static void begin_called(struct machine *m) {
     memset(m, 0, sizeof *m);
     buf_init(&m->out, 0);
     assert_true(cotp_init(&m->cotp, &m->out, &m->cause, 65531, none, none));
@@ -54,6 +53,12 @@ static void begin(struct machine *m) {
     session_init(&m->session, &m->cotp, &m->cause, false, 4096, indicate, m);
     session_transport_connected(&m->session);
     assert_true(gets(m, SPAN_LIT("\x0D\x0C\x05\x06\x13\1\0\x16\1\3\x14\2\x02\x49")));
+}
+
+/* A responder in STA 713, tokens at the initiator; version 2. */
+static void begin(struct machine *m) {
+    struct session_connect answer = {.versions = 2, .units = SESSION_UNITS_RTSE};
+    begin_called(m);
     assert_true(session_accept(&m->session, &answer));
     buf_clear(&m->out);
     m->count = 0;
@@ -272,6 +277,28 @@ static void long_references_are_refused(void **state) {
 
 /* ---- tokens ---- */
 
+/* A REFUSE is never segmented (X.225 §6.3.5): what does not fit in one is not sent, and a shorter one may be.
+ */
+static void a_refusal_fits_in_one_spdu(void **state) {
+    (void)state;
+    enum { AROUND = 10 }; /* its other parameters */
+    uint8_t *data = calloc(1, SPDU_MAXIMUM + 1);
+    for (int over = 0; over < 2; over++) {
+        struct machine m;
+        begin_called(&m);
+        size_t length = (size_t)(SPDU_MAXIMUM - AROUND - 5 + over); /* its PI, LI and reason */
+        assert_int_equal(session_refuse(&m.session, 2, span_of(data, length)), !over);
+        assert_int_equal(m.session.state, over ? STA08 : STA16);
+        if (over) {
+            assert_int_equal(m.out.len, 0);
+            assert_true(session_refuse(&m.session, 2, none));
+        }
+        assert_memory_equal(m.out.data + 7, over ? "\x0C\x0D" : "\x0C\xFF\xFF\xFF", over ? 2 : 4);
+        end(&m);
+    }
+    free(data);
+}
+
 /* They pass after what they were concatenated with (X.225 §6.3.7). */
 static void tokens_pass_last(void **state) {
     (void)state;
@@ -428,6 +455,7 @@ int main(void) {
         cmocka_unit_test(sync_points_are_judged),
         cmocka_unit_test(answers_stay_within_the_proposal),
         cmocka_unit_test(long_references_are_refused),
+        cmocka_unit_test(a_refusal_fits_in_one_spdu),
         cmocka_unit_test(tokens_pass_last),
         cmocka_unit_test(tokens_are_asked_for_in_any_state_of_a_transfer),
         cmocka_unit_test(control_is_given_by_who_has_it),

@@ -5,6 +5,8 @@
 
 #include "room.h"
 
+#include "store/batch_private.h"
+
 struct list {
     size_t count;
     uint64_t ids[64];
@@ -507,6 +509,27 @@ static void repeat_is_pending_until_its_commit(void **state) {
                      STORE_REPEAT_UNKNOWN);
 }
 
+/* A batch lives as long as the store: it keeps no key that it does not add any more, and loses none that it
+ * still adds. */
+static void a_batch_forgets_the_keys_that_it_lost(void **state) {
+    struct room *room = *state;
+    uint8_t key[STORE_DIGEST] = {0};
+    for (key[0] = 1; key[0] < 100; key[0]++) {
+        assert_true(store_add_repeat(room->batch, key, 1));
+        size_t mark = store_batch_mark(room->batch);
+        assert_true(store_add_repeat(room->batch, key, 1));
+        store_batch_undo(room->batch, mark);
+        assert_true(store_batch_adds_repeat(room->batch, key));
+        assert_int_equal(room->batch->pending.count, 1);
+        store_batch_undo(room->batch, mark - 1);
+        assert_false(store_batch_adds_repeat(room->batch, key));
+        assert_int_equal(room->batch->pending.count, 0);
+    }
+    assert_true(store_add_repeat(room->batch, key, 1));
+    room_commit(room);
+    assert_int_equal(room->batch->pending.count, 0);
+}
+
 /* I13 */
 static void second_writer_is_refused(void **state) {
     struct room *room = *state;
@@ -668,6 +691,7 @@ int main(void) {
         IN_ROOM(events_are_walked_backwards_in_pages),
         IN_ROOM(keys_are_found_through_runs),
         IN_ROOM(repeat_is_pending_until_its_commit),
+        IN_ROOM(a_batch_forgets_the_keys_that_it_lost),
         IN_ROOM(second_writer_is_refused),
         IN_ROOM(the_log_is_longer_than_it_says),
         IN_ROOM(reader_sees_commits_and_writes_nothing),

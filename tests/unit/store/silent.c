@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "store/postgres/hosts.h"
 
@@ -86,6 +87,36 @@ static void reader_ends_its_former_session(void **state) {
     if (!read)
         fail_msg("%s", err.text);
     assert_true(ended);
+    store_close(reader);
+}
+
+/* It goes on somewhat after it was told to end. */
+static pid_t wake_late(pid_t session) {
+    fflush(stdout);
+    pid_t helper = fork();
+    assert_true(helper >= 0);
+    if (helper)
+        return helper;
+    for (int ms = 0; ms < 20000 && !has_pending(session, SIGTERM); ms++)
+        usleep(1000);
+    usleep(100000);
+    kill(session, SIGCONT);
+    _exit(0);
+}
+
+/* What it was in the middle of is done, or undone, before anything is asked in the next one. */
+static void end_of_the_former_session_is_waited_for(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    struct store *reader = open_reader(room);
+    pid_t session = session_of(room, "reader");
+    assert_int_equal(kill(session, SIGSTOP), 0);
+    pid_t helper = wake_late(session);
+    bool read = reads(reader, &err), there = kill(session, 0) == 0;
+    assert_int_equal(waitpid(helper, NULL, 0), helper);
+    if (!read)
+        fail_msg("%s", err.text);
+    assert_false(there);
     store_close(reader);
 }
 
@@ -399,6 +430,7 @@ int main(void) {
         IN_ROOM(reader_calls_before_it_is_asked),
         IN_ROOM(silent_session_holds_up_no_content),
         IN_ROOM(reader_ends_its_former_session),
+        IN_ROOM(end_of_the_former_session_is_waited_for),
         IN_ROOM(lock_ends_a_write_and_no_session),
         IN_ROOM(lock_ends_a_read_and_no_session),
         IN_ROOM(read_waits_for_slow_chunks),
