@@ -7,18 +7,12 @@
 #include "mta/send.h"
 
 /* How many associations with the peer this net process is opening. */
-static void *count_of(uintptr_t count) {
-    return (void *)count; // NOLINT: the map's values are pointers, a count is stored as one
-}
-
 static bool count_connecting(struct net_process *net, struct peer *peer, int change) {
     uint64_t key = (uint64_t)peer->destination.number + 1;
-    uintptr_t count = (uintptr_t)map_get(&net->connecting, key);
-    if (change < 0 && count == 0)
+    struct map_slot *count = change < 0 ? map_find(&net->connecting, key) : map_at(&net->connecting, key);
+    if (!count || (change < 0 && count->number == 0))
         return false;
-    count = change < 0 ? count - 1 : count + 1;
-    if (!map_put(&net->connecting, key, count_of(count)))
-        return false;
+    count->number += change;
     peer->connecting = change < 0 ? peer->connecting - 1 : peer->connecting + 1;
     net->out = change < 0 ? net->out - 1 : net->out + 1;
     return true;

@@ -145,15 +145,13 @@ static uint64_t key_of(const struct association *association, struct span old, s
 /* True: it is not tried any more. */
 static bool has_tried_enough(struct association *association, uint64_t key, const struct error *err) {
     struct mta *mta = association->net->mta;
-    size_t tries = (size_t)(uintptr_t)map_get(&mta->unread, key) + 1;
     if (err->code != STORE_IO || !store_accepting(mta->view.store))
         return false;
     if (mta->unread.count >= UNREAD_MOST)
         map_free(&mta->unread);
-    if (tries < TRIES_MOST) {
-        map_put(&mta->unread, key, (void *)(uintptr_t)tries); // NOLINT: a number is stored as a pointer
+    struct map_slot *tries = map_at(&mta->unread, key);
+    if (!tries || ++tries->number < TRIES_MOST)
         return false;
-    }
     map_remove(&mta->unread, key);
     return true;
 }

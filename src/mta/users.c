@@ -36,12 +36,17 @@ static uint64_t hash_of(struct span key) {
     return span_hash(key) | 1; /* a map's keys are not 0 */
 }
 
-static void *as_value(size_t number) {
-    return (void *)(uintptr_t)number; // NOLINT: the map's values are pointers, a number is stored as one
+/* 0: there is none. */
+static size_t first_with(const struct users *users, uint64_t hash) {
+    const struct map_slot *slot = map_find(&users->numbers, hash);
+    return slot ? (size_t)slot->number : 0;
 }
 
-static size_t first_with(const struct users *users, uint64_t hash) {
-    return (size_t)(uintptr_t)map_get(&users->numbers, hash);
+static bool set_first(struct users *users, uint64_t hash, size_t number) {
+    struct map_slot *slot = map_at(&users->numbers, hash);
+    if (slot)
+        slot->number = (int64_t)number;
+    return slot != NULL;
 }
 
 /* User number `from` is number `to` now, or (0) leaves its place to the next. */
@@ -50,7 +55,7 @@ static void renumber(struct users *users, size_t from, size_t to) {
     size_t at = first_with(users, hash), next = to ? to : users->all[from - 1].same_hash;
     if (at == from) {
         if (next)
-            map_put(&users->numbers, hash, as_value(next));
+            set_first(users, hash, next);
         else
             map_remove(&users->numbers, hash);
         return;
@@ -117,7 +122,7 @@ bool user_add(struct users *users, const struct local_user *given) {
         return false;
     uint64_t hash = hash_of(buf_span(&user.key));
     user.same_hash = first_with(users, hash);
-    if (!map_put(&users->numbers, hash, as_value(users->count + 1))) {
+    if (!set_first(users, hash, users->count + 1)) {
         forget_user(&user);
         return false;
     }

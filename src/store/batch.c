@@ -14,10 +14,10 @@ struct store_batch *store_batch_new(struct store *store) {
 }
 
 static void drop_pending(struct store_batch *batch, uint64_t key) {
-    struct idmap_slot *slot = idmap_find(&batch->pending, key);
+    struct map_slot *slot = map_find(&batch->pending, key);
     batch->repeats--;
-    if (slot && --slot->value.number == 0)
-        idmap_remove(&batch->pending, key);
+    if (slot && --slot->number == 0)
+        map_remove(&batch->pending, key);
 }
 
 static void drop_last(struct store_batch *batch) {
@@ -48,7 +48,7 @@ void store_batch_free(struct store_batch *batch) {
     if (!batch)
         return;
     store_batch_clear(batch);
-    idmap_free(&batch->pending);
+    map_free(&batch->pending);
     buf_free(&batch->verdicts);
     mem_free(batch->requests);
     arena_free(&batch->arena);
@@ -235,10 +235,10 @@ bool store_add_repeat(struct store_batch *batch, const uint8_t key[static STORE_
     if (!operation)
         return false;
     memcpy(operation->repeat.digest, key, STORE_DIGEST);
-    struct idmap_slot *slot = idmap_put(&batch->pending, repeat_short(operation->repeat.digest));
+    struct map_slot *slot = map_at(&batch->pending, repeat_short(operation->repeat.digest));
     if (!slot)
         return false;
-    slot->value.number++;
+    slot->number++;
     operation->repeat.expiry = expiry;
     batch->repeats++;
     batch->count++;
@@ -247,7 +247,7 @@ bool store_add_repeat(struct store_batch *batch, const uint8_t key[static STORE_
 
 const struct operation *batch_repeat(const struct store_batch *batch, const uint8_t key[static STORE_DIGEST],
                                      size_t count) {
-    if (!batch->repeats || !idmap_find(&batch->pending, repeat_short(key)))
+    if (!batch->repeats || !map_find(&batch->pending, repeat_short(key)))
         return NULL;
     for (size_t i = 0; i < count; i++)
         if (batch->list[i].type == ADD_REPEAT && !batch->list[i].left_out &&

@@ -64,8 +64,8 @@ struct store_batch {
     struct store *store;
     struct operation *list;
     size_t count, cap;
-    size_t repeats;       /* how many of them are ADD_REPEAT */
-    struct idmap pending; /* repeat_short of those -> how many */
+    size_t repeats;     /* how many of them are ADD_REPEAT */
+    struct map pending; /* repeat_short of those -> how many */
     struct arena arena;
     uint64_t octets; /* of its operations' contents and activities */
     bool results;    /* some ask for what the commit gives them */

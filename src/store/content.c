@@ -17,15 +17,15 @@ struct store_content *content_new(struct store *store, struct error *err) {
 }
 
 struct store_content *content_find(struct store *store, uint64_t id) {
-    struct idmap_slot *slot = idmap_find(&store->open_contents, id);
-    return slot ? store_content_ref(slot->value.pointer) : NULL;
+    struct map_slot *slot = map_find(&store->open_contents, id);
+    return slot ? store_content_ref(slot->value) : NULL;
 }
 
 bool content_enter(struct store_content *content, uint64_t id, struct error *err) {
-    struct idmap_slot *slot = id ? idmap_put(&content->store->open_contents, id) : NULL;
+    struct map_slot *slot = id ? map_at(&content->store->open_contents, id) : NULL;
     if (!slot)
         return store_no_memory(content->store, err);
-    slot->value.pointer = content;
+    slot->value = content;
     content->id = id;
     return true;
 }
@@ -61,7 +61,7 @@ void store_content_release(struct store_content *content) {
         return;
     content->store->engine->content_close(content);
     if (content->id)
-        idmap_remove(&content->store->open_contents, content->id);
+        map_remove(&content->store->open_contents, content->id);
     digest_free(&content->digest);
     buf_free(&content->memory);
     mem_free(content);

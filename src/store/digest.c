@@ -101,5 +101,5 @@ bool store_repeat_key(struct span peer, struct span mts_identifier, const uint8_
 uint64_t repeat_short(const uint8_t key[static STORE_DIGEST]) {
     uint64_t id;
     memcpy(&id, key, sizeof id);
-    return id | 1; /* an idmap's ids are not 0 */
+    return id | 1; /* an map's ids are not 0 */
 }

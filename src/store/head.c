@@ -15,7 +15,7 @@ bool store_head_init(struct store *store, const struct store_engine *engine, con
 }
 
 void store_head_free(struct store *store) {
-    idmap_free(&store->open_contents);
+    map_free(&store->open_contents);
     mem_free(store->place);
 }
 

@@ -11,7 +11,7 @@ void names_init(struct names *names) {
 void names_free(struct names *names) {
     mem_free(names->list);
     mem_free(names->changed);
-    idmap_free(&names->by_hash);
+    map_free(&names->by_hash);
     arena_free(&names->arena);
 }
 
@@ -20,8 +20,8 @@ struct name *names_get(const struct names *names, uint32_t key) {
 }
 
 uint32_t names_find(const struct names *names, uint64_t hash, struct span text) {
-    struct idmap_slot *slot = idmap_find(&names->by_hash, hash);
-    uint32_t key = slot ? (uint32_t)slot->value.number : 0;
+    struct map_slot *slot = map_find(&names->by_hash, hash);
+    uint32_t key = slot ? (uint32_t)slot->number : 0;
     while (key && !span_eq(names->list[key - 1].text, text))
         key = names->list[key - 1].chained;
     return key;
@@ -47,11 +47,11 @@ uint32_t names_add(struct names *names, uint64_t hash, struct span text, uint32_
     if (key > NAMES_MAX || !reserve(names, key))
         return 0;
     struct span copy = arena_dup(&names->arena, text);
-    struct idmap_slot *slot = copy.data ? idmap_put(&names->by_hash, hash) : NULL;
+    struct map_slot *slot = copy.data ? map_at(&names->by_hash, hash) : NULL;
     if (!slot || (fresh && !names_mark(names, key)))
         return 0;
-    names->list[key - 1] = (struct name){copy, (uint32_t)slot->value.number, next, fresh, true};
-    slot->value.number = key;
+    names->list[key - 1] = (struct name){copy, (uint32_t)slot->number, next, fresh, true};
+    slot->number = key;
     if (key > names->count)
         names->count = key;
     return key;

@@ -4,8 +4,8 @@
 #define STORE_NAMES_PRIVATE_H
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/span.h"
-#include "store/idmap_private.h"
 
 struct name {
     struct span text;
@@ -18,7 +18,7 @@ struct name {
 struct names {
     struct name *list; /* key - 1 -> name */
     size_t count, cap;
-    struct idmap by_hash;
+    struct map by_hash;
     struct arena arena;
     uint32_t *changed; /* keys whose row is to be written */
     size_t changed_count, changed_cap;

@@ -36,8 +36,8 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/map.h"
 #include "store/engine.h"
-#include "store/idmap_private.h"
 #include "store/store.h"
 
 #define SMALL_CONTENT 8192
@@ -61,7 +61,7 @@ struct store {
     bool claimed_all;         /* and it gave all */
     uint64_t secret[2];       /* of hashes that are stored: strangers choose the keys */
     struct store_figures figures;
-    struct idmap open_contents; /* id -> struct store_content, those that are not in memory whole */
+    struct map open_contents; /* id -> struct store_content, those that are not in memory whole */
 };
 
 struct digest {
@@ -142,7 +142,7 @@ bool digest_add(struct digest *digest, struct span octets);
 /* The digest of what was added; leaves the context as it is. */
 bool digest_get(struct digest *digest, uint8_t out[static STORE_DIGEST]);
 void digest_free(struct digest *digest);
-/* A short form of a repeat key, for an idmap. */
+/* A short form of a repeat key, for an map. */
 uint64_t repeat_short(const uint8_t key[static STORE_DIGEST]);
 
 /* ---- packed.c: many events in one row ---- */

@@ -128,17 +128,17 @@ static struct store_content *shared(struct walk *walk, uint64_t id, uint64_t fir
 static bool put_content(struct walk *walk, const struct store_message *message, struct store_content *content,
                         struct store_content **copy) {
     bool is_long = store_content_length(content) > SMALL_CONTENT; /* others are held by each message */
-    struct idmap_slot *slot = is_long ? idmap_put(&walk->contents, content->id) : NULL;
+    struct map_slot *slot = is_long ? map_at(&walk->contents, content->id) : NULL;
     if (is_long && !slot)
         return no_memory(walk);
-    uint64_t first = slot ? (uint64_t)slot->value.number : 0;
+    uint64_t first = slot ? (uint64_t)slot->number : 0;
     if (first) {
         PUT(walk, first);
         *copy = walk->batch ? shared(walk, content->id, first) : NULL;
         return *copy || !walk->batch;
     }
     if (slot)
-        slot->value.number = (int64_t)message->id;
+        slot->number = (int64_t)message->id;
     *copy = walk->batch ? copy_of(walk, content) : NULL;
     if (slot && *copy) {
         forget_last(walk);
@@ -334,7 +334,7 @@ bool walk_store(struct walk *walk, struct error *err) {
     buf_init(&walk->item, 0);
     bool done = walk_all(walk);
     forget_last(walk);
-    idmap_free(&walk->contents);
+    map_free(&walk->contents);
     arena_free(&walk->arena);
     buf_free(&walk->item);
     return done || error_set(err, walk->err.code, "%s", walk->err.text);

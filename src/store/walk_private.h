@@ -43,7 +43,7 @@ struct walk {
     uint64_t total; /* of octets */
 
     uint64_t batched;           /* octets in the batch */
-    struct idmap contents;      /* id of a long content -> the first message that has it */
+    struct map contents;        /* id of a long content -> the first message that has it */
     struct store_content *last; /* in the other store: the long content that came last, */
     uint64_t last_id;           /* and its id in this one */
     uint32_t mailbox_into;      /* the mailbox that goes on, in the other store */

@@ -73,7 +73,7 @@ static void set_step(struct pg_store *pg, enum commit_step step) {
 static void forget_results(struct commit *commit) {
     PQclear(commit->counted);
     commit->counted = NULL;
-    idmap_clear(&commit->numbers);
+    map_clear(&commit->numbers);
 }
 
 static void finish(struct pg_store *pg, bool done, const struct error *err) {
@@ -90,11 +90,11 @@ static void finish(struct pg_store *pg, bool done, const struct error *err) {
 static void apply_contents(struct pg_store *pg) {
     const struct fold *fold = &pg->commit.fold;
     const PGresult *counted = pg->commit.counted;
-    for (size_t i = 0; i < fold->contents.cap; i++) {
-        const struct idmap_slot *slot = &fold->contents.slots[i];
-        if (!slot->id || !idmap_find(&fold->counts, slot->id))
+    for (size_t i = 0; i < fold->contents.room; i++) {
+        const struct map_slot *slot = &fold->contents.slots[i];
+        if (!slot->key || !map_find(&fold->counts, slot->key))
             continue;
-        struct pg_content *part = pg_content_of(slot->value.pointer);
+        struct pg_content *part = pg_content_of(slot->value);
         part->has_row = true;
         part->saved = part->commit_length;
     }
@@ -118,8 +118,7 @@ static void apply_entries(struct pg_store *pg) {
     for (size_t i = 0; i < batch->count && pg->commit.numbers.count; i++) {
         struct operation *operation = &batch->list[i];
         if (operation->type == ADD_ENTRY && !operation->left_out)
-            operation->entry.sequence =
-                (uint64_t)idmap_find(&pg->commit.numbers, operation->number)->value.number++;
+            operation->entry.sequence = (uint64_t)map_find(&pg->commit.numbers, operation->number)->number++;
     }
 }
 
@@ -257,41 +256,41 @@ static void judge_nothing(struct pg_store *pg) {
 
 static void miss_messages(struct pg_store *pg, const PGresult *counted) {
     struct store_batch *batch = pg->commit.batch;
-    struct idmap missing = {0};
+    struct map missing = {0};
     for (int row = 0; row < PQntuples(counted); row++)
-        if (pg_number(counted, row, 0) && !idmap_put(&missing, (uint64_t)pg_number(counted, row, 1)))
+        if (pg_number(counted, row, 0) && !map_at(&missing, (uint64_t)pg_number(counted, row, 1)))
             judge_nothing(pg);
     for (size_t i = 0; i < batch->count && missing.count; i++) {
         uint64_t id = message_of(&batch->list[i]);
         struct error err;
-        if (!id || batch->list[i].left_out || !idmap_find(&missing, id))
+        if (!id || batch->list[i].left_out || !map_find(&missing, id))
             continue;
         error_set(&err, STORE_BAD_REQUEST, "message %llu is not there", (unsigned long long)id);
         refuse(pg, i, &err);
     }
-    idmap_free(&missing);
+    map_free(&missing);
 }
 
 /* Where the key stands: at its short form, or behind others of the same. NULL: it does not. */
-static struct idmap_slot *inserted_at(const struct idmap *map, const PGresult *inserted,
-                                      const uint8_t key[static STORE_DIGEST]) {
+static struct map_slot *inserted_at(const struct map *map, const PGresult *inserted,
+                                    const uint8_t key[static STORE_DIGEST]) {
     uint64_t id = repeat_short(key);
-    struct idmap_slot *slot = idmap_find(map, id);
-    while (slot && !span_eq(pg_octets(inserted, (int)slot->value.number, 0), span_of(key, STORE_DIGEST)))
-        slot = idmap_find(map, ++id);
+    struct map_slot *slot = map_find(map, id);
+    while (slot && !span_eq(pg_octets(inserted, (int)slot->number, 0), span_of(key, STORE_DIGEST)))
+        slot = map_find(map, ++id);
     return slot;
 }
 
 /* The keys that were inserted -> their rows. False without memory. */
-static bool list_inserted(struct idmap *map, const PGresult *inserted) {
+static bool list_inserted(struct map *map, const PGresult *inserted) {
     for (int row = 0; row < PQntuples(inserted); row++) {
         uint64_t id = repeat_short(pg_octets(inserted, row, 0).data);
-        while (idmap_find(map, id))
+        while (map_find(map, id))
             id++;
-        struct idmap_slot *slot = idmap_put(map, id);
+        struct map_slot *slot = map_at(map, id);
         if (!slot)
             return false;
-        slot->value.number = row;
+        slot->number = row;
     }
     return true;
 }
@@ -299,7 +298,7 @@ static bool list_inserted(struct idmap *map, const PGresult *inserted) {
 /* A key that was not inserted is there; of the same key twice in a batch, only the first may be. */
 static void know_repeats(struct pg_store *pg, const PGresult *inserted) {
     struct store_batch *batch = pg->commit.batch;
-    struct idmap map = {0}, seen = {0};
+    struct map map = {0}, seen = {0};
     struct error err;
     if (PQntuples(inserted) == (int)pg->commit.fold.columns[Q_ADD_REPEATS - FOLD_FIRST][0].count)
         return;
@@ -309,33 +308,33 @@ static void know_repeats(struct pg_store *pg, const PGresult *inserted) {
         const struct operation *operation = &batch->list[i];
         if (operation->type != ADD_REPEAT || operation->left_out)
             continue;
-        struct idmap_slot *slot = inserted_at(&map, inserted, operation->repeat.digest);
-        uint64_t row = slot ? (uint64_t)slot->value.number + 1 : 0;
-        if (!slot || idmap_find(&seen, row))
+        struct map_slot *slot = inserted_at(&map, inserted, operation->repeat.digest);
+        uint64_t row = slot ? (uint64_t)slot->number + 1 : 0;
+        if (!slot || map_find(&seen, row))
             refuse(pg, i, &err);
         else
-            ok = idmap_put(&seen, row) != NULL;
+            ok = map_at(&seen, row) != NULL;
     }
     if (!ok)
         judge_nothing(pg);
-    idmap_free(&map);
-    idmap_free(&seen);
+    map_free(&map);
+    map_free(&seen);
 }
 
 static void miss_mailboxes(struct pg_store *pg, const PGresult *numbered) {
     struct store_batch *batch = pg->commit.batch;
-    struct idmap *numbers = &pg->commit.numbers;
+    struct map *numbers = &pg->commit.numbers;
     for (int row = 0; row < PQntuples(numbered); row++) {
-        struct idmap_slot *slot = idmap_put(numbers, (uint64_t)pg_number(numbered, row, 0));
+        struct map_slot *slot = map_at(numbers, (uint64_t)pg_number(numbered, row, 0));
         if (slot)
-            slot->value.number = pg_number(numbered, row, 1);
+            slot->number = pg_number(numbered, row, 1);
         else
             judge_nothing(pg);
     }
     for (size_t i = 0; i < batch->count; i++) {
         struct error err;
         if (batch->list[i].type != ADD_ENTRY || batch->list[i].left_out ||
-            idmap_find(numbers, batch->list[i].number))
+            map_find(numbers, batch->list[i].number))
             continue;
         error_set(&err, STORE_BAD_REQUEST, "mailbox %u is not there", batch->list[i].number);
         refuse(pg, i, &err);

@@ -107,13 +107,13 @@ static bool has_chunks(struct pg_store *pg, const struct pg_content *part, bool 
 }
 
 bool pg_chunks_verify(struct pg_store *pg, struct error *err) {
-    const struct idmap *open = &pg->head.open_contents;
+    const struct map *open = &pg->head.open_contents;
     if (!pg->suspect && !pg->side.lost)
         return true; /* those on their way are no part of the batch */
     if (!pg_chunks_settle(pg, err))
         return false;
-    for (size_t i = 0; pg->suspect && i < open->cap; i++) {
-        struct pg_content *part = open->slots[i].id ? open->slots[i].value.pointer : NULL;
+    for (size_t i = 0; pg->suspect && i < open->room; i++) {
+        struct pg_content *part = open->slots[i].key ? open->slots[i].value : NULL;
         bool all = true;
         if (part && part->head.writer && part->chunked > part->saved && !has_chunks(pg, part, &all, err))
             return false;

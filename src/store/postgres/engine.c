@@ -21,7 +21,7 @@ static void pg_close(struct store *store) {
     pg_free(&pg->writer);
     pg_free(&pg->side);
     fold_free(&pg->commit.fold);
-    idmap_free(&pg->commit.numbers);
+    map_free(&pg->commit.numbers);
     pg_known_free(pg);
     names_free(&pg->next_hops);
     names_free(&pg->mailboxes);

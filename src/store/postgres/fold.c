@@ -61,67 +61,67 @@ void fold_init(struct fold *fold) {
                           types[query - FOLD_FIRST][n] == 'n' ? PG_BIGINT : PG_BYTEA);
 }
 
-static struct idmap *const *maps(struct fold *fold, struct idmap *list[static 7]) {
-    struct idmap *all[7] = {&fold->work,          &fold->messages,       &fold->contents, &fold->counts,
-                            &fold->activities_in, &fold->activities_out, &fold->keys};
+static struct map *const *maps(struct fold *fold, struct map *list[static 7]) {
+    struct map *all[7] = {&fold->work,          &fold->messages,       &fold->contents, &fold->counts,
+                          &fold->activities_in, &fold->activities_out, &fold->keys};
     memcpy(list, all, sizeof all);
     return list;
 }
 
 void fold_free(struct fold *fold) {
-    struct idmap *list[7];
+    struct map *list[7];
     for (int query = FOLD_FIRST; query < FOLD_END; query++)
         for (int n = 0; types[query - FOLD_FIRST][n]; n++)
             pg_array_free(column(fold, (enum query)query, n));
     maps(fold, list);
     for (size_t i = 0; i < 7; i++)
-        idmap_free(list[i]);
+        map_free(list[i]);
     buf_free(&fold->events.packed);
 }
 
 static void clear(struct fold *fold) {
-    struct idmap *list[7];
+    struct map *list[7];
     for (int query = FOLD_FIRST; query < FOLD_END; query++)
         for (int n = 0; types[query - FOLD_FIRST][n]; n++)
             pg_array_clear(column(fold, (enum query)query, n));
     maps(fold, list);
     for (size_t i = 0; i < 7; i++)
-        idmap_clear(list[i]);
+        map_clear(list[i]);
     fold->content_octets = 0;
     buf_clear(&fold->events.packed);
 }
 
 /* ---- first: which operation counts for which row ---- */
 
-static bool put(struct idmap *map, uint64_t id, int64_t value) {
-    struct idmap_slot *slot = idmap_put(map, id);
+static bool put(struct map *map, uint64_t id, int64_t value) {
+    struct map_slot *slot = map_at(map, id);
     if (slot)
-        slot->value.number = value;
+        slot->number = value;
     return slot != NULL;
 }
 
-static bool change(struct idmap *map, uint64_t id, int64_t by) {
-    struct idmap_slot *slot = idmap_put(map, id);
+static bool change(struct map *map, uint64_t id, int64_t by) {
+    struct map_slot *slot = map_at(map, id);
     if (slot)
-        slot->value.number += by;
+        slot->number += by;
     return slot != NULL;
 }
 
 static bool note_work(struct fold *fold, const struct operation *operation, size_t index) {
     uint64_t id = operation->type == DROP_WORK ? operation->ids.id : operation->work.id;
-    struct idmap_slot *slot = id ? idmap_put(&fold->work, id) : NULL;
-    enum work_fate before = slot ? (enum work_fate)(slot->value.number & 3) : WORK_IS_NOTHING,
+    struct map_slot *slot = id ? map_at(&fold->work, id) : NULL;
+    enum work_fate before = slot ? (enum work_fate)(slot->number & 3) : WORK_IS_NOTHING,
                    fate = operation->type == ADD_WORK   ? WORK_IS_ADDED
                           : operation->type == SET_WORK ? WORK_IS_SET
                                                         : WORK_IS_DONE;
-    bool known = slot && slot->value.number;
+    bool known = slot && slot->number;
     if (!slot)
         return !id;
     if (known && (before == WORK_IS_DONE || before == WORK_IS_NOTHING))
         return true; /* it is gone */
     if (known && before == WORK_IS_ADDED)
         fate = fate == WORK_IS_DONE ? WORK_IS_NOTHING : WORK_IS_ADDED;
-    slot->value.number = (int64_t)((index + 1) << 2 | fate);
+    slot->number = (int64_t)((index + 1) << 2 | fate);
     return true;
 }
 
@@ -142,12 +142,12 @@ static bool same_record(const struct operation *a, const struct operation *b) {
 static bool note_key(struct fold *fold, const struct store_batch *batch, size_t index, uint64_t hash,
                      same_key *same) {
     for (;; hash++) {
-        struct idmap_slot *slot = idmap_put(&fold->keys, hash ? hash : ++hash);
+        struct map_slot *slot = map_at(&fold->keys, hash ? hash : ++hash);
         if (!slot)
             return false;
-        if (slot->value.number && !same(&batch->list[index], &batch->list[slot->value.number - 1]))
+        if (slot->number && !same(&batch->list[index], &batch->list[slot->number - 1]))
             continue;
-        slot->value.number = (int64_t)index + 1;
+        slot->number = (int64_t)index + 1;
         return true;
     }
 }
@@ -188,19 +188,19 @@ static bool note(struct fold *fold, const struct store_batch *batch, size_t inde
 
 /* ---- then: what is written ---- */
 
-static bool is_last(const struct idmap *map, uint64_t id, size_t index) {
-    struct idmap_slot *slot = id ? idmap_find(map, id) : NULL;
-    return slot && slot->value.number == (int64_t)index + 1;
+static bool is_last(const struct map *map, uint64_t id, size_t index) {
+    struct map_slot *slot = id ? map_find(map, id) : NULL;
+    return slot && slot->number == (int64_t)index + 1;
 }
 
 static bool write_work(struct fold *fold, const struct operation *operation, size_t index) {
     uint64_t id = operation->type == DROP_WORK ? operation->ids.id : operation->work.id;
-    struct idmap_slot *slot = id ? idmap_find(&fold->work, id) : NULL;
-    enum work_fate fate = slot ? (enum work_fate)(slot->value.number & 3) : WORK_IS_NOTHING;
+    struct map_slot *slot = id ? map_find(&fold->work, id) : NULL;
+    enum work_fate fate = slot ? (enum work_fate)(slot->number & 3) : WORK_IS_NOTHING;
     if (operation->type == ADD_WORK && fate == WORK_IS_ADDED &&
         !change(&fold->messages, operation->work.message, 1))
         return false;
-    if (!slot || slot->value.number >> 2 != (int64_t)index + 1 || fate == WORK_IS_NOTHING)
+    if (!slot || slot->number >> 2 != (int64_t)index + 1 || fate == WORK_IS_NOTHING)
         return true;
     if (fate == WORK_IS_DONE) {
         number(fold, Q_COUNT, DONE_WORK, (int64_t)id);
@@ -252,8 +252,8 @@ static void write_activity_out(struct fold *fold, const struct operation *operat
             number(fold, Q_DROP_ACTIVITIES_OUT, 0, (int64_t)operation->ids.id);
         return;
     }
-    struct idmap_slot *work = idmap_find(&fold->work, out->work);
-    enum work_fate fate = work ? (enum work_fate)(work->value.number & 3) : WORK_IS_SET;
+    struct map_slot *work = map_find(&fold->work, out->work);
+    enum work_fate fate = work ? (enum work_fate)(work->number & 3) : WORK_IS_SET;
     if (!is_last(&fold->activities_out, out->work, index) || fate == WORK_IS_DONE || fate == WORK_IS_NOTHING)
         return; /* it goes with its work */
     number(fold, Q_PUT_ACTIVITIES_OUT, 0, (int64_t)out->work);
@@ -267,9 +267,9 @@ static void write_activity_out(struct fold *fold, const struct operation *operat
 }
 
 static void write_keyed(struct fold *fold, const struct store_batch *batch) {
-    for (size_t i = 0; i < fold->keys.cap; i++) {
-        const struct idmap_slot *slot = &fold->keys.slots[i];
-        const struct operation *operation = slot->id ? &batch->list[slot->value.number - 1] : NULL;
+    for (size_t i = 0; i < fold->keys.room; i++) {
+        const struct map_slot *slot = &fold->keys.slots[i];
+        const struct operation *operation = slot->key ? &batch->list[slot->number - 1] : NULL;
         if (!operation)
             continue;
         bool gives = operation->type == PUT_OUTCOME || operation->type == PUT_RECORD;
@@ -397,11 +397,11 @@ static bool write(struct fold *fold, const struct store_batch *batch, size_t ind
 
 static bool write_message(struct fold *fold, const struct operation *operation) {
     const struct store_message *message = &operation->message;
-    struct idmap_slot *slot = idmap_find(&fold->messages, message->id);
+    struct map_slot *slot = map_find(&fold->messages, message->id);
     struct store_content *content = operation->content;
-    int64_t refs = slot ? slot->value.number : 0, place = content ? (int64_t)content->id : 0;
+    int64_t refs = slot ? slot->number : 0, place = content ? (int64_t)content->id : 0;
     if (slot)
-        slot->value.number = 0; /* what is left over belongs to messages of before */
+        slot->number = 0; /* what is left over belongs to messages of before */
     if (refs <= 0 && !operation->kept)
         return true;
     const int64_t values[] = {(int64_t)message->id, refs, place, message->arrival,
@@ -425,12 +425,12 @@ static bool write_messages(struct fold *fold, const struct store_batch *batch) {
         if (batch->list[i].type == ADD_MESSAGE && !batch->list[i].left_out &&
             !write_message(fold, &batch->list[i]))
             return false;
-    for (size_t i = 0; i < fold->messages.cap; i++) {
-        const struct idmap_slot *slot = &fold->messages.slots[i];
-        if (!slot->id || !slot->value.number)
+    for (size_t i = 0; i < fold->messages.room; i++) {
+        const struct map_slot *slot = &fold->messages.slots[i];
+        if (!slot->key || !slot->number)
             continue;
-        number(fold, Q_COUNT, MESSAGE, (int64_t)slot->id);
-        number(fold, Q_COUNT, MESSAGE_CHANGE, slot->value.number);
+        number(fold, Q_COUNT, MESSAGE, (int64_t)slot->key);
+        number(fold, Q_COUNT, MESSAGE_CHANGE, slot->number);
     }
     return true;
 }
@@ -465,14 +465,14 @@ static bool note_content(struct fold *fold, const struct operation *operation) {
     if (!content || !content->id)
         return true;
     struct pg_content *part = pg_content_of(content);
-    struct idmap_slot *slot = idmap_put(&fold->contents, content->id);
+    struct map_slot *slot = map_at(&fold->contents, content->id);
     uint64_t length =
         operation->type == PUT_ACTIVITY_IN ? operation->activity->public.content_length : content->length;
     if (!slot)
         return false;
-    if (!slot->value.pointer)
+    if (!slot->value)
         part->commit_length = part->saved;
-    slot->value.pointer = content;
+    slot->value = content;
     if (length > part->commit_length)
         part->commit_length = length;
     return true;
@@ -514,16 +514,16 @@ static bool write_content(struct fold *fold, struct store_content *content, int6
 }
 
 static bool write_contents(struct fold *fold, struct error *err) {
-    for (size_t i = 0; i < fold->counts.cap; i++) {
-        const struct idmap_slot *slot = &fold->counts.slots[i];
-        struct idmap_slot *named = slot->id ? idmap_find(&fold->contents, slot->id) : NULL;
-        struct store_content *content = named ? named->value.pointer : NULL;
+    for (size_t i = 0; i < fold->counts.room; i++) {
+        const struct map_slot *slot = &fold->counts.slots[i];
+        struct map_slot *named = slot->key ? map_find(&fold->contents, slot->key) : NULL;
+        struct store_content *content = named ? named->value : NULL;
         bool fresh = content && !pg_content_of(content)->has_row;
-        if (slot->id && !fresh) {
-            number(fold, Q_COUNT, CONTENT, (int64_t)slot->id);
-            number(fold, Q_COUNT, CONTENT_CHANGE, slot->value.number);
+        if (slot->key && !fresh) {
+            number(fold, Q_COUNT, CONTENT, (int64_t)slot->key);
+            number(fold, Q_COUNT, CONTENT_CHANGE, slot->number);
         }
-        if (content && (fresh || content->writer) && !write_content(fold, content, slot->value.number, err))
+        if (content && (fresh || content->writer) && !write_content(fold, content, slot->number, err))
             return false;
     }
     return true;

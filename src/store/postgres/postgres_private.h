@@ -151,10 +151,10 @@ struct events {
 /* A batch, folded: of the operations on one row only what they come to, as columns for the statements. */
 struct fold {
     struct pg_array columns[FOLD_END - FOLD_FIRST][FOLD_COLUMNS];
-    struct idmap work;                       /* id -> index of its last operation + 1, and what it comes to */
-    struct idmap messages, contents, counts; /* message -> change of refs; id -> content; content -> change */
-    struct idmap activities_in, activities_out; /* id -> index of the last operation + 1 */
-    struct idmap keys; /* hash of an outcome's or a record's key -> index of the last operation + 1 */
+    struct map work;                       /* id -> index of its last operation + 1, and what it comes to */
+    struct map messages, contents, counts; /* message -> change of refs; id -> content; content -> change */
+    struct map activities_in, activities_out; /* id -> index of the last operation + 1 */
+    struct map keys; /* hash of an outcome's or a record's key -> index of the last operation + 1 */
     struct events events;
     uint64_t content_octets; /* of contents that get a row */
 };
@@ -232,7 +232,7 @@ struct pg_store {
         bool again;           /* it is undone for another pass, without the requests that failed */
         struct error failure; /* else why it is undone */
         PGresult *counted;    /* of Q_COUNT: used when it is durable */
-        struct idmap numbers; /* of Q_ADD_ENTRIES: mailbox -> the number that its next entry gets */
+        struct map numbers;   /* of Q_ADD_ENTRIES: mailbox -> the number that its next entry gets */
     } commit;
     bool others;                       /* other nodes have written to this store */
     struct known repeats, activities;  /* a writer's */

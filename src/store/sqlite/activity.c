@@ -63,7 +63,7 @@ static bool load_out(struct sqlite *store, struct error *err) {
         return false;
     while (!inner.code && sql_next(store, statement, &inner))
         if (sqlite3_column_int64(statement, 0) &&
-            !idmap_put(&store->activities_out, (uint64_t)sqlite3_column_int64(statement, 0)))
+            !map_at(&store->activities_out, (uint64_t)sqlite3_column_int64(statement, 0)))
             store_no_memory(&store->head, &inner);
     sqlite3_finalize(statement);
     return store_passed(&inner, err);
@@ -114,7 +114,7 @@ struct store_content *sqlite_content_resume(struct store *head, uint64_t id, str
     }
     if (!activity->content)
         return store_content_create(head, 0, err);
-    if (idmap_find(&head->open_contents, activity->content)) {
+    if (map_find(&head->open_contents, activity->content)) {
         error_set(err, STORE_IN_USE, "the content of activity %llu is still open", (unsigned long long)id);
         return NULL;
     }

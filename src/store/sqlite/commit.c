@@ -15,10 +15,10 @@
 #define FILL_FOR (UINT64_C(1) << 20)
 
 static void reset(struct commit *commit) {
-    idmap_clear(&commit->message_refs);
-    idmap_clear(&commit->content_refs);
-    idmap_clear(&commit->contents);
-    idmap_clear(&commit->activity_contents);
+    map_clear(&commit->message_refs);
+    map_clear(&commit->content_refs);
+    map_clear(&commit->contents);
+    map_clear(&commit->activity_contents);
     buf_clear(&commit->events);
     buf_clear(&commit->repeat_keys);
     commit->events_at = commit->repeats_expiry = 0;
@@ -121,7 +121,7 @@ static void apply(struct commit *commit) {
             activity_replace(&store->activities, operation->ids.id, NULL);
         else if (store->activities_out.count &&
                  (operation->type == DROP_WORK || operation->type == DROP_ACTIVITY_OUT))
-            idmap_remove(&store->activities_out, operation->ids.id);
+            map_remove(&store->activities_out, operation->ids.id);
         store->head.figures.messages_added += operation->type == ADD_MESSAGE;
         store->head.figures.work_finished += operation->type == DROP_WORK;
     }

@@ -4,12 +4,12 @@
 #include "store/sqlite/commit_private.h"
 
 static bool remember(struct commit *commit, struct content *content, uint64_t length, struct error *err) {
-    struct idmap_slot *slot = idmap_put(&commit->contents, content->head.id);
+    struct map_slot *slot = map_at(&commit->contents, content->head.id);
     if (!slot)
         return store_no_memory(&commit->store->head, err);
-    if (!slot->value.pointer)
+    if (!slot->value)
         content->commit_length = content->saved_length;
-    slot->value.pointer = content;
+    slot->value = content;
     if (length > content->commit_length)
         content->commit_length = length;
     return true;
@@ -34,10 +34,10 @@ bool contents_prepare(struct commit *commit, struct operation *operation, struct
 }
 
 bool contents_count(struct commit *commit, uint64_t id, int64_t change, struct error *err) {
-    struct idmap_slot *slot = idmap_put(&commit->content_refs, id);
+    struct map_slot *slot = map_at(&commit->content_refs, id);
     if (!slot)
         return store_no_memory(&commit->store->head, err);
-    slot->value.number += change;
+    slot->number += change;
     return true;
 }
 
@@ -139,17 +139,16 @@ static bool settle_old(struct commit *commit, uint64_t id, int64_t change, struc
 }
 
 bool contents_settle(struct commit *commit, struct error *err) {
-    for (size_t i = 0; i < commit->content_refs.cap; i++) {
-        const struct idmap_slot *slot = &commit->content_refs.slots[i];
-        if (!slot->id)
+    for (size_t i = 0; i < commit->content_refs.room; i++) {
+        const struct map_slot *slot = &commit->content_refs.slots[i];
+        if (!slot->key)
             continue;
-        struct idmap_slot *named = idmap_find(&commit->contents, slot->id);
-        struct content *content = named ? named->value.pointer : NULL;
+        struct map_slot *named = map_find(&commit->contents, slot->key);
+        struct content *content = named ? named->value : NULL;
         if (content && !content->has_row) {
-            if (slot->value.number > 0 && !put_content(content, SQL_ADD_CONTENT, slot->value.number, err))
+            if (slot->number > 0 && !put_content(content, SQL_ADD_CONTENT, slot->number, err))
                 return false;
-        } else if ((content || slot->value.number) &&
-                   !settle_old(commit, slot->id, slot->value.number, content, err))
+        } else if ((content || slot->number) && !settle_old(commit, slot->key, slot->number, content, err))
             return false;
     }
     return true;
@@ -165,11 +164,11 @@ static void saved(struct content *content) {
 }
 
 void contents_apply(struct commit *commit) {
-    for (size_t i = 0; i < commit->contents.cap; i++) {
-        const struct idmap_slot *slot = &commit->contents.slots[i];
-        struct idmap_slot *refs = slot->id ? idmap_find(&commit->content_refs, slot->id) : NULL;
-        struct content *content = slot->value.pointer;
-        if (refs && (content->has_row || refs->value.number > 0))
+    for (size_t i = 0; i < commit->contents.room; i++) {
+        const struct map_slot *slot = &commit->contents.slots[i];
+        struct map_slot *refs = slot->key ? map_find(&commit->content_refs, slot->key) : NULL;
+        struct content *content = slot->value;
+        if (refs && (content->has_row || refs->number > 0))
             saved(content);
     }
     while (commit->freed_count)

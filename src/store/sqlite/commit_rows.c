@@ -2,11 +2,11 @@
 #include "store/sqlite/commit_private.h"
 
 static bool count(struct commit *commit, uint64_t message, int64_t change, struct error *err) {
-    struct idmap_slot *slot = message ? idmap_put(&commit->message_refs, message) : NULL;
+    struct map_slot *slot = message ? map_at(&commit->message_refs, message) : NULL;
     if (!slot)
         return message ? store_no_memory(&commit->store->head, err)
                        : error_set(err, STORE_BAD_REQUEST, "message 0 does not exist");
-    slot->value.number += change;
+    slot->number += change;
     return true;
 }
 
@@ -52,7 +52,7 @@ static bool write_work(struct commit *commit, const struct operation *operation,
 static bool finish_work(struct commit *commit, const struct operation *operation, struct error *err) {
     if (!drop(commit, SQL_DROP_WORK, operation->ids.id, operation->ids.other, err))
         return false;
-    return !idmap_find(&commit->store->activities_out, operation->ids.id) ||
+    return !map_find(&commit->store->activities_out, operation->ids.id) ||
            drop(commit, SQL_DROP_ACTIVITY_OUT, operation->ids.id, 0, err);
 }
 
@@ -60,11 +60,11 @@ static bool put_activity_in(struct commit *commit, const struct operation *opera
     struct activity *activity = operation->activity;
     const struct store_activity_in *in = &activity->public;
     const struct activity *before = activity_find(&commit->store->activities, in->id);
-    struct idmap_slot *slot = idmap_find(&commit->activity_contents, in->id);
-    uint64_t old = slot ? (uint64_t)slot->value.number : before ? before->content : 0;
-    if (!slot && !(slot = idmap_put(&commit->activity_contents, in->id)))
+    struct map_slot *slot = map_find(&commit->activity_contents, in->id);
+    uint64_t old = slot ? (uint64_t)slot->number : before ? before->content : 0;
+    if (!slot && !(slot = map_at(&commit->activity_contents, in->id)))
         return store_no_memory(&commit->store->head, err);
-    slot->value.number = (int64_t)activity->content;
+    slot->number = (int64_t)activity->content;
     sqlite3_stmt *statement =
         BIND(commit->store, SQL_PUT_ACTIVITY_IN, err, (int64_t)in->id, 0, 0, 0, in->at, in->serial,
              (int64_t)in->offset, (int64_t)activity->content, (int64_t)in->content_length);
@@ -85,18 +85,18 @@ static bool put_activity_in(struct commit *commit, const struct operation *opera
 static bool drop_activity_in(struct commit *commit, const struct operation *operation, struct error *err) {
     uint64_t id = operation->ids.id;
     const struct activity *before = activity_find(&commit->store->activities, id);
-    struct idmap_slot *slot = idmap_find(&commit->activity_contents, id);
-    uint64_t old = slot ? (uint64_t)slot->value.number : before ? before->content : 0;
-    if (!slot && !(slot = idmap_put(&commit->activity_contents, id)))
+    struct map_slot *slot = map_find(&commit->activity_contents, id);
+    uint64_t old = slot ? (uint64_t)slot->number : before ? before->content : 0;
+    if (!slot && !(slot = map_at(&commit->activity_contents, id)))
         return store_no_memory(&commit->store->head, err);
-    slot->value.number = 0;
+    slot->number = 0;
     return drop(commit, SQL_DROP_ACTIVITY_IN, id, 0, err) && (!old || contents_count(commit, old, -1, err));
 }
 
 static bool put_activity_out(struct commit *commit, const struct operation *operation, struct error *err) {
     const struct store_activity_out *out = &operation->activity_out;
     /* That the set knows a work too many if this fails costs one idle DELETE. */
-    if (!out->work || !idmap_put(&commit->store->activities_out, out->work))
+    if (!out->work || !map_at(&commit->store->activities_out, out->work))
         return store_no_memory(&commit->store->head, err);
     sqlite3_stmt *statement = BIND(commit->store, SQL_PUT_ACTIVITY_OUT, err, (int64_t)out->work, 0, 0,
                                    out->at, out->serial, (int64_t)out->offset);
@@ -186,9 +186,8 @@ static bool pack_event(struct commit *commit, const struct operation *operation,
 
 /* Of the same key twice in a batch, only the first may be. */
 static bool is_twice(const struct commit *commit, const struct operation *operation) {
-    const struct idmap_slot *slot =
-        idmap_find(&commit->batch->pending, repeat_short(operation->repeat.digest));
-    return slot && slot->value.number > 1 &&
+    const struct map_slot *slot = map_find(&commit->batch->pending, repeat_short(operation->repeat.digest));
+    return slot && slot->number > 1 &&
            batch_repeat(commit->batch, operation->repeat.digest, (size_t)(operation - commit->batch->list));
 }
 
@@ -257,12 +256,12 @@ bool rows_write(struct commit *commit, struct operation *operation, struct error
 /* ---- messages ---- */
 
 static bool insert_message(struct commit *commit, struct operation *operation, struct error *err) {
-    struct idmap_slot *slot = idmap_find(&commit->message_refs, operation->message.id);
+    struct map_slot *slot = map_find(&commit->message_refs, operation->message.id);
     struct store_content *content = operation->content;
-    int64_t refs = slot ? slot->value.number : 0;
+    int64_t refs = slot ? slot->number : 0;
     uint64_t place = content ? content->id : 0;
     if (slot)
-        slot->value.number = 0; /* what is left over belongs to stored messages */
+        slot->number = 0; /* what is left over belongs to stored messages */
     if (refs <= 0 && !operation->kept)
         return true;
     sqlite3_stmt *statement = BIND(commit->store, SQL_ADD_MESSAGE, err, (int64_t)operation->message.id, refs,
@@ -330,9 +329,9 @@ bool rows_settle_messages(struct commit *commit, struct error *err) {
         if (commit->batch->list[i].type == ADD_MESSAGE && !commit->batch->list[i].left_out &&
             !insert_message(commit, &commit->batch->list[i], err))
             return false;
-    for (size_t i = 0; i < commit->message_refs.cap; i++) {
-        const struct idmap_slot *slot = &commit->message_refs.slots[i];
-        if (slot->id && slot->value.number && !settle(commit, slot->id, slot->value.number, err))
+    for (size_t i = 0; i < commit->message_refs.room; i++) {
+        const struct map_slot *slot = &commit->message_refs.slots[i];
+        if (slot->key && slot->number && !settle(commit, slot->key, slot->number, err))
             return false;
     }
     return true;

@@ -5,10 +5,10 @@
 #include "store/sqlite/sqlite_private.h"
 
 static void free_commit(struct commit *commit) {
-    idmap_free(&commit->message_refs);
-    idmap_free(&commit->content_refs);
-    idmap_free(&commit->contents);
-    idmap_free(&commit->activity_contents);
+    map_free(&commit->message_refs);
+    map_free(&commit->content_refs);
+    map_free(&commit->contents);
+    map_free(&commit->activity_contents);
     buf_free(&commit->events);
     buf_free(&commit->repeat_keys);
     mem_free(commit->freed);
@@ -22,7 +22,7 @@ void sqlite_close(struct sqlite *store) {
     free_commit(&store->commit);
     segments_free(store);
     activities_free(&store->activities);
-    idmap_free(&store->activities_out);
+    map_free(&store->activities_out);
     names_free(&store->next_hops);
     names_free(&store->mailboxes);
     runs_free(&store->track);

@@ -90,7 +90,7 @@ static bool find_extent(struct sqlite *store, const struct segment *segment, str
         move->from.segment = store->compacting;
         move->from.offset = (uint64_t)sqlite3_column_int64(walk, 2);
         move->from.length = (uint64_t)sqlite3_column_int64(walk, 3);
-        found = !idmap_find(&store->head.open_contents, move->content);
+        found = !map_find(&store->head.open_contents, move->content);
     }
     sqlite3_finalize(walk);
     store->compacted_to = found ? move->content : 0;

@@ -246,9 +246,9 @@ bool segment_read(struct sqlite *store, struct segment *segment, uint64_t offset
  */
 static void give_up(struct sqlite *store, struct segment *segment) {
     segment->broken = true;
-    for (size_t i = 0; i < store->head.open_contents.cap; i++) {
-        struct content *content = store->head.open_contents.slots[i].value.pointer;
-        if (!store->head.open_contents.slots[i].id || content->saved_length == content->head.length)
+    for (size_t i = 0; i < store->head.open_contents.room; i++) {
+        struct content *content = store->head.open_contents.slots[i].value;
+        if (!store->head.open_contents.slots[i].key || content->saved_length == content->head.length)
             continue;
         for (size_t n = content->saved_extents ? content->saved_extents - 1 : 0; n < content->extent_count;
              n++)

@@ -46,9 +46,9 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/map.h"
 #include "store/activity_private.h"
 #include "store/batch_private.h"
-#include "store/idmap_private.h"
 #include "store/name_table_private.h"
 #include "store/sqlite/files.h"
 #include "store/sqlite/options.h"
@@ -156,9 +156,9 @@ struct content {
 struct commit {
     struct sqlite *store;
     struct store_batch *batch;
-    struct idmap message_refs, content_refs; /* id -> change of the count */
-    struct idmap contents;                   /* id -> struct content, of those that operations name */
-    struct idmap activity_contents; /* activity -> content that it names after the operations so far */
+    struct map message_refs, content_refs; /* id -> change of the count */
+    struct map contents;                   /* id -> struct content, of those that operations name */
+    struct map activity_contents;          /* activity -> content that it names after the operations so far */
     struct buf events, repeat_keys;
     int64_t events_at, repeats_expiry; /* the latest */
     uint64_t event_row, repeat_row;
@@ -194,7 +194,7 @@ struct sqlite {
     struct names next_hops, mailboxes;
     struct runs track, repeats;
     struct activity_table activities;
-    struct idmap activities_out; /* work ids that have a row there: spares most finished work a DELETE */
+    struct map activities_out; /* work ids that have a row there: spares most finished work a DELETE */
 };
 
 static inline struct sqlite *sqlite_of(struct store *head) {

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -13,6 +15,7 @@
 #include "base/error.h"
 #include "base/host.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/reader.h"
 
 static void span_order_and_case(void **state) {
@@ -191,9 +194,69 @@ static void networks_of_hosts(void **state) {
     }
 }
 
+/* Keys of which many share a home, so that removals close gaps in long runs. */
+static void compare_map(const struct map *map, const int64_t numbers[static 512]) {
+    size_t count = 0;
+    for (uint64_t key = 1; key < 512; key++) {
+        const struct map_slot *slot = map_find(map, key << 40);
+        assert_int_equal(slot ? slot->number : 0, numbers[key]);
+        count += numbers[key] != 0;
+    }
+    assert_int_equal(map->count, count);
+    for (size_t i = 0; i < map->room; i++)
+        assert_true(map->slots[i].key || !map->slots[i].number);
+}
+
+static void a_map_has_what_was_put_last(void **state) {
+    int64_t numbers[512] = {0};
+    struct map map = {0};
+    (void)state;
+    srand(11);
+    for (int i = 0; i < 40000; i++) {
+        uint64_t key = 1 + (uint64_t)rand() % 511;
+        bool remove = rand() % 2;
+        if (remove) {
+            map_remove(&map, key << 40);
+        } else {
+            struct map_slot *slot = map_at(&map, key << 40);
+            assert_int_equal(slot->number, numbers[key]); /* 0 where it is new */
+            slot->number = i + 1;
+        }
+        numbers[key] = remove ? 0 : i + 1;
+        if (i % 1000 == 0)
+            compare_map(&map, numbers);
+        if (i == 20000) {
+            map_clear(&map);
+            memset(numbers, 0, sizeof numbers);
+        }
+    }
+    compare_map(&map, numbers);
+    map_free(&map);
+}
+
+static void a_map_survives_an_empty_heap(void **state) {
+    struct map map = {0};
+    int value;
+    (void)state;
+    mem_fail_after(0);
+    assert_false(map_put(&map, 1, &value));
+    mem_fail_after(-1);
+    for (uint64_t key = 1; key <= 8; key++)
+        assert_true(map_put(&map, key, &value));
+    mem_fail_after(0);
+    assert_null(map_at(&map, 9));
+    assert_true(map_put(&map, 8, NULL)); /* needs none */
+    mem_fail_after(-1);
+    assert_int_equal(map.count, 8);
+    assert_ptr_equal(map_get(&map, 7), &value);
+    map_free(&map);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(networks_of_hosts),
+        cmocka_unit_test(a_map_has_what_was_put_last),
+        cmocka_unit_test(a_map_survives_an_empty_heap),
         cmocka_unit_test(span_order_and_case),
         cmocka_unit_test(secret_buf_leaves_nothing),
         cmocka_unit_test(secret_arena_leaves_nothing),

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/map.h"
 #include "mta/schedule.h"
 
 static struct work *add(struct schedule *schedule, uint64_t id, enum work_lane lane, enum work_state state,
@@ -182,31 +181,6 @@ static void test_no_memory(void **state) {
     schedule_free(&schedule);
 }
 
-static void test_map(void **state) {
-    static bool there[512];
-    static int value;
-    struct map map = {0};
-    (void)state;
-    srand(11);
-    for (unsigned i = 0; i < 20000; i++) {
-        uint64_t key = 1 + (uint64_t)rand() % 511;
-        if (rand() % 2) {
-            assert_true(map_put(&map, key << 32, &value));
-            there[key] = true;
-        } else {
-            map_remove(&map, key << 32);
-            there[key] = false;
-        }
-    }
-    size_t count = 0;
-    for (uint64_t key = 1; key < 512; key++) {
-        assert_true((map_get(&map, key << 32) != NULL) == there[key]);
-        count += there[key];
-    }
-    assert_int_equal(map.count, count);
-    map_free(&map);
-}
-
 /* A jump moves the end of the span of time, and not that which is a time of day. */
 static void a_shift_leaves_latest_delivery(void **state) {
     struct schedule schedule;
@@ -238,7 +212,6 @@ int main(void) {
         cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_map),
     };
     return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
 }
