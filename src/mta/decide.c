@@ -58,7 +58,7 @@ struct mts_run run_begin(struct mta *mta, struct arena *arena) {
                             .relax_bounds = mta->view.config->limits.relax_bounds,
                             .hop_down = mta->hop_down,
                             .hop_down_count = mta->hop_count,
-                            .record = event_routed,
+                            .record = event_history,
                             .record_context = mta};
 }
 

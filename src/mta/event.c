@@ -86,9 +86,11 @@ static bool tell_subject(struct mta *mta, const struct mts_event *event) {
     return add(mta, event->other);
 }
 
-/* What is told of a report is told of its subject too, where it is looked for. */
+/* What is told of a report is told of its subject too, where it is looked for. Of a strange one it would make
+ * a record before there is a message, which who guesses identifiers could fill. */
 static bool concerns_subject(const struct mts_event *event) {
-    return event->other.len && (event->kind == MTS_EVENT_REPORT_IN || event->kind == MTS_EVENT_DISCARDED);
+    return event->other.len && !event->strange &&
+           (event->kind == MTS_EVENT_REPORT_IN || event->kind == MTS_EVENT_DISCARDED);
 }
 
 /* Those of one message stand in a row and share an entry. */

@@ -58,8 +58,8 @@ bool event_identifier(struct mta *mta, struct span identifier, enum event_own wh
 bool event_content_identifier(struct mta *mta, struct span content_identifier, struct span identifier);
 
 /* The record that the rules ask for (mts_run.record); `context` is the struct mta. */
-enum mts_record event_routed(void *context, struct span identifier, struct arena *arena,
-                             struct mts_routed **routed, size_t *count);
+enum mts_record event_history(void *context, struct span identifier, struct arena *arena,
+                              struct mts_history *history);
 
 /* Reads the next record of an event's data. False at the end. */
 bool event_read(struct reader *r, struct event_record *record);

@@ -1,4 +1,5 @@
-/* What the rules ask of the record: where the copies of a message were routed, and whether they were sent. */
+/* What the rules ask of the record: whose a message is, where its copies were routed, and whether they were
+ * sent. */
 #include "base/log.h"
 #include "mta/event.h"
 
@@ -24,6 +25,7 @@ struct routed {
     bool *wanted, *sent;  /* by hop number: one was routed there; it may have arrived there */
     size_t unsent;        /* hops that are wanted and not sent */
     size_t without_route; /* entries */
+    struct span originator;
     bool no_memory;
 };
 
@@ -79,8 +81,17 @@ static bool add_message(struct routed *routed, uint64_t message) {
     return true;
 }
 
+/* Whoever was named first: another message may come under the same identifier. False without memory. */
+static bool take_originator(struct routed *routed, struct span name) {
+    if (!routed->originator.data && name.len)
+        routed->originator = arena_dup(routed->arena, name);
+    return !name.len || routed->originator.data;
+}
+
 /* False without memory. */
 static bool take(struct routed *routed, const struct event_record *record) {
+    if (record->kind == MTS_EVENT_SUBMITTED || record->kind == MTS_EVENT_ACCEPTED)
+        return take_originator(routed, record->name);
     if (record->kind == MTS_EVENT_ROUTED && record->peer.len)
         return add(routed, record);
     return record->kind != EVENT_MESSAGE || add_message(routed, (uint64_t)record->number);
@@ -174,16 +185,16 @@ static bool find_sent(struct routed *routed, struct error *err) {
     return true;
 }
 
-enum mts_record event_routed(void *context, struct span identifier, struct arena *arena,
-                             struct mts_routed **items, size_t *count) {
+enum mts_record event_history(void *context, struct span identifier, struct arena *arena,
+                              struct mts_history *history) {
     struct routed routed = {.mta = context, .arena = arena};
     struct error err = {0};
     char text[LOG_TEXT_SIZE];
     bool read =
         store_track(routed.mta->view.store, identifier, each, &routed, &err) && find_sent(&routed, &err);
     map_free(&routed.pairs);
-    *items = routed.items;
-    *count = routed.count;
+    *history =
+        (struct mts_history){.routed = routed.items, .count = routed.count, .originator = routed.originator};
     if (!read)
         log_error("where copies of %s were sent can't be read, so what comes of it is refused for now: %s",
                   log_text(identifier, text), err.text);

@@ -108,7 +108,7 @@ static void fail_not_for_us(struct ruling *ruling, struct branch *branch, int pe
 
 /* False: nothing of the message may come from the peer, and the ruling is MTS_INVALID. */
 static bool check_authority(struct ruling *ruling, int peer, struct branch *branch) {
-    if (!authority_originators(ruling, peer, branch))
+    if (!authority_identifier(ruling, peer, &branch->subject) || !authority_originators(ruling, peer, branch))
         return false;
     if (authority_is_limited(ruling->tables, peer))
         fail_not_for_us(ruling, branch, peer);
@@ -143,13 +143,13 @@ static void accept_subject(struct ruling *ruling, int peer, struct subject *subj
     struct branch *branch = branch_new(ruling, subject);
     if (!branch)
         return;
+    if (!check_authority(ruling, peer, branch))
+        return;
     if (loop) {
         ruling->out->loop = true;
         fail_all(branch, (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
                                         x411_NonDeliveryDiagnosticCode_loop_detected, NULL});
-    } else if (!check_authority(ruling, peer, branch))
-        return;
-    else if (check_bounds(ruling, branch))
+    } else if (check_bounds(ruling, branch))
         branch_resolve(ruling, branch);
     split_branches(ruling);
 }
@@ -201,11 +201,12 @@ static void record_report(struct ruling *ruling, int peer, const struct x411_Rep
     }
 }
 
-static void discard(struct ruling *ruling, struct span identifier, const struct x411_Report *report,
-                    const char *why) {
+static struct mts_event *discard(struct ruling *ruling, struct span identifier,
+                                 const struct x411_Report *report, const char *why) {
     struct mts_event *event = ruling_event(ruling, MTS_EVENT_DISCARDED, identifier);
     event->other = identifier_text(ruling->arena, &report->content.subject_identifier);
     event->text = why;
+    return event;
 }
 
 static void keep_believed(struct x411_ReportTransferContent *content, const bool *believed) {
@@ -242,9 +243,9 @@ static void accept_report(struct ruling *ruling, int peer, struct x411_Report *r
     else if (belief == AUTHORITY_NONE)
         discard(ruling, identifier, report, "no copy of its subject was sent to the MTA that it came from");
     else if (belief == AUTHORITY_UNKNOWN)
-        discard(
-            ruling, identifier, report,
-            "nothing is recorded of its subject: we did not send it, or longer ago than records are kept");
+        discard(ruling, identifier, report,
+                "nothing is recorded of its subject: we did not send it, or longer ago than records are kept")
+            ->strange = true;
     else if (belief == AUTHORITY_LONG)
         discard(
             ruling, identifier, report,

@@ -18,9 +18,14 @@
  * originator of ours passes no permission when a foreign peer names him. But a
  * message of ours that went out may be redirected or expanded there, and come
  * back. Two things must say so: the trace, which has an element of ours before
- * the peer's, and our record, which must know that a copy of the message was
- * sent to that peer (one with `transit`: out of our domain). What the content
- * was in between nobody can tell without a signature.
+ * the peer's, and our record, which must know that the message is his, and that
+ * a copy of it was sent to that peer (one with `transit`: out of our domain). What
+ * the content was in between nobody can tell without a signature. A message of
+ * somebody else's that went out to the peer may come back in the same way.
+ *
+ * What did not come back bears no MTS-identifier of our domain: those are ours to
+ * give (X.411 §8.2.1.1.1.29), and under one of them a foreign message would be
+ * taken for ours when reports come.
  *
  * A report is believed of a recipient whose copy was sent to the peer that
  * brings it; or if its intermediate trace says that the subject went from here to
@@ -104,15 +109,14 @@ static size_t trace_received(const struct ruling *ruling, const struct x411_Trac
     return count;
 }
 
-static bool record_of(struct ruling *ruling, struct span identifier, struct mts_routed **routed,
-                      size_t *count, bool *is_long) {
-    *routed = NULL;
-    *count = 0;
+static bool record_of(struct ruling *ruling, struct span identifier, struct mts_history *history,
+                      bool *is_long) {
+    *history = (struct mts_history){0};
     *is_long = false;
     if (!ruling->run->record)
         return true;
     enum mts_record read =
-        ruling->run->record(ruling->run->record_context, identifier, ruling->arena, routed, count);
+        ruling->run->record(ruling->run->record_context, identifier, ruling->arena, history);
     bool is_read = read == MTS_RECORD_READ || read == MTS_RECORD_LONG;
     *is_long = read == MTS_RECORD_LONG;
     ruling->no_memory |= !is_read;
@@ -120,25 +124,38 @@ static bool record_of(struct ruling *ruling, struct span identifier, struct mts_
     return is_read;
 }
 
-/* `peer` -1: not known any more, so that any foreign one will do. */
-static bool went_out_to(struct ruling *ruling, struct span identifier, int peer) {
-    const struct mts_tables *tables = ruling->tables;
-    struct mts_routed *routed;
-    size_t count;
-    bool any = peer < 0 || tables->hops[peer].given.transit, is_long;
-    if (!record_of(ruling, identifier, &routed, &count, &is_long))
+static bool is_by(struct ruling *ruling, const struct mts_history *history,
+                  const struct x411_ORName *originator) {
+    struct address address;
+    struct span known = history->originator.len
+                            ? oraddress_key_of(history->originator, &ruling->scratch, NULL)
+                            : (struct span){NULL, 0};
+    if (!known.data)
         return false;
-    for (size_t i = 0; i < count; i++)
-        if (routed[i].sent &&
-            (any ? routed[i].hop >= 0 && tables->hops[routed[i].hop].foreign : routed[i].hop == peer))
+    if (!address_of(&ruling->scratch, originator, &address))
+        ruling->no_memory = true;
+    return !ruling->no_memory && span_eq(known, address.key);
+}
+
+/* `peer` -1: not known any more, so that any foreign one will do. */
+static bool went_out_to(struct ruling *ruling, const struct subject *subject, int peer) {
+    const struct mts_tables *tables = ruling->tables;
+    struct mts_history history;
+    bool any = peer < 0 || tables->hops[peer].given.transit, is_long;
+    if (!record_of(ruling, subject->identifier, &history, &is_long) ||
+        !is_by(ruling, &history, &subject->envelope.originator_name))
+        return false;
+    for (size_t i = 0; i < history.count; i++)
+        if (history.routed[i].sent &&
+            (any ? history.routed[i].hop >= 0 && tables->hops[history.routed[i].hop].foreign
+                 : history.routed[i].hop == peer))
             return true;
     return false;
 }
 
 static bool came_back(struct ruling *ruling, const struct subject *subject, int peer) {
     const struct x411_TraceInformation *trace = &subject->envelope.trace_information;
-    return trace_has_us(ruling, trace, trace_received(ruling, trace)) &&
-           went_out_to(ruling, subject->identifier, peer);
+    return trace_has_us(ruling, trace, trace_received(ruling, trace)) && went_out_to(ruling, subject, peer);
 }
 
 /* ---- who stands behind a copy ---- */
@@ -185,7 +202,7 @@ bool authority_proves(struct ruling *ruling, const struct subject *subject, unsi
     if (is_user(ruling->tables, &address) || is_ours(ruling->tables, &address))
         return came_back(ruling, subject, peer);
     /* When the copy is looked at later nobody knows the peer; what it claimed was judged as it came in. */
-    return peer < 0 || speaks_for(ruling->tables, peer, &address);
+    return peer < 0 || speaks_for(ruling->tables, peer, &address) || came_back(ruling, subject, peer);
 }
 
 /* ---- what comes in ---- */
@@ -240,6 +257,21 @@ static bool fail_not_its(struct ruling *ruling, struct branch *branch) {
         arena_reset(&ruling->scratch);
     }
     return passed || !ours;
+}
+
+bool authority_identifier(struct ruling *ruling, int peer, const struct subject *subject) {
+    const struct x411_GlobalDomainIdentifier *domain =
+        &subject->envelope.message_identifier.global_domain_identifier;
+    if (!authority_is_limited(ruling->tables, peer) || !domain_equal(domain, &ruling->tables->domain) ||
+        came_back(ruling, subject, peer))
+        return true;
+    if (!ruling->no_memory) {
+        ruling->out->result = MTS_INVALID;
+        ruling->out->cause =
+            "its MTS-identifier is one of our domain, from where no message of its originator "
+            "was sent to this peer under it";
+    }
+    return false;
 }
 
 bool authority_originators(struct ruling *ruling, int peer, struct branch *branch) {
@@ -317,14 +349,16 @@ static size_t sort_routed(struct mts_routed *routed, size_t count) {
 enum authority_belief authority_report(struct ruling *ruling, int peer, struct x411_Report *report,
                                        bool *believed) {
     const struct x411_ReportTransferContent *content = &report->content;
-    struct evidence evidence = {.peer = peer,
-                                .next = went_to(ruling, &content->subject_intermediate_trace_information)};
     bool all = !authority_is_limited(ruling->tables, peer), any = false, is_long = false;
-    if (!all && !record_of(ruling, identifier_text(ruling->arena, &content->subject_identifier),
-                           &evidence.routed, &evidence.count, &is_long))
+    struct mts_history history = {0};
+    if (!all &&
+        !record_of(ruling, identifier_text(ruling->arena, &content->subject_identifier), &history, &is_long))
         return AUTHORITY_NONE;
-    bool known = all || evidence.count;
-    evidence.count = sort_routed(evidence.routed, evidence.count);
+    bool known = all || history.count;
+    struct evidence evidence = {.routed = history.routed,
+                                .count = sort_routed(history.routed, history.count),
+                                .peer = peer,
+                                .next = went_to(ruling, &content->subject_intermediate_trace_information)};
     for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
         int64_t number = content->per_recipient_fields.items[i].originally_specified_recipient_number;
         believed[i] = all || is_believed(ruling, &evidence, number);

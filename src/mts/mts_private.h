@@ -221,6 +221,8 @@ bool authority_proves(struct ruling *ruling, const struct subject *subject, unsi
                       const struct x411_ORName *name);
 /* Before our own element is added. False: the ruling is MTS_INVALID. */
 bool authority_trace(struct ruling *ruling, int peer, const struct x411_TraceInformation *trace);
+/* May the peer's message bear its MTS-identifier? False: the ruling is MTS_INVALID, or failed. */
+bool authority_identifier(struct ruling *ruling, int peer, const struct subject *subject);
 /* Fails the recipients whose copies may not come from the peer. False: none of them may, and the ruling is
  * MTS_INVALID, so that the peer keeps the message. */
 bool authority_originators(struct ruling *ruling, int peer, struct branch *branch);

@@ -45,6 +45,13 @@ struct mts_routed {
     bool sent; /* a copy of the message may have arrived there: it was taken, is in doubt or under way */
 };
 
+/* What is recorded of a message or probe. */
+struct mts_history {
+    struct mts_routed *routed; /* in no certain order */
+    size_t count;
+    struct span originator; /* his address as text, as it first came in; absent: not recorded */
+};
+
 /* Leaves nine digits to base 36 of ub-local-id-length's 32 characters for the number. */
 #define MTS_ID_PREFIX 22
 
@@ -72,10 +79,10 @@ struct mts_run {
     const bool *hop_down;
     size_t hop_down_count;
 
-    /* The record of what was routed: where copies of the message or probe `identifier` (as text) went from
-     * here, at any time. Fills an array in `arena`, in no certain order. NULL: there is no record. */
+    /* The record: whose the message or probe `identifier` (as text) is, and where copies of it went from
+     * here, at any time. What it fills in lies in `arena`. NULL: there is no record. */
     enum mts_record (*record)(void *context, struct span identifier, struct arena *arena,
-                              struct mts_routed **routed, size_t *count);
+                              struct mts_history *history);
     void *record_context;
 
     /* To the needs of the calls before, by name: mts_answer() adds to them. */
@@ -148,6 +155,7 @@ struct mts_event {
     int64_t diagnostic;
     int64_t time;
     const char *text;
+    bool strange; /* DISCARDED: nothing is recorded of `other`, nor shall this begin it */
 };
 
 struct mts_need {

@@ -169,20 +169,23 @@ static void a_history_of_ours_passes_no_permission(void **state) {
 struct record {
     struct mts_routed items[4];
     size_t count;
+    const char *originator;
 };
 
 static enum mts_record read_record(void *context, struct span identifier, struct arena *arena,
-                                   struct mts_routed **routed, size_t *count) {
+                                   struct mts_history *history) {
     const struct record *record = context;
     assert_true(identifier.len);
-    *routed = (struct mts_routed *)arena_dup(arena, span_of(record->items, sizeof record->items)).data;
-    *count = record->count;
-    return *routed ? MTS_RECORD_READ : MTS_RECORD_NO_MEMORY;
+    *history = (struct mts_history){
+        .routed = (struct mts_routed *)arena_dup(arena, span_of(record->items, sizeof record->items)).data,
+        .count = record->count,
+        .originator = span_str(record->originator ? record->originator : "")};
+    return history->routed ? MTS_RECORD_READ : MTS_RECORD_NO_MEMORY;
 }
 
 static enum mts_record read_nothing(void *context, struct span identifier, struct arena *arena,
-                                    struct mts_routed **routed, size_t *count) {
-    (void)context, (void)identifier, (void)arena, (void)routed, (void)count;
+                                    struct mts_history *history) {
+    (void)context, (void)identifier, (void)arena, (void)history;
     return MTS_RECORD_FAILED;
 }
 
@@ -194,7 +197,7 @@ static void remember(struct play *play, struct record *record, int64_t recipient
 
 static void what_went_out_may_come_back(void **state) {
     struct play *play = *state;
-    struct record record = {.count = 0};
+    struct record record = {.originator = ALICE};
     cast(play);
     struct x411_MessageTransferEnvelope *envelope = from_to(play, ALICE, LIST, OURS);
     visit(play, &envelope->trace_information, CLOSED, REDIRECTED);
@@ -206,6 +209,59 @@ static void what_went_out_may_come_back(void **state) {
     assert_non_null(find_copy(play, NULL, "bob", NULL));
     /* The trace must say so too. */
     assert_int_equal(received(play, "shut", from_to(play, ALICE, LIST, CLOSED)), MTS_INVALID);
+    /* And it must be his: another spelling is, another user's message is not. */
+    record.originator = "/s=ALICE/p=alpha/a=gold/c=gb";
+    assert_int_equal(received(play, "shut", envelope), MTS_DECIDED);
+    record.originator = BOB;
+    assert_int_equal(received(play, "shut", envelope), MTS_INVALID);
+    record.originator = NULL;
+    assert_int_equal(received(play, "shut", envelope), MTS_INVALID);
+}
+
+static void what_went_out_of_others_may_come_back(void **state) {
+    struct play *play = *state;
+    struct record record = {.originator = FRANK};
+    cast(play);
+    struct x411_MessageTransferEnvelope *envelope = from_to(play, FRANK, BOB, OTHER);
+    visit(play, &envelope->trace_information, OURS, VISIT);
+    visit(play, &envelope->trace_information, CLOSED, REDIRECTED);
+    remember(play, &record, 1, "other");
+    assert_int_equal(received(play, "shut", envelope), MTS_INVALID);
+    remember(play, &record, 2, "shut");
+    assert_int_equal(received(play, "shut", envelope), MTS_DECIDED);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+}
+
+/* Under an identifier of ours a foreign message would be taken for that of ours when reports come. */
+static void nobody_else_gives_identifiers_of_ours(void **state) {
+    struct play *play = *state;
+    struct record record = {.originator = ALICE};
+    cast(play);
+    struct x411_MessageTransferEnvelope *envelope = from_to(play, CLOSED "/S=sven", BOB, CLOSED);
+    envelope->message_identifier.global_domain_identifier = domain_named(play, OURS);
+    remember(play, &record, 1, "shut");
+    assert_int_equal(received(play, "shut", envelope), MTS_INVALID);
+    assert_non_null(strstr(play->out.cause, "MTS-identifier"));
+    assert_int_equal(received(play, "beta", envelope), MTS_DECIDED); /* which has `transit` */
+    assert_int_equal(received(play, "inner", envelope), MTS_DECIDED);
+}
+
+/* One that the peer may not send is not answered by a report to whom it names, though it loops. */
+static void a_forged_loop_makes_no_report(void **state) {
+    struct play *play = *state;
+    struct record record = {.originator = ALICE};
+    cast(play);
+    struct x411_MessageTransferEnvelope *envelope = from_to(play, ALICE, BOB, OURS);
+    for (int i = 0; i < 2; i++) {
+        visit(play, &envelope->trace_information, CLOSED, VISIT);
+        visit(play, &envelope->trace_information, OURS, VISIT);
+    }
+    visit(play, &envelope->trace_information, CLOSED, VISIT);
+    assert_int_equal(received(play, "shut", envelope), MTS_INVALID);
+    assert_int_equal(play->out.object_count, 0);
+    remember(play, &record, 1, "shut");
+    assert_int_equal(received(play, "shut", envelope), MTS_DECIDED);
+    assert_true(play->out.loop);
 }
 
 static void nobody_is_judged_by_a_record_that_cannot_be_read(void **state) {
@@ -259,6 +315,7 @@ static void a_report_is_believed_of_what_was_routed_there(void **state) {
     assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 0);
     assert_int_equal(play->out.object_count, 0);
     assert_non_null(event_of(play, MTS_EVENT_DISCARDED)->text);
+    assert_true(event_of(play, MTS_EVENT_DISCARDED)->strange); /* so that it begins no record */
     remember(play, &record, 1, "beta");
     remember(play, &record, 2, "shut");
     mts_accept_report(&play->run, shut, report_on(play, ALICE, CLOSED), &play->out);
@@ -326,6 +383,9 @@ int main(void) {
         SCENE(an_originator_of_ours_passes_no_permission),
         SCENE(a_history_of_ours_passes_no_permission),
         SCENE(what_went_out_may_come_back),
+        SCENE(what_went_out_of_others_may_come_back),
+        SCENE(nobody_else_gives_identifiers_of_ours),
+        SCENE(a_forged_loop_makes_no_report),
         SCENE(nobody_is_judged_by_a_record_that_cannot_be_read),
         SCENE(a_report_is_believed_of_what_was_routed_there),
         SCENE(what_was_not_sent_yet_is_not_reported),
