@@ -29,6 +29,7 @@ struct association {
     int64_t delayed_until;
     uint32_t transfer;         /* the net process's number of the last transfer in */
     uint32_t delayed_transfer; /* whose answer is delayed */
+    unsigned unanswered;       /* transfers in that were taken, whose answer waits for a commit */
     uint64_t named_in;         /* the number of the batch that last said something of its activities */
     struct bytes
         *recovers; /* head: the name of the association that it recovers without a bind; NULL: bound */

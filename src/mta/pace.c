@@ -84,6 +84,8 @@ void pace_release(struct mta *mta) {
             continue;
         pace_forget(association);
         association_answer(association, association->delayed_transfer, IPC_ACCEPTED, "");
+        if (association->peer->disabled) /* it ends now that it is answered */
+            destination_mark(mta, &association->peer->destination);
     }
     if (mta->delayed_first)
         look_soon(mta);

@@ -1,6 +1,7 @@
 #include "mta/pump.h"
 
 #include "base/clock.h"
+#include "mta/aside.h"
 #include "mta/mta_private.h"
 #include "mta/outbound.h"
 #include "mta/peer_show.h"
@@ -95,8 +96,30 @@ static void release_recoveries(struct mta *mta, struct peer *peer) {
     }
 }
 
+/* What the peer gave us on it is not answered yet: the answer waits for a commit, is delayed, or frames that
+ * came are put aside. */
+static bool owes_answer(const struct association *association) {
+    return association->unanswered || association->delayed_for ||
+           aside_find(association->net, association->ref);
+}
+
+static bool end_inbound(void *context, struct association *association) {
+    const struct peer *peer = context;
+    if (association->peer == peer && !association->out && !owes_answer(association))
+        association_end(association, IPC_CLOSE_ABORTED, "an operator disabled the peer");
+    return true;
+}
+
+/* Those that a disabled peer opened go on else. Nothing is lost: what was taken is answered before, and what
+ * is under way is resumed, or comes again, when the peer is enabled (I5, I7). */
+static void end_if_disabled(struct mta *mta, struct peer *peer) {
+    if (peer->disabled && peer->in)
+        associations_each(mta, end_inbound, peer);
+}
+
 static bool pump(struct mta *mta, struct destination *destination) {
     struct peer *peer = peer_of(destination);
+    end_if_disabled(mta, peer);
     release_recoveries(mta, peer);
     while (peer->idle && !mta->stopping && !peer->disabled && !refusal_pauses(peer)) {
         struct association *association = peer->idle;
@@ -123,12 +146,16 @@ static void release_idle(struct mta *mta, struct peer *peer, int64_t now) {
         bool keep =
             peer->config && peer->config->permanent && peer->out == 1 && !mta->stopping && !peer->disabled;
         if (!keep && (mta->stopping || peer->disabled || now - association->idle_since >= limit))
-            association_end(association, IPC_CLOSE_RELEASED, mta->stopping ? "the MTA is stopping" : "idle");
+            association_end(association, IPC_CLOSE_RELEASED,
+                            mta->stopping    ? "the MTA is stopping"
+                            : peer->disabled ? "an operator disabled the peer"
+                                             : "idle");
     }
 }
 
 static void tick(struct mta *mta, struct destination *destination, int64_t now) {
     struct peer *peer = peer_of(destination);
+    end_if_disabled(mta, peer);
     release_idle(mta, peer, now);
     if (peer->config && peer->config->permanent)
         destination_mark(mta, destination);

@@ -319,15 +319,27 @@ enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival,
 
 /* ---- answers ---- */
 
-static void accept_now(struct mta *mta, const struct effect *effect) {
+/* The association of a transfer that is about to be answered, or NULL. One of a disabled peer waited for that
+ * alone, and ends when the peer is pumped. */
+static struct association *answered_at_last(struct mta *mta, const struct effect *effect) {
     struct association *association = association_numbered(mta, effect->association);
+    if (!association)
+        return NULL;
+    association->unanswered--;
+    if (association->peer->disabled)
+        destination_mark(mta, &association->peer->destination);
+    return association;
+}
+
+static void accept_now(struct mta *mta, const struct effect *effect) {
+    struct association *association = answered_at_last(mta, effect);
     uint32_t transfer = (uint32_t)effect->ref;
     if (association && !pace_delay(association, transfer, effect->number))
         association_answer(association, transfer, IPC_ACCEPTED, "");
 }
 
 static void refuse_now(struct mta *mta, const struct effect *effect) {
-    struct association *association = association_numbered(mta, effect->association);
+    struct association *association = answered_at_last(mta, effect);
     bool repeated = batch_was_repeated(mta);
     mta->counters[repeated ? COUNT_REPEATS : COUNT_REFUSED]++;
     if (association)
@@ -338,13 +350,15 @@ static void refuse_now(struct mta *mta, const struct effect *effect) {
 
 static const struct effect_kind acceptance = {accept_now, refuse_now};
 
-static bool accept_after_commit(const struct association *association) {
+static bool accept_after_commit(struct association *association) {
     struct mta *mta = association->net->mta;
     uint32_t crowded = mta->crowded ? mta->crowded->destination.number : DESTINATION_NONE;
-    return batch_effect(mta, (struct effect){.kind = &acceptance,
-                                             .association = association->number,
-                                             .ref = association->transfer,
-                                             .number = crowded});
+    bool waits = batch_effect(mta, (struct effect){.kind = &acceptance,
+                                                   .association = association->number,
+                                                   .ref = association->transfer,
+                                                   .number = crowded});
+    association->unanswered += waits;
+    return waits;
 }
 
 void receive_answer(struct association *association, enum arrival_result result, const char *cause) {

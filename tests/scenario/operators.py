@@ -9,7 +9,7 @@ import time
 import unicodedata
 
 from players import ANN, BEN, FAR, FAY, HOME, JOE, NEAR, Neighbour, Scripted, Stage, folder, text_message
-from peer import association, ber, tap, x411
+from peer import association, ber, tap, x228, x411
 from peer.association import BindRefused
 from scenario.chasqui import Mhsd, free_port, peer_section, program
 
@@ -277,6 +277,41 @@ def _():
         ask(stage.mta, "peer", "enable", "FAR", "--reason", "they are back")
         equal(stage.far.next().identifier[1], "patient")
         equal(peer_status(stage.mta, "FAR")["disabled"], None)
+
+
+@case("associations that a disabled peer opened end too; what it was sending goes on when it is enabled")
+def _():
+    with folder() as path, Stage(path) as stage:
+        idle, sending = stage.call(), stage.call(checkpoint=1)
+        idle.transfer(text_message("taken", [FAY]))
+        equal(stage.far.next().identifier[1], "taken")
+        apdu = text_message("half", [FAY], "h" * 20_000)
+        sending.start_activity()
+        sending.send_segments(x228.transfer_value("normal", apdu), stop_after=5)
+        while sending.acknowledged < sending.sent_serial:
+            sending.await_acknowledgement()
+        wait_until(lambda: peer_status(stage.mta, "NEAR")["associations-in"] == 2)
+        ask(stage.mta, "peer", "disable", "NEAR", "--reason", "they move house")
+        for peer in idle, sending:
+            try:
+                peer.receive_spdu()
+                raise AssertionError("the association goes on")
+            except association.Aborted:
+                peer.cut()
+        wait_until(lambda: peer_status(stage.mta, "NEAR")["associations-in"] == 0)
+        try:
+            stage.call().close()
+        except BindRefused as refused:
+            equal((refused.layer, refused.reason), ("mta-bind", association.BUSY))
+        else:
+            raise AssertionError("a disabled peer was let in")
+        ask(stage.mta, "peer", "enable", "NEAR", "--reason", "they are back")
+        with stage.call(checkpoint=1) as peer:
+            peer.resume_activity(sending.activity_identifier, 5, *sending.identifier)
+            peer.send_segments(x228.transfer_value("normal", apdu)[5 * 1024:])
+            peer.end_activity()
+            peer.release()
+        equal(stage.far.next().content, x411.Received(apdu).content)
 
 
 @case("what is known of a peer: messages and octets both ways, what waits, the last success and error")

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "store/sqlite/sqlite_private.h"
 
 #define PAGES_A_STEP 256
@@ -258,31 +259,72 @@ static bool move(const char *place, const char *from, const char *to, const char
     return rename(old, new) == 0 || file_error(old, err);
 }
 
-/* What was there is kept in a folder of its own, for what came since the backup is nowhere else. The database
- * goes first, so that what a crash leaves in between is no store. */
+/* What an earlier restore replaced is not replaced in its turn. */
+static bool may_put_aside(const char *place, struct error *err) {
+    char aside[PATH_ROOM];
+    struct stat status;
+    snprintf(aside, sizeof aside, "%s/replaced", place);
+    if (lstat(aside, &status) != 0)
+        return errno == ENOENT || file_error(aside, err);
+    return error_set(err, STORE_IN_USE,
+                     "%s holds what an earlier restore replaced: look it over and remove it first", aside);
+}
+
+/* In the order in which they go: the database first, so that what a crash leaves in between is no store. */
+static const char *const parts[] = {"queue.db", "queue.db-wal", "queue.db-shm", "segments"};
+enum { PARTS = sizeof parts / sizeof *parts };
+
+/* Back to where they were, the database last. */
+static void take_back(const char *place, const char *from) {
+    struct error untold = {0};
+    for (size_t i = PARTS; i > 0; i--)
+        move(place, from, "", parts[i - 1], &untold);
+}
+
+/* What was there is kept in a folder of its own, for what came since the backup is nowhere else. */
 static bool put_aside(const char *place, struct error *err) {
-    static const char *const parts[] = {"queue.db", "queue.db-wal", "queue.db-shm", "segments"};
     char aside[PATH_ROOM];
     bool ok = true;
     snprintf(aside, sizeof aside, "%s/replaced", place);
     if (mkdir(aside, 0700) != 0)
-        return errno == EEXIST
-                   ? error_set(err, STORE_IN_USE,
-                               "%s holds what an earlier restore replaced: look it over and remove it first",
-                               aside)
-                   : file_error(aside, err);
-    for (size_t i = 0; ok && i < sizeof parts / sizeof *parts; i++)
+        return file_error(aside, err);
+    for (size_t i = 0; ok && i < PARTS; i++)
         ok = move(place, "", "/replaced", parts[i], err) || errno == ENOENT;
-    rmdir(aside); /* when nothing was there */
+    if (!ok)
+        take_back(place, "/replaced");
+    rmdir(aside); /* when nothing was there, or is again */
     return ok;
 }
 
+static bool put_in(const char *place, struct error *err) {
+    struct error untold = {0};
+    if (!move(place, "/restored", "", "segments", err))
+        return false;
+    if (move(place, "/restored", "", "queue.db", err))
+        return true;
+    move(place, "", "/restored", "segments", &untold);
+    return false;
+}
+
+/* All of it, or the store that was there is there again. */
 static bool swap_in(const char *place, struct error *err) {
-    char restored[PATH_ROOM];
+    char aside[PATH_ROOM];
+    snprintf(aside, sizeof aside, "%s/replaced", place);
+    if (!put_aside(place, err))
+        return false;
+    if (put_in(place, err))
+        return sync_path(place, O_RDONLY | O_DIRECTORY, err);
+    take_back(place, "/replaced");
+    rmdir(aside);
+    return false;
+}
+
+/* The folder that the copy was made in, or was left in by a restore that was broken off. */
+static bool remove_restored(const char *place, struct error *err) {
+    char restored[PATH_ROOM], segments[PATH_ROOM + 16];
     snprintf(restored, sizeof restored, "%s/restored", place);
-    return put_aside(place, err) && move(place, "/restored", "", "segments", err) &&
-           move(place, "/restored", "", "queue.db", err) && remove_folder(restored, err) &&
-           sync_path(place, O_RDONLY | O_DIRECTORY, err);
+    snprintf(segments, sizeof segments, "%s/segments", restored);
+    return remove_folder(segments, err) && remove_folder(restored, err);
 }
 
 /* Root gives what it restored to the owner of the folder. */
@@ -308,8 +350,9 @@ static bool give(const char *place, const struct stat *owner, struct error *err)
 }
 
 /* The folder where the store shall be, and whose it is; a new one belongs to the owner of that above. */
-static bool prepare_place(const char *place, struct stat *owner, struct error *err) {
+static bool prepare_place(const char *place, struct stat *owner, bool *made, struct error *err) {
     char above[PATH_ROOM];
+    *made = false;
     if (snprintf(above, sizeof above, "%s/..", place) >= PATH_ROOM - 64)
         return error_set(err, STORE_NOT_FOUND, "%s: the path is too long", place);
     if (stat(place, owner) == 0)
@@ -319,18 +362,34 @@ static bool prepare_place(const char *place, struct stat *owner, struct error *e
                    ? error_set(err, STORE_NOT_FOUND,
                                "%s can't be made: make the folder above it first (mkdir -p)", place)
                    : file_error(place, err);
+    *made = true;
     return stat(above, owner) == 0 || file_error(above, err);
+}
+
+/* Of a restore that failed: a new folder goes; in one that was there only the lock may be new, and root's, by
+ * which a daemon could not open the store. */
+static void leave_place(const char *place, const struct stat *owner, bool made) {
+    char lock[PATH_ROOM];
+    snprintf(lock, sizeof lock, "%s/lock", place);
+    if (made && (unlink(lock) == 0 || errno == ENOENT))
+        rmdir(place);
+    else if (geteuid() == 0 && lchown(lock, owner->st_uid, owner->st_gid) != 0 && errno != ENOENT)
+        log_warning("%s: it can't be given to the owner of the folder: %s", lock, strerror(errno));
 }
 
 static bool restore(const char *from, const char *place, const struct stat *owner, struct copy *copy,
                     struct error *err) {
-    char restored[PATH_ROOM], inner[PATH_ROOM + 16];
+    char restored[PATH_ROOM];
+    struct error untold = {0};
     snprintf(restored, sizeof restored, "%s/restored", place);
-    snprintf(inner, sizeof inner, "%s/segments", restored);
     copy->to = restored;
     copy->allocate = true;
-    return remove_folder(inner, err) && remove_folder(restored, err) && /* of a restore that was broken off */
-           copy_store(from, copy, false, err) && swap_in(place, err) && give(place, owner, err);
+    if (!may_put_aside(place, err) || !remove_restored(place, err))
+        return false;
+    if (copy_store(from, copy, false, err) && swap_in(place, err))
+        return remove_restored(place, err) && give(place, owner, err);
+    remove_restored(place, &untold);
+    return false;
 }
 
 bool sqlite_restore(const char *from, const char *place, bool force, store_progress_cb *progress,
@@ -338,7 +397,8 @@ bool sqlite_restore(const char *from, const char *place, bool force, store_progr
     struct copy copy = {.progress = progress, .context = context};
     struct error there = {0};
     struct stat owner;
-    if (!sqlite_is_there(from, err) || !prepare_place(place, &owner, err))
+    bool made;
+    if (!sqlite_is_there(from, err) || !prepare_place(place, &owner, &made, err))
         return false;
     int lock = store_lock(place, err);
     if (lock < 0)
@@ -347,6 +407,8 @@ bool sqlite_restore(const char *from, const char *place, bool force, store_progr
               error_set(err, STORE_IN_USE,
                         "%s: there is a store already; with --force it is replaced, and kept aside", place);
     ok = ok && restore(from, place, &owner, &copy, err);
+    if (!ok)
+        leave_place(place, &owner, made);
     close(lock);
     return ok;
 }

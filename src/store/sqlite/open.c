@@ -83,9 +83,21 @@ static const struct sqlite_options *engine_options(const struct store_options *o
     return options->engine ? options->engine : &defaults;
 }
 
+/* Nobody else's to read, whatever the umask of who makes it: SQLite would go by that, and gives the files
+ * beside it the mode of this one. One that is there is not opened: closing it would end our locks. */
+static bool make_database(const char *name, struct error *err) {
+    int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno == EEXIST || errno_error(name, errno, "open", err);
+    close(fd);
+    return true;
+}
+
 static bool open_database(struct sqlite *store, const struct store_options *options, struct error *err) {
     char name[4096];
     snprintf(name, sizeof name, "%s/queue.db", store->head.place);
+    if (!store->head.read_only && options->create && !make_database(name, err))
+        return false;
     int flags = SQLITE_OPEN_NOMUTEX | (store->head.read_only ? SQLITE_OPEN_READONLY
                                        : options->create     ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
                                                              : SQLITE_OPEN_READWRITE);

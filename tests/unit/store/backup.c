@@ -1,8 +1,27 @@
 /* Copies of a store at work: what they hold when contents go and come meanwhile, and whose space is kept for
  * them. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
 #include "room.h"
 
 enum { LONG = 200000, COUNT = 30 };
+
+/* The next rename of a path that ends so fails; NULL: none. The linker gives this to the store. */
+static const char *broken_rename;
+
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+
+int __wrap_rename(const char *from, const char *to) {
+    size_t length = strlen(from), end = broken_rename ? strlen(broken_rename) : SIZE_MAX;
+    if (end > length || strcmp(from + length - end, broken_rename) != 0)
+        return __real_rename(from, to);
+    broken_rename = NULL;
+    errno = EACCES;
+    return -1;
+}
 
 struct writer {
     struct room *room;
@@ -164,6 +183,81 @@ static void restore_replaces_only_when_told(void **state) {
     assert_non_null(strstr(err.text, "replaced"));
 }
 
+static void flip_first_octet(const char *path) {
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fputc('!', file), '!');
+    assert_int_equal(fclose(file), 0);
+}
+
+static bool is_in(const struct room *room, const char *name) {
+    char path[PLACE_MAX + 32];
+    snprintf(path, sizeof path, "%s/%s", room->path, name);
+    return access(path, F_OK) == 0;
+}
+
+static void count_calls(void *context, uint64_t done, uint64_t total) {
+    unsigned *calls = context;
+    (void)done, (void)total;
+    ++*calls;
+}
+
+/* One that can't be is refused before anything is copied, and one that fails takes away what it made: by root
+ * made, it would keep the daemon from its store. */
+static void a_restore_that_fails_leaves_nothing(void **state) {
+    struct room *room = *state;
+    struct writer writer = {0};
+    struct error err = {0};
+    char path[PLACE_MAX + 64];
+    unsigned calls = 0;
+    begin(&writer, room);
+    if (!store_backup(room->path, writer.to, false, NULL, NULL, &err))
+        fail_msg("backup: %s", err.text);
+    room_close(room);
+    snprintf(path, sizeof path, "%s/replaced", room->path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_false(store_restore(writer.to, room->path, true, count_calls, &calls, &err));
+    assert_int_equal(err.code, STORE_IN_USE);
+    assert_int_equal(calls, 0);
+    assert_false(is_in(room, "restored"));
+    assert_int_equal(rmdir(path), 0);
+    snprintf(path, sizeof path, "%s/queue.db", writer.to);
+    flip_first_octet(path);
+    assert_false(store_restore(writer.to, room->path, true, NULL, NULL, &err));
+    assert_false(is_in(room, "restored"));
+    assert_false(is_in(room, "replaced"));
+    snprintf(path, sizeof path, "%s/fresh", room->path);
+    assert_false(store_restore(writer.to, path, false, NULL, NULL, &err));
+    assert_false(is_in(room, "fresh"));
+    room_open(room);
+    for (unsigned i = 0; i < COUNT; i++)
+        expect_message(room, writer.ids[i], LONG, i);
+}
+
+/* The store is moved away before the new one can't take its place: it comes back. */
+static void a_store_comes_back_when_another_cannot_take_its_place(void **state) {
+    struct room *room = *state;
+    struct writer writer = {0};
+    struct error err = {0};
+    begin(&writer, room);
+    if (!store_backup(room->path, writer.to, false, NULL, NULL, &err))
+        fail_msg("backup: %s", err.text);
+    room_close(room);
+    broken_rename = "restored/queue.db";
+    assert_false(store_restore(writer.to, room->path, true, NULL, NULL, &err));
+    assert_null(broken_rename); /* it was met */
+    assert_false(is_in(room, "restored"));
+    assert_false(is_in(room, "replaced"));
+    broken_rename = "segments";
+    assert_false(store_restore(writer.to, room->path, true, NULL, NULL, &err));
+    assert_null(broken_rename);
+    assert_false(is_in(room, "restored"));
+    assert_false(is_in(room, "replaced"));
+    room_open(room);
+    for (unsigned i = 0; i < COUNT; i++)
+        expect_message(room, writer.ids[i], LONG, i);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(space_of_what_is_copied_is_kept, room_setup, room_teardown),
@@ -171,6 +265,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(without_keeping_the_check_finds_it, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_ends_the_keeping, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(restore_replaces_only_when_told, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(a_restore_that_fails_leaves_nothing, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(a_store_comes_back_when_another_cannot_take_its_place, room_setup,
+                                        room_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
  * server is to be had; and wherever it is broken off, never can both be served.
  */
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "room.h"
@@ -374,6 +375,33 @@ static void all_is_there_and_back_again(void **state) {
     assert_int_equal(sequence, 7);
 }
 
+static mode_t mode_of(const char *place, const char *name) {
+    char path[PLACE_MAX + 32];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/%s", place, name);
+    if (stat(path, &status) != 0)
+        fail_msg("%s is not there", path);
+    return status.st_mode & 07777;
+}
+
+/* Whatever the umask of the shell that moves it there. */
+static void its_owner_alone_may_read_what_was_moved(void **state) {
+    static const char *const names[] = {"queue.db", "queue.db-wal", "queue.db-shm"};
+    struct move *move = *state;
+    struct room *room = &move->room;
+    if (place_server())
+        skip();
+    inhabit(room);
+    room_close(room);
+    mode_t mask = umask(022);
+    move_to(room->path, move->to, false);
+    umask(mask);
+    go_to(move);
+    room_open(room);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_int_equal(mode_of(room->path, names[i]), 0600);
+}
+
 static bool dies(const struct move *move, unsigned at, bool before) {
     int status;
     fflush(NULL);
@@ -535,9 +563,9 @@ static int end(void **state) {
     { #test " from " #where, test, begin_##where, end, NULL }
 
 #define ALL_FROM(where)                                                                                      \
-    FROM(where, all_is_there_and_back_again), FROM(where, wherever_it_ends_one_is_served_at_most),           \
-        FROM(where, what_must_not_be_is_refused), FROM(where, what_differs_is_found),                        \
-        FROM(where, nothing_is_moved_to_nothing)
+    FROM(where, all_is_there_and_back_again), FROM(where, its_owner_alone_may_read_what_was_moved),          \
+        FROM(where, wherever_it_ends_one_is_served_at_most), FROM(where, what_must_not_be_is_refused),       \
+        FROM(where, what_differs_is_found), FROM(where, nothing_is_moved_to_nothing)
 
 int main(void) {
     const struct CMUnitTest folders[] = {ALL_FROM(in_folder)};
