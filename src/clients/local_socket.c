@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "clients/clients_private.h"
+#include "ipc/refuse.h"
 
 /* What waits for an answer, of one client and of all clients of one uid: requests, fetches, and submissions
  * whose end was sent. An answer is at most a frame of IPC_CLIENT_MAX, most are far shorter. */
@@ -359,22 +360,10 @@ static void log_refusal(struct clients *clients, uint32_t uid, const char *why) 
         log_warning("%s a local client was refused: %s", who, why);
 }
 
-/* The client is told too, as far as its socket takes it. */
+/* The client is told too. */
 static void refuse(struct clients *clients, int fd, uint32_t uid, const char *why) {
-    struct buf frame;
-    char json[300];
-    int length = snprintf(json, sizeof json, "\1{\"error\":{\"code\":\"unavailable\",\"text\":\"%s\"}}", why);
     log_refusal(clients, uid, why);
-    buf_init(&frame, 0);
-    buf_append_u32(&frame, (uint32_t)length);
-    buf_append_u16(&frame, IPC_RESPONSE);
-    buf_append_u16(&frame, 0);
-    buf_append_u64(&frame, 0);
-    buf_append_span(&frame, span_of(json, (size_t)length));
-    if (!frame.failed && send(fd, frame.data, frame.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-        log_debug("a local client that was refused did not hear why: %s", strerror(errno));
-    buf_free(&frame);
-    close(fd);
+    ipc_refuse(fd, why);
 }
 
 static void welcome(struct clients *clients, int fd) {

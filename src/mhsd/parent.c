@@ -13,6 +13,7 @@
 #include "ipc/channel.h"
 #include "ipc/door.h"
 #include "ipc/frame.h"
+#include "mhsd/absence.h"
 #include "mhsd/children.h"
 #include "mhsd/examine.h"
 #include "mhsd/manage.h"
@@ -37,9 +38,11 @@ struct child {
     struct parent *parent;
     int number; /* among those of its kind */
     bool ready;
-    bool served;      /* one of its place was ready before */
-    bool excused;     /* the parent ended it */
-    unsigned untaken; /* reloads that it was told of and has not answered */
+    bool served;       /* one of its place was ready before */
+    bool excused;      /* the parent ended it */
+    unsigned untaken;  /* reloads that it was told of and has not answered */
+    int64_t begun;     /* its start, monotonic */
+    unsigned failures; /* how often it ended since it last was ready */
 };
 
 struct parent {
@@ -54,9 +57,10 @@ struct parent {
     struct event *patience;
     bool stopping;
     bool store_ready;
-    bool told;             /* that it serves */
-    uint64_t asked;        /* the ref of the client that waits for the answer to its reload; 0: nobody */
-    json_t *reload_answer; /* for that client, when all have taken the reload */
+    struct absence *absence; /* answers at the local socket while the store process is not ready */
+    bool told;               /* that it serves */
+    uint64_t asked;          /* the ref of the client that waits for the answer to its reload; 0: nobody */
+    json_t *reload_answer;   /* for that client, when all have taken the reload */
     struct examination *examination; /* of the store that a reload's configuration names; NULL: none */
     int status;
 };
@@ -90,6 +94,25 @@ static void log_lines(enum log_level level, const char *before, const struct buf
 
 /* ---- channels to the children ---- */
 
+/* Why the local socket is not served, for whoever calls there. */
+static void tell_absence(const void *context, char *text, size_t size) {
+    const struct parent *parent = context;
+    const struct child *store = parent->children[KIND_STORE];
+    char ended[64] = "";
+    if (store->failures)
+        snprintf(ended, sizeof ended, "it ended %u time%s", store->failures, store->failures == 1 ? "" : "s");
+    if (store->pid == 0)
+        snprintf(text, size,
+                 "the store process is not there yet: %s and is started again; the daemon's log says why",
+                 ended);
+    else
+        snprintf(
+            text, size,
+            "the store process is not there yet: %s%sit has been starting for %lld s; the daemon's log may "
+            "say why; ask again later",
+            ended, ended[0] ? ", and now " : "", (long long)(clock_monotonic_us() - store->begun) / 1000000);
+}
+
 static void start_others(struct parent *parent) {
     struct walk walk = {.parent = parent};
     for (struct child *child; (child = next_child(&walk));)
@@ -119,9 +142,11 @@ static bool on_ready(struct child *child, uint64_t ref, struct span payload) {
     (void)payload;
     child->pause = FIRST_PAUSE_US;
     child->ready = child->served = true;
+    child->failures = 0;
     tell_ready(child->parent);
     if (child->kind == KIND_STORE && !child->parent->store_ready) {
         child->parent->store_ready = true;
+        absence_end(child->parent->absence);
         start_others(child->parent);
     }
     return true;
@@ -362,6 +387,7 @@ static void start_child(struct child *child) {
     close_all(ends, DESCRIPTORS);
     child->ready = child->excused = false;
     child->pid = pid > 0 ? pid : 0;
+    child->begun = clock_monotonic_us();
     child->channel =
         pid > 0 ? ipc_channel_new(child->parent->loop, pair[0], child_name(child), &handler, child) : NULL;
     if (!child->channel)
@@ -415,6 +441,19 @@ static void forget_asker(struct parent *parent) {
     parent->asked = 0;
 }
 
+static void log_ending(const struct child *child, int status) {
+    const char *name = child_name(child);
+    double pause = (double)child->pause / 1e6;
+    if (WIFSIGNALED(status))
+        log_error("the %s process was ended by signal %d; it is started again in %.1f s", name,
+                  WTERMSIG(status), pause);
+    else if (WEXITSTATUS(status) == 0) /* as when the store process is gone, which the others end with */
+        log_notice("the %s process ended; it is started again in %.1f s", name, pause);
+    else
+        log_error("the %s process exited with status %d; it is started again in %.1f s", name,
+                  WEXITSTATUS(status), pause);
+}
+
 static void child_ended(struct child *child, int status) {
     struct parent *parent = child->parent;
     child->pid = 0;
@@ -424,13 +463,14 @@ static void child_ended(struct child *child, int status) {
     }
     close_door(child);
     child->untaken = 0;
+    child->failures++;
     if (child->kind == KIND_CLIENTS)
         forget_asker(parent);
     answer_reload(parent);
     if (child->kind == KIND_STORE)
         parent->store_ready = false;
-    bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (parent->stopping) {
+        bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
         if (!clean && !child->excused)
             parent->status = 1;
         stop_store_when_alone(parent);
@@ -443,14 +483,9 @@ static void child_ended(struct child *child, int status) {
         stop(parent);
         return;
     }
-    if (WIFSIGNALED(status))
-        log_error("the %s process was ended by signal %d; it is started again", child_name(child),
-                  WTERMSIG(status));
-    else if (clean) /* as when the store process is gone, which the others end with */
-        log_notice("the %s process ended; it is started again", child_name(child));
-    else
-        log_error("the %s process exited with status %d; it is started again", child_name(child),
-                  WEXITSTATUS(status));
+    log_ending(child, status);
+    if (child->kind == KIND_STORE)
+        absence_begin(parent->absence);
     restart_later(child);
 }
 
@@ -497,6 +532,7 @@ static void end_idle_processes(struct parent *parent) {
 static void stop(struct parent *parent) {
     static const struct timeval limit = {.tv_sec = 15};
     parent->stopping = true;
+    absence_end(parent->absence);
     tell_to_stop(parent);
     end_idle_processes(parent);
     event_add(parent->patience, &limit);
@@ -662,6 +698,7 @@ static void done(struct parent *parent) {
             event_free(parent->signals[i]);
     forget_asker(parent);
     examine_free(parent->examination);
+    absence_free(parent->absence);
     sockets_close(&parent->sockets, parent->config);
     if (parent->loop)
         event_base_free(parent->loop);
@@ -686,6 +723,8 @@ int parent_run(const char *path, struct config *config) {
         log_error("%s", err.text);
         parent.status = 1;
     } else {
+        parent.absence = absence_new(parent.loop, parent.sockets.local, tell_absence, &parent);
+        absence_begin(parent.absence);
         start_child(parent.children[KIND_STORE]);
         event_base_dispatch(parent.loop);
         log_notice("stopped");

@@ -1,6 +1,7 @@
 /*
  * The parent: opens the sockets, starts the store, reader and net processes, restarts
- * those that die, passes reloads and stops on. It reads no octet of the network.
+ * those that die, passes reloads and stops on. It reads no octet of the network, nor
+ * of local clients: those that come while the store process is away are told so.
  */
 #ifndef MHSD_PARENT_H
 #define MHSD_PARENT_H

@@ -116,13 +116,27 @@ bool process_attach(struct process *process, const struct mta_descriptors *descr
            (descriptors->parent < 0 || process_attach_parent(process, descriptors->parent));
 }
 
+static const char *remedy_of(int code) {
+    switch (code) {
+    case STORE_LOCKED:
+        return "; end that first, or let 'store' name another folder";
+    case STORE_FULL:
+        return "; make room where 'store' lies: it is tried again by itself until there is some";
+    case STORE_READ_ONLY:
+        return "; let the user of 'run-as' write the store (or the disk is mounted read-only): it is tried "
+               "again by itself until that can be";
+    default:
+        return "";
+    }
+}
+
 int process_serve(struct process *process, const struct mta_descriptors *descriptors,
                   const struct error *err) {
     if (!process) {
-        bool locked = err->code == STORE_LOCKED;
-        log_error("this process can't start: %s%s", err->text,
-                  locked ? "; end that first, or let 'store' name another folder" : "");
-        return locked || err->code == STORE_VERSION || err->code == STORE_MOVED ? MTA_EXIT_NO_RETRY : 1;
+        log_error("this process can't start: %s%s", err->text, remedy_of(err->code));
+        return err->code == STORE_LOCKED || err->code == STORE_VERSION || err->code == STORE_MOVED
+                   ? MTA_EXIT_NO_RETRY
+                   : 1;
     }
     if (!process_attach(process, descriptors))
         return 1;

@@ -6,7 +6,9 @@ import json
 import os
 import pty
 import re
+import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
@@ -192,6 +194,50 @@ def _():
             brought, = [line for line in mta.log().splitlines() if "store brought from schema 1 to " in line]
             check(os.path.join(path, "store") in brought, brought)
         equal(run("mhs", "store", "check", os.path.join(path, "store")).returncode, 0)
+
+
+def told_to_callers(mta, text):
+    """`mhs status` ends soon, and says why nobody serves."""
+    began = time.monotonic()
+    done = mta.mhs("status", check=False)
+    equal(done.returncode, 1, done.stderr)
+    check("unavailable" in done.stderr and "the store process is not there yet: " in done.stderr and text in done.stderr, done.stderr)
+    check(time.monotonic() - began < 20, "it waited")
+
+
+@case("while the store can't be opened for want of room callers are told so, the log names the remedy, and then it starts by itself")
+def _():
+    with folder() as path:
+        mta = daemon(path)
+        mta.before = ["sh", "-c", 'ulimit -S -f 16; exec "$@"', "sh"]
+        mta.start(wait=False)
+        try:
+            wait_until(lambda: "the store process exited with status 1; it is started again in " in mta.log())
+            told_to_callers(mta, "it ended ")
+            line = next(line for line in mta.log().splitlines() if "this process can't start" in line)
+            check("make room where 'store' lies" in line, line)
+            resource.prlimit(mta.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            mta.wait_ready()
+            check(deliver(mta))
+            equal(mta.stop(), 0)
+        finally:
+            mta.kill()
+
+
+@case("while the store process takes long to start callers are told that it is starting, and served when it is there")
+def _():
+    with folder() as path, daemon(path) as mta:
+        def store_process():
+            with contextlib.suppress(FileNotFoundError):        # one that ends meanwhile
+                return next((pid for pid in processes(mta.process.pid) if name_of(pid) == "store"), None)
+        first = store_process()
+        os.kill(first, signal.SIGKILL)
+        second = wait_until(lambda: (lambda pid: pid != first and pid)(store_process()))
+        os.kill(second, signal.SIGSTOP)
+        told_to_callers(mta, "it ended 1 time, and now it has been starting for ")
+        os.kill(second, signal.SIGCONT)
+        mta.wait_ready()
+        check("was ended by signal 9; it is started again in 0.2 s" in mta.log(), mta.log())
 
 
 def on_trial(path, mta, status, text, **replaced):
