@@ -48,6 +48,7 @@ struct association {
     bool out, idle, committing; /* committing: SEND_BEGIN waits for the batch */
     bool carried;               /* a transfer out has ended on it, well or not */
     bool outcomes;              /* the store may have some under its name */
+    bool shares_id;             /* another of the peer's had its identifier while it was up */
 };
 
 /* A net process. */

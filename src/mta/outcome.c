@@ -171,10 +171,32 @@ static bool find_former(struct association *association, struct span activity,
                                   bytes_head(association->id), activity, former, err);
 }
 
+static bool is_of_name(const struct association *other, const struct association *association,
+                       struct span activity) {
+    const struct bytes *names = other->inbound && !other->inbound->answered ? other->inbound->names : NULL;
+    return other != association && other->peer == association->peer && names &&
+           span_eq(bytes_head(names), bytes_head(association->id)) && span_eq(bytes_rest(names), activity);
+}
+
+/* An MTA may give two of its associations one identifier, and count the activities of each from 1. What is
+ * stored of the one that is under way must not be taken for what is left of an earlier one. */
+static bool is_under_way(const struct association *association, struct span activity) {
+    for (struct net_process *net = association->net->mta->nets; net; net = net->next)
+        for (size_t i = 0; i < net->associations.room; i++) {
+            const struct association *other = net->associations.slots[i].value;
+            if (other && is_of_name(other, association, activity))
+                return true;
+        }
+    return false;
+}
+
 bool outcome_begins(struct association *association, struct span activity, struct error *err) {
     struct mta *mta = association->net->mta;
     struct store_activity_in stored;
     bool former = find_former(association, activity, &stored, err);
+    if ((former || association->shares_id) && is_under_way(association, activity))
+        return error_set(err, STORE_IN_USE,
+                         "a transfer by the same identifiers is under way on another association");
     bool told = former || err->code == STORE_NOT_FOUND;
     if (told && (former || association->outcomes) && batch_is_full(mta)) /* and nobody waits any more */
         told = error_set(err, STORE_IO, "%s", batch_cause(mta));

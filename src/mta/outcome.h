@@ -35,7 +35,8 @@ uint64_t outcome_awaits_any(const struct net_process *net, uint64_t ref, struct 
 /* It is not known what became of activities: a batch that says something of them is stuck. */
 bool outcome_is_unknown(const struct mta *mta);
 /* The association begins an activity: what was known of another by the same names is forgotten. False: that
- * can't be told now, for `err`; the activity is to be refused for now. */
+ * can't be told now, or the other is under way on another association, for `err`; the activity is to be
+ * refused for now. */
 bool outcome_begins(struct association *association, struct span activity, struct error *err);
 /* One that began may have had the names of another: no outcome of before counts any more (I7). */
 void outcome_unforgotten(struct mta *mta);

@@ -115,6 +115,32 @@ static void two_associations_have_one_name(void **state) {
     world_end(&world);
 }
 
+/* What is stored of the first is no leaving of an earlier one: the second waits for its end. */
+static void two_transfers_of_one_name_come_one_by_one(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    announce(&world, 2, false, "beta", "in-1", "");
+    assert_int_equal(admission(&world, 2), IPC_BIND_ADMITTED);
+    begin(&world, 1, "\2\1\1", true);
+    for (int tries = 0; tries < 2; tries++) { /* before anything of it is stored, and afterwards */
+        begin(&world, 2, "\2\1\1", true);
+        assert_int_equal(end(&world, 2), IPC_REFUSED_TEMPORARILY);
+        send_whole(&world, 2, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
+        assert_int_equal(result_of(&world, 2), IPC_REFUSED_TEMPORARILY);
+        say_checkpoint(&world, 1, (uint32_t)tries + 1, 1000, "parser");
+        expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 1);
+    }
+    begin(&world, 2, "\2\1\2", true);
+    assert_int_equal(end(&world, 2), IPC_ACCEPTED);
+    assert_int_equal(end(&world, 1), IPC_ACCEPTED);
+    begin(&world, 2, "\2\1\1", true);
+    checkpoint(&world, 2, 1);
+    assert_int_equal(end(&world, 2), IPC_ACCEPTED);
+    world_end(&world);
+}
+
 /* The second comes up while what the first did is in the batch; its frames wait in the socket till then. */
 static void a_name_comes_again_before_the_commit(void **state) {
     struct world world;
@@ -367,6 +393,7 @@ int main(void) {
         cmocka_unit_test(an_identifier_is_used_again),
         cmocka_unit_test(an_association_has_the_name_of_another),
         cmocka_unit_test(two_associations_have_one_name),
+        cmocka_unit_test(two_transfers_of_one_name_come_one_by_one),
         cmocka_unit_test(a_name_comes_again_before_the_commit),
         cmocka_unit_test(a_recovery_gets_what_was_unfinished),
         cmocka_unit_test(what_cannot_be_resumed_is_forgotten),
