@@ -68,8 +68,9 @@ struct mts_run {
      * found one. */
     bool relax_bounds, over_bounds;
 
-    /* By hop number: true while the next hop is backing off. NULL: none is. */
-    const bool *hop_down;
+    /* By hop number: true while the next hop is backing off, or an operator disabled it; the second alone.
+     * NULL: none is. */
+    const bool *hop_down, *hop_disabled;
     size_t hop_down_count;
 
     /* The record of what was routed: where copies of the message or probe `identifier` (as text) went from
