@@ -34,7 +34,8 @@ enum {
     {FILTER_HOP, "peer", "PEER", "only copies for this peer"}, {FILTER_HOP, "next-hop", "PEER", NULL},       \
         {FILTER_ORIGINATOR, "originator", "ADDRESS", "only from this originator"},                           \
         {FILTER_RECIPIENT, "recipient", "ADDRESS", "only to this recipient"},                                \
-        {FILTER_STATE, "state", "STATE", "ready, deferred, backing-off, held, sending or in-doubt"},         \
+        {FILTER_STATE, "state", "STATE",                                                                     \
+         "ready, deferred, backing-off, peer-disabled, peer-removed, held, sending or in-doubt"},            \
         {FILTER_PRIORITY, "priority", "PRIORITY", "urgent, normal or non-urgent"},                           \
         {FILTER_KIND, "kind", "KIND", "message, probe or report"}, {                                         \
         FILTER_OLDER, "older-than", "SECONDS", "only what arrived before so many seconds"                    \
@@ -129,7 +130,7 @@ static const char *next_try_text(const json_t *row, int64_t now, char *out) {
     if (strcmp(state, "held") == 0 || strcmp(state, "sending") == 0)
         return "";
     int64_t time = out_time(row, "next-try");
-    return time || strcmp(state, "backing-off") != 0 ? until_text(time, now, out) : "";
+    return time ? until_text(time, now, out) : ""; /* else nobody knows */
 }
 
 /* `sending 45 %`. */

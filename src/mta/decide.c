@@ -57,6 +57,7 @@ struct mts_run run_begin(struct mta *mta, struct arena *arena) {
                             .id_next = mta->id_next,
                             .relax_bounds = mta->view.config->limits.relax_bounds,
                             .hop_down = mta->hop_down,
+                            .hop_disabled = mta->hop_disabled,
                             .hop_down_count = mta->hop_count,
                             .record = event_history,
                             .record_context = mta};

@@ -124,6 +124,11 @@ int64_t destination_next_try(const struct mta *mta, const struct destination *de
     return kind->next_try ? kind->next_try(destination) : 0;
 }
 
+const char *destination_blocked(const struct mta *mta, const struct destination *destination) {
+    const struct destination_operations *kind = operations(mta, destination);
+    return kind->blocked ? kind->blocked(destination) : NULL;
+}
+
 const char *destination_trouble(const struct mta *mta, const struct destination *destination) {
     const struct destination_operations *kind = operations(mta, destination);
     return kind->trouble ? kind->trouble(destination) : NULL;

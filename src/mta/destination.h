@@ -52,6 +52,10 @@ struct destination_operations {
     /* When that ends, µs since 1970; 0: it does not wait; INT64_MAX: nobody knows. NULL: 0. */
     int64_t (*next_try)(const struct destination *destination);
 
+    /* The state of its copies, where nothing is tried there before an operator says so: `peer-disabled`, say;
+     * or NULL. NULL: never. */
+    const char *(*blocked)(const struct destination *destination);
+
     /* What is wrong with it, or NULL. NULL: nothing. */
     const char *(*trouble)(const struct destination *destination);
 
@@ -92,6 +96,7 @@ void destinations_tick(struct mta *mta);
 /* The operations, where the kind has them. */
 bool destination_waits(const struct mta *mta, const struct destination *destination);
 int64_t destination_next_try(const struct mta *mta, const struct destination *destination);
+const char *destination_blocked(const struct mta *mta, const struct destination *destination);
 const char *destination_trouble(const struct mta *mta, const struct destination *destination);
 bool destination_is_gone(const struct mta *mta, const struct destination *destination);
 void destination_try_now(struct mta *mta, struct destination *destination);

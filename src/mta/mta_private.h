@@ -101,7 +101,7 @@ struct mta {
     size_t destination_count;
     struct destination *marked_first, *marked_last;
     uint32_t *hop_destinations; /* a destination's number by the rules' hop number */
-    bool *hop_down;
+    bool *hop_down, *hop_disabled;
     size_t hop_count;
     struct net_process *nets;
     struct guesses *guesses; /* who binds wrongly */

@@ -44,8 +44,8 @@ struct peer *peer_of_hop(const struct mta *mta, int hop) {
 static bool number_hops(struct mta *mta) {
     size_t count = mts_hop_count(mta->view.config->tables);
     uint32_t *numbers = mem_alloc((count + 1) * sizeof *numbers);
-    bool *down = mem_alloc((count + 1) * sizeof *down);
-    for (size_t i = 0; numbers && down && i < count; i++) {
+    bool *down = mem_alloc((count + 1) * sizeof *down), *disabled = mem_alloc((count + 1) * sizeof *disabled);
+    for (size_t i = 0; numbers && down && disabled && i < count; i++) {
         struct peer *peer = peer_named(mta, span_str(mts_hop_of(mta->view.config->tables, (int)i)->name));
         if (!peer) {
             mem_free(numbers);
@@ -54,22 +54,27 @@ static bool number_hops(struct mta *mta) {
         }
         numbers[i] = peer->destination.number;
     }
-    if (!numbers || !down) {
+    if (!numbers || !down || !disabled) {
         mem_free(numbers);
         mem_free(down);
+        mem_free(disabled);
         return false;
     }
     mem_free(mta->hop_destinations);
     mem_free(mta->hop_down);
+    mem_free(mta->hop_disabled);
     mta->hop_destinations = numbers;
     mta->hop_down = down;
+    mta->hop_disabled = disabled;
     mta->hop_count = count;
     return true;
 }
 
 void peer_tell_rules(struct mta *mta, const struct peer *peer) {
-    if (peer->hop >= 0 && (size_t)peer->hop < mta->hop_count)
-        mta->hop_down[peer->hop] = !peer_is_up(peer);
+    if (peer->hop < 0 || (size_t)peer->hop >= mta->hop_count)
+        return;
+    mta->hop_down[peer->hop] = !peer_is_up(peer);
+    mta->hop_disabled[peer->hop] = peer->disabled;
 }
 
 static void configure(struct mta *mta, struct peer *peer) {
@@ -99,11 +104,11 @@ bool peers_configure(struct mta *mta) {
 /* ---- back-off ---- */
 
 bool peer_backs_off(const struct peer *peer) {
-    return peer->disabled || peer->pauses || (peer->failures && !peer->out);
+    return peer->disabled || !peer->config || peer->pauses || (peer->failures && !peer->out);
 }
 
 int64_t peer_next_try(const struct peer *peer) {
-    if (peer->disabled)
+    if (peer->disabled || !peer->config)
         return INT64_MAX;
     int64_t next = peer->pauses ? peer->paused_until : peer->next_try;
     return !peer_backs_off(peer) || !next ? 0 : clock_now_us() + next - clock_monotonic_us();
@@ -181,8 +186,15 @@ int64_t peer_retries_at(const struct destination *destination) {
     return peer_next_try(as_peer(destination));
 }
 
+const char *peer_blocked(const struct destination *destination) {
+    const struct peer *peer = as_peer(destination);
+    return !peer->config ? "peer-removed" : peer->disabled ? "peer-disabled" : NULL;
+}
+
 const char *peer_trouble(const struct destination *destination) {
     const struct peer *peer = as_peer(destination);
+    if (!peer->config)
+        return "the peer is not in the configuration any more";
     if (peer->disabled)
         return "an operator disabled the peer";
     return peer->last_error[0] ? peer->last_error : NULL;

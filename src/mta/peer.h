@@ -88,8 +88,8 @@ void peers_disable(struct mta *mta, struct span names);
 /* Seconds to wait after `before` failures in a row and one more: the peer's first retry time, doubled with
  * each, up to its longest. */
 int64_t peer_back_off(const struct peer *peer, unsigned before);
-/* No association comes up, it refuses what it is sent, or an operator disabled it: its copies wait, whatever
- * their own state. */
+/* No association comes up, it refuses what it is sent, an operator disabled it, or it is not configured any
+ * more: its copies wait, whatever their own state. */
 bool peer_backs_off(const struct peer *peer);
 /* When its back-off ends, µs by the clock of now; 0: it has none; INT64_MAX: nobody knows. */
 int64_t peer_next_try(const struct peer *peer);
@@ -100,6 +100,7 @@ void peer_tell_rules(struct mta *mta, const struct peer *peer);
 /* What a row of destination operations asks of a peer. */
 bool peer_waits(const struct destination *destination);
 int64_t peer_retries_at(const struct destination *destination);
+const char *peer_blocked(const struct destination *destination);
 const char *peer_trouble(const struct destination *destination);
 bool peer_is_gone(const struct destination *destination);
 void peer_try_now(struct mta *mta, struct destination *destination);

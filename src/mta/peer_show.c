@@ -10,10 +10,10 @@ static unsigned tries_of(const struct peer *peer) {
 }
 
 static const char *state_of(const struct peer *peer) {
-    if (peer->disabled)
-        return "disabled";
     if (!peer->config)
         return "removed";
+    if (peer->disabled)
+        return "disabled";
     return peer_backs_off(peer) ? "backing-off" : peer->in + peer->out ? "up" : "idle";
 }
 
@@ -51,16 +51,24 @@ static json_t *shown(struct mta *mta, const struct peer *peer) {
     return json;
 }
 
+/* One that left the configuration, and has nothing here any more, is of no concern to an operator. */
+static bool is_past(const struct mta *mta, const struct peer *peer) {
+    return !peer->config && !mta->schedule.queues[peer->destination.number].count &&
+           !(peer->in + peer->out + peer->connecting);
+}
+
 json_t *peers_shown(struct mta *mta, const struct peer *only) {
     json_t *peers = json_array();
     for (uint32_t i = 0; i < mta->destination_count; i++) {
         const struct peer *peer = peer_at(mta, i);
-        if (peer && (!only || peer == only))
+        if (peer && (only ? peer == only : !is_past(mta, peer)))
             json_array_append_new(peers, shown(mta, peer));
     }
     return peers;
 }
 
 void peer_show(struct mta *mta, struct destination *destination, json_t *status) {
-    json_array_append_new(json_object_get(status, "peers"), shown(mta, peer_of(destination)));
+    const struct peer *peer = peer_of(destination);
+    if (!is_past(mta, peer))
+        json_array_append_new(json_object_get(status, "peers"), shown(mta, peer));
 }

@@ -63,19 +63,23 @@ static void answer(struct mta *mta, const struct ping *ping, struct span json) {
             ipc_send(process->channel, IPC_RESPONSE, ping->ref, SPAN_LIT("\1"), json);
 }
 
-static json_t *warnings_of(const struct mta_peer *config) {
+static json_t *warnings_of(const struct peer *peer) {
+    const struct mta_peer *config = peer->config;
     json_t *list = json_array();
+    if (peer->disabled)
+        json_array_append_new(list, json_text(SPAN_LIT("an operator disabled the peer here: no mail goes "
+                                                       "either way until 'mhs peer enable'")));
     for (size_t i = 0; config && i < config->warning_count; i++)
         json_array_append_new(list, json_text(span_str(config->warnings[i])));
     return list;
 }
 
-/* What the net process says, and what of the peer's configuration can't work. */
+/* What the net process says, that the peer is disabled, and what of its configuration can't work. */
 static void answer_result(struct mta *mta, const struct ping *ping, struct span json) {
     json_t *result = json_loadb((const char *)json.data, json.len, 0, NULL);
     if (json_is_true(json_object_get(result, "ok")))
         peer_is_there(mta, ping->peer, "answered a ping");
-    json_object_set_new(result, "warnings", warnings_of(ping->peer->config));
+    json_object_set_new(result, "warnings", warnings_of(ping->peer));
     char *text = json_dumps(result, JSON_COMPACT);
     answer(mta, ping, text ? span_str(text) : json);
     free(text);

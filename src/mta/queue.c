@@ -31,7 +31,8 @@ static bool string_member(json_t *request, const char *name, const char **value)
     return !member || *value;
 }
 
-static const char *const states[] = {"ready", "deferred", "backing-off", "held", "sending", "in-doubt", NULL};
+static const char *const states[] = {
+    "ready", "deferred", "backing-off", "peer-disabled", "peer-removed", "held", "sending", "in-doubt", NULL};
 static const char *const priorities[] = {"urgent", "normal", "non-urgent", NULL};
 static const char *const kinds[] = {"message", "probe", "report", NULL};
 
@@ -87,13 +88,15 @@ static struct destination *destination_of(const struct mta *mta, const struct wo
 
 /* A copy that is ready waits all the same while its peer is left alone. */
 static const char *state_name(const struct mta *mta, const struct work *work) {
+    const struct destination *destination = destination_of(mta, work);
+    const char *blocked = destination_blocked(mta, destination);
     if (work->in_doubt && work->state != WORK_HELD)
         return "in-doubt";
     switch (work->state) {
     case WORK_READY:
-        return destination_waits(mta, destination_of(mta, work)) ? "backing-off" : "ready";
+        return blocked ? blocked : destination_waits(mta, destination) ? "backing-off" : "ready";
     case WORK_WAITING:
-        return work->tries ? "backing-off" : "deferred";
+        return !work->tries ? "deferred" : blocked ? blocked : "backing-off";
     case WORK_HELD:
         return "held";
     default:
@@ -248,9 +251,11 @@ static void recall_cause(struct mta *mta, struct work *work) {
 }
 
 /* Why the copy waits; absent when nothing failed. What is wrong with its peer concerns it while the peer is
- * left alone only. */
+ * left alone only; that nothing is tried there any more, more than why its last try failed. */
 static struct span cause_of(struct mta *mta, struct work *work) {
     const struct destination *destination = destination_of(mta, work);
+    if (work->state != WORK_HELD && work->state != WORK_SENDING && destination_blocked(mta, destination))
+        return span_str(destination_trouble(mta, destination));
     if (!work->cause && !work->recalled && (work->tries || work->state == WORK_HELD))
         recall_cause(mta, work);
     if (work->cause)
@@ -259,10 +264,10 @@ static struct span cause_of(struct mta *mta, struct work *work) {
     return trouble ? span_str(trouble) : (struct span){NULL, 0};
 }
 
-/* µs; 0: it goes at once; INT64_MAX: nobody knows. */
+/* µs; now: it goes at once; INT64_MAX: nobody knows; 0: it is under way, or not tried at all. */
 static int64_t next_try_of(const struct mta *mta, const struct work *work) {
     const struct destination *destination = destination_of(mta, work);
-    int64_t own = work->state == WORK_WAITING ? work->due : 0;
+    int64_t own = work->state == WORK_WAITING ? work->due : clock_now_us();
     int64_t its = destination_next_try(mta, destination);
     if (work->state == WORK_HELD || work->state == WORK_SENDING)
         return 0;

@@ -43,7 +43,7 @@ static bool reroute(struct mta *mta, struct destination *destination, unsigned *
     if (stay && destination_is_gone(mta, destination))
         log_warning(
             "peer=%s %zu of its copies have no route without it: give them one, or see 'mhs queue list "
-            "--next-hop %s'",
+            "--peer %s'",
             destination->name, stay, destination->name);
     destination->reroute = false;
     return true;

@@ -27,10 +27,10 @@ static json_t *hops_json(const struct mts_explanation *explanation) {
     json_t *hops = json_array();
     for (size_t i = 0; i < explanation->hop_count; i++) {
         const struct mts_explained_hop *hop = &explanation->hops[i];
-        json_t *object =
-            json_pack("{s:o, s:I, s:I, s:b, s:b, s:b, s:b}", "peer", text_or_null(hop->hop), "rank",
-                      (json_int_t)hop->rank, "weight", (json_int_t)hop->weight, "chosen", hop->chosen,
-                      "backing-off", hop->backing_off, "converted", hop->converted, "usable", hop->usable);
+        json_t *object = json_pack("{s:o, s:I, s:I, s:b, s:b, s:b, s:b, s:b}", "peer", text_or_null(hop->hop),
+                                   "rank", (json_int_t)hop->rank, "weight", (json_int_t)hop->weight, "chosen",
+                                   hop->chosen, "backing-off", hop->backing_off, "disabled", hop->disabled,
+                                   "converted", hop->converted, "usable", hop->usable);
         set_cause(object, hop->reason, hop->diagnostic, hop->supplementary);
         json_array_append_new(hops, object);
     }

@@ -401,6 +401,7 @@ void mta_free(struct mta *mta) {
     map_free(&mta->unread);
     mem_free(mta->hop_destinations);
     mem_free(mta->hop_down);
+    mem_free(mta->hop_disabled);
     guesses_free(mta->guesses);
     view_free(&mta->view);
     arena_free(&mta->arena);

@@ -201,8 +201,9 @@ static void explain_hop(struct explain *e, const struct subject *subject, const 
     struct cause cause = {-1, -1, NULL};
     *hop = (struct mts_explained_hop){
         .hop = run->tables->hops[choice->hop].given.name, .rank = choice->rank, .weight = choice->weight};
-    hop->backing_off =
-        run->hop_down && (size_t)choice->hop < run->hop_down_count && run->hop_down[choice->hop];
+    bool known = (size_t)choice->hop < run->hop_down_count;
+    hop->disabled = known && run->hop_disabled && run->hop_disabled[choice->hop];
+    hop->backing_off = known && run->hop_down && run->hop_down[choice->hop] && !hop->disabled;
     hop->usable = check_next_hop(&e->ruling, subject, &subject->envelope.per_recipient_fields.items[0],
                                  choice->hop, &cause);
     hop->reason = cause.reason;
@@ -210,8 +211,10 @@ static void explain_hop(struct explain *e, const struct subject *subject, const 
     hop->supplementary = cause.supplementary;
     hop->chosen = e->out->hop && strcmp(e->out->hop, hop->hop) == 0;
     STEP(e, "next hop %s: rank %u, weight %u%s%s%s%s", hop->hop, hop->rank, hop->weight,
-         hop->backing_off ? ", backing off" : "", hop->chosen ? ", would be tried first" : "",
-         hop->usable ? "" : ", can't take it: ",
+         hop->disabled      ? ", disabled by an operator"
+         : hop->backing_off ? ", backing off"
+                            : "",
+         hop->chosen ? ", would be tried first" : "", hop->usable ? "" : ", can't take it: ",
          hop->usable ? "" : cause_text(e, hop->reason, hop->diagnostic, hop->supplementary));
     explain_content(e, &run->tables->hops[choice->hop], subject, hop);
 }

@@ -36,9 +36,9 @@ const char *mts_outcome_name(enum mts_outcome outcome);
 struct mts_explained_hop {
     const char *hop;
     uint32_t rank, weight;
-    bool backing_off, chosen;
-    bool converted; /* from P22 to P2 before it goes there */
-    bool usable;    /* else `reason` and the rest say why it can't take the message */
+    bool backing_off, disabled, chosen; /* disabled: by an operator, and it backs off no more */
+    bool converted;                     /* from P22 to P2 before it goes there */
+    bool usable;                        /* else `reason` and the rest say why it can't take the message */
     int reason, diagnostic;
     const char *supplementary;
 };

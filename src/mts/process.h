@@ -75,8 +75,9 @@ struct mts_run {
      * found one. */
     bool relax_bounds, over_bounds;
 
-    /* By hop number: true while the next hop is backing off. NULL: none is. */
-    const bool *hop_down;
+    /* By hop number: true while the next hop is backing off, or an operator disabled it; the second alone.
+     * NULL: none is. */
+    const bool *hop_down, *hop_disabled;
     size_t hop_down_count;
 
     /* The record: whose the message or probe `identifier` (as text) is, and where copies of it went from

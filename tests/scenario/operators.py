@@ -257,10 +257,19 @@ def _():
         equal(ask(stage.mta, "peer", "disable", "FAR", "--reason", "twice", status=1)["error"]["code"], "wrong-state")
         equal(peer_status(stage.mta, "FAR")["state"], "disabled")
         stage.hand_over(text_message("patient", [FAY]))
-        wait_until(lambda: waiting(stage.mta) == [("patient", "backing-off")])
+        wait_until(lambda: waiting(stage.mta) == [("patient", "peer-disabled")])
         stage.mta.stop()
         stage.mta.start()
-        equal(waiting(stage.mta), [("patient", "backing-off")])
+        equal(waiting(stage.mta), [("patient", "peer-disabled")])
+        equal([e["mts-identifier"] for e in queue(stage, state="peer-disabled")], [queue(stage)[0]["mts-identifier"]])
+        hop, = ask(stage.mta, "route", FAY)["next-hops"]
+        equal((hop["disabled"], hop["backing-off"]), (True, False))
+        route = stage.mta.mhs("route", FAY).stdout
+        check("disabled by an operator" in route and "backing off" not in route, route)
+        stage.hand_over(text_message("deferred", [FAY], deferred=time.strftime("%y%m%d%H%M%SZ", time.gmtime(time.time() + 3600))))
+        wait_until(lambda: ("deferred", "deferred") in waiting(stage.mta))
+        equal([e["next-try"] for e in queue(stage)], [None, None])
+        check(" now " not in stage.mta.mhs("--wide", "queue", "list").stdout, stage.mta.mhs("queue", "list").stdout)
         check("disabled" in stage.mta.mhs("status").stdout, stage.mta.mhs("status").stdout)
         why = f"uid {os.geteuid()}: they move house"
         equal((peer_status(stage.mta, "FAR")["disabled"], peer_status(stage.mta, "NEAR")["disabled"]), (why, None))
@@ -274,7 +283,9 @@ def _():
             raise AssertionError("a disabled peer was let in")
         equal(ask(stage.mta, "peer", "retry", "FAR", status=1)["error"]["code"], "wrong-state")
         equal(stage.far.logs, [])
+        check("disabled the peer here" in stage.mta.mhs("ping", "FAR").stdout)
         ask(stage.mta, "peer", "enable", "FAR", "--reason", "they are back")
+        equal(ask(stage.mta, "ping", "FAR")["warnings"], [])
         equal(stage.far.next().identifier[1], "patient")
         equal(peer_status(stage.mta, "FAR")["disabled"], None)
 
@@ -591,9 +602,25 @@ def _():
         equal({late.next().identifier[1] for _ in range(5)}, {f"left-{i}" for i in range(5)})
         wait_until(lambda: not queue(stage))
         equal(peer_status(stage.mta, "FAR")["configured"], False)
+        for operation in "status", "peer-status":
+            equal({peer["peer"] for peer in stage.mta.request(operation)["peers"]}, {"NEAR", "LATE"}, "it has nothing here any more")
         check("peer=FAR is not in the configuration any more: its copies are routed anew (5)" in stage.mta.log(),
               stage.mta.log_tail())
         late.close()
+
+
+@case("what waits for a removed peer, and has no other way, says so")
+def _():
+    with folder() as path, Stage(path, far=Closed()) as stage:
+        hand_over_many(stage, ["left"])
+        wait_until(lambda: queue(stage) and queue(stage)[0]["tries"] + peer_status(stage.mta, "FAR")["tries"])
+        stage.mta.configure(peer={"NEAR": stage.mta.settings["peer"]["NEAR"]}, route={NEAR: {"next-hop": {"NEAR": {"rank": 1}}}})
+        stage.mta.reload()
+        wait_until(lambda: "queue list --peer FAR'" in stage.mta.log())
+        equal(waiting(stage.mta), [("left", "peer-removed")])
+        copy, = queue(stage, state="peer-removed")
+        equal((copy["next-try"], copy["last-error"]), (None, "the peer is not in the configuration any more"))
+        equal({peer["peer"]: peer["state"] for peer in stage.mta.request("status")["peers"]}, {"NEAR": "idle", "FAR": "removed"})
 
 
 # ---- what is wrong is said

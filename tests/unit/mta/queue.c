@@ -221,7 +221,7 @@ static void without_another_route_a_copy_stays(void **state) {
     drop_gamma(&world, true);
     begin_again(&world);
     expect_none(&world, IPC_CONNECT);
-    json_int_t id = expect_copy(&world, "ready", 0);
+    json_int_t id = expect_copy(&world, "peer-removed", 0);
     changes(&world, "hold", id);
     world_stop(&world);
     put_gamma_back(&world);
