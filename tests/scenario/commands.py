@@ -292,6 +292,20 @@ def _():
         # Only what nobody saw is new.
         equal([entry["kind"] for entry in ask(pair.alpha, "list", "--user", ADA, "--new")["entries"]], ["message"])
         equal(ask(pair.beta, "list", "--user", UWE)["entries"], [])
+        # What it says later is not of a message that was delivered.
+        pair.alpha.mhs("send", "--from", ADA, "--report", "delivery", "--to", UWE, "--text", "this is a message")
+        mail, first, mixed, *_, sent = pair.entries(pair.alpha, ADA, 5)
+        equal([e.get("probe") for e in (mail, first, mixed, sent)], [None, True, True, False])
+        shown = [line.split("  ")[-1] for line in pair.alpha.mhs("--wide", "list", "--user", ADA).stdout.splitlines()]
+        check(shown[2].endswith("(deliverable)") and shown[-1].endswith("(delivered)"), shown)
+        check("(NOT deliverable: 1 of 2)" in shown[3], shown)
+        shown = pair.alpha.mhs("read", "--user", ADA, str(mixed["entry"])).stdout
+        check(f"deliverable to {UWE}" in shown and f"NOT deliverable to {NOBODY}" in shown, shown)
+        check("report on probe:" in shown and "delivered" not in shown, shown)
+        check(f"delivered to {UWE}" in pair.alpha.mhs("read", "--user", ADA, str(sent["entry"])).stdout)
+        for mta, probe, message in (pair.alpha, "probe submitted", "  submitted"), (pair.beta, "probe received", "  received"):
+            check(probe in mta.mhs("track", first["mts-identifier"]).stdout, probe)
+            check(message in mta.mhs("track", sent["mts-identifier"]).stdout, message)
 
 
 @case("a probe that nobody answers ends in time, and its report comes into the mailbox")
