@@ -327,6 +327,14 @@ static int delete_entry(const char *mailbox, const char *operand, json_t *delete
     return COMMAND_OK;
 }
 
+/* After one that could not be deleted. */
+static void tell_left(struct command_line *line, const char *operand) {
+    fprintf(stderr, "mhs: not deleted: %s", operand);
+    while ((operand = command_line_operand(line)))
+        fprintf(stderr, ", %s", operand);
+    fputc('\n', stderr);
+}
+
 /* The operands that are left. With --json one object tells of those that were deleted, also when one could
  * not be. */
 static int delete_entries(struct command_line *line, const char *operand, const char *mailbox) {
@@ -334,12 +342,16 @@ static int delete_entries(struct command_line *line, const char *operand, const 
     int status = COMMAND_OK;
     if (command_settings.json)
         out_stream_begin("deleted");
-    for (; operand && status == COMMAND_OK; operand = command_line_operand(line)) {
+    for (; operand; operand = command_line_operand(line)) {
         status = delete_entry(mailbox, operand, deleted);
+        if (status != COMMAND_OK)
+            break;
         if (command_settings.json && status == COMMAND_OK)
             out_stream_rows(deleted);
         json_array_clear(deleted);
     }
+    if (operand)
+        tell_left(line, operand);
     if (command_settings.json && status == COMMAND_OK)
         out_stream_end(NULL);
     json_decref(deleted);

@@ -135,15 +135,30 @@ static void print_text(const char *text) {
     }
 }
 
+/* Members of one that has several have a line each: `file-attributes pathname`. */
+static void print_parameter(const char *name, const json_t *value) {
+    const char *member_name;
+    json_t *inner;
+    char *text = json_is_object(value) ? NULL : in_line(value);
+    if (text)
+        out_field(name, text);
+    free(text);
+    if (!json_is_object(value))
+        return;
+    json_object_foreach((json_t *)(uintptr_t)value, member_name, inner) {
+        char label[160];
+        snprintf(label, sizeof label, "%.70s %.70s", name, member_name);
+        text = in_line(inner);
+        out_field(label, text);
+        free(text);
+    }
+}
+
 /* A text's are in its character set, which is named. */
 static void print_parameters(const json_t *parameters) {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)parameters, name, value) {
-        char *text = in_line(value);
-        out_field(name, text);
-        free(text);
-    }
+    json_object_foreach((json_t *)(uintptr_t)parameters, name, value) print_parameter(name, value);
 }
 
 static void print_part(const json_t *part) {

@@ -62,8 +62,9 @@ static json_t *find_entry(struct view *view, const struct opened *opened, uint64
     arena_reset(&view->arena);
     if (!sequence || sequence > INT64_MAX || !opened->mailbox ||
         !store_get_entry(view->store, opened->mailbox, sequence, &view->arena, entry, &err))
-        return err.code == STORE_CORRUPT ? client_error("unavailable", "%s", err.text)
-                                         : client_error("not-found", "the mailbox has no such entry");
+        return err.code == STORE_CORRUPT
+                   ? client_error("unavailable", "%s", err.text)
+                   : client_error("not-found", "the mailbox has no entry %llu", (unsigned long long)sequence);
     return NULL;
 }
 
