@@ -216,6 +216,7 @@ struct mhs_entry {
     uint64_t delivered, non_delivered; /* of a report: recipients that it tells of */
     const char *damage;                /* of a damaged one: what is wrong */
     uint64_t envelope_size;            /* of the delivery envelope; from mhs_show only */
+    bool on_probe; /* of a report: on a probe that was submitted here, while that is on record */
 };
 
 struct mhs_list {

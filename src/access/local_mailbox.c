@@ -57,7 +57,8 @@ static struct mhs_entry entry_of(const json_t *row) {
                               .delivered = number_of(row, "delivered"),
                               .non_delivered = number_of(row, "non-delivered"),
                               .damage = text_of(row, "damage"),
-                              .envelope_size = number_of(row, "envelope-octets")};
+                              .envelope_size = number_of(row, "envelope-octets"),
+                              .on_probe = is_true(row, "probe")};
 }
 
 static enum mhs_code stopped(struct mhs_session *session) {

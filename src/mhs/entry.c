@@ -83,6 +83,7 @@ static enum command_status read_envelope(struct entry *entry) {
 static bool keep_head(void *context, const struct mhs_entry *head) {
     struct entry *entry = context;
     entry->is_report = head->kind == MHS_REPORT;
+    entry->on_probe = head->on_probe;
     entry->arrival = head->arrival;
     entry->size = head->size;
     entry->envelope_size = head->envelope_size;

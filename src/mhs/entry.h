@@ -12,7 +12,7 @@ struct entry {
     const char *mailbox;
     uint64_t number;
     struct arena *arena;
-    bool is_report;
+    bool is_report, on_probe;
     int64_t arrival; /* seconds since 1970 */
     uint64_t size, envelope_size;
     const char *content_type;                       /* or NULL */

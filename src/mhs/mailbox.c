@@ -23,14 +23,16 @@ static const struct command_option user_option[] = {
 /* What a report says, in a line; a table has little room, so that what matters comes first. */
 static const char *report_line(const json_t *row, struct arena *arena) {
     long long delivered = out_integer(row, "delivered"), non_delivered = out_integer(row, "non-delivered");
-    const char *word = command_settings.json ? "report: " : "";
+    bool probe = json_is_true(json_object_get(row, "probe"));
+    const char *word = !command_settings.json ? "" : probe ? "report on a probe: " : "report: ";
+    const char *done = probe ? "deliverable" : "delivered";
     if (delivered && non_delivered && command_settings.json)
-        return arena_printf(arena, "(report: %lld delivered, %lld NOT delivered)", delivered, non_delivered);
+        return arena_printf(arena, "(%s%lld %s, %lld NOT %s)", word, delivered, done, non_delivered, done);
     if (delivered && non_delivered)
-        return arena_printf(arena, "(NOT delivered: %lld of %lld)", non_delivered, delivered + non_delivered);
+        return arena_printf(arena, "(NOT %s: %lld of %lld)", done, non_delivered, delivered + non_delivered);
     if (!delivered && !non_delivered)
         return "(report)";
-    return arena_printf(arena, "(%s%s)", word, non_delivered ? "NOT delivered" : "delivered");
+    return arena_printf(arena, "(%s%s%s)", word, non_delivered ? "NOT " : "", done);
 }
 
 /* The subject of an entry, or what it is when it has none. */
@@ -163,6 +165,7 @@ static json_t *row_of(const struct mhs_entry *entry) {
     if (report) {
         json_object_set_new(row, "delivered", json_integer((json_int_t)entry->delivered));
         json_object_set_new(row, "non-delivered", json_integer((json_int_t)entry->non_delivered));
+        json_object_set_new(row, "probe", json_boolean(entry->on_probe));
     }
     return row;
 }
@@ -324,6 +327,14 @@ static int delete_entry(const char *mailbox, const char *operand, json_t *delete
     return COMMAND_OK;
 }
 
+/* After one that could not be deleted. */
+static void tell_left(struct command_line *line, const char *operand) {
+    fprintf(stderr, "mhs: not deleted: %s", operand);
+    while ((operand = command_line_operand(line)))
+        fprintf(stderr, ", %s", operand);
+    fputc('\n', stderr);
+}
+
 /* The operands that are left. With --json one object tells of those that were deleted, also when one could
  * not be. */
 static int delete_entries(struct command_line *line, const char *operand, const char *mailbox) {
@@ -331,12 +342,16 @@ static int delete_entries(struct command_line *line, const char *operand, const 
     int status = COMMAND_OK;
     if (command_settings.json)
         out_stream_begin("deleted");
-    for (; operand && status == COMMAND_OK; operand = command_line_operand(line)) {
+    for (; operand; operand = command_line_operand(line)) {
         status = delete_entry(mailbox, operand, deleted);
+        if (status != COMMAND_OK)
+            break;
         if (command_settings.json && status == COMMAND_OK)
             out_stream_rows(deleted);
         json_array_clear(deleted);
     }
+    if (operand)
+        tell_left(line, operand);
     if (command_settings.json && status == COMMAND_OK)
         out_stream_end(NULL);
     json_decref(deleted);

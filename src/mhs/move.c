@@ -1,5 +1,8 @@
 #include "mhs/move.h"
 
+#include <string.h>
+#include <sys/stat.h>
+
 #include "base/alloc.h"
 #include "mhs/output.h"
 #include "mhs/progress.h"
@@ -12,6 +15,13 @@ struct line {
     const char *from, *to;
     bool replace;
 };
+
+/* One folder in two spellings is the same too. */
+static bool is_same(const char *from, const char *to) {
+    struct stat one, other;
+    return strcmp(from, to) == 0 || (stat(from, &one) == 0 && stat(to, &other) == 0 &&
+                                     one.st_dev == other.st_dev && one.st_ino == other.st_ino);
+}
 
 /* False: return `*status`. */
 static bool read_line(int argc, char **argv, struct line *read, int *status) {
@@ -32,8 +42,11 @@ static bool read_line(int argc, char **argv, struct line *read, int *status) {
         return false;
     read->from = command_line_operand(&line);
     read->to = read->from ? command_line_operand(&line) : NULL;
-    if (read->to && !command_line_operand(&line))
-        return true;
+    if (read->to && !command_line_operand(&line)) {
+        *status = is_same(read->from, read->to) ? command_usage_error(&usage, "FROM and TO are the same")
+                                                : COMMAND_OK;
+        return *status == COMMAND_OK;
+    }
     *status = command_usage_error(&usage, "give the place FROM which and that TO which it is moved");
     return false;
 }

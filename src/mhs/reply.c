@@ -17,19 +17,22 @@
 
 enum { OPTION_ALL = 600 };
 
+/* As the commands that read a mailbox name it. */
+#define USER_OPTION                                                                                          \
+    { 'u', "user", "ADDRESS", "the same as --from" }
+
 static const struct command_option reply_options[] = {
     {OPTION_ALL, "all", NULL, "reply to the other recipients too"},
     COMPOSE_ORIGINATOR_OPTIONS,
+    USER_OPTION,
     COMPOSE_MESSAGE_OPTIONS,
     COMPOSE_RECIPIENT_OPTIONS,
     COMPOSE_ENVELOPE_OPTIONS,
     {0}};
 
-static const struct command_option forward_options[] = {COMPOSE_ORIGINATOR_OPTIONS,
-                                                        COMPOSE_MESSAGE_OPTIONS,
-                                                        COMPOSE_RECIPIENT_OPTIONS,
-                                                        COMPOSE_ENVELOPE_OPTIONS,
-                                                        {0}};
+static const struct command_option forward_options[] = {COMPOSE_ORIGINATOR_OPTIONS, USER_OPTION,
+                                                        COMPOSE_MESSAGE_OPTIONS,    COMPOSE_RECIPIENT_OPTIONS,
+                                                        COMPOSE_ENVELOPE_OPTIONS,   {0}};
 
 static const struct command_usage reply_usage = {
     "reply", "ENTRY", "Answers a message of the mailbox of --from (or CHASQUI_USER).",
@@ -168,7 +171,7 @@ static int read_line(struct run *run, const struct command_usage *usage, int arg
         if (id == OPTION_ALL)
             run->all = true;
         else
-            status = compose_take(&run->compose, usage, id, value);
+            status = compose_take(&run->compose, usage, id == 'u' ? COMPOSE_FROM : id, value);
     }
     if (status != COMMAND_OK)
         return status;

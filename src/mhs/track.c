@@ -63,10 +63,15 @@ static void end_piece(struct piece *piece) {
     buf_clear(&piece->text);
 }
 
+/* That of what began a probe's history stands before the event. */
+static bool begins_probe(const json_t *event) {
+    return json_object_get(event, "originator") && strcmp(out_text(event, "detail"), "probe") == 0;
+}
+
 static void print_detail(struct piece *piece, const json_t *event) {
     const char *detail = json_string_value(json_object_get(event, "detail"));
     int length;
-    if (!detail)
+    if (!detail || begins_probe(event))
         return;
     const struct passwd *user = operator_of(detail, &length);
     if (user)
@@ -120,12 +125,12 @@ void events_print(const json_t *events) {
     struct piece piece;
     buf_init(&piece.text, 0);
     json_array_foreach(events, i, event) {
-        const char *name = out_text(event, "event");
+        const char *name = out_text(event, "event"), *before = begins_probe(event) ? "probe " : "";
         int taken = printf("  %s  ", out_text(event, "time"));
         size_t indent = (size_t)taken;
-        piece.flow =
-            (struct out_flow){.at = indent + strlen(name), .tab = indent + EVENT_COLUMNS, .indent = indent};
-        printf("%s%s%s", out_style(event_style(name)), name, out_end());
+        piece.flow = (struct out_flow){
+            .at = indent + strlen(before) + strlen(name), .tab = indent + EVENT_COLUMNS, .indent = indent};
+        printf("%s%s%s%s", out_style(event_style(name)), before, name, out_end());
         for (size_t k = 0; k < sizeof names / sizeof *names; k++)
             if (json_is_string(json_object_get(event, names[k]))) {
                 buf_printf(&piece.text, "%s %s", names[k], out_text(event, names[k]));

@@ -265,6 +265,10 @@ static int user_change(const struct command_usage *usage, const char *operation,
     int status = COMMAND_FAILED;
     command_line_init(&line, usage, argc, argv);
     if (change.request && read_change(&line, &change, &status)) {
+        if (!change.file && strcmp(operation, "user-set") == 0 && json_object_size(change.request) == 2) {
+            json_decref(change.request);
+            return command_usage_error(usage, "say what is to be changed: --uid or --directory-name");
+        }
         if (!change.file)
             return daemon_ask(change.request, print_done);
         status = json_object_size(change.request) > 1

@@ -291,10 +291,12 @@ json_t *view_entry(const struct entry *entry) {
     view_set(object, "arrival", view_time(entry->arrival));
     view_set(object, "content-type", entry->content_type ? json_string(entry->content_type) : json_null());
     view_set(object, "size", json_integer((json_int_t)entry->size));
-    if (entry->report)
+    if (entry->report) {
+        view_set(object, "probe", json_boolean(entry->on_probe));
         view_report(object, entry->report, entry->arena);
-    else
+    } else {
         view_message(object, entry->message, entry->arena);
+    }
     if (entry->content.data)
         view_content(object, entry->content, entry->arena);
     else if (entry->message) /* `mhs store repair` leaves such ones */

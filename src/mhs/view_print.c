@@ -135,15 +135,30 @@ static void print_text(const char *text) {
     }
 }
 
+/* Members of one that has several have a line each: `file-attributes pathname`. */
+static void print_parameter(const char *name, const json_t *value) {
+    const char *member_name;
+    json_t *inner;
+    char *text = json_is_object(value) ? NULL : in_line(value);
+    if (text)
+        out_field(name, text);
+    free(text);
+    if (!json_is_object(value))
+        return;
+    json_object_foreach((json_t *)(uintptr_t)value, member_name, inner) {
+        char label[160];
+        snprintf(label, sizeof label, "%.70s %.70s", name, member_name);
+        text = in_line(inner);
+        out_field(label, text);
+        free(text);
+    }
+}
+
 /* A text's are in its character set, which is named. */
 static void print_parameters(const json_t *parameters) {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)parameters, name, value) {
-        char *text = in_line(value);
-        out_field(name, text);
-        free(text);
-    }
+    json_object_foreach((json_t *)(uintptr_t)parameters, name, value) print_parameter(name, value);
 }
 
 static void print_part(const json_t *part) {
@@ -228,13 +243,14 @@ static void print_sentence(const char *label, const json_t *recipient, const cha
            member(recipient, name) ? member(recipient, name) : "no name", out_text(recipient, code));
 }
 
-static void print_reported(const json_t *recipient) {
+static void print_reported(const json_t *recipient, bool probe) {
+    static const char *const words[2][2] = {{"NOT delivered to", "delivered to"},
+                                            {"NOT deliverable to", "deliverable to"}};
     bool delivered = json_is_true(json_object_get(recipient, "delivered"));
-    printf("\n  %s%s%s ", out_style(delivered ? OUT_GOOD : OUT_BAD),
-           delivered ? "delivered to" : "NOT delivered to", out_end());
+    printf("\n  %s%s%s ", out_style(delivered ? OUT_GOOD : OUT_BAD), words[probe][delivered], out_end());
     out_line(out_text(recipient, "recipient"));
     if (delivered)
-        printf(" at %s", out_text(recipient, "delivery-time"));
+        printf(probe ? ", as of %s" : " at %s", out_text(recipient, "delivery-time"));
     putchar('\n');
     print_sentence("reason", recipient, "reason-text", "reason", "reason-code");
     print_sentence("diagnostic", recipient, "diagnostic-text", "diagnostic", "diagnostic-code");
@@ -277,11 +293,12 @@ static void print_envelope(const json_t *view) {
 static void print_report(const json_t *view) {
     const json_t *recipient;
     size_t i;
-    out_field("report on", member(view, "subject-mts-identifier"));
+    bool probe = json_is_true(json_object_get(view, "probe"));
+    out_field(probe ? "report on probe" : "report on", member(view, "subject-mts-identifier"));
     out_field("arrival", member(view, "arrival"));
     out_field("content id", member(view, "content-identifier"));
     print_extensions(json_object_get(view, "extensions"));
-    json_array_foreach(json_object_get(view, "recipients"), i, recipient) print_reported(recipient);
+    json_array_foreach(json_object_get(view, "recipients"), i, recipient) print_reported(recipient, probe);
     if (json_object_get(view, "ipm"))
         printf("\n%sThe message was returned:%s\n\n", out_style(OUT_BOLD), out_end());
 }

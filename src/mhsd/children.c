@@ -199,6 +199,9 @@ bool child_may_use_store(const struct config *config, struct error *err) {
         return errno == ENOENT
                    ? may_make_folder(directory, err)
                    : error_set(err, errno, "store: %s can't be entered: %s", directory, strerror(errno));
+    if (access(directory, W_OK) != 0 && errno == EROFS)
+        return error_set(err, EROFS, "store: %s lies on a read-only file system: mount it for writing",
+                         directory);
     /* An empty folder of another's is given to the user at the start. */
     if (geteuid() == 0 && !store_is_there(directory, &there))
         return true;

@@ -81,9 +81,10 @@ static void write_option(struct buf *out, const char *indent, const struct confi
     buf_printf(out, "%s# %s = ", indent, row->name);
     config_write_value(out, holds, row);
     buf_printf(out,
-               none && row->none ? "        # not set: %s\n"
-               : none            ? "        # not set\n"
-                                 : "\n",
+               row->flags & CONFIG_SECONDS ? "        # seconds\n"
+               : none && row->none         ? "        # not set: %s\n"
+               : none                      ? "        # not set\n"
+                                           : "\n",
                row->none);
 }
 

@@ -107,7 +107,9 @@ static void put_number(const struct config_option *row, int64_t number) {
 }
 
 static void put_bounds(const struct config_option *row) {
-    fputs(row->most == INT64_MAX ? "At least " : "", stdout);
+    if (row->flags & CONFIG_SECONDS)
+        fputs("In seconds: ", stdout);
+    fputs(row->most != INT64_MAX ? "" : row->flags & CONFIG_SECONDS ? "at least " : "At least ", stdout);
     put_number(row, row->least);
     if (row->most != INT64_MAX) {
         fputs(" to ", stdout);

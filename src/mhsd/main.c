@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mhsd/children.h"
@@ -96,6 +97,12 @@ static bool test_users(const struct config *config) {
     return done || err.code != STORE_MOVED || complain(&err, false);
 }
 
+/* Whose own folder it is would start the daemon too, and be refused. */
+static bool is_own(const char *store) {
+    struct stat status;
+    return stat(store, &status) == 0 && status.st_uid == geteuid();
+}
+
 /* A store that is not there yet is no fault of the configuration. Root becomes the user of 'run-as' here. */
 static bool test_store(const struct config *config) {
     struct error err = {0};
@@ -105,7 +112,15 @@ static bool test_store(const struct config *config) {
         return complain(&err, false);
     struct error use = {0};
     if (!child_may_use_store(config, &use))
-        return complain(&use, use.code == EACCES && !root);
+        return complain(&use, use.code == EACCES && !root && !is_own(config->mta.store));
+    if (!read && err.code == STORE_NOT_FOUND && !config->create_store) {
+        fprintf(
+            stderr,
+            "mhsd: %s, and 'create-store' forbids to make an empty one: see whether its disk is mounted, or "
+            "make it: mhsd --create-store\n",
+            err.text);
+        return false;
+    }
     return read ? test_users(config) : err.code == STORE_NOT_FOUND || complain(&err, true);
 }
 

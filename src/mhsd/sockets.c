@@ -63,6 +63,16 @@ static int listen_tcp(const struct protocol_endpoint *endpoint, struct error *er
     return fd;
 }
 
+/* What else has the name is not ours to remove. */
+static bool is_no_other(const char *path, struct error *err) {
+    struct stat status;
+    if (lstat(path, &status) != 0 || S_ISSOCK(status.st_mode))
+        return true;
+    return error_set(err, EEXIST,
+                     "socket: %s is there, and is no socket: move it away, or let 'socket' name another",
+                     path);
+}
+
 /* A socket that an earlier daemon left is removed; one that a daemon still serves is not. */
 static bool make_way(const char *path, const struct sockaddr_un *address, struct error *err) {
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -73,9 +83,9 @@ static bool make_way(const char *path, const struct sockaddr_un *address, struct
         return error_set(err, EADDRINUSE,
                          "a daemon is running already: it serves %s; end it, or let 'socket' name another",
                          path);
-    struct stat status;
-    if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode))
-        unlink(path);
+    if (!is_no_other(path, err))
+        return false;
+    unlink(path);
     return true;
 }
 
@@ -105,7 +115,7 @@ bool sockets_may_serve(const char *path, struct error *err) {
     folder_of(folder, above, sizeof above);
     snprintf(inside, sizeof inside, "%s/.", folder); /* "/.": a file is no folder */
     if (access(inside, W_OK | X_OK) == 0 || (errno == ENOENT && access(above, W_OK | X_OK) == 0))
-        return true;
+        return is_no_other(path, err);
     return error_set(err, errno, "socket: %s can't be served: %s; its folder must be there: mkdir -p %s",
                      path, strerror(errno), folder);
 }

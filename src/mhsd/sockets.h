@@ -12,8 +12,8 @@ struct sockets {
 
 /* Opens all. False with an error that names the address and the cause; what is open stays in `sockets` for
  * sockets_close. */
-/* Whether the local socket could be served at `path`: its folder is there, or can be made. Changes nothing;
- * the error's code is an errno. */
+/* Whether the local socket could be served at `path`: its folder is there, or can be made, and no file has
+ * its name. Changes nothing; the error's code is an errno. */
 bool sockets_may_serve(const char *path, struct error *err);
 
 bool sockets_open(struct sockets *sockets, const struct config *config, struct error *err);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "mta/client.h"
 #include "mta/clients.h"
+#include "mta/event.h"
 #include "mta/json.h"
 #include "mta/mailbox_name.h"
 #include "mta/mta_private.h"
@@ -61,8 +62,9 @@ static json_t *find_entry(struct view *view, const struct opened *opened, uint64
     arena_reset(&view->arena);
     if (!sequence || sequence > INT64_MAX || !opened->mailbox ||
         !store_get_entry(view->store, opened->mailbox, sequence, &view->arena, entry, &err))
-        return err.code == STORE_CORRUPT ? client_error("unavailable", "%s", err.text)
-                                         : client_error("not-found", "the mailbox has no such entry");
+        return err.code == STORE_CORRUPT
+                   ? client_error("unavailable", "%s", err.text)
+                   : client_error("not-found", "the mailbox has no entry %llu", (unsigned long long)sequence);
     return NULL;
 }
 
@@ -158,7 +160,25 @@ static void summarize(const struct loaded *loaded, struct arena *arena, struct s
         summary_of(kind, loaded->message.envelope, arena, summary);
 }
 
-static json_t *entry_json(const struct loaded *loaded, struct arena *arena) {
+/* The first event of a message that was submitted here: whether it is a probe's. */
+static bool began_as_probe(void *context, int64_t at, struct span data) {
+    struct reader r = reader_of(data);
+    struct event_record record;
+    (void)at;
+    *(bool *)context = event_read(&r, &record) && record.kind == MTS_EVENT_SUBMITTED &&
+                       span_eq(record.text, SPAN_LIT(MTS_EVENT_OF_PROBE));
+    return false;
+}
+
+/* A report does not tell what it is about; our own record does, while it is kept. */
+static bool is_about_probe(const struct view *view, struct span subject) {
+    bool probe = false;
+    if (subject.len)
+        store_track(view->store, subject, began_as_probe, &probe, NULL);
+    return probe;
+}
+
+static json_t *entry_json(const struct view *view, const struct loaded *loaded, struct arena *arena) {
     const struct delivered *delivered = &loaded->delivered;
     const struct store_entry *entry = loaded->entry;
     struct summary summary;
@@ -175,6 +195,7 @@ static json_t *entry_json(const struct loaded *loaded, struct arena *arena) {
     if (delivered->kind == MTS_REPORT) {
         json_object_set_new(json, "delivered", json_integer((json_int_t)summary.delivered));
         json_object_set_new(json, "non-delivered", json_integer((json_int_t)summary.non_delivered));
+        json_object_set_new(json, "probe", json_boolean(is_about_probe(view, summary.identifier)));
     }
     return json;
 }
@@ -203,7 +224,7 @@ static json_t *listed_json(struct listing *listing, const struct store_entry *en
     struct error err = {0};
     arena_reset(&listing->arena);
     if (load_entry(listing->view, entry, &listing->arena, &loaded, &err))
-        return entry_json(&loaded, &listing->arena);
+        return entry_json(listing->view, &loaded, &listing->arena);
     if (err.code == STORE_CORRUPT || err.code == STORE_NOT_FOUND)
         return damaged_json(entry, &err);
     listing->err = err;
@@ -264,7 +285,7 @@ json_t *request_mailbox_show(struct client *client, json_t *request) {
     struct span envelope = envelope_of(&loaded, &view->arena);
     if (!envelope.data)
         return client_error("unavailable", "the entry's envelope can't be read");
-    json_t *answer = entry_json(&loaded, &view->arena);
+    json_t *answer = entry_json(view, &loaded, &view->arena);
     json_object_set_new(answer, "envelope-octets", json_integer((json_int_t)envelope.len));
     return answer;
 }

@@ -137,6 +137,7 @@ static void accept_subject(struct ruling *ruling, int peer, struct subject *subj
     struct mts_event *event = ruling_event(ruling, MTS_EVENT_ACCEPTED, subject->identifier);
     event->hop = peer;
     event->name = ruling_address(ruling, &envelope->originator_name);
+    event->text = subject->kind == MTS_PROBE ? MTS_EVENT_OF_PROBE : NULL;
     if (!trace_arrive(ruling, peer, &envelope->trace_information, &envelope->extensions,
                       deferred_until(ruling, subject)))
         return;

@@ -143,6 +143,9 @@ enum mts_event_kind {
     MTS_EVENT_REPORT_DOUBTED /* as REPORT_IN, of a copy that was not routed to `hop`, which says so */
 };
 
+/* The text of ACCEPTED and SUBMITTED where it is a probe. */
+#define MTS_EVENT_OF_PROBE "probe"
+
 /* One line of the history. Absent spans and -1 mean that a field says nothing. */
 struct mts_event {
     enum mts_event_kind kind;

@@ -240,7 +240,8 @@ static void submit(struct submit *s, struct subject *subject, struct x411_Extens
         return;
     s->submission->identifier = envelope->message_identifier;
     time_write(ruling, ruling->run->now, &s->submission->time);
-    ruling_event(ruling, MTS_EVENT_SUBMITTED, subject->identifier);
+    struct mts_event *event = ruling_event(ruling, MTS_EVENT_SUBMITTED, subject->identifier);
+    event->text = subject->kind == MTS_PROBE ? MTS_EVENT_OF_PROBE : NULL;
     struct branch *branch = branch_new(ruling, subject);
     if (!branch)
         return;

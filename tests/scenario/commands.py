@@ -274,6 +274,27 @@ def _():
         equal([user["address"] for user in blind_copy["ipm"]["bcc"]], [EVA])
 
 
+@case("what is not there is named, what was not deleted too, and a mailbox may be named as --user where one is answered")
+def _():
+    with folder() as path, Pair(path) as pair:
+        for _ in range(3):
+            pair.alpha.mhs("send", "--from", ADA, "--to", ADA, "--subject", "mine", "--text", "x")
+        pair.entries(pair.alpha, ADA, 3)
+        check("no entry 99" in refuse(pair.alpha, 1, "read", "--user", ADA, "99"))
+        said = refuse(pair.alpha, 1, "delete", "--user", ADA, "2", "99", "3")
+        check("no entry 99" in said and "not deleted: 99, 3\n" in said, said)
+        equal([e["entry"] for e in pair.entries(pair.alpha, ADA, 2)], [1, 3])
+        pair.alpha.mhs("forward", "--user", ADA, "--to", ADA, "1")
+        pair.alpha.mhs("reply", "--user", ADA, "--to", ADA, "--text", "y", "1")
+        pair.entries(pair.alpha, ADA, 4)
+        pair.alpha.mhs("send", "--from", ADA, "--to", ADA, "--attach", pair.alpha.path)
+        last = pair.entries(pair.alpha, ADA, 5)[-1]["entry"]
+        shown = pair.alpha.mhs("read", "--user", ADA, str(last)).stdout
+        check("\nfile-attributes object-size: {" in shown, shown)
+        check("say what is to be changed" in refuse(pair.alpha, 2, "user", "set", ADA))
+        check("FROM and TO are the same" in refuse(pair.alpha, 2, "store", "move", path, path + "/."))
+
+
 @case("a probe waits for its report and tells of each recipient")
 def _():
     with folder() as path, Pair(path) as pair:
@@ -292,6 +313,20 @@ def _():
         # Only what nobody saw is new.
         equal([entry["kind"] for entry in ask(pair.alpha, "list", "--user", ADA, "--new")["entries"]], ["message"])
         equal(ask(pair.beta, "list", "--user", UWE)["entries"], [])
+        # What it says later is not of a message that was delivered.
+        pair.alpha.mhs("send", "--from", ADA, "--report", "delivery", "--to", UWE, "--text", "this is a message")
+        mail, first, mixed, *_, sent = pair.entries(pair.alpha, ADA, 5)
+        equal([e.get("probe") for e in (mail, first, mixed, sent)], [None, True, True, False])
+        shown = [line.split("  ")[-1] for line in pair.alpha.mhs("--wide", "list", "--user", ADA).stdout.splitlines()]
+        check(shown[2].endswith("(deliverable)") and shown[-1].endswith("(delivered)"), shown)
+        check("(NOT deliverable: 1 of 2)" in shown[3], shown)
+        shown = pair.alpha.mhs("read", "--user", ADA, str(mixed["entry"])).stdout
+        check(f"deliverable to {UWE}" in shown and f"NOT deliverable to {NOBODY}" in shown, shown)
+        check("report on probe:" in shown and "delivered" not in shown, shown)
+        check(f"delivered to {UWE}" in pair.alpha.mhs("read", "--user", ADA, str(sent["entry"])).stdout)
+        for mta, probe, message in (pair.alpha, "probe submitted", "  submitted"), (pair.beta, "probe received", "  received"):
+            check(probe in mta.mhs("track", first["mts-identifier"]).stdout, probe)
+            check(message in mta.mhs("track", sent["mts-identifier"]).stdout, message)
 
 
 @case("a probe that nobody answers ends in time, and its report comes into the mailbox")

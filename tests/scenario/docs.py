@@ -71,6 +71,7 @@ def _():
             with open(example) as file, open(f"{path}/chasqui.conf", "w") as out:
                 os.chmod(out.fileno(), 0o600)
                 out.write(f'run-as = ""\nstore = "{path}/store"\nsocket = "{path}/mhsd.sock"\n' + file.read())      # whatever this machine has
+            subprocess.run([program("mhsd"), "--create-store", "-c", f"{path}/chasqui.conf"], capture_output=True, check=False)
             done = subprocess.run([program("mhsd"), "-t", "-c", f"{path}/chasqui.conf"], capture_output=True, text=True)
             equal((example, done.returncode, done.stderr), (example, 0, ""))
 
@@ -82,6 +83,8 @@ def _():
         os.remove(mta.path)
         done = subprocess.run([program("mhsd"), "--write-config", mta.path], cwd=path, capture_output=True, text=True)
         equal((done.returncode, os.stat(mta.path).st_mode & 0o777), (0, 0o600))
+        with open(mta.path) as file:
+            check(re.search(r"^    # tracking = \d+ +# seconds$", file.read(), re.M), "the unit")
         with open(mta.path) as file:
             text = file.read()
         for where, remedy in (mta.path, "name another file"), (f"{path}/none/chasqui.conf", "make its folder first"):

@@ -156,6 +156,9 @@ def _():
             done = run("mhsd", "-c", mta.path)
             equal((done.returncode, os.path.exists(os.path.join(store, "queue.db"))), (1, False), done.stderr)
             check(f"{store}: there is no store here" in done.stderr and "mhsd --create-store" in done.stderr, done.stderr)
+            done = run("mhsd", "-t", "-c", mta.path)
+            equal(done.returncode, 1, done.stderr)
+            check("'create-store' forbids" in done.stderr, done.stderr)
             os.makedirs(store, exist_ok=True)
         done = run("mhsd", "--create-store", "-c", mta.path)
         equal((done.returncode, done.stderr), (0, ""))
@@ -271,6 +274,20 @@ def _():
         check(done.returncode == 0 and f"chmod 600 {mta.path}" in done.stderr, done.stderr)
         os.chmod(mta.path, 0o600)
         equal(run("mhsd", "-t", "-c", mta.path).stderr, "")
+
+
+@case("a file in the local socket's place is named, by the test and by the start, and left there")
+def _():
+    with folder() as path:
+        mta = daemon(path)
+        with open(mta.socket_path, "w") as file:
+            file.write("mine")
+        for arguments in ("-t", "-c"), ("-c",):
+            done = run("mhsd", *arguments, mta.path)
+            equal(done.returncode, 1, done.stderr)
+            check(f"{mta.socket_path} is there, and is no socket" in done.stderr, done.stderr)
+        with open(mta.socket_path) as file:
+            equal(file.read(), "mine")
 
 
 @case("a folder that may not be entered is not called empty, and another user's store is no right one")

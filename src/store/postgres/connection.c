@@ -116,7 +116,12 @@ static bool result_error(const struct pg *pg, const PGresult *result, struct err
 static bool is_lost(struct pg *pg, const char *text, struct error *err) {
     pg->lost = true;
     pg->stage = PG_GONE;
-    return say(pg, STORE_IO, text && *text ? text : "the connection to the server is lost", err);
+    say(pg, STORE_IO, text && *text ? text : "the connection to the server is lost", err);
+    if (text && strstr(text, "Peer authentication failed") && err)
+        snprintf(err->text + strlen(err->text), sizeof err->text - strlen(err->text), "%s",
+                 "; the server lets in only the machine's user of that name: run it as that one, runuser -u "
+                 "NAME -- …");
+    return false;
 }
 
 /* It was waited for, and may hang for long: nobody waits for it again before it has answered. */
