@@ -381,6 +381,7 @@ void mta_free(struct mta *mta) {
     mta->stopping = true;
     if (mta->batch.store)
         batch_settle(mta, clock_monotonic_us() + SETTLE_MOST);
+    later_refuse(mta);
     net_free_all(mta);
     clients_close(&mta->view);
     convert_close(mta);
@@ -516,9 +517,18 @@ static bool all_associations_ended(struct mta *mta) {
     return all;
 }
 
-/* Clients wait for the verdict of what flies and fills, and hear it: the stop gives that some time. */
+/* Clients wait for the verdict of what flies and fills, and of what has no room yet, and hear it: the stop
+ * gives that some time. What they still ask for meanwhile prolongs it no further. */
 static bool all_is_said(struct mta *mta) {
-    return batch_settle(mta, clock_monotonic_us() + SETTLE_MOST) || batch_age(mta) >= LANDING_MOST;
+    int64_t now = clock_monotonic_us(), until = now + SETTLE_MOST;
+    if (!mta->say_until)
+        mta->say_until = now + LANDING_MOST;
+    while (batch_settle(mta, until)) {
+        if (!mta->later_first || clock_monotonic_us() >= until)
+            return !mta->later_first || now >= mta->say_until;
+        later_go_on(mta);
+    }
+    return batch_age(mta) >= LANDING_MOST;
 }
 
 static void finish_stop(struct mta *mta) {
