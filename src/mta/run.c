@@ -224,13 +224,14 @@ static bool begin_identifiers(struct mta *mta, struct error *err) {
 static void on_tick(evutil_socket_t fd, short what, void *arg);
 static void on_more(evutil_socket_t fd, short what, void *arg);
 static void on_fill(evutil_socket_t fd, short what, void *arg);
+static void on_release(evutil_socket_t fd, short what, void *arg);
 
 static bool open_events(struct mta *mta) {
     mta->commit = event_new(mta->loop, -1, 0, batch_on_commit, mta);
     mta->tick = event_new(mta->loop, -1, EV_PERSIST, on_tick, mta);
     mta->more = event_new(mta->loop, -1, 0, on_more, mta);
     mta->fill = event_new(mta->loop, -1, 0, on_fill, mta);
-    mta->release = event_new(mta->loop, -1, 0, links_on_look, mta);
+    mta->release = event_new(mta->loop, -1, 0, on_release, mta);
     struct timeval second = {.tv_sec = 1};
     mta->pace = event_new(mta->loop, -1, 0, pace_on_timer, mta);
     mta->pump = event_new(mta->loop, -1, 0, destinations_on_mark, mta);
@@ -464,6 +465,16 @@ static void on_fill(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
     store_catch_up(mta->view.store);
+}
+
+static void on_release(evutil_socket_t fd, short what, void *arg) {
+    struct mta *mta = arg;
+    (void)fd;
+    (void)what;
+    if (mta->held)
+        links_look(mta);
+    else
+        net_landed(mta);
 }
 
 static bool nothing_under_way(const struct mta *mta) {
