@@ -64,7 +64,8 @@ bool config_slice(const struct config *config, enum config_process kind, struct 
  */
 struct config *config_read_slice(struct span slice, enum config_process kind, struct error *err);
 
-/* Appends what a process remarked on the configuration (IPC_CONFIG_TAKEN) to warnings, with file and line. */
+/* Appends what the store process remarked on the configuration (IPC_CONFIG_TAKEN) to warnings, with file and
+ * line; of the many how many more there are. */
 void config_add_remarks(const struct config *config, struct span remarks, struct buf *warnings);
 
 /* Tells of each option and section that differs, as set or by default, with a line for people; values that

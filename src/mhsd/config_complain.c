@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/lines.h"
+#include "base/map.h"
 #include "mhsd/config_private.h"
 
 /* What a file holds must not command the terminal or the log that tells of it. */
@@ -111,18 +113,31 @@ void config_warn(struct loader *l, const struct config_section *section, const c
     add_note(l, &l->warnings, place, text);
 }
 
-static const struct config_section *titled(const struct config_section *first, struct span title) {
-    while (first && !span_eq(span_str(first->title), title))
-        first = config_next(first);
-    return first;
+/* So many remarks are told one by one: with them it shows what the others are about, and they have room in
+ * the log and in an answer. */
+#define REMARKS_MOST 100
+
+/* Where two titles have one hash, that is none of the other's. */
+static uint64_t key_of(struct span title) {
+    return span_hash(title) | 1;
 }
 
-static void add_remark(const struct loader *l, struct span title, struct span what, struct buf *warnings) {
+/* The users' sections by their titles, as there may be many. Without memory some are not among them. */
+static void find_users(const struct loader *l, struct map *users) {
+    struct config_section *user = config_first(l->tree, "user");
+    while (user && map_put(users, key_of(span_str(user->title)), user))
+        user = config_next(user);
+}
+
+static void add_remark(const struct loader *l, const struct map *users, struct span title, struct span what,
+                       struct buf *warnings) {
     char text[600], told[560], line[16];
-    const struct config_section *user = titled(config_first(l->tree, "user"), title);
+    const struct config_section *user = map_get(users, key_of(title));
+    struct config_place place = {0};
     snprintf(told, sizeof told, "%.*s", (int)what.len, (const char *)what.data);
-    struct config_place place = user ? say(user, NULL, told, text, sizeof text) : (struct config_place){0};
-    if (!user)
+    if (user && span_eq(span_str(user->title), title))
+        place = say(user, NULL, told, text, sizeof text);
+    else
         snprintf(text, sizeof text, "user \"%.*s\": %.*s", (int)(title.len < 100 ? title.len : 100),
                  (const char *)title.data, (int)what.len, (const char *)what.data);
     make_printable(text);
@@ -132,15 +147,21 @@ static void add_remark(const struct loader *l, struct span title, struct span wh
 
 void config_add_remarks(const struct config *config, struct span remarks, struct buf *warnings) {
     const struct loader *l = (const struct loader *)config;
-    while (remarks.len) {
-        const uint8_t *end = memchr(remarks.data, '\n', remarks.len);
-        struct span one = span_sub(remarks, 0, end ? (size_t)(end - remarks.data) : remarks.len);
+    struct map users = {0};
+    struct span one;
+    size_t count = 0;
+    if (remarks.len)
+        find_users(l, &users);
+    while (lines_next(&remarks, &one)) {
         const uint8_t *tab = one.len ? memchr(one.data, '\t', one.len) : NULL;
         size_t title = tab ? (size_t)(tab - one.data) : 0;
-        if (tab)
-            add_remark(l, span_sub(one, 0, title), span_sub(one, title + 1, one.len), warnings);
-        remarks = span_sub(remarks, one.len + 1, remarks.len);
+        if (tab && ++count <= REMARKS_MOST)
+            add_remark(l, &users, span_sub(one, 0, title), span_sub(one, title + 1, one.len), warnings);
     }
+    if (count > REMARKS_MOST)
+        buf_printf(warnings, "%s: more users of whom the like is to be said: %zu\n", l->files[0],
+                   count - REMARKS_MOST);
+    map_free(&users);
 }
 
 bool config_fail(struct loader *l, struct config_section *section, const char *option, const char *format,

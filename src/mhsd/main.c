@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/lines.h"
 #include "mhsd/children.h"
 #include "mhsd/examine.h"
 #include "mhsd/parent.h"
@@ -73,13 +74,9 @@ static bool test_socket(const struct config *config) {
 
 /* A line of its own for each. */
 static void print_lines(const char *before, const struct buf *lines) {
-    struct span rest = buf_span(lines);
-    while (rest.len) {
-        const uint8_t *end = memchr(rest.data, '\n', rest.len);
-        size_t length = end ? (size_t)(end - rest.data) : rest.len;
-        fprintf(stderr, "mhsd: %s%.*s\n", before, (int)length, (const char *)rest.data);
-        rest = span_sub(rest, length + 1, rest.len);
-    }
+    struct span rest = buf_span(lines), line;
+    while (lines_next(&rest, &line))
+        fprintf(stderr, "mhsd: %s%.*s\n", before, (int)line.len, (const char *)line.data);
 }
 
 /* As the user that may use the store. One that an older version left, or that needs a writer first, is not

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/lines.h"
+
 /* Elements of an array that make a response: each is far shorter than a frame may be. */
 #define PART_ELEMENTS 200
 
@@ -18,13 +20,9 @@ static json_t *text_of(const char *text, size_t length) {
 /* ---- lines of a report ---- */
 
 static void each_line(const struct buf *lines, void (*take)(json_t *array, json_t *line), json_t *array) {
-    struct span rest = buf_span(lines);
-    while (rest.len) {
-        const uint8_t *end = memchr(rest.data, '\n', rest.len);
-        size_t length = end ? (size_t)(end - rest.data) : rest.len;
-        take(array, text_of((const char *)rest.data, length));
-        rest = span_sub(rest, length + 1, rest.len);
-    }
+    struct span rest = buf_span(lines), line;
+    while (lines_next(&rest, &line))
+        take(array, text_of((const char *)line.data, line.len));
 }
 
 static void take_line(json_t *array, json_t *line) {

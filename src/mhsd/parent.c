@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/lines.h"
 #include "ipc/channel.h"
 #include "ipc/door.h"
 #include "ipc/frame.h"
@@ -83,13 +84,9 @@ static struct child *next_child(struct walk *walk) {
 
 /* One log line for each line of a report. */
 static void log_lines(enum log_level level, const char *before, const struct buf *lines, const char *behind) {
-    struct span rest = buf_span(lines);
-    while (rest.len) {
-        const uint8_t *end = memchr(rest.data, '\n', rest.len);
-        size_t length = end ? (size_t)(end - rest.data) : rest.len;
-        log_write(level, "%s%.*s%s", before, (int)length, (const char *)rest.data, behind);
-        rest = span_sub(rest, length + 1, rest.len);
-    }
+    struct span rest = buf_span(lines), line;
+    while (lines_next(&rest, &line))
+        log_write(level, "%s%.*s%s", before, (int)line.len, (const char *)line.data, behind);
 }
 
 /* ---- channels to the children ---- */
@@ -180,13 +177,16 @@ static void take_remarks(struct parent *parent, struct span remarks) {
     buf_free(&warnings);
 }
 
+/* The store process alone knows of users what the configuration does not: of another these would be made up,
+ * and go to the log and to an operator as the daemon's own word. */
 static bool on_taken(struct child *child, uint64_t ref, struct span payload) {
     (void)ref;
     struct parent *parent = child->parent;
-    if (child->untaken == 0)
+    struct span remarks = span_sub(payload, 1, payload.len);
+    if (child->untaken == 0 || (remarks.len && child->kind != KIND_STORE))
         return false;
     child->untaken--;
-    take_remarks(parent, span_sub(payload, 1, payload.len));
+    take_remarks(parent, remarks);
     if (!payload.data[0] && parent->asked) {
         json_decref(parent->reload_answer);
         parent->reload_answer =

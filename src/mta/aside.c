@@ -29,11 +29,10 @@ static struct aside *begin(struct net_process *net, uint64_t ref, struct peer *p
                             .ref = ref,
                             .batch = batch,
                             .share = peer ? &peer->aside_octets : &mta->aside_unbound,
-                            .next = mta->asides};
+                            .prev = mta->asides_last};
     buf_init(&aside->frames, 0);
-    if (aside->next)
-        aside->next->prev = aside;
-    return mta->asides = aside;
+    *(aside->prev ? &aside->prev->next : &mta->asides) = aside;
+    return mta->asides_last = aside;
 }
 
 /* One frame may be longer. */
@@ -97,8 +96,9 @@ void aside_drop(struct aside *aside) {
     count(aside, 0, aside->frames.len);
     map_remove(&aside->net->asides, aside->ref);
     *(aside->prev ? &aside->prev->next : &mta->asides) = aside->next;
-    if (aside->next)
-        aside->next->prev = aside->prev;
+    *(aside->next ? &aside->next->prev : &mta->asides_last) = aside->prev;
+    if (mta->aside_next == aside)
+        mta->aside_next = aside->next;
     buf_free(&aside->frames);
     mem_free(aside);
 }

@@ -20,7 +20,7 @@ struct peer;
 struct aside {
     struct net_process *net;
     uint64_t ref;      /* of the frames */
-    uint64_t batch;    /* the number of the one that the first frame waits for */
+    uint64_t batch;    /* the number of the one that the first frame waits for; 0: none */
     struct buf frames; /* of each: u32 octets of the payload, u16 type, payload */
     size_t taken;      /* octets of those that were taken */
     unsigned
@@ -41,7 +41,7 @@ bool aside_put(struct net_process *net, uint64_t ref, struct peer *peer, uint64_
 /* The first frame; its payload lives until another is put, or `aside_wait`. False: there is none left. */
 bool aside_first(const struct aside *aside, enum ipc_type *type, struct span *payload);
 void aside_take(struct aside *aside);
-/* What is left waits for another batch. */
+/* What is left waits for another batch; 0: for no batch, but until it is looked at again (links_release). */
 void aside_wait(struct aside *aside, uint64_t batch);
 
 /* Forgets them: all were taken, or what they are about has ended. NULL is allowed. */

@@ -107,7 +107,8 @@ int64_t batch_age(const struct mta *mta);
 bool batch_is_stuck(const struct mta *mta);
 
 /* While what flies has not landed, the batch that fills has as much as it may (limits.requests,
- * limits.batch_octets): nothing more is begun. */
+ * limits.batch_octets). What begins a message waits, or is refused where nobody waits any more; a bind, a
+ * result of a transfer out and the octets of contents under way are taken all the same, and add little. */
 bool batch_is_full(const struct mta *mta);
 /* For that what adds to the batch waits: the number of the one that has to land first. 0: of none, or nobody
  * waits any more. `landed`: one has just now, and what waited for it may fill the next as far. */

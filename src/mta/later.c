@@ -53,12 +53,23 @@ static void forget(struct mta *mta, struct later *later) {
     mem_free(later);
 }
 
+static void drop(struct mta *mta, struct later *later) {
+    if (later->kind->drop)
+        later->kind->drop(later->client, later->object);
+    forget(mta, later);
+}
+
+static struct later *take_first(struct mta *mta) {
+    struct later *later = mta->later_first;
+    mta->later_first = later->next;
+    if (!later->next)
+        mta->later_last = NULL;
+    return later;
+}
+
 void later_go_on(struct mta *mta) {
     while (mta->later_first && !batch_awaited(mta, true)) {
-        struct later *later = mta->later_first;
-        mta->later_first = later->next;
-        if (!later->next)
-            mta->later_last = NULL;
+        struct later *later = take_first(mta);
         batch_request(mta);
         later->kind->run(later->client, later->ref, bytes_rest(later->payload), later->object);
         forget(mta, later);
@@ -75,9 +86,15 @@ void later_leave(const struct client *client) {
             continue;
         }
         *at = later->next;
-        if (later->kind->drop)
-            later->kind->drop(client, later->object);
-        forget(mta, later);
+        drop(mta, later);
     }
     mta->later_last = last;
+}
+
+void later_refuse(struct mta *mta) {
+    while (mta->later_first) {
+        struct later *later = take_first(mta);
+        later->kind->refuse(later->client, later->ref);
+        drop(mta, later);
+    }
 }

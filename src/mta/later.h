@@ -14,9 +14,11 @@
 struct client;
 struct mta;
 
-/* `object` is what the kind holds for it; `run` takes it over, `drop` frees it when the client has gone. */
+/* `object` is what the kind holds for it; `run` takes it over, `drop` frees it: the client has gone, or was
+ * told by `refuse` that it is not run. */
 struct later_kind {
     void (*run)(struct client *client, uint64_t ref, struct span payload, void *object);
+    void (*refuse)(struct client *client, uint64_t ref);
     void (*drop)(const struct client *client, void *object);
 };
 
@@ -30,5 +32,7 @@ bool later_put(struct client *client, const struct later_kind *kind, uint64_t re
 void later_go_on(struct mta *mta);
 /* The client has gone. */
 void later_leave(const struct client *client);
+/* The process ends, and runs nothing of it any more. */
+void later_refuse(struct mta *mta);
 
 #endif

@@ -16,6 +16,11 @@ static bool is_under_way(const struct mta *mta, uint64_t stored) {
     return false;
 }
 
+/* It has ended, and is there until that is on disk. */
+static bool is_leaving(const struct mta *mta, const struct store_activity_in *activity) {
+    return map_get(&mta->leaving_in, activity->id) != NULL;
+}
+
 /* ---- how long ---- */
 
 /* So many go in one commit; the next minute takes the next. */
@@ -32,13 +37,14 @@ static bool expire_activity(void *context, const struct store_activity_in *activ
     struct expiry *expiry = context;
     if (activity->at >= expiry->before || expiry->left-- == 0)
         return false;
-    if (!is_under_way(expiry->mta, activity->id))
-        store_remove_activity_in(expiry->mta->batch.store, activity->id);
+    if (!is_leaving(expiry->mta, activity) && !is_under_way(expiry->mta, activity->id))
+        inbound_remove(expiry->mta, &(struct inbound){.stored = activity->id}); /* each row by its own age */
     return true;
 }
 
 void leftovers_expire(struct mta *mta, int64_t now) {
     int64_t keep = mta->view.config->limits.resume_seconds;
+    batch_request(mta);
     struct expiry expiry = {mta, now - keep * SECOND, EXPIRES_AT_ONCE};
     store_each_activity_in(mta->view.store, expire_activity, &expiry, NULL); /* what is left now goes later */
     if (!store_batch_is_empty(mta->batch.store))
@@ -55,11 +61,10 @@ struct clearing {
     unsigned dropped;
 };
 
-/* A spooled envelope is a row without an activity's name, and goes with the one that has it. One that has
- * ended is there until that is on disk. */
+/* A spooled envelope is a row without an activity's name, and goes with the one that has it. */
 static bool is_left(const struct clearing *clearing, const struct store_activity_in *activity) {
     return activity->activity.len && span_eq(activity->peer, span_str(clearing->peer->destination.name)) &&
-           !map_get(&clearing->mta->leaving_in, activity->id) && !is_under_way(clearing->mta, activity->id);
+           !is_leaving(clearing->mta, activity) && !is_under_way(clearing->mta, activity->id);
 }
 
 static bool count(void *context, const struct store_activity_in *activity) {

@@ -34,14 +34,10 @@ void links_release(struct mta *mta) {
         release(net->channel);
     for (struct clients_process *process = mta->view.processes; process; process = process->next)
         release(process->channel);
+    event_active(mta->release, EV_TIMEOUT, 0);
 }
 
-void links_on_look(evutil_socket_t fd, short what, void *arg) {
-    struct mta *mta = arg;
-    (void)fd;
-    (void)what;
-    if (!mta->held)
-        return;
+void links_look(struct mta *mta) {
     store_proceed(mta->view.store, false);
     links_release(mta);
     if (mta->held)

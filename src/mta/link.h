@@ -67,10 +67,11 @@ struct net_process {
 bool link_goes_on(struct ipc_channel *channel);
 /* It brought octets of a content: nor is it when the store takes no more for now. */
 void link_brought(struct mta *mta, struct ipc_channel *channel);
-/* Reads again what is not read for that, when the store takes more; the callback of an event that looks now
- * and then, as whatever reads of the store may have waited for what was under way. */
+/* Reads again what is not read for that, when the store takes more. Then the event mta->release is active, so
+ * that what was put aside goes on as well; before that it is now and then, for links_look: whatever reads of
+ * the store may have waited for what was under way. */
 void links_release(struct mta *mta);
-void links_on_look(evutil_socket_t fd, short what, void *arg);
+void links_look(struct mta *mta);
 /* The handler for that it reads again. */
 void link_on_writable(void *context, struct ipc_channel *channel);
 /* Logs what a process did: `why` is a frame that is against the rules (ipc/frame.h). Returns false: the

@@ -139,9 +139,10 @@ struct mta {
     uint64_t id_next;
     int64_t unforgotten; /* when an outcome last could not be forgotten, by jump_steady; 0: never (I7) */
     struct note unforgotten_note;
-    uint64_t named_in;    /* the number of the batch that last said something of activities in */
-    struct aside *asides; /* of the associations that have frames put aside */
-    size_t aside_octets, aside_unbound;     /* of all of them; of those that are binds */
+    uint64_t named_in; /* the number of the batch that last said something of activities in */
+    struct aside *asides, *asides_last; /* of the associations that have frames put aside; the oldest first */
+    struct aside *aside_next;           /* the one that comes next in a walk through them */
+    size_t aside_octets, aside_unbound; /* of all of them; of those that are binds */
     struct later *later_first, *later_last; /* what clients asked for and waits (later.h) */
     size_t later_octets;                    /* of it */
     bool peers_first;                       /* when a commit has landed, before what clients asked for */
@@ -168,6 +169,7 @@ struct mta {
     bool taken_over;       /* another process has the store, or this one not all of its work: it ends */
     int64_t claimed_at;    /* monotonic µs: when work was last claimed (store_claim) */
     int64_t release_until; /* monotonic µs; 0 while transfers are under way */
+    int64_t say_until;     /* the same: how long a stop answers what clients asked for; 0: it has not begun */
     int status;
 };
 

@@ -133,15 +133,27 @@ static bool dispatch(struct net_process *net, enum ipc_type type, uint64_t ref, 
     return run(net, type, ref, payload, false, why);
 }
 
+static bool brings_octets(enum ipc_type type) {
+    return type == IPC_TRANSFER_CONTENT || type == IPC_TRANSFER_WHOLE;
+}
+
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
     struct net_process *net = context;
     char why[IPC_WHY];
     batch_request(net->mta);
     bool taken = dispatch(net, type, ref, payload, why);
-    if (taken && (type == IPC_TRANSFER_CONTENT || type == IPC_TRANSFER_WHOLE))
+    if (taken && brings_octets(type))
         link_brought(net->mta, channel);
     return taken ? link_goes_on(channel) : link_broke_rules(channel, why);
+}
+
+/* What was put aside may be much, and goes to the store as it takes it: links_release calls again. */
+static bool store_is_sated(struct net_process *net, enum ipc_type type) {
+    if (!brings_octets(type) || store_takes_octets(net->mta->view.store))
+        return false;
+    link_brought(net->mta, net->channel);
+    return true;
 }
 
 /* What was put aside, as far as it need not wait again. False: a frame breaks the rules. */
@@ -155,7 +167,7 @@ static bool go_on(struct aside *aside, char why[static IPC_WHY]) {
         uint64_t batch = awaited(net, type, ref, payload, first ? aside : NULL);
         if (association && association->state != ASSOCIATION_UP)
             break;
-        if (batch) {
+        if (batch || store_is_sated(net, type)) {
             aside_wait(aside, batch);
             return true;
         }
@@ -171,15 +183,6 @@ static bool go_on(struct aside *aside, char why[static IPC_WHY]) {
     return true;
 }
 
-/* The oldest that need not wait any more: looked for anew each time, as what one does may end others. */
-static struct aside *ready(const struct mta *mta) {
-    struct aside *found = NULL;
-    for (struct aside *aside = mta->asides; aside; aside = aside->next)
-        if (!batch_is_open(mta, aside->batch) || batch_is_stuck(mta))
-            found = aside;
-    return found;
-}
-
 static void drop_asides(struct net_process *net) {
     for (size_t i = 0; i < net->asides.room; i++)
         while (net->asides.slots[i].value) /* another may take its place */
@@ -188,11 +191,12 @@ static void drop_asides(struct net_process *net) {
 
 /* Of a process that breaks the rules no frame is taken any more, on no association. */
 void net_landed(struct mta *mta) {
-    struct aside *aside;
     char why[IPC_WHY];
-    while ((aside = ready(mta))) {
+    mta->aside_next = mta->asides;
+    for (struct aside *aside; (aside = mta->aside_next);) {
         struct net_process *net = aside->net;
-        if (go_on(aside, why))
+        mta->aside_next = aside->next; /* what one does may end others: aside_drop passes over those */
+        if ((batch_is_open(mta, aside->batch) && !batch_is_stuck(mta)) || go_on(aside, why))
             continue;
         link_broke_rules(net->channel, why);
         drop_asides(net);

@@ -14,11 +14,9 @@
  * this part of its quota. */
 #define REPORT_PART 10
 
-/* Log lines about one full mailbox come no faster. */
-
 struct mailbox_use {
     uint64_t octets;
-    struct burst turned_away; /* the lines about that */
+    struct burst turned_away; /* log lines about that: they come no faster for one mailbox */
 };
 
 /* ---- mailboxes ---- */

@@ -114,7 +114,11 @@ static json_t *change(struct client *client, const struct operation *operation, 
 
 static void run_late(struct client *client, uint64_t ref, struct span payload, void *object);
 
-static const struct later_kind late_request = {.run = run_late};
+static void refuse_late(struct client *client, uint64_t ref) {
+    client_respond(client, ref, client_error("unavailable", "the MTA is stopping"), true);
+}
+
+static const struct later_kind late_request = {.run = run_late, .refuse = refuse_late};
 
 /* A frame; `late`: it has waited. */
 struct asked {

@@ -224,13 +224,14 @@ static bool begin_identifiers(struct mta *mta, struct error *err) {
 static void on_tick(evutil_socket_t fd, short what, void *arg);
 static void on_more(evutil_socket_t fd, short what, void *arg);
 static void on_fill(evutil_socket_t fd, short what, void *arg);
+static void on_release(evutil_socket_t fd, short what, void *arg);
 
 static bool open_events(struct mta *mta) {
     mta->commit = event_new(mta->loop, -1, 0, batch_on_commit, mta);
     mta->tick = event_new(mta->loop, -1, EV_PERSIST, on_tick, mta);
     mta->more = event_new(mta->loop, -1, 0, on_more, mta);
     mta->fill = event_new(mta->loop, -1, 0, on_fill, mta);
-    mta->release = event_new(mta->loop, -1, 0, links_on_look, mta);
+    mta->release = event_new(mta->loop, -1, 0, on_release, mta);
     struct timeval second = {.tv_sec = 1};
     mta->pace = event_new(mta->loop, -1, 0, pace_on_timer, mta);
     mta->pump = event_new(mta->loop, -1, 0, destinations_on_mark, mta);
@@ -381,6 +382,7 @@ void mta_free(struct mta *mta) {
     mta->stopping = true;
     if (mta->batch.store)
         batch_settle(mta, clock_monotonic_us() + SETTLE_MOST);
+    later_refuse(mta);
     net_free_all(mta);
     clients_close(&mta->view);
     convert_close(mta);
@@ -466,6 +468,16 @@ static void on_fill(evutil_socket_t fd, short what, void *arg) {
     store_catch_up(mta->view.store);
 }
 
+static void on_release(evutil_socket_t fd, short what, void *arg) {
+    struct mta *mta = arg;
+    (void)fd;
+    (void)what;
+    if (mta->held)
+        links_look(mta);
+    else
+        net_landed(mta);
+}
+
 static bool nothing_under_way(const struct mta *mta) {
     for (struct net_process *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
@@ -517,9 +529,18 @@ static bool all_associations_ended(struct mta *mta) {
     return all;
 }
 
-/* Clients wait for the verdict of what flies and fills, and hear it: the stop gives that some time. */
+/* Clients wait for the verdict of what flies and fills, and of what has no room yet, and hear it: the stop
+ * gives that some time. What they still ask for meanwhile prolongs it no further. */
 static bool all_is_said(struct mta *mta) {
-    return batch_settle(mta, clock_monotonic_us() + SETTLE_MOST) || batch_age(mta) >= LANDING_MOST;
+    int64_t now = clock_monotonic_us(), until = now + SETTLE_MOST;
+    if (!mta->say_until)
+        mta->say_until = now + LANDING_MOST;
+    while (batch_settle(mta, until)) {
+        if (!mta->later_first || clock_monotonic_us() >= until)
+            return !mta->later_first || now >= mta->say_until;
+        later_go_on(mta);
+    }
+    return batch_age(mta) >= LANDING_MOST;
 }
 
 static void finish_stop(struct mta *mta) {

@@ -416,7 +416,11 @@ static void drop_end(const struct client *client, void *object) {
     submission_free(client, object);
 }
 
-static const struct later_kind late_end = {end_now, drop_end};
+static void refuse_end(struct client *client, uint64_t ref) {
+    client_refuse_submission(client, ref, client_error("unavailable", "the MTA is stopping"));
+}
+
+static const struct later_kind late_end = {end_now, refuse_end, drop_end};
 
 void submit_end(struct client *client, uint64_t ref, struct span payload) {
     if (!map_get(&client->submissions, ref))

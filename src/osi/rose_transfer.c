@@ -80,7 +80,8 @@ static const struct osi_checkpoint *kept_at(const struct rose_kept *kept, const 
 }
 
 /* The PDU goes on where it broke off: what was taken of it behind the checkpoint comes again, and is passed
- * over (X.228 §7.7). */
+ * over (X.228 §7.7). When it broke off once more before all of that had come, the rest is still to be passed
+ * over. */
 static void resume(struct osi_association *a, const struct osi_begin *begin) {
     struct rose_kept *kept = &a->rose->kept;
     const struct osi_checkpoint *checkpoint = kept_at(kept, begin);
@@ -91,7 +92,7 @@ static void resume(struct osi_association *a, const struct osi_begin *begin) {
     }
     kept->activity = begin->activity;
     kept->interrupted = false;
-    kept->skip = kept->received - checkpoint->offset;
+    kept->skip += kept->received - checkpoint->offset;
     kept->received = checkpoint->offset;
     kept->count = (size_t)(checkpoint - kept->checkpoints) + 1;
 }

@@ -255,6 +255,25 @@ def _():
             peer.release()
 
 
+@case("a resumed transfer that is interrupted before all of it came again has no octets twice")
+def _():
+    octets = bytes(i * 7 % 251 for i in range(9000))
+    with Performing() as node:
+        peer, value = interrupted(node, 1, octets)
+        peer.resume_activity(peer.activity_identifier, 1)
+        peer.send_segments(value[1024:], stop_after=1)
+        while peer.acknowledged < peer.sent_serial:
+            peer.await_acknowledgement()
+        peer.interrupt()
+        peer.resume_activity(peer.activity_identifier, 2)
+        peer.send_segments(value[2 * 1024:])
+        peer.end_activity()
+        _kind, answered, _code, result = peer.receive()
+        equal((answered, int(result[0][1].contents)), (1, sum_of(ber.octets(octets))))
+        turn_back(peer)
+        peer.release()
+
+
 @case("a resume of what is not kept is refused; the association goes on")
 def _():
     with Performing() as node:

@@ -100,6 +100,21 @@ def _():
         check("copies" in stage.mta.request("status"))
 
 
+@case("about users it says nothing when it takes a reload: that would be the daemon's own word in the log")
+def _():
+    with folder() as path, Stage(path) as stage:
+        all_there(stage.mta)
+        pid = clients_of(stage)
+        with in_its_place(pid) as channel:
+            say(channel, MANAGE, json.dumps({"operation": "reload"}).encode(), CLIENT)
+            check(select.select([channel], [], [], 20)[0], "the parent does not tell of the reload")
+            say(channel, CONFIG_TAKEN, b"\1" + b"root\tlogin: made up\n" * 1000)
+            wait_until(lambda: not os.path.exists(f"/proc/{pid}/fd/0"), what="its end")
+        all_there(stage.mta)
+        check("made up" not in stage.mta.log(), "the log says what it made up")
+        check("the clients process broke the rules by frame config-taken" in stage.mta.log(), "the log names it")
+
+
 @case("whatever else it says ends it, by name, and no other process")
 def _():
     with folder() as path, Stage(path) as stage:

@@ -10,12 +10,13 @@
  * had answered for, and ends both sessions: after either was lost a commit looks
  * first whether the chunks it relies on are there.
  *
- * Nothing waits for the server while the process serves, but a read, for PG_ANSWER_MS and once: a connection
- * that was given up as silent is made anew bit by bit (pg_tend_side, pg_tend_writer), and till it is ready
- * all that needs it fails at once. A commit has limits for each step (give_up_late); before COMMIT was sent
- * it fails then, afterwards its connection is given up and its end is asked for. `poll` wakes the head's loop
- * for whatever goes on: answers, room for what was not written yet, calls. What a session that was given up
- * may still do, the next one ends first (`side`), or waits for by the lock (`writer`).
+ * Nothing waits for the server while the process serves, but a read, once: for PG_ANSWER_MS, and half as long
+ * before that where its session was doubted and called anew (server.c). A connection that was given up as
+ * silent is made anew bit by bit (pg_tend_side, pg_tend_writer), and till it is ready all that needs it fails
+ * at once. A commit has limits for each step (give_up_late); before COMMIT was sent it fails then, afterwards
+ * its connection is given up and its end is asked for. `poll` wakes the head's loop for whatever goes on:
+ * answers, room for what was not written yet, calls. What a session that was given up may still do, the next
+ * one ends first (`side`), or waits for by the lock (`writer`).
  *
  * A commit takes two steps. First everything up to COMMIT, in one pipeline;
  * its first statement moves `serial` in our row of `node`, which fences us off

@@ -199,9 +199,9 @@ static PGresult *query_within(struct pg_store *pg, int ms, enum query query,
 }
 
 /* A session that has served and says nothing now may be the only one that hangs: it is doubted soon, and
- * another is called, which has the rest of the time. Not where more would be lost than an answer to a read:
- * chunks under way, which fail with their session, or a write, which may wait for a lock. An old session may
- * have ended long ago, too. */
+ * another is called. That has all of the time: a read that is slow, where nothing hangs, began anew there.
+ * Not where more would be lost than an answer to a read: chunks under way, which fail with their session, or
+ * a write, which may wait for a lock. An old session may have ended long ago, too. */
 static PGresult *ask(struct pg_store *pg, enum query query, const struct pg_parameters *parameters,
                      bool durably, struct error *err) {
     bool served = !pg->side.lost, doubts = served && pg->doubt_ms && !pg->chunks && !durably;
@@ -212,7 +212,7 @@ static PGresult *ask(struct pg_store *pg, enum query query, const struct pg_para
     if (!result && served && pg->side.lost && (doubts || !pg->side.silent)) {
         inner = (struct error){0};
         if (reopen_side(pg, &inner))
-            result = query_within(pg, patience - (doubts ? first : 0), query, parameters, durably, &inner);
+            result = query_within(pg, patience, query, parameters, durably, &inner);
     }
     if (!result) {
         error_set(err, inner.code, "%s", inner.text);

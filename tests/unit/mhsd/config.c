@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/lines.h"
 #include "directory/directory.h"
 #include "mhsd/config.h"
 #include "mts/tables.h"
@@ -880,11 +881,53 @@ static void the_edition_follows_the_contexts(void **state) {
     }
 }
 
+static size_t lines_of(const struct buf *lines) {
+    struct span rest = buf_span(lines), line;
+    size_t count = 0;
+    while (lines_next(&rest, &line))
+        count++;
+    return count;
+}
+
+static bool holds(const struct buf *lines, const char *text) {
+    return memmem(lines->data, lines->len, text, strlen(text)) != NULL;
+}
+
+/* With file and line, as far as there are lines for people to read; one without a tab is none. */
+static void remarks_are_told_with_their_places(void **state) {
+    struct error err = {0};
+    struct buf remarks, warnings;
+    (void)state;
+    struct config *config = read_text(HEAD "user \"/C=GB/A=GOLD/P=ALPHA/S=one\" { }\n"
+                                           "user \"/C=GB/A=GOLD/P=ALPHA/S=two\" { }\n",
+                                      &err);
+    assert_non_null(config);
+    buf_init(&remarks, 0);
+    buf_init(&warnings, 0);
+    config_add_remarks(config, SPAN_LIT(""), &warnings);
+    config_add_remarks(config, SPAN_LIT("no tab\n/C=GB/A=GOLD/P=ALPHA/S=two\tone\nnobody\t\x1B[2J"),
+                       &warnings);
+    assert_true(
+        span_eq(buf_span(&warnings), SPAN_LIT("test.conf: line 5: user \"/C=GB/A=GOLD/P=ALPHA/S=two\": one\n"
+                                              "test.conf: user \"nobody\": ?[2J\n")));
+    buf_clear(&warnings);
+    for (int i = 0; i < 250; i++)
+        buf_printf(&remarks, "/C=GB/A=GOLD/P=ALPHA/S=one\t%d\n", i);
+    config_add_remarks(config, buf_span(&remarks), &warnings);
+    assert_int_equal(lines_of(&warnings), 101);
+    assert_true(holds(&warnings, "line 4: user \"/C=GB/A=GOLD/P=ALPHA/S=one\": 99\n"));
+    assert_true(holds(&warnings, "test.conf: more users of whom the like is to be said: 150\n"));
+    buf_free(&remarks);
+    buf_free(&warnings);
+    config_free(config);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_configuration_is_understood),
         cmocka_unit_test(directory_names_and_classes_are_read),
         cmocka_unit_test(errors_name_place_and_cause),
+        cmocka_unit_test(remarks_are_told_with_their_places),
         cmocka_unit_test(the_line_is_the_options_own),
         cmocka_unit_test(files_are_included),
         cmocka_unit_test(lines_that_differ_in_a_selector_share_a_socket),

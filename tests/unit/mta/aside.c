@@ -50,9 +50,38 @@ static void what_is_put_aside_is_shared(void **state) {
     unsetenv("CHASQUI_TEST_PATIENCE");
 }
 
+/* Then they wait on, and go on with no other commit. */
+static void what_was_put_aside_waits_for_a_store_that_takes_no_octets(void **state) {
+    enum { SENDING = 3 };
+    struct world world;
+    char sated[sizeof hold + 6];
+    (void)state;
+    snprintf(sated, sizeof sated, "%s.sated", hold);
+    setenv("CHASQUI_TEST_SATED", sated, 1);
+    world_begin(&world);
+    client(&world, 1, 0);
+    for (uint64_t ref = 1; ref <= SENDING; ref++)
+        associate(&world, ref, "beta");
+    hold_commits(true);
+    for (uint64_t ref = 1; ref <= SENDING; ref++) {
+        put_aside(&world, ref);
+        tell(&world, IPC_TRANSFER_END, ref, NOTHING, NOTHING);
+    }
+    json_decref(ask(&world, "{\"operation\":\"status\"}"));
+    assert_true(switch_file(sated, true));
+    hold_commits(false);
+    expect_none(&world, IPC_TRANSFER_RESULT);
+    assert_true(switch_file(sated, false));
+    for (uint64_t ref = 1; ref <= SENDING; ref++)
+        assert_int_equal(result_of(&world, ref), IPC_ACCEPTED);
+    world_end(&world);
+    unsetenv("CHASQUI_TEST_SATED");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(what_is_put_aside_is_shared),
+        CASE(what_was_put_aside_waits_for_a_store_that_takes_no_octets),
     };
     return cmocka_run_group_tests_name("aside", tests, NULL, NULL);
 }

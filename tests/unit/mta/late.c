@@ -10,9 +10,10 @@
  * While the file is there that $CHASQUI_TEST_UNREAD names, contents of activities, outcomes and the entries
  * of mailboxes can't be read. While the one of $CHASQUI_TEST_BEHIND is, filling is behind, and the step that
  * is next takes it away and lasts as long as that of $CHASQUI_TEST_STEP is there. While the one of
- * $CHASQUI_TEST_NAMELESS is, another node's work is given whose next hop has no name. That of
- * $CHASQUI_TEST_CROWDED is taken away by the record of a user that is next removed, for which the batch has
- * no room.
+ * $CHASQUI_TEST_SATED is, the store takes no octets of contents, and those that come all the same can't be
+ * written. While that of $CHASQUI_TEST_NAMELESS is, another node's work is given whose next hop has no name.
+ * That of $CHASQUI_TEST_CROWDED is taken away by the record of a user that is next removed, for which the
+ * batch has no room.
  *
  * The linker gives these functions to all who call them (tests/unit/meson.build).
  */
@@ -30,6 +31,7 @@
 static struct store_engine late;
 static const struct store_engine *prompt; /* the one behind it */
 static struct store_batch *flying;
+static bool commits; /* the one behind it does, and writes what it has to */
 static int timer = -1;
 
 static bool is_there(const char *variable) {
@@ -80,7 +82,9 @@ static void go_on(struct store *store, bool wait) {
         error_set(&err, STORE_IO, "the test lets it fail");
         batch_done(batch, &err);
     } else {
+        commits = true;
         prompt->commit_begin(batch);
+        commits = false;
     }
 }
 
@@ -122,6 +126,16 @@ static bool get_outcome_late(struct store *store, struct span association, struc
 static bool each_entry_late(struct store *store, uint32_t mailbox, uint64_t after, size_t limit,
                             store_entry_cb *cb, void *context, struct error *err) {
     return !is_unread(err) && prompt->each_entry(store, mailbox, after, limit, cb, context, err);
+}
+
+static bool takes_octets_late(const struct store *store) {
+    return !is_there("CHASQUI_TEST_SATED") && (!prompt->takes_octets || prompt->takes_octets(store));
+}
+
+static bool write_late(struct store_content *content, struct span octets, struct error *err) {
+    if (!commits && is_there("CHASQUI_TEST_SATED"))
+        return error_set(err, STORE_IO, "nobody asked whether it takes more");
+    return prompt->content_write(content, octets, err);
 }
 
 static bool behind_late(const struct store *store) {
@@ -170,6 +184,8 @@ struct store *__wrap_store_open(const char *place, const struct store_options *o
     late.content_resume = resume_late;
     late.get_outcome = get_outcome_late;
     late.each_entry = each_entry_late;
+    late.takes_octets = takes_octets_late;
+    late.content_write = write_late;
     late.behind = behind_late;
     late.catch_up = catch_up_late;
     late.take_over = take_over_late;

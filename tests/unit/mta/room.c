@@ -203,12 +203,69 @@ static void nobody_waits_for_a_store_that_is_stuck(void **state) {
     world_end(&world);
 }
 
+/* Nothing of the peers is under way that the stop would wait for. */
+static void peers_go(struct world *world) {
+    for (uint64_t ref = 1; ref <= 2; ref++)
+        close_association(world, ref, IPC_CLOSE_BROKEN);
+    for (uint64_t ref = 100; ref < 100 + HANDED; ref++)
+        close_association(world, ref, IPC_CLOSE_BROKEN);
+}
+
+/* More than what flies and fills: all that was asked for before it. */
+static void a_stop_answers_what_waits_for_room(void **state) {
+    struct world world;
+    (void)state;
+    open_world(&world);
+    fill_up(&world);
+    for (uint64_t ref = 30; ref < 30 + SUBMITTED; ref++)
+        submit(&world, ref);
+    ask_under(&world, 8, "{\"operation\":\"user-add\",\"address\":\"" OURS "/S=new\"}");
+    peers_go(&world);
+    json_decref(ask(&world, "{\"operation\":\"status\"}"));
+    put(world.parent, IPC_STOP, 0, NOTHING, NOTHING);
+    usleep(100000);
+    hold_commits(false);
+    int net = world.net;
+    world.net = world.clients; /* its own channel may end first */
+    for (uint64_t ref = 30; ref < 30 + SUBMITTED; ref++)
+        assert_string_equal(submitted(&world, ref), "");
+    json_t *answer = late_answer(&world, 8);
+    assert_int_equal(number_at(answer, "changed", NULL), 1);
+    json_decref(answer);
+    world.net = net;
+    assert_int_equal(world_wait(&world), 0);
+    world_end(&world);
+}
+
+/* For a store that hangs a stop does not wait long; who would wait is told so. */
+static void a_stop_refuses_what_can_not_be_done_any_more(void **state) {
+    struct world world;
+    (void)state;
+    setenv("CHASQUI_TEST_PATIENCE", "60", 1);
+    open_world(&world);
+    fill_up(&world);
+    submit(&world, 30);
+    ask_under(&world, 8, "{\"operation\":\"user-add\",\"address\":\"" OURS "/S=new\"}");
+    peers_go(&world);
+    json_decref(ask(&world, "{\"operation\":\"status\"}"));
+    put(world.parent, IPC_STOP, 0, NOTHING, NOTHING);
+    int net = world.net;
+    world.net = world.clients;
+    assert_string_equal(submitted(&world, 30), "unavailable");
+    json_t *answer = late_answer(&world, 8);
+    assert_string_equal(code_of(answer), "unavailable");
+    json_decref(answer);
+    world.net = net;
+    world_wait(&world);
+    world_end(&world);
+    unsetenv("CHASQUI_TEST_PATIENCE");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(a_resume_that_waited_for_room_looks_again),
-        CASE(what_clients_ask_for_waits_for_room),
-        CASE(what_waits_of_clients_is_bounded),
-        CASE(nobody_waits_for_a_store_that_is_stuck),
+        CASE(a_resume_that_waited_for_room_looks_again), CASE(what_clients_ask_for_waits_for_room),
+        CASE(what_waits_of_clients_is_bounded),          CASE(nobody_waits_for_a_store_that_is_stuck),
+        CASE(a_stop_answers_what_waits_for_room),        CASE(a_stop_refuses_what_can_not_be_done_any_more),
     };
     return cmocka_run_group_tests_name("room", tests, NULL, NULL);
 }

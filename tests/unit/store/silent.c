@@ -260,6 +260,31 @@ static void read_waits_for_slow_chunks(void **state) {
     store_content_release(content);
 }
 
+/* It takes nearly as long as a read may, in any session: the doubt, which begins it anew, takes nothing of
+ * that. */
+static void slow_read_is_no_silence(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    char database[32];
+    add_one(room, 10, 1, NULL);
+    room_commit(room);
+    place_database(room->path, database);
+    assert_true(place_run(
+        database, "CREATE TABLE chasqui.pause AS SELECT 0.0 AS seconds;"
+                  " CREATE FUNCTION chasqui.slow() RETURNS boolean LANGUAGE plpgsql AS"
+                  " $$BEGIN PERFORM pg_sleep(seconds) FROM chasqui.pause; RETURN true; END$$;"
+                  " ALTER TABLE chasqui.work RENAME TO slow_work;"
+                  " CREATE VIEW chasqui.work AS SELECT * FROM chasqui.slow_work WHERE chasqui.slow()"));
+    room->at_server = (struct postgres_options){.answer_ms = 4000, .commit_ms = 6000};
+    room_reopen(room);
+    assert_true(place_run(database, "UPDATE chasqui.pause SET seconds = 3.3"));
+    bool read = is_read(room, &err);
+    assert_true(place_run(database, "UPDATE chasqui.pause SET seconds = 0"));
+    if (!read)
+        fail_msg("%s", err.text);
+    assert_true(place_run(database, "DROP VIEW chasqui.work; ALTER TABLE chasqui.slow_work RENAME TO work"));
+}
+
 static unsigned count_chunks(struct room *room) {
     char database[32];
     place_database(room->path, database);
@@ -434,6 +459,7 @@ int main(void) {
         IN_ROOM(lock_ends_a_write_and_no_session),
         IN_ROOM(lock_ends_a_read_and_no_session),
         IN_ROOM(read_waits_for_slow_chunks),
+        IN_ROOM(slow_read_is_no_silence),
         IN_ROOM(session_that_was_given_up_writes_no_more),
         IN_ROOM(next_host_is_called),
         IN_ROOM(addresses_of_all_hosts_are_found),
