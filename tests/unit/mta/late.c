@@ -5,11 +5,12 @@
  * meets a batch in flight, as with an engine whose commits are somebody else's work.
  *
  * While the file is there that $CHASQUI_TEST_HOLD names, nothing lands at all; after a
- * second of that ($CHASQUI_TEST_PATIENCE: as many) the store says that it takes nothing.
+ * second of that ($CHASQUI_TEST_PATIENCE: as many) the store says that it takes nothing. That of
+ * $CHASQUI_TEST_ONE is taken away by one that lands all the same.
  *
- * While the file is there that $CHASQUI_TEST_UNREAD names, contents of activities, outcomes and the entries
- * of mailboxes can't be read. While the one of $CHASQUI_TEST_BEHIND is, filling is behind, and the step that
- * is next takes it away and lasts as long as that of $CHASQUI_TEST_STEP is there. While the one of
+ * While the file is there that $CHASQUI_TEST_UNREAD names, contents of activities, outcomes, records and the
+ * entries of mailboxes can't be read. While the one of $CHASQUI_TEST_BEHIND is, filling is behind, and the
+ * step that is next takes it away and lasts as long as that of $CHASQUI_TEST_STEP is there. While the one of
  * $CHASQUI_TEST_NAMELESS is, another node's work is given whose next hop has no name. That of
  * $CHASQUI_TEST_CROWDED is taken away by the record of a user that is next removed, for which the batch has
  * no room.
@@ -69,7 +70,7 @@ static void go_on(struct store *store, bool wait) {
     (void)store;
     if (!batch || (!due && !wait))
         return;
-    if (is_there("CHASQUI_TEST_HOLD")) {
+    if (is_there("CHASQUI_TEST_HOLD") && !is_taken_away("CHASQUI_TEST_ONE")) {
         set_timer(FLIGHT_US);
         return;
     }
@@ -124,6 +125,11 @@ static bool each_entry_late(struct store *store, uint32_t mailbox, uint64_t afte
     return !is_unread(err) && prompt->each_entry(store, mailbox, after, limit, cb, context, err);
 }
 
+static bool get_record_late(struct store *store, uint32_t kind, struct span name, struct buf *out,
+                            struct error *err) {
+    return !is_unread(err) && prompt->get_record(store, kind, name, out, err);
+}
+
 static bool behind_late(const struct store *store) {
     return is_there("CHASQUI_TEST_BEHIND") || (prompt->behind && prompt->behind(store));
 }
@@ -170,6 +176,7 @@ struct store *__wrap_store_open(const char *place, const struct store_options *o
     late.content_resume = resume_late;
     late.get_outcome = get_outcome_late;
     late.each_entry = each_entry_late;
+    late.get_record = get_record_late;
     late.behind = behind_late;
     late.catch_up = catch_up_late;
     late.take_over = take_over_late;
