@@ -118,9 +118,31 @@ json_t *request_user_set(struct client *client, json_t *request) {
 
 /* ---- removal ---- */
 
+struct others {
+    struct mta *mta;
+    const struct local_user *user;
+    bool failed;
+};
+
+static bool remove_other(void *context, struct span name, struct span data) {
+    struct others *others = context;
+    (void)data;
+    if (user_find(&others->mta->view, name) == others->user &&
+        !span_eq(name, span_str(others->user->address)))
+        others->failed = !store_remove_record(others->mta->batch.store, STORE_USER, name);
+    return !others->failed;
+}
+
+/* Else the next load would have him again, by another spelling of his address. */
+static bool remove_others(struct mta *mta, const struct local_user *user) {
+    struct others others = {mta, user, false};
+    return !mta->view.users.doubled ||
+           (store_each_record(mta->view.store, STORE_USER, remove_other, &others, NULL) && !others.failed);
+}
+
 static bool remove_record(struct mta *mta, const struct local_user *user) {
     return store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)) &&
-           users_next_version(mta);
+           remove_others(mta, user) && users_next_version(mta);
 }
 
 /*

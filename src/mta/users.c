@@ -194,6 +194,16 @@ static void remark_on_loss(struct view *view, const struct local_user *now, cons
     buf_append_byte(&users->remarks, '\n');
 }
 
+/* Two spellings of one address: only older programs wrote such records. The removal takes all of them. */
+static void remark_on_double(struct users *users, const struct local_user *first, const char *record) {
+    users->doubled = true;
+    buf_printf(
+        &users->remarks,
+        "%s\tthe store has another record of this address, %s, which does not count: remove the user and "
+        "add him anew\n",
+        first->address, record);
+}
+
 void users_log_remarks(const struct users *users) {
     struct span rest = buf_span(&users->remarks);
     while (rest.len) {
@@ -224,9 +234,12 @@ static bool take_record(struct view *view, struct span name, struct span data) {
                               .directory_name = directory_name.len ? directory : NULL,
                               .uid = uid,
                               .has_uid = has_uid};
-    const struct local_user *configured = user_find(view, name);
-    if (configured) {
-        remark_on_loss(view, configured, &user);
+    const struct local_user *there = user_find(view, name);
+    if (there) {
+        if (there->configured)
+            remark_on_loss(view, there, &user);
+        else
+            remark_on_double(&view->users, there, address);
         return true;
     }
     user.in_rules = user_add_to_rules(view, &user, &err);

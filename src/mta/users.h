@@ -32,9 +32,10 @@ struct users {
     uint64_t version;   /* of those that were added by hand, as a reader has read them */
     uint64_t loads;     /* how often they were loaded */
     uint64_t rereads;   /* how often one was read anew since (user_reread) */
+    bool doubled;       /* some have more than one record, in several spellings */
     bool rereading;     /* those who are unsure are read anew in a moment */
-    struct buf remarks; /* on users of the configuration who lost what they were given by hand: lines as in
-                           IPC_CONFIG_TAKEN, as many as have room */
+    struct buf remarks; /* on users of the configuration who lost what they were given by hand, and on those
+                           with two records: lines as in IPC_CONFIG_TAKEN, as many as have room */
 };
 
 /* Those of the configuration and those added later, which also go into the rules' tables. False: the users

@@ -15,12 +15,17 @@
  * $CHASQUI_TEST_CROWDED is taken away by the record of a user that is next removed, for which the batch has
  * no room.
  *
+ * That of $CHASQUI_TEST_WORDLESS is taken away by the first fault of a user among many, for which there is no
+ * memory.
+ *
  * The linker gives these functions to all who call them (tests/unit/meson.build).
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+
+#include <jansson.h>
 
 #include "base/clock.h"
 #include "store/batch_private.h"
@@ -191,4 +196,14 @@ bool __wrap_store_remove_record(struct store_batch *batch, uint32_t kind, struct
 bool __wrap_store_remove_record(struct store_batch *batch, uint32_t kind, struct span name) {
     return !(kind == STORE_USER && is_taken_away("CHASQUI_TEST_CROWDED")) &&
            __real_store_remove_record(batch, kind, name);
+}
+
+int __real_json_array_append_new(json_t *array, json_t *value);
+int __wrap_json_array_append_new(json_t *array, json_t *value);
+
+int __wrap_json_array_append_new(json_t *array, json_t *value) {
+    if (!json_object_get(value, "user") || !is_taken_away("CHASQUI_TEST_WORDLESS"))
+        return __real_json_array_append_new(array, value);
+    json_decref(value);
+    return -1;
 }

@@ -2,6 +2,7 @@
 #include "hold.h"
 
 #include "directory/directory.h"
+#include "store/store.h"
 
 #define ONE "CN=One,O=Alpha,C=GB"
 
@@ -434,6 +435,53 @@ static void who_was_not_removed_stays_while_nothing_can_be_read(void **state) {
     }
 }
 
+/* Two spellings: older programs wrote both. The first counts, and a removal takes both. */
+static void two_records_of_one_address_are_one_user(void **state) {
+    struct world world;
+    struct error err = {0};
+    struct store_options options = {0};
+    (void)state;
+    open_world(&world, NULL);
+    world_stop(&world);
+    struct store *store = store_open(world.place, &options, &err);
+    struct store_batch *batch = store_batch_new(store);
+    assert_true(store_put_record(batch, STORE_USER, SPAN_LIT(OURS "/S=FOUR"), span_of("\0\0\0\0\0", 5)));
+    assert_true(store_put_record(batch, STORE_USER, SPAN_LIT(FOUR), span_of("\1\0\0\0\7", 5)));
+    assert_true(store_commit(batch, &err));
+    store_batch_free(batch);
+    store_close(store);
+    struct mta_user *users = calloc(2, sizeof *users); /* a sanitizer sees who looks beyond them */
+    assert_non_null(users);
+    memcpy(users, world.users, sizeof world.users);
+    world.config.users = users;
+    begin_again(&world);
+    assert_int_equal(uid_of_four(&world), -1);
+    answered(&world, REMOVE_FOUR);
+    world_stop(&world);
+    begin_again(&world);
+    assert_false(is_user(&world, FOUR));
+    close_world(&world);
+    free(users);
+}
+
+/* Whoever is wrong is told of, or nobody is added. */
+static void a_fault_that_can_not_be_told_adds_nobody(void **state) {
+    static const char wrong[] = "{\"operation\":\"user-add\",\"users\":[{\"address\":\"" OURS
+                                "/S=one\"},{\"address\":\"" OURS "/S=ONE\"}]}";
+    struct world world;
+    char path[sizeof hold + 9];
+    (void)state;
+    snprintf(path, sizeof path, "%s.wordless", hold);
+    setenv("CHASQUI_TEST_WORDLESS", path, 1);
+    open_world(&world, NULL);
+    assert_true(switch_file(path, true));
+    is_refused_with(&world, "unavailable", wrong);
+    assert_false(switch_file(path, false)); /* it was for that */
+    assert_false(is_user(&world, OURS "/S=one"));
+    close_world(&world);
+    unsetenv("CHASQUI_TEST_WORDLESS");
+}
+
 /* What an open batch makes of a user counts: memory and disk say the same of him in the end. */
 static void a_reload_keeps_what_is_not_on_disk_yet(void **state) {
     struct world world;
@@ -477,6 +525,8 @@ int main(void) {
         OPEN(who_leaves_does_not_come_back_by_a_reload),
         OPEN(mail_waits_for_the_end_of_a_removal),
         OPEN(who_was_not_removed_stays_while_nothing_can_be_read),
+        OPEN(two_records_of_one_address_are_one_user),
+        CASE(a_fault_that_can_not_be_told_adds_nobody),
         OPEN(a_reload_keeps_what_is_not_on_disk_yet),
     };
     return cmocka_run_group_tests_name("users", tests, NULL, NULL);
