@@ -194,7 +194,7 @@ static const struct mts_failure mailbox_full = {.reason = x411_NonDeliveryReason
                                                 .supplementary = "the mailbox is full"};
 
 bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stored *stored, uint64_t message,
-                     struct mts_decisions *more) {
+                     struct mts_decisions *more, bool *waits) {
     struct mts_delivery delivery = {0};
     struct store_entry entry = {.message = message,
                                 .at = run->now * SECOND,
@@ -206,6 +206,10 @@ bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stor
     if (!delivery.delivered)
         return true;
     struct span name = mailbox_name(run->arena, delivery.mailbox);
+    const struct local_user *user = users_with_key(&mta->view.users, name);
+    *waits = user && user->leaving;
+    if (*waits)
+        return true;
     if (quota_has_room(mta, name, entry.octets, stored->kind == MTS_REPORT))
         return add_entry(mta, stored, &delivery, &entry, name);
     do
@@ -231,7 +235,9 @@ static bool deliver_now(const struct decision *decision, const struct mts_object
     }
     decision->spent->deliveries++;
     inner.depth++;
-    return decide_delivery(decision->mta, decision->run, &stored, message, &more) && apply(&inner, &more);
+    bool waits = false;
+    return decide_delivery(decision->mta, decision->run, &stored, message, &more, &waits) &&
+           (waits ? add_work(decision, object, copy, message) : apply(&inner, &more));
 }
 
 /* An envelope that is open already costs no more. */

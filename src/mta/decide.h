@@ -29,10 +29,10 @@ bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisio
 /*
  * Delivers the copy `stored` of the message: as mts_deliver, and adds the mailbox entry to the batch. A full
  * mailbox is a failure of the copy (a report is discarded). What follows is in `more`. False without memory,
- * or when the store fails.
+ * or when the store fails. `waits`: nothing was decided, as its user is being removed, which may be refused.
  */
 bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stored *stored, uint64_t message,
-                     struct mts_decisions *more);
+                     struct mts_decisions *more, bool *waits);
 
 /* The unit's octets, if they wait in memory, are read from the store when it leaves. */
 void work_forget_bytes(struct mta *mta, struct work *work);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "mta/copy.h"
 #include "mta/decide.h"
+#include "mta/jump.h"
 #include "mta/mta_private.h"
 
 /* Deliveries of one turn of the loop, and µs for which it begins with more. */
@@ -41,6 +42,11 @@ static bool load(struct mta *mta, struct mailboxes *mailboxes, const struct work
     return true;
 }
 
+static void wait_for_removal(struct mta *mta, struct work *work) {
+    schedule_cause(work, "its recipient is being removed");
+    schedule_set(&mta->schedule, work, WORK_WAITING, jump_now(mta) + SECOND, false);
+}
+
 /* Whatever comes of it, the unit leaves its lane. */
 static void deliver(struct mta *mta, struct mailboxes *mailboxes, struct work *work) {
     static const struct error no_memory = {.code = STORE_NO_MEMORY, .text = "no memory"};
@@ -53,7 +59,13 @@ static void deliver(struct mta *mta, struct mailboxes *mailboxes, struct work *w
     }
     struct mts_run run = run_begin(mta, &mta->arena);
     struct batch_mark mark = batch_mark(mta);
-    bool decided = decide_delivery(mta, &run, &mailboxes->copy.stored, work->message, &more);
+    bool waits = false;
+    bool decided = decide_delivery(mta, &run, &mailboxes->copy.stored, work->message, &more, &waits);
+    if (waits) {
+        batch_undo(mta, mark);
+        wait_for_removal(mta, work);
+        return;
+    }
     if (more.result == 0)
         more.result = MTS_DECIDED;
     if (decided && copy_replace(mta, work, &mailboxes->copy, &run, &more))

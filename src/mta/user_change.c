@@ -19,16 +19,64 @@ bool user_put_record(struct mta *mta, const struct local_user *user) {
     return store_put_record(mta->batch.store, STORE_USER, span_str(user->address), buf_span(&mta->scratch));
 }
 
-/* Where all were loaded meanwhile, by a reload, this one was not as the batch had him. */
-static void is_written(struct mta *mta, const struct effect *effect) {
-    if (effect->ref != mta->view.users.loads)
-        user_reread(&mta->view, bytes_head(effect->bytes));
+struct local_user *user_at(struct mta *mta, struct span address) {
+    const struct local_user *user = user_find(&mta->view, address);
+    return user ? &mta->view.users.all[user - mta->view.users.all] : NULL;
+}
+
+/* ---- who is read anew ---- */
+
+static void read_unsure(evutil_socket_t fd, short what, void *arg);
+
+/* The store that refused a batch can often not be read either: it is asked again till it answers. */
+static void read_later(struct mta *mta) {
+    static const struct timeval moment = {.tv_sec = 1};
+    if (!mta->view.users.rereading)
+        mta->view.users.rereading =
+            event_base_once(mta->loop, -1, EV_TIMEOUT, read_unsure, mta, &moment) == 0;
+}
+
+/* While a batch has him open the store does not say yet what he will be. */
+static void settle(struct mta *mta, struct local_user *user) {
+    struct span address = span_str(user->address);
+    struct bytes *name = user->unsure && !user->open ? bytes_new(address, (struct span){NULL, 0}) : NULL;
+    if (name && user_reread(&mta->view, bytes_head(name)))
+        user = user_at(mta, bytes_head(name));
+    if (user)
+        user->unsure = user->unsure && !user->configured;
+    if (user && user->unsure && !user->open)
+        read_later(mta);
+    bytes_drop(name);
+}
+
+static void read_unsure(evutil_socket_t fd, short what, void *arg) {
+    struct mta *mta = arg;
+    struct users *users = &mta->view.users;
+    (void)fd, (void)what;
+    users->rereading = false;
+    for (size_t i = users->count; i-- > 0 && !users->rereading;)
+        if (users->all[i].unsure)
+            settle(mta, &users->all[i]);
+}
+
+/* ---- effects ---- */
+
+static void end_change(struct mta *mta, const struct effect *effect, bool written) {
+    struct local_user *user = user_at(mta, bytes_head(effect->bytes));
+    if (user) {
+        user->open -= user->open > 0;
+        user->unsure = user->unsure || !written;
+        settle(mta, user);
+    }
     bytes_drop(effect->bytes);
 }
 
+static void is_written(struct mta *mta, const struct effect *effect) {
+    end_change(mta, effect, true);
+}
+
 static void is_not_written(struct mta *mta, const struct effect *effect) {
-    user_reread(&mta->view, bytes_head(effect->bytes));
-    bytes_drop(effect->bytes);
+    end_change(mta, effect, false);
 }
 
 /* One who was not there before needs no look into the store, of which there would be one for each of many. */
@@ -41,14 +89,29 @@ static void is_not_added(struct mta *mta, const struct effect *effect) {
     bytes_drop(effect->bytes);
 }
 
+static void is_removed(struct mta *mta, const struct effect *effect) {
+    struct local_user *user = user_at(mta, bytes_head(effect->bytes));
+    if (user && user->leaving) {
+        user_remove_from_rules(&mta->view, user);
+        user_drop(&mta->view.users, user);
+    }
+    bytes_drop(effect->bytes);
+}
+
+static void is_not_removed(struct mta *mta, const struct effect *effect) {
+    struct local_user *user = user_at(mta, bytes_head(effect->bytes));
+    if (user)
+        user->leaving = false;
+    bytes_drop(effect->bytes);
+}
+
+const struct effect_kind user_removed = {is_removed, is_not_removed};
 const struct effect_kind user_changed = {is_written, is_not_written};
 const struct effect_kind user_added = {is_written, is_not_added};
 
 /* Users change at once, and back when the batch is not written (I6). False without memory. */
 bool user_change_with_batch(struct mta *mta, const struct effect_kind *kind, const char *address) {
-    struct effect effect = {.kind = kind,
-                            .ref = mta->view.users.loads,
-                            .bytes = bytes_new(span_str(address), (struct span){NULL, 0})};
+    struct effect effect = {.kind = kind, .bytes = bytes_new(span_str(address), (struct span){NULL, 0})};
     if (effect.bytes && batch_effect(mta, effect))
         return true;
     bytes_drop(effect.bytes);
@@ -86,7 +149,10 @@ json_t *user_read_new(struct mta *mta, const json_t *request, struct local_user 
     if (!mts_is_ours(mta->view.config->tables, address))
         return client_error("bad-request", "%s is not ours: our domain is %s, and no route makes it local",
                             address, mts_self_of(mta->view.config->tables)->domain);
-    if (user_find(&mta->view, span_str(address)))
+    const struct local_user *there = user_find(&mta->view, span_str(address));
+    if (there && there->leaving)
+        return client_error("wrong-state", "%s is being removed: try again in a moment", address);
+    if (there)
         return client_error("exists", "%s is a user already", address);
     *user = (struct local_user){.address = (char *)address, .in_rules = true};
     return user_take_members(request, user);

@@ -14,8 +14,10 @@
 bool users_next_version(struct mta *mta);
 bool user_put_record(struct mta *mta, const struct local_user *user);
 
-/* He is as the batch has him; he was not there before. */
-extern const struct effect_kind user_changed, user_added;
+/* He is as the batch has him; he was not there before; he is leaving, and goes when it is written. Of the
+ * first two one is open till then. */
+extern const struct effect_kind user_changed, user_added, user_removed;
+struct local_user *user_at(struct mta *mta, struct span address);
 /* What follows the batch. False without memory. */
 bool user_change_with_batch(struct mta *mta, const struct effect_kind *kind, const char *address);
 

@@ -50,6 +50,7 @@ static json_t *add_user(struct mta *mta, const json_t *request) {
         return wrong;
     if (!user_add_to_rules(&mta->view, &user, &err))
         return client_error("bad-request", "%s", err.text);
+    user.open = 1;
     if (!user_change_with_batch(mta, &user_added, user.address) || !user_put_record(mta, &user) ||
         !user_add(&mta->view.users, &user)) {
         user_remove_from_rules(&mta->view, &user);
@@ -77,6 +78,7 @@ static json_t *change_user(struct mta *mta, struct local_user *user, struct loca
         mem_free(name);
         return client_error("unavailable", "no memory");
     }
+    user->open++;
     user_remove_from_rules(&mta->view, user);
     fresh->in_rules = user_add_to_rules(&mta->view, fresh, &err);
     if (!fresh->in_rules || !user_put_record(mta, fresh) || !users_next_version(mta)) {
@@ -105,7 +107,7 @@ json_t *request_user_set(struct client *client, json_t *request) {
         return client_error("not-found", "%s is no user here", text ? text : "what is no text");
     if (user->configured)
         return client_error("not-permitted", "the user stands in the configuration file: change it there");
-    if (user->changing)
+    if (user->leaving)
         return client_error("wrong-state", "the user is being removed");
     struct local_user fresh = *user;
     wrong = user_take_members(request, &fresh);
@@ -116,30 +118,39 @@ json_t *request_user_set(struct client *client, json_t *request) {
 
 /* ---- removal ---- */
 
+struct others {
+    struct mta *mta;
+    const struct local_user *user;
+    bool failed;
+};
+
+static bool remove_other(void *context, struct span name, struct span data) {
+    struct others *others = context;
+    (void)data;
+    if (user_find(&others->mta->view, name) == others->user &&
+        !span_eq(name, span_str(others->user->address)))
+        others->failed = !store_remove_record(others->mta->batch.store, STORE_USER, name);
+    return !others->failed;
+}
+
+/* Else the next load would have him again, by another spelling of his address. */
+static bool remove_others(struct mta *mta, const struct local_user *user) {
+    struct others others = {mta, user, false};
+    return !mta->view.users.doubled ||
+           (store_each_record(mta->view.store, STORE_USER, remove_other, &others, NULL) && !others.failed);
+}
+
 static bool remove_record(struct mta *mta, const struct local_user *user) {
     return store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)) &&
-           users_next_version(mta);
+           remove_others(mta, user) && users_next_version(mta);
 }
 
 /*
  * What is being delivered to a user while he is removed stands in a batch that is not on disk yet, where
- * nobody sees it. So he first leaves the rules, with what is open; when that has landed nothing comes for him
- * any more, and his mailbox is as it will be: then his record and its entries go in one commit.
+ * nobody sees it. So from the request on copies for him wait (decide_delivery); when what is open has landed
+ * his mailbox is as it will be: then his record and its entries go in one commit. Till that is on disk he
+ * stays in the rules, for he may stay; what waits is then delivered, and else non-delivered.
  */
-
-static struct local_user *user_at(struct mta *mta, struct span address) {
-    const struct local_user *user = user_find(&mta->view, address);
-    return user ? &mta->view.users.all[user - mta->view.users.all] : NULL;
-}
-
-/* He stays, and the rules know him again. */
-static void comes_back(struct mta *mta, struct local_user *user) {
-    struct error err = {0};
-    user->changing = false;
-    user->in_rules = user_add_to_rules(&mta->view, user, &err);
-    if (!user->in_rules)
-        log_error("user %s gets no messages: %s", user->address, err.text);
-}
 
 static json_t *not_empty(void) {
     return client_error(
@@ -169,53 +180,38 @@ static json_t *take_away(struct mta *mta, struct local_user *user, bool discard)
     json_t *wrong = empty_mailbox(mta, mailbox, discard);
     if (wrong)
         return wrong;
-    if (!user_change_with_batch(mta, &user_changed, user->address) || !remove_record(mta, user))
+    if (!user_change_with_batch(mta, &user_removed, user->address) || !remove_record(mta, user))
         return client_error("unavailable", "no memory");
-    user_drop(&mta->view.users, user);
     return NULL;
 }
 
-/* Of an effect: `bytes` is the address, `octets` says that entries are discarded, `number` which process of
- * clients asked. */
-static bool begin_leaving(struct mta *mta, struct local_user *user, struct effect effect);
-
-static void has_left_rules(struct mta *mta, const struct effect *effect) {
+/* Of an effect: `bytes` is the address, `octets` says that entries are discarded, `process` is that of the
+ * client who asked. */
+static void mailbox_is_settled(struct mta *mta, const struct effect *effect) {
     struct local_user *user = user_at(mta, bytes_head(effect->bytes));
     struct batch_mark mark = batch_mark(mta);
     batch_request(mta);
-    if (user && !user->configured && !user->changing && begin_leaving(mta, user, *effect))
-        return; /* a reload knew nothing of it: once more */
-    json_t *error = !user || user->configured ? client_error("not-found", "the user was taken away meanwhile")
-                                              : take_away(mta, user, effect->octets);
+    json_t *error = user && user->leaving ? take_away(mta, user, effect->octets)
+                                          : client_error("not-found", "the user was taken away meanwhile");
     if (error) {
-        batch_undo(mta, mark); /* which may read the user anew */
-        if ((user = user_at(mta, bytes_head(effect->bytes))) && user->changing)
-            comes_back(mta, user);
-        client_answer(mta, effect->number, effect->ref, error);
+        batch_undo(mta, mark);
+        if (user)
+            user->leaving = false;
+        client_answer(mta, effect->process, effect->ref, error);
     } else
-        client_answer_with_batch(mta, effect->number, effect->ref, json_pack("{s:i}", "changed", 1));
+        client_answer_with_batch(mta, effect->process, effect->ref, json_pack("{s:i}", "changed", 1));
     bytes_drop(effect->bytes);
 }
 
-static void has_not_left_rules(struct mta *mta, const struct effect *effect) {
+static void mailbox_is_not_settled(struct mta *mta, const struct effect *effect) {
     struct local_user *user = user_at(mta, bytes_head(effect->bytes));
-    if (user && user->changing)
-        comes_back(mta, user);
-    client_answer(mta, effect->number, effect->ref, client_error("unavailable", "%s", batch_cause(mta)));
+    if (user)
+        user->leaving = false;
+    client_answer(mta, effect->process, effect->ref, client_error("unavailable", "%s", batch_cause(mta)));
     bytes_drop(effect->bytes);
 }
 
-static const struct effect_kind departure = {has_left_rules, has_not_left_rules};
-
-static bool begin_leaving(struct mta *mta, struct local_user *user, struct effect effect) {
-    effect.kind = &departure;
-    if (!effect.bytes || !batch_effect(mta, effect))
-        return false;
-    user_remove_from_rules(&mta->view, user);
-    user->in_rules = false;
-    user->changing = true;
-    return true;
-}
+static const struct effect_kind departure = {mailbox_is_settled, mailbox_is_not_settled};
 
 /* An error, or NULL: the answer follows. */
 json_t *request_user_remove(struct client *client, json_t *request) {
@@ -232,19 +228,22 @@ json_t *request_user_remove(struct client *client, json_t *request) {
         return client_error("not-found", "no such user; 'mhs user list' shows them");
     if (user->configured)
         return client_error("not-permitted", "the user stands in the configuration file: remove it there");
-    if (user->changing)
+    if (user->leaving)
         return client_error("wrong-state", "the user is being removed already");
     uint32_t mailbox = mailbox_at(&mta->view, user->address, &err);
     if (err.code || !mailbox_count(&mta->view, mailbox, &entries, &err))
         return client_error("unavailable", "%s", err.text);
     if (entries && !discard)
         return not_empty();
-    struct effect effect = {.number = client->process->number,
+    struct effect effect = {.kind = &departure,
+                            .process = client->process->number,
                             .ref = client->request,
                             .octets = discard,
                             .bytes = bytes_new(span_str(user->address), (struct span){NULL, 0})};
-    if (begin_leaving(mta, user, effect))
+    if (effect.bytes && batch_effect(mta, effect)) {
+        user->leaving = true;
         return NULL;
+    }
     bytes_drop(effect.bytes);
     return client_error("unavailable", "no memory");
 }

@@ -199,6 +199,16 @@ static void remark_on_loss(struct view *view, const struct local_user *now, cons
     buf_append_byte(&users->remarks, '\n');
 }
 
+/* Two spellings of one address: only older programs wrote such records. The removal takes all of them. */
+static void remark_on_double(struct users *users, const struct local_user *first, const char *record) {
+    users->doubled = true;
+    buf_printf(
+        &users->remarks,
+        "%s\tthe store has another record of this address, %s, which does not count: remove the user and "
+        "add him anew\n",
+        first->address, record);
+}
+
 void users_log_remarks(const struct users *users) {
     struct span rest = buf_span(&users->remarks);
     while (rest.len) {
@@ -212,8 +222,7 @@ void users_log_remarks(const struct users *users) {
     }
 }
 
-static bool load_record(void *context, struct span name, struct span data) {
-    struct view *view = context;
+static bool take_record(struct view *view, struct span name, struct span data) {
     struct reader r = reader_of(data);
     bool has_uid = reader_u8(&r);
     uint32_t uid = reader_u32(&r);
@@ -230,9 +239,12 @@ static bool load_record(void *context, struct span name, struct span data) {
                               .directory_name = directory_name.len ? directory : NULL,
                               .uid = uid,
                               .has_uid = has_uid};
-    const struct local_user *configured = user_find(view, name);
-    if (configured) {
-        remark_on_loss(view, configured, &user);
+    const struct local_user *there = user_find(view, name);
+    if (there) {
+        if (there->configured)
+            remark_on_loss(view, there, &user);
+        else
+            remark_on_double(&view->users, there, address);
         return true;
     }
     user.in_rules = user_add_to_rules(view, &user, &err);
@@ -241,21 +253,23 @@ static bool load_record(void *context, struct span name, struct span data) {
     return user_add(&view->users, &user);
 }
 
-void user_reread(struct view *view, struct span address) {
+bool user_reread(struct view *view, struct span address) {
     const struct local_user *user = user_find(view, address);
     struct error err = {0};
     view->users.rereads++;
     if (user && user->configured)
-        return;
+        return true;
+    buf_clear(&view->scratch);
+    bool found = store_get_record(view->store, STORE_USER, address, &view->scratch, &err);
+    if (!found && err.code != STORE_NOT_FOUND)
+        return false;
     if (user) {
         user_remove_from_rules(view, user);
         user_drop(&view->users, user);
     }
-    buf_clear(&view->scratch);
-    if (store_get_record(view->store, STORE_USER, address, &view->scratch, &err))
-        load_record(view, address, buf_span(&view->scratch));
-    else if (err.code != STORE_NOT_FOUND)
-        log_error("a user can't be read: %s", err.text);
+    if (found)
+        take_record(view, address, buf_span(&view->scratch));
+    return true;
 }
 
 /* 0: nobody was ever added by hand. */
@@ -285,7 +299,62 @@ void users_follow(struct view *view) {
             view->users.all[i].in_rules = user_add_to_rules(view, &view->users.all[i], &ignored);
 }
 
-static bool load_all(struct view *view, struct error *err) {
+/* ---- all of them ---- */
+
+/* What an open batch makes of a user counts, not what the store says so far. */
+static bool is_open(const struct local_user *user) {
+    return !user->configured && (user->open || user->leaving);
+}
+
+struct loading {
+    struct view *view;
+    const struct users *before; /* NULL: none of them is open */
+};
+
+static bool load_record(void *context, struct span name, struct span data) {
+    const struct loading *loading = context;
+    const struct local_user *before = loading->before ? users_find(loading->before, name) : NULL;
+    return (before && is_open(before)) || take_record(loading->view, name, data);
+}
+
+static bool keep(struct view *view, const struct local_user *before) {
+    struct local_user user = *before;
+    struct error err = {0};
+    user.in_rules = user_add_to_rules(view, &user, &err);
+    if (!user.in_rules)
+        log_error("user %s gets no messages: %s", user.address, err.text);
+    return user_add(&view->users, &user);
+}
+
+/* The open ones of before. Where the configuration has one now, or had him, his record is looked at again
+ * when the batch has landed. */
+static bool keep_open(struct view *view, const struct users *before) {
+    bool done = true;
+    for (size_t i = 0; i < before->count && done; i++) {
+        const struct local_user *user = &before->all[i], *now;
+        if (!user->open && !user->leaving)
+            continue;
+        now = users_with_key(&view->users, buf_span(&user->key));
+        if (now && now->configured && !user->configured)
+            remark_on_loss(view, now, user);
+        if (now) {
+            view->users.all[now - view->users.all].open = user->open;
+            view->users.all[now - view->users.all].unsure = true;
+        } else if (!user->configured)
+            done = keep(view, user);
+    }
+    return done;
+}
+
+static const struct users *with_open(const struct users *users) {
+    for (size_t i = 0; i < users->count; i++)
+        if (is_open(&users->all[i]))
+            return users;
+    return NULL;
+}
+
+static bool load_all(struct view *view, const struct users *before, struct error *err) {
+    struct loading loading = {view, with_open(before)};
     struct arena arena;
     bool done = true;
     arena_init(&arena, 16 * 1024 * 1024);
@@ -300,7 +369,9 @@ static bool load_all(struct view *view, struct error *err) {
                                                            .configured = true});
     }
     arena_free(&arena);
-    return done && store_each_record(view->store, STORE_USER, load_record, view, err);
+    if (done && store_each_record(view->store, STORE_USER, load_record, &loading, err))
+        return keep_open(view, before) || error_set(err, STORE_NO_MEMORY, "no memory");
+    return false;
 }
 
 /* What an open batch says of the version counts: it never goes back. */
@@ -313,7 +384,7 @@ bool users_load(struct view *view, struct error *err) {
     view->users = (struct users){.version = version > before.version ? version : before.version,
                                  .loads = before.loads + 1};
     buf_init(&view->users.remarks, IPC_REMARKS_MAX);
-    if (load_all(view, err)) {
+    if (load_all(view, &before, err)) {
         users_free(&before);
         return true;
     }

@@ -17,7 +17,9 @@ struct local_user {
     char *directory_name; /* RFC 4514, or NULL */
     uint32_t uid;
     bool has_uid, configured;
-    bool changing;    /* he is being removed: the store does not say so yet */
+    bool leaving;     /* he is being removed: copies for him wait till the store says so, or refuses */
+    bool unsure;      /* the store may say something else of him: he is read anew when it can be */
+    unsigned open;    /* changes of his record that batches have which are not on disk yet */
     bool in_rules;    /* of one that was added: the rules know it, for nobody else has its address */
     struct buf key;   /* of the address: equal for all its spellings */
     size_t same_hash; /* number of the next user whose key has the same hash, from 1; 0: none */
@@ -30,8 +32,10 @@ struct users {
     uint64_t version;   /* of those that were added by hand, as a reader has read them */
     uint64_t loads;     /* how often they were loaded */
     uint64_t rereads;   /* how often one was read anew since (user_reread) */
-    struct buf remarks; /* on users of the configuration who lost what they were given by hand: lines as in
-                           IPC_CONFIG_TAKEN, as many as have room */
+    bool doubled;       /* some have more than one record, in several spellings */
+    bool rereading;     /* those who are unsure are read anew in a moment */
+    struct buf remarks; /* on users of the configuration who lost what they were given by hand, and on those
+                           with two records: lines as in IPC_CONFIG_TAKEN, as many as have room */
 };
 
 /* Those of the configuration and those added later, which also go into the rules' tables. False: the users
@@ -65,9 +69,9 @@ void user_remove_from_rules(struct view *view, const struct local_user *user);
 bool user_add(struct users *users, const struct local_user *user);
 /* Takes it out of the users, and frees it: another one is at its address then. */
 void user_drop(struct users *users, const struct local_user *user);
-/* What was decided of the user by hand is not in the store: he is again what his record there says, if he has
- * one. */
-void user_reread(struct view *view, struct span address);
+/* He is again what his record in the store says, if he has one. False: it can't be read now, and he stays
+ * what he is. */
+bool user_reread(struct view *view, struct span address);
 
 /* The record that tells readers that the users' records have changed: a number that rises. */
 #define USERS_VERSION_RECORD SPAN_LIT("users-version")

@@ -38,8 +38,9 @@ struct adding {
     uint64_t ref;
     uint64_t loads, rereads; /* of the users, when it began to look, or to enter them */
     json_t *users, *wrong;
-    bool count; /* only asked for */
-    bool waits; /* for room in the batch */
+    bool count;  /* only asked for */
+    bool waits;  /* for room in the batch */
+    bool failed; /* one is wrong, and there is no memory to say so */
     enum step step;
     size_t at;
     struct users seen;       /* those that were looked at, in their order */
@@ -143,14 +144,15 @@ static json_t *check_user(struct mta *mta, struct adding *adding, const json_t *
 
 static void note_wrong(struct adding *adding, json_t *answer, size_t number) {
     json_t *error = json_object_get(answer, "error");
-    json_object_set_new(error, "user", json_integer((json_int_t)number));
-    json_array_append(adding->wrong, error);
+    adding->failed |= json_object_set_new(error, "user", json_integer((json_int_t)number)) != 0 ||
+                      json_array_append(adding->wrong, error) != 0;
     json_decref(answer);
 }
 
 /* False: all were looked at, or enough of them are wrong. */
 static bool look_at_next(struct mta *mta, struct adding *adding) {
-    if (adding->at == json_array_size(adding->users) || json_array_size(adding->wrong) >= WRONG_MOST)
+    if (adding->failed || adding->at == json_array_size(adding->users) ||
+        json_array_size(adding->wrong) >= WRONG_MOST)
         return false;
     json_t *error = check_user(mta, adding, json_array_get(adding->users, adding->at));
     if (error)
@@ -274,7 +276,9 @@ static void follow(const struct mta *mta, struct adding *adding) {
 /* All were looked at, or all have entered. */
 static void next_step(struct mta *mta, struct adding *adding) {
     bool stands = json_array_size(adding->wrong) == 0;
-    if (adding->step == CHECKING && stands && !adding->count && adding->seen.count)
+    if (adding->failed)
+        end(mta, client_error("unavailable", "no memory"));
+    else if (adding->step == CHECKING && stands && !adding->count && adding->seen.count)
         commit(mta, adding);
     else
         end(mta, answer_of(adding, stands ? adding->seen.count : 0));

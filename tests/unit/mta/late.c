@@ -5,15 +5,19 @@
  * meets a batch in flight, as with an engine whose commits are somebody else's work.
  *
  * While the file is there that $CHASQUI_TEST_HOLD names, nothing lands at all; after a
- * second of that ($CHASQUI_TEST_PATIENCE: as many) the store says that it takes nothing.
+ * second of that ($CHASQUI_TEST_PATIENCE: as many) the store says that it takes nothing. That of
+ * $CHASQUI_TEST_ONE is taken away by one that lands all the same.
  *
- * While the file is there that $CHASQUI_TEST_UNREAD names, contents of activities, outcomes and the entries
- * of mailboxes can't be read. While the one of $CHASQUI_TEST_BEHIND is, filling is behind, and the step that
- * is next takes it away and lasts as long as that of $CHASQUI_TEST_STEP is there. While the one of
+ * While the file is there that $CHASQUI_TEST_UNREAD names, contents of activities, outcomes, records and the
+ * entries of mailboxes can't be read. While the one of $CHASQUI_TEST_BEHIND is, filling is behind, and the
+ * step that is next takes it away and lasts as long as that of $CHASQUI_TEST_STEP is there. While the one of
  * $CHASQUI_TEST_SATED is, the store takes no octets of contents, and those that come all the same can't be
  * written. While that of $CHASQUI_TEST_NAMELESS is, another node's work is given whose next hop has no name.
  * That of $CHASQUI_TEST_CROWDED is taken away by the record of a user that is next removed, for which the
  * batch has no room.
+ *
+ * That of $CHASQUI_TEST_WORDLESS is taken away by the first fault of a user among many, for which there is no
+ * memory.
  *
  * The linker gives these functions to all who call them (tests/unit/meson.build).
  */
@@ -21,6 +25,8 @@
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+
+#include <jansson.h>
 
 #include "base/clock.h"
 #include "store/batch_private.h"
@@ -71,7 +77,7 @@ static void go_on(struct store *store, bool wait) {
     (void)store;
     if (!batch || (!due && !wait))
         return;
-    if (is_there("CHASQUI_TEST_HOLD")) {
+    if (is_there("CHASQUI_TEST_HOLD") && !is_taken_away("CHASQUI_TEST_ONE")) {
         set_timer(FLIGHT_US);
         return;
     }
@@ -138,6 +144,11 @@ static bool write_late(struct store_content *content, struct span octets, struct
     return prompt->content_write(content, octets, err);
 }
 
+static bool get_record_late(struct store *store, uint32_t kind, struct span name, struct buf *out,
+                            struct error *err) {
+    return !is_unread(err) && prompt->get_record(store, kind, name, out, err);
+}
+
 static bool behind_late(const struct store *store) {
     return is_there("CHASQUI_TEST_BEHIND") || (prompt->behind && prompt->behind(store));
 }
@@ -186,6 +197,7 @@ struct store *__wrap_store_open(const char *place, const struct store_options *o
     late.each_entry = each_entry_late;
     late.takes_octets = takes_octets_late;
     late.content_write = write_late;
+    late.get_record = get_record_late;
     late.behind = behind_late;
     late.catch_up = catch_up_late;
     late.take_over = take_over_late;
@@ -200,4 +212,14 @@ bool __wrap_store_remove_record(struct store_batch *batch, uint32_t kind, struct
 bool __wrap_store_remove_record(struct store_batch *batch, uint32_t kind, struct span name) {
     return !(kind == STORE_USER && is_taken_away("CHASQUI_TEST_CROWDED")) &&
            __real_store_remove_record(batch, kind, name);
+}
+
+int __real_json_array_append_new(json_t *array, json_t *value);
+int __wrap_json_array_append_new(json_t *array, json_t *value);
+
+int __wrap_json_array_append_new(json_t *array, json_t *value) {
+    if (!json_object_get(value, "user") || !is_taken_away("CHASQUI_TEST_WORDLESS"))
+        return __real_json_array_append_new(array, value);
+    json_decref(value);
+    return -1;
 }

@@ -2,6 +2,7 @@
 #include "hold.h"
 
 #include "directory/directory.h"
+#include "store/store.h"
 
 #define ONE "CN=One,O=Alpha,C=GB"
 
@@ -9,14 +10,15 @@ static const char three[] =
     "{\"operation\":\"user-add\",\"users\":[{\"address\":\"" OURS "/S=one\",\"uid\":7,"
     "\"directory-name\":\"" ONE "\"},{\"address\":\"" OURS "/S=two\"},{\"address\":\"" OURS "/S=three\"}]}";
 
-static struct mts_tables *fresh_tables;
+static struct mts_tables *fresh_tables, *later_tables; /* NULL: there is one reload */
 static struct directory *fresh_directory;
 
 static const struct mta_config *read_again(void *context, struct span text, struct error *err) {
     static struct mta_config again;
+    static unsigned reloads;
     (void)text, (void)err;
     again = ((struct world *)context)->config;
-    again.tables = fresh_tables;
+    again.tables = later_tables && reloads++ ? later_tables : fresh_tables;
     again.directory = fresh_directory;
     return &again;
 }
@@ -250,6 +252,267 @@ static void a_stop_within_is_answered(void **state) {
     close_world(&world);
 }
 
+/* ---- one that is open ---- */
+
+#define FOUR OURS "/S=four"
+
+#define ADD_FOUR    "{\"operation\":\"user-add\",\"address\":\"" FOUR "\"}"
+#define SET_FOUR    "{\"operation\":\"user-set\",\"address\":\"" FOUR "\",\"uid\":9}"
+#define REMOVE_FOUR "{\"operation\":\"user-remove\",\"address\":\"" FOUR "\"}"
+
+static char one[sizeof hold + 4], fails[sizeof hold + 5], unread[sizeof hold + 7];
+
+static int begin_open(void **state) {
+    int begun = begin(state);
+    snprintf(one, sizeof one, "%s.one", hold);
+    snprintf(fails, sizeof fails, "%s.fail", hold);
+    snprintf(unread, sizeof unread, "%s.unread", hold);
+    return begun || setenv("CHASQUI_TEST_ONE", one, 1) || setenv("CHASQUI_TEST_FAIL", fails, 1) ||
+           setenv("CHASQUI_TEST_UNREAD", unread, 1);
+}
+
+static int end_open(void **state) {
+    unlink(one);
+    unlink(fails);
+    unlink(unread);
+    unsetenv("CHASQUI_TEST_ONE");
+    unsetenv("CHASQUI_TEST_FAIL");
+    unsetenv("CHASQUI_TEST_UNREAD");
+    return end(state);
+}
+
+#define OPEN(test) cmocka_unit_test_setup_teardown(test, begin_open, end_open)
+
+static void answered(struct world *world, const char *request) {
+    json_t *answer = ask(world, request);
+    assert_string_equal(code_of(answer), "");
+    json_decref(answer);
+}
+
+/* The loop has gone round: what could be done was. */
+static void turns(struct world *world) {
+    for (int i = 0; i < 10; i++) {
+        json_decref(ask(world, "{\"operation\":\"status\"}"));
+        usleep(2000);
+    }
+}
+
+/* The number of the user's login; -1: he has none. */
+static json_int_t uid_of_four(struct world *world) {
+    json_t *answer = ask(world, "{\"operation\":\"user-list\",\"address\":\"" FOUR "\"}");
+    const json_t *user = json_array_get(json_object_get(answer, "users"), 0),
+                 *uid = json_object_get(user, "uid");
+    assert_non_null(user);
+    json_int_t number = json_is_integer(uid) ? json_integer_value(uid) : -1;
+    json_decref(answer);
+    return number;
+}
+
+static json_int_t in_queue(struct world *world, const char *state) {
+    char request[100];
+    snprintf(request, sizeof request, "{\"operation\":\"queue-list\",\"state\":\"%s\"}", state);
+    json_t *list = ask(world, request);
+    json_int_t count = (json_int_t)json_array_size(json_object_get(list, "entries"));
+    json_decref(list);
+    return count;
+}
+
+static void someone_comes_in(struct world *world, uint64_t ref) {
+    send_whole(world, ref, envelope_to(world, WANTS_NDN, FOUR, NULL), SPAN_LIT("content"));
+    turns(world);
+}
+
+/* What was asked for is undone, and nobody can be asked what he was before: he is a user all the same. */
+static void who_was_not_changed_stays_while_nothing_can_be_read(void **state) {
+    struct world world;
+    (void)state;
+    open_world(&world, NULL);
+    answered(&world, ADD_FOUR);
+    hold_commits(true);
+    ask_under(&world, 8, SET_FOUR);
+    turns(&world);
+    assert_true(switch_file(fails, true) && switch_file(unread, true));
+    hold_commits(false);
+    hears_of(&world, 0, "unavailable");
+    assert_true(is_user(&world, FOUR));
+    EVENTUALLY(is_serving(&world));
+    comes_in(&world, FOUR);
+    assert_true(switch_file(unread, false));
+    EVENTUALLY(uid_of_four(&world) == -1);
+    assert_int_equal(entries(&world, FOUR), 1);
+    close_world(&world);
+}
+
+/* What takes him away flies: nothing was open before. */
+static void removal_flies(struct world *world) {
+    hold_commits(true);
+    ask_under(world, 8, REMOVE_FOUR);
+    turns(world);
+}
+
+static void open_with_reload(struct world *world, struct mta_reload *reload) {
+    *reload = (struct mta_reload){read_again, NULL, world};
+    fresh_tables = make_tables();
+    fresh_directory = directory_new();
+    open_world(world, reload);
+}
+
+static void close_with_reload(struct world *world) {
+    close_world(world);
+    mts_tables_free(fresh_tables);
+    directory_free(fresh_directory);
+}
+
+static void reload_now(struct world *world) {
+    put(world->parent, IPC_CONFIG, 0, SPAN_LIT("x"), NOTHING);
+    turns(world);
+}
+
+/* No mail lies in a mailbox that is nobody's, for the next holder of the address to read. */
+static void who_leaves_does_not_come_back_by_a_reload(void **state) {
+    struct world world;
+    struct mta_reload reload;
+    (void)state;
+    open_with_reload(&world, &reload);
+    answered(&world, ADD_FOUR);
+    removal_flies(&world);
+    reload_now(&world);
+    is_refused_with(&world, "wrong-state", SET_FOUR);
+    is_refused_with(&world, "wrong-state", ADD_FOUR);
+    someone_comes_in(&world, 1);
+    hold_commits(false);
+    hears_of(&world, 1, "");
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    assert_false(is_user(&world, FOUR));
+    EVENTUALLY(in_queue(&world, "deferred") == 0);
+    answered(&world, ADD_FOUR);
+    assert_int_equal(entries(&world, FOUR), 0);
+    close_with_reload(&world);
+}
+
+/* It is refused for what was under way to his mailbox: what came meanwhile is for him too. */
+static void mail_waits_for_the_end_of_a_removal(void **state) {
+    struct world world;
+    (void)state;
+    open_world(&world, NULL);
+    associate(&world, 2, "beta");
+    answered(&world, ADD_FOUR);
+    hold_commits(true);
+    someone_comes_in(&world, 1);
+    ask_under(&world, 8, REMOVE_FOUR);
+    someone_comes_in(&world, 2);
+    hold_commits(false);
+    hears_of(&world, 0, "wrong-state");
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    assert_int_equal(result_of(&world, 2), IPC_ACCEPTED);
+    EVENTUALLY(entries(&world, FOUR) == 2);
+    assert_int_equal(in_queue(&world, "all"), 0);
+    close_world(&world);
+}
+
+/* What takes him away fails, or what it waits for; and nothing can be read. */
+static void who_was_not_removed_stays_while_nothing_can_be_read(void **state) {
+    (void)state;
+    for (int second = 0; second < 2; second++) {
+        struct world world;
+        open_world(&world, NULL);
+        answered(&world, ADD_FOUR);
+        hold_commits(true);
+        if (!second)
+            someone_comes_in(&world, 1);
+        removal_flies(&world);
+        assert_true(switch_file(fails, true) && switch_file(unread, true));
+        hold_commits(false);
+        hears_of(&world, 0, "unavailable");
+        if (!second)
+            assert_int_not_equal(result_of(&world, 1), IPC_ACCEPTED);
+        EVENTUALLY(is_serving(&world));
+        comes_in(&world, FOUR);
+        assert_true(switch_file(unread, false));
+        assert_int_equal(entries(&world, FOUR), 1);
+        is_refused_with(&world, "wrong-state", REMOVE_FOUR);
+        close_world(&world);
+    }
+}
+
+/* Two spellings: older programs wrote both. The first counts, and a removal takes both. */
+static void two_records_of_one_address_are_one_user(void **state) {
+    struct world world;
+    struct error err = {0};
+    struct store_options options = {0};
+    (void)state;
+    open_world(&world, NULL);
+    world_stop(&world);
+    struct store *store = store_open(world.place, &options, &err);
+    struct store_batch *batch = store_batch_new(store);
+    assert_true(store_put_record(batch, STORE_USER, SPAN_LIT(OURS "/S=FOUR"), span_of("\0\0\0\0\0", 5)));
+    assert_true(store_put_record(batch, STORE_USER, SPAN_LIT(FOUR), span_of("\1\0\0\0\7", 5)));
+    assert_true(store_commit(batch, &err));
+    store_batch_free(batch);
+    store_close(store);
+    struct mta_user *users = calloc(2, sizeof *users); /* a sanitizer sees who looks beyond them */
+    assert_non_null(users);
+    memcpy(users, world.users, sizeof world.users);
+    world.config.users = users;
+    begin_again(&world);
+    assert_int_equal(uid_of_four(&world), -1);
+    answered(&world, REMOVE_FOUR);
+    world_stop(&world);
+    begin_again(&world);
+    assert_false(is_user(&world, FOUR));
+    close_world(&world);
+    free(users);
+}
+
+/* Whoever is wrong is told of, or nobody is added. */
+static void a_fault_that_can_not_be_told_adds_nobody(void **state) {
+    static const char wrong[] = "{\"operation\":\"user-add\",\"users\":[{\"address\":\"" OURS
+                                "/S=one\"},{\"address\":\"" OURS "/S=ONE\"}]}";
+    struct world world;
+    char path[sizeof hold + 9];
+    (void)state;
+    snprintf(path, sizeof path, "%s.wordless", hold);
+    setenv("CHASQUI_TEST_WORDLESS", path, 1);
+    open_world(&world, NULL);
+    assert_true(switch_file(path, true));
+    is_refused_with(&world, "unavailable", wrong);
+    assert_false(switch_file(path, false)); /* it was for that */
+    assert_false(is_user(&world, OURS "/S=one"));
+    close_world(&world);
+    unsetenv("CHASQUI_TEST_WORDLESS");
+}
+
+/* What an open batch makes of a user counts: memory and disk say the same of him in the end. */
+static void a_reload_keeps_what_is_not_on_disk_yet(void **state) {
+    struct world world;
+    struct mta_reload reload;
+    (void)state;
+    later_tables = make_tables();
+    open_with_reload(&world, &reload);
+    hold_commits(true);
+    ask_under(&world, 8, ADD_FOUR);
+    turns(&world);
+    reload_now(&world);
+    assert_true(is_user(&world, FOUR));
+    is_refused_with(&world, "exists", "{\"operation\":\"user-add\",\"address\":\"" FOUR "\",\"uid\":7}");
+    ask_under(&world, 9, SET_FOUR); /* in the next batch */
+    turns(&world);
+    reload_now(&world);
+    assert_int_equal(uid_of_four(&world), 9);
+    assert_true(switch_file(one, true));
+    hears_of(&world, 1, "");
+    turns(&world);
+    assert_int_equal(uid_of_four(&world), 9);
+    hold_commits(false);
+    json_decref(late_answer(&world, 9));
+    assert_int_equal(uid_of_four(&world), 9);
+    comes_in(&world, FOUR);
+    assert_int_equal(entries(&world, FOUR), 1);
+    close_with_reload(&world);
+    mts_tables_free(later_tables);
+    later_tables = NULL;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(nobody_is_a_user_before_he_is_on_disk),
@@ -258,6 +521,13 @@ int main(void) {
         CASE(a_reload_meanwhile_loses_and_doubles_nobody),
         CASE(a_start_within_has_all_of_them),
         CASE(a_stop_within_is_answered),
+        OPEN(who_was_not_changed_stays_while_nothing_can_be_read),
+        OPEN(who_leaves_does_not_come_back_by_a_reload),
+        OPEN(mail_waits_for_the_end_of_a_removal),
+        OPEN(who_was_not_removed_stays_while_nothing_can_be_read),
+        OPEN(two_records_of_one_address_are_one_user),
+        CASE(a_fault_that_can_not_be_told_adds_nobody),
+        OPEN(a_reload_keeps_what_is_not_on_disk_yet),
     };
     return cmocka_run_group_tests_name("users", tests, NULL, NULL);
 }
