@@ -7,6 +7,8 @@ static void invalid(struct ruling *ruling, const char *cause) {
     ruling->out->cause = cause;
 }
 
+static const char too_many_extensions[] = "it has more than 256 extension fields";
+
 static bool check_peer(struct ruling *ruling, int peer) {
     if (peer >= 0 && (size_t)peer < ruling->tables->hop_count)
         return true;
@@ -126,6 +128,10 @@ static int64_t deferred_until(const struct ruling *ruling, const struct subject 
 
 static void accept_subject(struct ruling *ruling, int peer, struct subject *subject) {
     struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    if (extensions_are_too_many(&envelope->extensions)) {
+        invalid(ruling, too_many_extensions);
+        return;
+    }
     if (!authority_trace(ruling, peer, &envelope->trace_information))
         return;
     bool loop =
@@ -269,6 +275,12 @@ void mts_accept_report(struct mts_run *run, int peer, const struct x411_Report *
     struct x411_Report report = *received;
     ruling_begin(&ruling, run, out);
     struct span identifier = identifier_text(ruling.arena, &report.envelope.report_identifier);
+    if (extensions_are_too_many(&report.envelope.extensions) ||
+        extensions_are_too_many(&report.content.extensions)) {
+        invalid(&ruling, too_many_extensions);
+        ruling_end(&ruling);
+        return;
+    }
     if (check_peer(&ruling, peer) && authority_trace(&ruling, peer, &report.envelope.trace_information)) {
         upgrade_report(&ruling, peer, &report);
         accept_report(&ruling, peer, &report, identifier);

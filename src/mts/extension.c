@@ -1,6 +1,8 @@
 /* Extension fields (X.411 §9.1): found by number, replaced without touching the others. */
 #include "mts/mts_private.h"
 
+#define EXTENSIONS_MOST 256
+
 int64_t extension_number(const struct x411_ExtensionField *field) {
     return field->type.choice == x411_ExtensionType_standard_extension ? field->type.u.standard_extension
                                                                        : -1;
@@ -11,6 +13,10 @@ const struct x411_ExtensionField *extension_find(const struct x411_Extensions *e
         if (extension_number(&extensions->items[i]) == number)
             return &extensions->items[i];
     return NULL;
+}
+
+bool extensions_are_too_many(const struct x411_Extensions *extensions) {
+    return extensions->count > EXTENSIONS_MOST;
 }
 
 bool extension_critical(const struct x411_ExtensionField *field, unsigned bit) {

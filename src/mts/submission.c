@@ -223,6 +223,10 @@ static void submit(struct submit *s, struct subject *subject, struct x411_Extens
     struct ruling *ruling = s->ruling;
     struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     int64_t deferred = 0;
+    if (extensions_are_too_many(&extensions)) {
+        refuse(s, MTS_SUBMIT_INCONSISTENT_REQUEST, "more than 256 extension fields");
+        return;
+    }
     const struct ber_table *places = subject->kind == MTS_PROBE
                                          ? &x411ext_PerProbeSubmissionExtensions_table
                                          : &x411ext_PerMessageSubmissionExtensions_table;

@@ -232,6 +232,25 @@ static void what_went_out_of_others_may_come_back(void **state) {
     assert_non_null(find_copy(play, NULL, "bob", NULL));
 }
 
+/* They are looked through for each recipient. */
+static void who_has_too_many_extensions_is_refused(void **state) {
+    struct play *play = *state;
+    cast(play);
+    for (size_t more = 0; more < 2; more++) {
+        struct x411_MessageTransferEnvelope *envelope = from_to(play, CLOSED "/S=sven", BOB, CLOSED);
+        size_t count = 256 + more;
+        struct x411_ExtensionField *fields = arena_array(&play->arena, count, sizeof *fields);
+        for (size_t i = 0; i < count; i++) {
+            fields[i].type.choice = x411_ExtensionType_standard_extension;
+            fields[i].type.u.standard_extension = 90;
+            fields[i].value = SPAN_LIT("\5\0");
+        }
+        envelope->extensions = (struct x411_Extensions){.items = fields, .count = count};
+        assert_int_equal(received(play, "shut", envelope), more ? MTS_INVALID : MTS_DECIDED);
+    }
+    assert_non_null(strstr(play->out.cause, "extension"));
+}
+
 /* Under an identifier of ours a foreign message would be taken for that of ours when reports come. */
 static void nobody_else_gives_identifiers_of_ours(void **state) {
     struct play *play = *state;
@@ -385,6 +404,7 @@ int main(void) {
         SCENE(what_went_out_may_come_back),
         SCENE(what_went_out_of_others_may_come_back),
         SCENE(nobody_else_gives_identifiers_of_ours),
+        SCENE(who_has_too_many_extensions_is_refused),
         SCENE(a_forged_loop_makes_no_report),
         SCENE(nobody_is_judged_by_a_record_that_cannot_be_read),
         SCENE(a_report_is_believed_of_what_was_routed_there),
