@@ -53,7 +53,7 @@ static void begin(struct stage *stage) {
                                       .channel = ipc_channel_new(mta->loop, pair[1], "net", &handler, NULL)};
     assert_non_null(stage->net.channel);
     for (size_t i = 0; i < ASSOCIATIONS; i++)
-        stage->associations[i] = (struct association){.net = &stage->net, .ref = i + 1};
+        stage->associations[i] = (struct association){.net = &stage->net, .peer = &stage->peer, .ref = i + 1};
 }
 
 static void end(struct stage *stage) {

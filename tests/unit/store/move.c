@@ -389,8 +389,8 @@ static void its_owner_alone_may_read_what_was_moved(void **state) {
     static const char *const names[] = {"queue.db", "queue.db-wal", "queue.db-shm"};
     struct move *move = *state;
     struct room *room = &move->room;
-    if (place_server())
-        skip();
+    if (place_server()) /* it has no files */
+        return;
     inhabit(room);
     room_close(room);
     mode_t mask = umask(022);
