@@ -342,7 +342,7 @@ def _():
         equal(len(ask(pair.alpha, "queue", "list", "--kind", "probe")["entries"]), 3)
         pair.beta.start()
         entries = pair.entries(pair.alpha, ADA, 3)
-        equal([(entry["kind"], entry["seen"], entry["subject"]) for entry in entries], [("report", False, "(report: delivered)")] * 3)
+        equal([(entry["kind"], entry["seen"], entry["subject"]) for entry in entries], [("report", False, "(report on a probe: deliverable)")] * 3)
         refuse(pair.alpha, 3, "--socket", os.path.join(path, "no.sock"), "probe", "--from", ADA, UWE)
         refuse(pair.alpha, 1, "probe", "--from", UWE, ADA)      # no mailbox of ours
 
@@ -360,9 +360,9 @@ def _():
         report = next(entry for entry in entries if entry["kind"] == "report")
         equal(sorted((r["recipient"], r["delivered"]) for r in report["recipients"]), [(NOBODY, False), (UWE, True)])
         equal((report["delivered"], report["non-delivered"]), (1, 1))
-        equal(report["subject"], "(report: 1 delivered, 1 NOT delivered)")
+        equal(report["subject"], "(report on a probe: 1 deliverable, 1 NOT deliverable)")
         shown = pair.alpha.mhs("--wide", "list", "--user", ADA, environment=home).stdout
-        check(re.search(rf" {NOBODY} \+1 +\(NOT delivered: 1 of 2\)", shown), shown)
+        check(re.search(rf" {NOBODY} \+1 +\(NOT deliverable: 1 of 2\)", shown), shown)
         check(re.search(r" me +\(no subject\)", shown), shown)
         recipients = ask(pair.alpha, "read", "--user", ADA, str(report["entry"]))["recipients"]
         equal(sorted((r["recipient"], r["delivered"]) for r in recipients), [(NOBODY, False), (UWE, True)])

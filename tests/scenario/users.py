@@ -135,7 +135,7 @@ def _():
             equal(ann(), (f"{HOME}/S=ann", None, "CN=Anna,C=GB"))
             check(known("CN=Anna,C=GB") and not known("CN=Ann,C=GB"))
             for arguments, text in ((["--directory-name", "rubbish", spelled], "bad-request"),
-                                    ([f"{HOME}/S=nobody"], "is no user here"),
+                                    (["--uid", "7", f"{HOME}/S=nobody"], "is no user here"),
                                     (["--uid", "7", f"{HOME}/S=fixed"], "configuration file")):
                 done = mta.mhs("user", "set", *arguments, check=False)
                 equal(done.returncode, 1)
