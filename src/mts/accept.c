@@ -7,7 +7,7 @@ static void invalid(struct ruling *ruling, const char *cause) {
     ruling->out->cause = cause;
 }
 
-static const char too_many_extensions[] = "it has more than 256 extension fields";
+static const char too_many_extensions[] = "it has too many extension fields";
 
 static bool check_peer(struct ruling *ruling, int peer) {
     if (peer >= 0 && (size_t)peer < ruling->tables->hop_count)

@@ -24,7 +24,7 @@
  * somebody else's that went out to the peer may come back in the same way.
  *
  * What did not come back bears no MTS-identifier of our domain: those are ours to
- * give (X.411 §8.2.1.1.1.29), and under one of them a foreign message would be
+ * give, and under one of them a foreign message would be
  * taken for ours when reports come.
  *
  * A report is believed of a recipient whose copy was sent to the peer that

@@ -154,8 +154,7 @@ struct span identifier_text(struct arena *arena, const struct x411_MTSIdentifier
 /* extension.c */
 const struct x411_ExtensionField *extension_find(const struct x411_Extensions *extensions, int number);
 /* More fields than anybody has in an envelope. They are looked through for each recipient, so that a message
- * of half a megabyte could keep the switch busy for a minute. X.411 (1999) knows some 50 types, and states no
- * upper bound. */
+ * of half a megabyte could keep the switch busy for a minute. The bound is ours (EXTENSIONS_MOST). */
 bool extensions_are_too_many(const struct x411_Extensions *extensions);
 int64_t extension_number(const struct x411_ExtensionField *field);
 bool extension_critical(const struct x411_ExtensionField *field, unsigned bit);

@@ -224,7 +224,7 @@ static void submit(struct submit *s, struct subject *subject, struct x411_Extens
     struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     int64_t deferred = 0;
     if (extensions_are_too_many(&extensions)) {
-        refuse(s, MTS_SUBMIT_INCONSISTENT_REQUEST, "more than 256 extension fields");
+        refuse(s, MTS_SUBMIT_INCONSISTENT_REQUEST, "too many extension fields");
         return;
     }
     const struct ber_table *places = subject->kind == MTS_PROBE
