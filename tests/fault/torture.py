@@ -12,8 +12,9 @@ unknown; every report that was asked for must have come once, nothing before the
 MTS-identifier twice; the record knows of each delivery; what a user deleted or marked in his mailbox is as he left it. Then
 the daemons stop, and `mhs store check` must find that every invariant of their stores holds.
 
-kill      SIGKILL to ALPHA, BETA or both at random moments; with PostgreSQL each has a server of its own, and what is killed is
-          the daemon, the server or both, the server ends at once, or loses a session in the middle of a COMMIT
+kill      SIGKILL to ALPHA, BETA or both at random moments: to all processes of the daemon, to one of them, which its parent
+          starts anew, or to the parent alone; with PostgreSQL each has a server of its own, and what is killed is also the
+          server or both, the server ends at once, or loses a session in the middle of a COMMIT
 unsynced  the same, and what was written and not synced at that moment is taken back (tests/fault/unsynced.c); a server dies with
           its daemon, and what it has not flushed goes with it, as only commits flush (tests/fault/servers.py)
 stream    with PostgreSQL alone: one long content after the other, and ALPHA's server dies between some octets of each and the
@@ -49,7 +50,7 @@ from fault.cutting import Cutting                                       # noqa: 
 from fault.ledger import Ledger                                         # noqa: E402
 from fault.reader import Reader                                         # noqa: E402
 from fault.recovering import AWAY, SENDERS, TAKERS, USERS, Counts, Sender, Taker    # noqa: E402
-from fault.servers import FAULTS, MACHINE, PATIENCE, SERVER, Server, strike    # noqa: E402
+from fault.servers import DAEMON, FAULTS, MACHINE, PATIENCE, PROCESSES, SERVER, Server, strike    # noqa: E402
 from fault.source import ADA, KNOWN, ORIGINATOR, SRC, UNKNOWN, Sink, Source, Submitter, read_report     # noqa: E402
 from peer import ipm, x228, x411                                        # noqa: E402
 from peer.association import NOT_TAKEN, Association                     # noqa: E402
@@ -143,6 +144,8 @@ class World:
             if mta.process.poll() is not None:
                 self.after_kill(mta)
                 mta.start(seconds=PATIENCE)
+            elif how in PROCESSES and self.random.random() < 0.5:
+                mta.wait_ready(PATIENCE)    # else the next fault may meet it while it comes up
 
     def after_kill(self, mta):
         pass
@@ -160,6 +163,8 @@ class World:
         for thread in threads:
             thread.start()
         self.rounds()
+        for mta in self.daemons:
+            mta.wait_ready(PATIENCE)
         for thread in threads:
             thread.finish.set()
         self.drain()
@@ -375,6 +380,10 @@ class Unsynced(Killed):
         for mta in self.daemons:
             mta.environment = rollback.environment(self.store(mta), lie)
         super().start()
+
+    def strike(self, victims, faults=(DAEMON,)):
+        """All of it at once: what a process that lives on writes is not to be taken back."""
+        super().strike(victims, faults)
 
     def after_kill(self, mta):
         self.taken_back += rollback.take_back(self.store(mta))
@@ -649,7 +658,7 @@ class Recovering(World):
     # --- the faults
 
     def rounds(self):
-        faults = [self.reload, self.refuse, lambda: self.strike([self.alpha])]
+        faults = [self.reload, self.refuse, self.fall]
         for number in range(self.options.rounds):
             time.sleep(self.random.uniform(0.05, 0.4))
             faults[number % len(faults)]()
@@ -665,6 +674,10 @@ class Recovering(World):
         """Whether the control has each fault that it is to find."""
         dropped = {why for sender in self.sources for why in sender.dropped}
         return dropped == {"away", "for now", "for good"} and any(taker.doubled for taker in self.takers)
+
+    def fall(self):
+        self.strike([self.alpha])
+        self.alpha.wait_ready(PATIENCE)     # what comes next is asked of it
 
     def reload(self):
         """One of the peers is taken away for a while: each in its turn."""
