@@ -108,14 +108,16 @@ class Server:
         self.postgres.remove()
 
 
-def kill_one(mta, kind):
-    """SIGKILL to the process of the kind alone, and until it is gone; the parent starts it anew. False when none is there."""
+def kill_one(mta, kind, random):
+    """SIGKILL to one process of the kind, and until it is gone; the parent starts it anew. False when none is there."""
     found = [pid for pid in proc.children(mta.process.pid) if proc.name(pid).startswith(kind)]
-    for pid in found[:1]:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    await_end(mta, found[:1])
-    return bool(found)
+    if not found:
+        return False
+    pid = random.choice(found)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    await_end(mta, [pid])
+    return True
 
 
 def kill_parent(mta):
@@ -140,7 +142,7 @@ def strike(mta, server, how, random):
     if how in SIGNALS:
         came = server.hit_commit(SIGNALS[how])
     elif how in PROCESSES:
-        came = kill_one(mta, PROCESSES[how])
+        came = kill_one(mta, PROCESSES[how], random)
     else:
         blows = {DAEMON: [mta.kill], PARENT: [lambda: kill_parent(mta)], SERVER: [server and server.kill],
                  AT_ONCE: [server and server.end_at_once], MACHINE: [mta.kill, server and server.kill]}[how]

@@ -51,7 +51,7 @@ from fault.ledger import Ledger                                         # noqa: 
 from fault.reader import Reader                                         # noqa: E402
 from fault.recovering import AWAY, SENDERS, TAKERS, USERS, Counts, Sender, Taker    # noqa: E402
 from fault.servers import DAEMON, FAULTS, MACHINE, PATIENCE, PROCESSES, SERVER, Server, strike    # noqa: E402
-from fault.source import ADA, KNOWN, ORIGINATOR, SRC, UNKNOWN, Sink, Source, Submitter, read_report     # noqa: E402
+from fault.source import ADA, KNOWN, LISTS, MOVED, ORIGINATOR, SRC, UNKNOWN, Sink, Source, Submitter, read_report     # noqa: E402
 from peer import ipm, x228, x411                                        # noqa: E402
 from peer.association import NOT_TAKEN, Association                     # noqa: E402
 from peer.local import Failed                                           # noqa: E402
@@ -97,11 +97,12 @@ class World:
             peer={"SRC": peer_section(self.sink.port, "SRC", "secret", "ALPHA-MTA", "a", domain=SRC, associations_in=50, transit=True),
                   "BETA": self.neighbour(beta_port, "BETA-MTA", BETA)},
             route={BETA: {"next-hop": {"BETA": {"rank": 1}}}, SRC: {"next-hop": {"SRC": {"rank": 1}}}},
-            user={ADA: {"available": True}})
+            user={ADA: {"available": True}}, list=LISTS["ALPHA"])
         beta = self.mta(
             "BETA", BETA, beta_port, peer={"ALPHA": self.neighbour(alpha_port, "ALPHA-MTA", ALPHA)},
             route={ALPHA: {"next-hop": {"ALPHA": {"rank": 1}}}, SRC: {"next-hop": {"ALPHA": {"rank": 1}}}},
-            user={address: {"available": True} for address in KNOWN})
+            user={**{address: {"available": True} for address in KNOWN}, MOVED: {"redirection": {"alternate": KNOWN[3]}}},
+            list=LISTS["BETA"])
         self.sources = [Source(i, alpha_port, self.ledger, self.options.seed) for i in range(3)]
         self.sources.append(Submitter(alpha.socket_path, self.ledger, self.options.seed))
         self.reader = Reader(beta, KNOWN[0], self.note, self.random)
@@ -113,6 +114,7 @@ class World:
             settings["store"] = server.store
         mta = Mhsd(f"{self.folder}/{name.lower()}", f"{name}-MTA", domain, port, log_level="warning",
                    schedule={lane: {"first-retry": 1, "longest-retry": 3} for lane in ("urgent", "normal", "non-urgent")},
+                   net_processes=self.random.randint(1, 2),
                    **settings)
         mta.patience = PATIENCE
         return mta
