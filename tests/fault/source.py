@@ -81,7 +81,7 @@ class Source(threading.Thread):
             self.waiting = self.make()
         if self.peer is None:
             self.peer = Association.open(self.port, mta="SRC", password="secret", timeout=15,
-                                         checkpoint=self.random.choice([1, 4, 64]))
+                                         checkpoint=self.random.choice([1, 4, 64]), mode=self.random.choice(["normal", "x410"]))
         made, apdu = self.waiting
         self.peer.transfer(apdu)
         made.confirmed(self.ledger)

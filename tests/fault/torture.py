@@ -61,6 +61,7 @@ from scenario.chasqui import Mhsd, free_port, peer_section, program     # noqa: 
 
 ALPHA, BETA = "/C=GB/A=GOLD/P=ALPHA", "/C=DE/A=VIAT/P=BETA"
 SMALL_DISK = 640        # MiB: 64 are kept free, segments have 64 each
+CONTEXTS = ("mts-transfer", "mts-transfer-protocol")      # normal mode, X.410 mode
 LONG = 200_000          # octets of a content that is looked at in any case
 
 
@@ -76,6 +77,8 @@ class World:
         self.reader = None
         self.sink = Sink(self.ledger)
         self.sink.start()
+        self.between = {"application_contexts": [self.random.choice(CONTEXTS)], "window_size": self.random.choice([1, 3, 10]),
+                        "dialogue": self.random.choice(["monologue", "two-way-alternate"])}
         self.prepare()
         self.daemons = self.mtas()
 
@@ -122,11 +125,10 @@ class World:
     def server(self, _name):
         return Server()
 
-    @staticmethod
-    def neighbour(port, name, domain):
+    def neighbour(self, port, name, domain):
         our = "ALPHA-MTA" if name == "BETA-MTA" else "BETA-MTA"
         return peer_section(port, name, "between us", our, "between us", domain=domain, transit=True, checkpoint_size=16,
-                            associations_in=50, queue_per_association=1)
+                            associations_in=50, queue_per_association=1, **self.between)
 
     def victims(self):
         return self.random.choice([[self.alpha], [self.beta], [self.alpha, self.beta]])
@@ -649,6 +651,7 @@ class Recovering(World):
                  **{taker.name: taker.port for taker in self.takers}}
         peers = {name: peer_section(port, name, "secret", "ALPHA-MTA", "a", transit=True, associations_in=50, checkpoint_size=1,
                                     domain=domains.get(name, SRC if name == "SRC" else AWAY),
+                                    application_contexts=[CONTEXTS[name == TAKERS[1]]],
                                     recovery=self.random.choice(["resume", "resume", "full", "off"]))
                  for name, port in ports.items() if name != away}
         hops = {name: {"rank": rank} for rank, name in enumerate(TAKERS, 1) if name != away}
