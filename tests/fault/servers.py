@@ -22,9 +22,10 @@ PARENT = "the parent alone"
 PROCESSES = {f"the {kind} process": kind for kind in ("store", "net", "clients", "reader")}
 AT_ONCE = "the server at once (SIGQUIT)"
 CRASH_IN_COMMIT, END_IN_COMMIT = "a session killed in COMMIT", "a session ended in COMMIT"
+HANG = "a process that hangs (SIGSTOP)"
 # What befalls a daemon and its store in a round.
-FAULTS = {"sqlite": [DAEMON, PARENT, *PROCESSES],
-          "postgresql": [DAEMON, PARENT, *PROCESSES, SERVER, MACHINE, AT_ONCE, CRASH_IN_COMMIT, END_IN_COMMIT]}
+FAULTS = {"sqlite": [DAEMON, PARENT, *PROCESSES, HANG],
+          "postgresql": [DAEMON, PARENT, *PROCESSES, HANG, SERVER, MACHINE, AT_ONCE, CRASH_IN_COMMIT, END_IN_COMMIT]}
 SIGNALS = {CRASH_IN_COMMIT: signal.SIGKILL, END_IN_COMMIT: signal.SIGTERM}
 # Each transaction of a batch then says that it is durable before it is: every batch changes this row.
 FORGET = """CREATE SCHEMA fault;
@@ -120,6 +121,19 @@ def kill_one(mta, kind, random):
     return True
 
 
+def hang(mta, random):
+    """One of its processes does nothing for a while."""
+    found = proc.children(mta.process.pid)
+    if not found:
+        return False
+    pid = random.choice(found)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(random.uniform(0.1, 2))
+        os.kill(pid, signal.SIGCONT)
+    return True
+
+
 def kill_parent(mta):
     """SIGKILL to the parent alone: the others have to end by themselves, for nobody would supervise them any more."""
     others = proc.children(mta.process.pid)
@@ -143,6 +157,8 @@ def strike(mta, server, how, random):
         came = server.hit_commit(SIGNALS[how])
     elif how in PROCESSES:
         came = kill_one(mta, PROCESSES[how], random)
+    elif how == HANG:
+        came = hang(mta, random)
     else:
         blows = {DAEMON: [mta.kill], PARENT: [lambda: kill_parent(mta)], SERVER: [server and server.kill],
                  AT_ONCE: [server and server.end_at_once], MACHINE: [mta.kill, server and server.kill]}[how]

@@ -13,8 +13,9 @@ MTS-identifier twice; the record knows of each delivery; what a user deleted or 
 the daemons stop, and `mhs store check` must find that every invariant of their stores holds.
 
 kill      SIGKILL to ALPHA, BETA or both at random moments: to all processes of the daemon, to one of them, which its parent
-          starts anew, or to the parent alone; with PostgreSQL each has a server of its own, and what is killed is also the
-          server or both, the server ends at once, or loses a session in the middle of a COMMIT
+          starts anew, or to the parent alone, and again while it comes up; or one process hangs for some seconds. With
+          PostgreSQL each has a server of its own, and what is killed is also the server or both, the server ends at once, or
+          loses a session in the middle of a COMMIT
 unsynced  the same, and what was written and not synced at that moment is taken back (tests/fault/unsynced.c); a server dies with
           its daemon, and what it has not flushed goes with it, as only commits flush (tests/fault/servers.py)
 stream    with PostgreSQL alone: one long content after the other, and ALPHA's server dies between some octets of each and the
@@ -147,12 +148,22 @@ class World:
         for mta in victims:
             if mta.process.poll() is not None:
                 self.after_kill(mta)
-                mta.start(seconds=PATIENCE)
+                self.bring_up(mta)
             elif how in PROCESSES and self.random.random() < 0.5:
                 mta.wait_ready(PATIENCE)    # else the next fault may meet it while it comes up
 
     def after_kill(self, mta):
         pass
+
+    def bring_up(self, mta):
+        """Some die again while they go through what the last life left."""
+        while self.random.random() < 0.3:
+            mta.start(wait=False)
+            time.sleep(self.random.uniform(0, 1))
+            mta.kill()
+            self.strikes["again while it came up"] += 1
+            self.after_kill(mta)
+        mta.start(seconds=PATIENCE)
 
     # --- the play
 
