@@ -139,7 +139,8 @@ static void note_made(int fd) {
     struct made *place = made;
     while (place < made + MADE && place->path[0])
         place++;
-    if (place == made + MADE || fstat(fd, &status) || !S_ISREG(status.st_mode) || !watched_path(fd, place->path))
+    if (place == made + MADE || fstat(fd, &status) || !S_ISREG(status.st_mode) ||
+        !watched_path(fd, place->path))
         return;
     place->note = undo_file("made-", status.st_ino);
     if (place->note >= 0)
