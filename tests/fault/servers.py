@@ -8,6 +8,7 @@ import os
 import signal
 import time
 
+from fault.wire import Wire
 from scenario import postgres, proc
 
 SETTINGS = """commit_delay = 3000
@@ -22,10 +23,12 @@ PARENT = "the parent alone"
 PROCESSES = {f"the {kind} process": kind for kind in ("store", "net", "clients", "reader")}
 AT_ONCE = "the server at once (SIGQUIT)"
 CRASH_IN_COMMIT, END_IN_COMMIT = "a session killed in COMMIT", "a session ended in COMMIT"
+CUT_IN_COMMIT = "the wire cut in COMMIT"
 HANG = "a process that hangs (SIGSTOP)"
 # What befalls a daemon and its store in a round.
 FAULTS = {"sqlite": [DAEMON, PARENT, *PROCESSES, HANG],
-          "postgresql": [DAEMON, PARENT, *PROCESSES, HANG, SERVER, MACHINE, AT_ONCE, CRASH_IN_COMMIT, END_IN_COMMIT]}
+          "postgresql": [DAEMON, PARENT, *PROCESSES, HANG, SERVER, MACHINE, AT_ONCE, CRASH_IN_COMMIT, END_IN_COMMIT,
+                         CUT_IN_COMMIT]}
 SIGNALS = {CRASH_IN_COMMIT: signal.SIGKILL, END_IN_COMMIT: signal.SIGTERM}
 # Each transaction of a batch then says that it is durable before it is: every batch changes this row.
 FORGET = """CREATE SCHEMA fault;
@@ -45,7 +48,7 @@ def title(pid):
 
 class Server:
     def __init__(self, place=None, settings=""):
-        self.postgres, self.held_back = postgres.Postgres(SETTINGS + settings, place), False
+        self.postgres, self.held_back, self.wire = postgres.Postgres(SETTINGS + settings, place), False, None
         try:
             self.start()
             self.store = self.postgres.database()
@@ -57,6 +60,14 @@ class Server:
         self.postgres.start(PATIENCE)
         if self.held_back:
             self.hold_back()
+
+    def lay_wire(self):
+        """From now on `store` names a socket of ours, whence all passes to the server's."""
+        folder = os.path.join(self.postgres.folder, "wire")
+        os.mkdir(folder)
+        name = f".s.PGSQL.{self.postgres.port}"
+        self.wire = Wire(os.path.join(self.postgres.folder, name), os.path.join(folder, name))
+        self.store = self.store.replace(f"host={self.postgres.folder}&", f"host={folder}&")
 
     def hold_back(self):
         """From now on nothing is flushed but by commits, in later lives too."""
@@ -104,6 +115,8 @@ class Server:
         return False
 
     def remove(self):
+        if self.wire:
+            self.wire.close()
         if self.held_back and self.postgres.postmaster:
             self.postgres.kill()        # one that is stopped would be waited for
         self.postgres.remove()
@@ -157,6 +170,8 @@ def strike(mta, server, how, random):
         came = server.hit_commit(SIGNALS[how])
     elif how in PROCESSES:
         came = kill_one(mta, PROCESSES[how], random)
+    elif how == CUT_IN_COMMIT:
+        came = server.wire.hit_commit()
     elif how == HANG:
         came = hang(mta, random)
     else:

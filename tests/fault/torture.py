@@ -15,7 +15,7 @@ the daemons stop, and `mhs store check` must find that every invariant of their 
 kill      SIGKILL to ALPHA, BETA or both at random moments: to all processes of the daemon, to one of them, which its parent
           starts anew, or to the parent alone, and again while it comes up; or one process hangs for some seconds. With
           PostgreSQL each has a server of its own, and what is killed is also the server or both, the server ends at once, or
-          loses a session in the middle of a COMMIT
+          loses a session in the middle of a COMMIT, or the wire to it is cut there
 unsynced  the same, and what was written and not synced at that moment is taken back (tests/fault/unsynced.c); a server dies with
           its daemon, and what it has not flushed goes with it, as only commits flush (tests/fault/servers.py)
 stream    with PostgreSQL alone: one long content after the other, and ALPHA's server dies between some octets of each and the
@@ -128,7 +128,9 @@ class World:
         return mta
 
     def server(self, _name):
-        return Server()
+        server = Server()
+        server.lay_wire()
+        return server
 
     def neighbour(self, port, name, domain, our):
         return peer_section(port, name, "between us", our, "between us", domain=domain, transit=True, checkpoint_size=16,
