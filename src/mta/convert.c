@@ -10,6 +10,7 @@
 #include "mta/decide.h"
 #include "mta/event.h"
 #include "mta/jump.h"
+#include "mta/lost.h"
 
 /* content/downgrade.h's flags. */
 #include "content/downgrade.h"
@@ -263,8 +264,7 @@ static void worker_gone(struct worker *worker, const char *cause) {
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
     struct worker *worker = context;
     (void)cause;
-    if (!worker->converter->mta->stopping)
-        log_warning("work process %s is gone: %s", ipc_name(channel), cause);
+    lost_note(worker->converter->mta, ipc_name(channel), cause);
     worker_gone(worker, "the work process ended");
 }
 

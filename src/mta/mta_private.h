@@ -150,6 +150,8 @@ struct mta {
     unsigned associations_in;
     bool held;                   /* some channels are not read, as the store takes no octets (link.h) */
     struct event *release;       /* then: looks whether it does */
+    struct event *lost;          /* channels ended, which lost_lines tell of (lost.h) */
+    struct buf lost_lines;
     struct map associations;     /* by their numbers */
     uint64_t association_number; /* of the last that came */
     int64_t started;
