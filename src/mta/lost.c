@@ -7,7 +7,7 @@
 #include "mta/mta_private.h"
 
 void lost_note(struct mta *mta, const char *name, const char *cause) {
-    static const struct timeval moment = {.tv_usec = 200000};
+    static const struct timeval moment = {.tv_sec = 1};
     char line[160];
     if (mta->stopping)
         return;

@@ -372,8 +372,8 @@ static void free_work_bytes(struct mta *mta) {
 }
 
 static void free_events(struct mta *mta) {
-    struct event *events[] = {mta->commit,  mta->tick, mta->more, mta->fill,
-                              mta->release, mta->pace, mta->pump, mta->add_users, mta->lost};
+    struct event *events[] = {mta->commit, mta->tick, mta->more,      mta->fill, mta->release,
+                              mta->pace,   mta->pump, mta->add_users, mta->lost};
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
         if (events[i])
             event_free(events[i]);
