@@ -366,7 +366,8 @@ json_t *users_add_many(struct client *client, json_t *request) {
         answer = client_error("bad-request", "users is an array, more and count are true or false, and the "
                                              "rest stands with each user");
     else if (count > USERS_MOST)
-        answer = client_error("too-large", "at most %d users are added in one go", USERS_MOST);
+        answer = client_error("too-large", "at most %d users are added in one go: add the rest in another",
+                              USERS_MOST);
     else if ((!client->users && !(client->users = json_array())) ||
              json_array_extend(client->users, users) != 0)
         answer = client_error("unavailable", "no memory");
