@@ -234,8 +234,8 @@ static void a_start_within_has_all_of_them(void **state) {
     close_world(&world);
 }
 
-/* A stop does not wait for the rules: what was asked for is done; what comes behind it has not begun, and hears
- * so. */
+/* A stop does not wait for the rules: what was asked for is done; what comes behind it has not begun, and
+ * hears so. */
 static void a_stop_within_is_answered(void **state) {
     struct world world;
     (void)state;
