@@ -44,7 +44,9 @@ static json_t *open_address(struct client *client, struct span address, struct o
         return client_error("not-found",
                             "no such mailbox; 'mhs list --mailboxes' shows those that you may use");
     if (!client_owns(client, opened->user))
-        return client_error("not-permitted", "this mailbox is somebody else's");
+        return client_error("not-permitted",
+                            "this mailbox is somebody else's; 'mhs list --mailboxes' shows those "
+                            "that you may use");
     opened->mailbox = mailbox_at(view, opened->user->address, &err);
     return err.code ? client_error("unavailable", "%s", err.text) : NULL;
 }
@@ -52,7 +54,7 @@ static json_t *open_address(struct client *client, struct span address, struct o
 static json_t *open_mailbox(struct client *client, json_t *request, struct opened *opened) {
     const char *address = json_string_value(json_object_get(request, "mailbox"));
     if (!address)
-        return client_error("bad-request", "mailbox is missing");
+        return client_error("bad-request", "mailbox is missing: give its O/R address");
     return open_address(client, span_str(address), opened);
 }
 
@@ -64,7 +66,9 @@ static json_t *find_entry(struct view *view, const struct opened *opened, uint64
         !store_get_entry(view->store, opened->mailbox, sequence, &view->arena, entry, &err))
         return err.code == STORE_CORRUPT
                    ? client_error("unavailable", "%s", err.text)
-                   : client_error("not-found", "the mailbox has no entry %llu", (unsigned long long)sequence);
+                   : client_error("not-found",
+                                  "the mailbox has no entry %llu; 'mhs list' shows those that it has",
+                                  (unsigned long long)sequence);
     return NULL;
 }
 
@@ -284,7 +288,9 @@ json_t *request_mailbox_show(struct client *client, json_t *request) {
         return client_error("unavailable", "the entry can't be read: %s", err.text);
     struct span envelope = envelope_of(&loaded, &view->arena);
     if (!envelope.data)
-        return client_error("unavailable", "the entry's envelope can't be read");
+        return client_error(
+            "unavailable",
+            "the entry's envelope can't be read; 'mhs store check' tells whether the store is damaged");
     json_t *answer = entry_json(view, &loaded, &view->arena);
     json_object_set_new(answer, "envelope-octets", json_integer((json_int_t)envelope.len));
     return answer;
@@ -465,12 +471,19 @@ static json_t *fetch_entry(struct client *client, uint64_t ref, const struct ope
 static json_t *fetch_queued(struct client *client, uint64_t ref, struct piece *piece) {
     struct error err = {0};
     if (!client_is_operator(client))
-        return client_error("not-permitted", "only operators may read what is queued");
+        return client_error(
+            "not-permitted",
+            "only root and the operators ('operators' in the configuration) may read what is queued");
     if (piece->part != IPC_FETCH_CONTENT)
-        return client_error("bad-request", "of a queued message the content can be fetched only");
+        return client_error(
+            "bad-request",
+            "of a queued message the content can be fetched only; 'mhs queue show' tells of its envelope");
     if (!piece_of_content(client->view, piece->sequence, piece, &err))
-        return err.code == STORE_NOT_FOUND ? client_error("not-found", "no message has this number")
-                                           : not_read("content", &err);
+        return err.code == STORE_NOT_FOUND
+                   ? client_error(
+                         "not-found",
+                         "no message has this number; 'mhs queue show ID' tells that of a copy which waits")
+                   : not_read("content", &err);
     if (piece->offset == 0)
         log_info("uid %u fetches the content of the queued message %llu", (unsigned)client->uid,
                  (unsigned long long)piece->sequence);

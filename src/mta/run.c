@@ -386,6 +386,7 @@ void mta_free(struct mta *mta) {
     if (mta->batch.store)
         batch_settle(mta, clock_monotonic_us() + SETTLE_MOST);
     later_refuse(mta);
+    users_many_stop(mta);
     net_free_all(mta);
     clients_close(&mta->view);
     convert_close(mta);

@@ -25,12 +25,17 @@ static json_t *user_json(struct view *view, const struct local_user *user) {
     return entry;
 }
 
+static json_t *no_such_user(const char *address) {
+    return client_error("not-found", "%s is no user here; 'mhs user list' shows them",
+                        address ? address : "what is no text");
+}
+
 json_t *request_users(struct client *client, json_t *request) {
     struct view *view = client->view;
     const char *text = json_string_value(json_object_get(request, "address"));
     const struct local_user *one = text ? user_find(view, span_str(text)) : NULL;
     if (json_object_get(request, "address") && !one)
-        return client_error("not-found", "%s is no user here", text ? text : "what is no text");
+        return no_such_user(text);
     json_t *users = json_array();
     arena_reset(&view->arena);
     for (size_t i = 0; i < view->users.count; i++)
@@ -104,11 +109,12 @@ json_t *request_user_set(struct client *client, json_t *request) {
     if (wrong)
         return wrong;
     if (!user)
-        return client_error("not-found", "%s is no user here", text ? text : "what is no text");
+        return no_such_user(text);
     if (user->configured)
-        return client_error("not-permitted", "the user stands in the configuration file: change it there");
+        return client_error("not-permitted",
+                            "the user stands in the configuration file: change it there, and 'mhs reload'");
     if (user->leaving)
-        return client_error("wrong-state", "the user is being removed");
+        return client_error("wrong-state", "the user is being removed: try again in a moment");
     struct local_user fresh = *user;
     wrong = user_take_members(request, &fresh);
     if (!wrong)
@@ -168,7 +174,8 @@ static json_t *empty_mailbox(struct mta *mta, uint32_t mailbox, bool discard) {
         return not_empty();
     return !entries || mailbox_discard(mta, mailbox)
                ? NULL
-               : client_error("unavailable", "the entries can't be removed now");
+               : client_error("unavailable",
+                              "the entries can't be removed now; try again, the log may say why");
 }
 
 /* An error, or NULL: he goes with the batch. */
@@ -191,8 +198,10 @@ static void mailbox_is_settled(struct mta *mta, const struct effect *effect) {
     struct local_user *user = user_at(mta, bytes_head(effect->bytes));
     struct batch_mark mark = batch_mark(mta);
     batch_request(mta);
-    json_t *error = user && user->leaving ? take_away(mta, user, effect->octets)
-                                          : client_error("not-found", "the user was taken away meanwhile");
+    json_t *error =
+        user && user->leaving
+            ? take_away(mta, user, effect->octets)
+            : client_error("not-found", "the user was taken away meanwhile: there is nothing left to do");
     if (error) {
         batch_undo(mta, mark);
         if (user)
@@ -225,11 +234,12 @@ json_t *request_user_remove(struct client *client, json_t *request) {
     if (wrong)
         return wrong;
     if (!user)
-        return client_error("not-found", "no such user; 'mhs user list' shows them");
+        return no_such_user(text);
     if (user->configured)
-        return client_error("not-permitted", "the user stands in the configuration file: remove it there");
+        return client_error("not-permitted",
+                            "the user stands in the configuration file: remove it there, and 'mhs reload'");
     if (user->leaving)
-        return client_error("wrong-state", "the user is being removed already");
+        return client_error("wrong-state", "the user is being removed already: look again in a moment");
     uint32_t mailbox = mailbox_at(&mta->view, user->address, &err);
     if (err.code || !mailbox_count(&mta->view, mailbox, &entries, &err))
         return client_error("unavailable", "%s", err.text);

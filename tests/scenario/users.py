@@ -2,6 +2,7 @@
 """Users made and changed by operators, many at a time too, and the shells' completion of all commands."""
 import json
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -82,7 +83,7 @@ def _():
             before = mta.request("status")["store"]["commits"]
             done = mta.mhs("user", "add", "--file", "-", check=False, stdin=lines)
             return done, mta.request("status")["store"]["commits"] - before
-        done, commits = add(f"{text}{HOME}/S=x\tnobody\n")
+        done, commits = add(f"{text}{HOME}/S=x\tno such login\n")
         equal((done.returncode, done.stdout), (1, "none added: 1 line is wrong\n"))
         equal(users(mta), {})
         check(commits < 5, commits)
@@ -134,6 +135,16 @@ def _():
             mta.mhs("user", "set", "--uid", "none", "--directory-name", "CN=Anna,C=GB", spelled)
             equal(ann(), (f"{HOME}/S=ann", None, "CN=Anna,C=GB"))
             check(known("CN=Anna,C=GB") and not known("CN=Ann,C=GB"))
+            mta.mhs("user", "set", "--uid", "nobody", spelled)
+            nobody = pwd.getpwnam("nobody").pw_uid
+            equal(ann()[1], nobody, "JSON has the number")
+            check(f"nobody ({nobody})" in mta.mhs("user", "show", spelled).stdout, "people see the name")
+            mta.mhs("user", "add", "--file", "-", stdin=f"{HOME}/S=by login\tnobody\n")
+            equal(users(mta)[f"{HOME}/S=by login"]["uid"], nobody)
+            done = mta.mhs("user", "set", "--uid", "no such login", spelled, check=False)
+            equal((done.returncode, "no user of this system has the name" in done.stderr), (2, True), done.stderr)
+            equal(ann()[1], nobody)
+            mta.mhs("user", "set", "--uid", "none", spelled)
             for arguments, text in ((["--directory-name", "rubbish", spelled], "bad-request"),
                                     (["--uid", "7", f"{HOME}/S=nobody"], "is no user here"),
                                     (["--uid", "7", f"{HOME}/S=fixed"], "configuration file")):

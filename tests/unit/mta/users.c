@@ -234,7 +234,8 @@ static void a_start_within_has_all_of_them(void **state) {
     close_world(&world);
 }
 
-/* A stop does not wait for the rules: what was asked for is done. */
+/* A stop does not wait for the rules: what was asked for is done; what comes behind it has not begun, and
+ * hears so. */
 static void a_stop_within_is_answered(void **state) {
     struct world world;
     (void)state;
@@ -242,13 +243,19 @@ static void a_stop_within_is_answered(void **state) {
     for (unsigned from = 0; from < MANY; from += PART)
         give_part(&world, from, from + PART < MANY);
     close_association(&world, 1, IPC_CLOSE_RELEASED);
+    ask_under(&world, 9, three);
     EVENTUALLY(only_the_first_is_there(&world));
     put(world.parent, IPC_STOP, 0, NOTHING, NOTHING);
     int net = world.net;
     world.net = world.clients; /* its own channel may end first */
     hears_of(&world, MANY, "");
+    json_t *answer = late_answer(&world, 9);
+    assert_string_equal(code_of(answer), "unavailable");
+    json_decref(answer);
     world.net = net;
     assert_int_equal(world_wait(&world), 0);
+    begin_again(&world);
+    assert_false(is_user(&world, OURS "/S=one"));
     close_world(&world);
 }
 
