@@ -65,7 +65,7 @@ static void route_converted(struct ruling *ruling, struct subject *subject, cons
 }
 
 void mts_converted(struct mts_run *run, const struct mts_stored *stored, uint64_t length, unsigned types,
-                   struct mts_decisions *out) {
+                   const char *lost, struct mts_decisions *out) {
     struct ruling ruling;
     struct plan plan;
     struct subject subject;
@@ -78,7 +78,8 @@ void mts_converted(struct mts_run *run, const struct mts_stored *stored, uint64_
     } else if (trace_conversion(&ruling, &subject.envelope.trace_information, types)) {
         subject.envelope.content_type = p2;
         subject.length = length;
-        ruling_event(&ruling, MTS_EVENT_CONVERTED, subject.identifier)->text = "P22 to P2";
+        ruling_event(&ruling, MTS_EVENT_CONVERTED, subject.identifier)->text =
+            *lost ? arena_printf(ruling.arena, "P22 to P2: %s", lost) : "P22 to P2";
         route_converted(&ruling, &subject, &plan);
     }
     ruling_end(&ruling);
