@@ -128,8 +128,8 @@ static void the_new_message_is_p2_and_its_trace_says_so(void **state) {
         assert_int_equal(ber_bit(&types->built_in_encoded_information_types, bit), bit == 2 || bit == 5);
     assert_null(
         before.trace_information.items[last].domain_supplied_information.converted_encoded_information_types);
-    assert_true(conversion_done(&after.trace_information));
-    assert_false(conversion_done(&before.trace_information));
+    assert_true(trace_converted_types(&after.trace_information));
+    assert_false(trace_converted_types(&before.trace_information));
 }
 
 /* Tables may have changed while the content was rewritten. */
