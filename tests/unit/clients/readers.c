@@ -82,9 +82,10 @@ static void start_reader(struct world *world, unsigned number) {
 
 /* A local socket without a name in the file system, and a client of it. */
 static int listen_local(struct sockaddr_un *local, socklen_t *length) {
+    static unsigned count; /* one that fell keeps its own */
     *local = (struct sockaddr_un){.sun_family = AF_UNIX};
-    int octets =
-        snprintf(local->sun_path + 1, sizeof local->sun_path - 1, "chasqui-test-readers-%d", (int)getpid());
+    int octets = snprintf(local->sun_path + 1, sizeof local->sun_path - 1, "chasqui-test-readers-%d-%u",
+                          (int)getpid(), ++count);
     *length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)octets);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0 && bind(fd, (const struct sockaddr *)local, *length) == 0 && listen(fd, 8) == 0);
