@@ -83,6 +83,7 @@ struct clients {
     struct event *breath; /* the local socket is looked at again: there was no descriptor for a client */
     struct reader_link *readers;
     size_t reader_count;
+    struct event *overdue; /* a request that a reader was asked has no answer yet */
     const struct local_calls *calls;
     struct map numbers; /* of clients: to each */
     unsigned count;

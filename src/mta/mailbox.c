@@ -60,16 +60,16 @@ static json_t *open_mailbox(struct client *client, json_t *request, struct opene
 
 static json_t *find_entry(struct view *view, const struct opened *opened, uint64_t sequence,
                           struct store_entry *entry) {
-    struct error err = {0};
+    struct error err = {.code = STORE_NOT_FOUND};
     arena_reset(&view->arena);
-    if (!sequence || sequence > INT64_MAX || !opened->mailbox ||
-        !store_get_entry(view->store, opened->mailbox, sequence, &view->arena, entry, &err))
-        return err.code == STORE_CORRUPT
-                   ? client_error("unavailable", "%s", err.text)
-                   : client_error("not-found",
-                                  "the mailbox has no entry %llu; 'mhs list' shows those that it has",
-                                  (unsigned long long)sequence);
-    return NULL;
+    if (sequence && sequence <= INT64_MAX && opened->mailbox &&
+        store_get_entry(view->store, opened->mailbox, sequence, &view->arena, entry, &err))
+        return NULL;
+    return err.code == STORE_NOT_FOUND
+               ? client_error("not-found",
+                              "the mailbox has no entry %llu; 'mhs list' shows those that it has",
+                              (unsigned long long)sequence)
+               : client_error("unavailable", "%s", err.text);
 }
 
 static json_t *open_entry(struct client *client, json_t *request, struct opened *opened,
@@ -101,10 +101,16 @@ bool mailbox_count(struct view *view, uint32_t mailbox, uint64_t *entries, struc
     return read;
 }
 
-json_t *mailbox_figures(struct view *view, uint32_t mailbox) {
+json_t *mailbox_figures(struct view *view, const char *address, struct error *err) {
     struct figures figures = {.view = view};
+    struct error inner = {0};
+    uint32_t mailbox = mailbox_at(view, address, &inner);
     if (mailbox)
-        store_each_entry(view->store, mailbox, 0, 0, count_entry, &figures, NULL);
+        store_each_entry(view->store, mailbox, 0, 0, count_entry, &figures, &inner);
+    if (inner.code && inner.code != STORE_CORRUPT) {
+        error_set(err, inner.code, "%s", inner.text);
+        return NULL;
+    }
     uint64_t quota = view->config->limits.mailbox_octets;
     return json_pack("{s:I, s:I, s:I, s:o}", "entries", (json_int_t)figures.entries, "unseen",
                      (json_int_t)figures.unseen, "octets", (json_int_t)figures.octets, "quota",
@@ -113,12 +119,17 @@ json_t *mailbox_figures(struct view *view, uint32_t mailbox) {
 
 json_t *request_mailboxes(struct client *client, json_t *request) {
     struct view *view = client->view;
+    struct error err = {0};
     json_t *mailboxes = json_array();
     (void)request;
     for (size_t i = 0; i < view->users.count; i++) {
         if (!client_owns(client, &view->users.all[i]))
             continue;
-        json_t *entry = mailbox_figures(view, mailbox_at(view, view->users.all[i].address, NULL));
+        json_t *entry = mailbox_figures(view, view->users.all[i].address, &err);
+        if (!entry) {
+            json_decref(mailboxes);
+            return client_error("unavailable", "the mailboxes can't be read: %s", err.text);
+        }
         json_object_set_new(entry, "mailbox", json_string(view->users.all[i].address));
         json_array_append_new(mailboxes, entry);
     }
@@ -506,9 +517,11 @@ static json_t *fetch(struct client *client, uint64_t ref, struct reader *r) {
 
 void mailbox_fetch(struct client *client, uint64_t ref, struct span payload) {
     struct reader r = reader_of(payload);
+    view_answer(client->view);
     if (!client->mta)
         users_follow(client->view);
     json_t *error = fetch(client, ref, &r);
+    view_answered(client->view);
     if (error)
         client_respond(client, ref, error, true);
 }

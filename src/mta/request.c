@@ -135,6 +135,15 @@ static json_t *put_off(struct client *client, const struct asked *asked, enum an
     return NULL;
 }
 
+static json_t *read_rows(struct client *client, const struct operation *operation, json_t *request) {
+    view_answer(client->view);
+    if (!client->mta)
+        users_follow(client->view);
+    json_t *answer = operation->run(client, request);
+    view_answered(client->view);
+    return answer;
+}
+
 /* After an upgrade the old daemon runs till it is started anew. */
 #define NEWER "; if mhs is newer than the daemon that runs ('mhs status'), start that anew"
 
@@ -155,8 +164,8 @@ static json_t *run(struct client *client, const struct asked *asked, json_t *req
                             name);
     if (!client->mta && operation->touches != ROWS)
         return client_error("bad-request", "%s is not for a reader process", name);
-    if (!client->mta)
-        users_follow(client->view);
+    if (operation->touches == ROWS)
+        return read_rows(client, operation, request);
     if (operation->touches == CHANGES)
         return !asked->late && later_awaits(client->mta) ? put_off(client, asked, when)
                                                          : change(client, operation, request, when);

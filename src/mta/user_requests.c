@@ -11,12 +11,10 @@
 #include "mta/users_many.h"
 #include "mta/view.h"
 
-static json_t *count_entries(struct view *view, const char *address) {
-    return mailbox_figures(view, mailbox_at(view, address, NULL)); /* entries, unseen and octets */
-}
-
-static json_t *user_json(struct view *view, const struct local_user *user) {
-    json_t *entry = count_entries(view, user->address);
+static json_t *user_json(struct view *view, const struct local_user *user, struct error *err) {
+    json_t *entry = mailbox_figures(view, user->address, err); /* entries, unseen and octets */
+    if (!entry)
+        return NULL;
     json_object_set_new(entry, "address", json_string(user->address));
     json_object_set_new(entry, "uid", user->has_uid ? json_integer(user->uid) : json_null());
     json_object_set_new(entry, "directory-name",
@@ -36,12 +34,16 @@ json_t *request_users(struct client *client, json_t *request) {
     const struct local_user *one = text ? user_find(view, span_str(text)) : NULL;
     if (json_object_get(request, "address") && !one)
         return no_such_user(text);
+    struct error err = {0};
     json_t *users = json_array();
     arena_reset(&view->arena);
-    for (size_t i = 0; i < view->users.count; i++)
+    for (size_t i = 0; i < view->users.count && !err.code; i++)
         if (!one || one == &view->users.all[i])
-            json_array_append_new(users, user_json(view, &view->users.all[i]));
-    return json_pack("{s:o}", "users", users);
+            json_array_append_new(users, user_json(view, &view->users.all[i], &err));
+    if (!err.code)
+        return json_pack("{s:o}", "users", users);
+    json_decref(users);
+    return client_error("unavailable", "the mailboxes can't be read: %s", err.text);
 }
 
 /* An error, or NULL: the user is there from now on, and in the store with the batch. */

@@ -565,9 +565,65 @@ static void what_stays_unread_begins_anew(void **state) {
     unsetenv("CHASQUI_TEST_UNREAD");
 }
 
+static const char *code_of_request(struct world *world, const char *request) {
+    static char code[40];
+    json_t *answer = ask(world, request);
+    snprintf(code, sizeof code, "%s", code_of(answer));
+    json_decref(answer);
+    return code;
+}
+
+#define LIST_OF "{\"operation\":\"mailbox-list\",\"mailbox\":\"" JONES "\",\"limit\":"
+
+/* However long a read takes, and however many there are, a request ends. */
+static void a_request_of_many_reads_ends(void **state) {
+    struct world world;
+    char slow[sizeof hold + 5];
+    (void)state;
+    snprintf(slow, sizeof slow, "%s.slow", hold);
+    setenv("CHASQUI_TEST_SLOW", slow, 1);
+    open_world(&world);
+    for (int i = 0; i < 60; i++)
+        comes_in(&world, JONES);
+    assert_true(switch_file(slow, true)); /* 60 reads would take a minute */
+    assert_string_equal(code_of_request(&world, LIST_OF "60}"), "unavailable");
+    assert_string_equal(code_of_request(&world, LIST_OF "20}"), ""); /* each request has a time of its own */
+    assert_string_equal(code_of_request(&world, LIST_OF "20}"), "");
+    assert_true(switch_file(slow, false));
+    assert_int_equal(entries(&world), 60);
+    json_decref(ask(&world, "{\"operation\":\"status\"}"));
+    assert_false(is_refusing(&world)); /* it says nothing of the store */
+    world_end(&world);
+    unsetenv("CHASQUI_TEST_SLOW");
+}
+
+/* What can't be read now is not told as what is not there. */
+static void an_unread_mailbox_is_not_empty(void **state) {
+    static const char *const requests[] = {
+        "{\"operation\":\"mailboxes\"}", "{\"operation\":\"user-list\"}",
+        "{\"operation\":\"mailbox-show\",\"mailbox\":\"" JONES "\",\"entry\":1}", LIST_OF "10}"};
+    struct world world;
+    char unread[sizeof hold + 7];
+    (void)state;
+    snprintf(unread, sizeof unread, "%s.unread", hold);
+    setenv("CHASQUI_TEST_UNREAD", unread, 1);
+    open_world(&world);
+    comes_in(&world, JONES);
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        assert_string_equal(code_of_request(&world, requests[i]), "");
+        assert_true(switch_file(unread, true));
+        assert_string_equal(code_of_request(&world, requests[i]), "unavailable");
+        assert_true(switch_file(unread, false));
+    }
+    world_end(&world);
+    unsetenv("CHASQUI_TEST_UNREAD");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(nobody_waits_who_need_not),
+        CASE(a_request_of_many_reads_ends),
+        CASE(an_unread_mailbox_is_not_empty),
         CASE(a_resume_after_a_failed_batch_is_answered),
         CASE(an_activity_waits_for_what_is_said_of_the_last),
         CASE(a_resume_waits_for_what_is_said_of_activities),
