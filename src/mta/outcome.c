@@ -275,6 +275,12 @@ bool outcome_begins(struct association *association, struct span activity, struc
     return told;
 }
 
+bool outcome_resumes(struct association *association) {
+    if (!association->looked)
+        look(association, NULL); /* or at what it begins next */
+    return !association->shares_id || share(association);
+}
+
 bool outcome_is_kept(struct association *association, bool *kept) {
     *kept = !association->shares_id && bytes_rest(association->inbound->names).len;
     return !association->shares_id || share(association);

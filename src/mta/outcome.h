@@ -46,6 +46,9 @@ bool outcome_is_unknown(const struct mta *mta);
  * can be asked for any more. False: that can't be told now, for `err`; the activity is to be refused for now.
  */
 bool outcome_begins(struct association *association, struct span activity, struct error *err);
+/* A resume, which has been answered, gives an activity a name on the association too. False without memory.
+ */
+bool outcome_resumes(struct association *association);
 /* The transfer under way has a checkpoint: is it kept, to be resumed? False without memory. */
 bool outcome_is_kept(struct association *association, bool *kept);
 /* One that began may have had the names of another: no outcome of before counts any more (I7). */

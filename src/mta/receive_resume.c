@@ -262,5 +262,7 @@ bool receive_resume(struct association *association, struct span payload) {
         resume(association, old, name, serial);
     else
         answer(association, IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
+    if (!outcome_resumes(association))
+        association_end(association, IPC_CLOSE_ABORTED, "no memory");
     return true;
 }
