@@ -129,7 +129,8 @@ bool outcome_of(struct association *association, struct span name, struct span a
 bool outcome_is_shared(struct association *association, struct span name, bool *shared, struct error *err) {
     enum verdict verdict = SHARED;
     struct span peer = span_str(association->peer->name);
-    bool told = find(association->net->mta, name, SPAN_LIT(""), peer, &verdict, err);
+    bool told = (association->shares_id && span_eq(name, bytes_head(association->id))) ||
+                find(association->net->mta, name, SPAN_LIT(""), peer, &verdict, err);
     *shared = verdict == SHARED;
     return told;
 }
@@ -167,15 +168,6 @@ static void note_namesakes(struct association *association) {
             if (other && other != association && is_called(other, association->peer, name))
                 other->shares_id = association->shares_id = true;
         }
-}
-
-void outcome_look(struct association *association) {
-    struct mta *mta = association->net->mta;
-    note_namesakes(association);
-    if (batch_is_open(mta, mta->named_in)) /* it may say something of the name */
-        association->named_in = mta->named_in;
-    else
-        look(association, NULL);
 }
 
 static void is_written(struct mta *mta, const struct effect *effect) {
@@ -263,6 +255,17 @@ static bool share(struct association *association) {
     return true;
 }
 
+void outcome_look(struct association *association) {
+    struct mta *mta = association->net->mta;
+    note_namesakes(association);
+    if (batch_is_open(mta, mta->named_in)) /* it may say something of the name */
+        association->named_in = mta->named_in;
+    else
+        look(association, NULL);
+    if (association->shares_id)
+        share(association); /* or with what it begins next */
+}
+
 bool outcome_begins(struct association *association, struct span activity, struct error *err) {
     struct mta *mta = association->net->mta;
     bool told = association->shares_id || judge_name(association, activity, err);
@@ -275,10 +278,10 @@ bool outcome_begins(struct association *association, struct span activity, struc
     return told;
 }
 
-bool outcome_resumes(struct association *association) {
-    if (!association->looked)
-        look(association, NULL); /* or at what it begins next */
-    return !association->shares_id || share(association);
+bool outcome_resumes(struct association *association, struct error *err) {
+    if (!association->looked && !look(association, err))
+        return false;
+    return !association->shares_id || share(association) || error_set(err, STORE_NO_MEMORY, "no memory");
 }
 
 bool outcome_is_kept(struct association *association, bool *kept) {

@@ -33,7 +33,7 @@ void outcome_lost(struct mta *mta, const struct peer *peer, const struct store_o
 /* Can nothing be asked for by the association's name, as that is no name of one transfer's? As with the next,
  * what an open batch says does not count; false: that can't be told now, for `err`. */
 bool outcome_is_shared(struct association *association, struct span name, bool *shared, struct error *err);
-/* A new association has its name: was it given before? */
+/* A new association has its name. When that was given before, nothing under it can be asked for any more. */
 void outcome_look(struct association *association);
 /* The number of the batch that has to land before the association may begin an activity, as that says
  * something of its last ones; 0: none, or it is stuck, and nobody waits for it. */
@@ -42,13 +42,12 @@ uint64_t outcome_awaits(const struct net_process *net, uint64_t ref, struct span
 uint64_t outcome_awaits_any(const struct net_process *net, uint64_t ref, struct span payload);
 /* It is not known what became of activities: a batch that says something of them is stuck. */
 bool outcome_is_unknown(const struct mta *mta);
-/* The association begins an activity: when its name was given before, nothing under the association's name
- * can be asked for any more. False: that can't be told now, for `err`; the activity is to be refused for now.
- */
+/* The association begins an activity: the same when it has the name of one before. False: that can't be told
+ * now, for `err`; the activity is to be refused for now. */
 bool outcome_begins(struct association *association, struct span activity, struct error *err);
-/* A resume, which has been answered, gives an activity a name on the association too. False without memory.
- */
-bool outcome_resumes(struct association *association);
+/* The association resumes an activity, to which it gives a name of its own with that. False: as for what
+ * begins. */
+bool outcome_resumes(struct association *association, struct error *err);
 /* The transfer under way has a checkpoint: is it kept, to be resumed? False without memory. */
 bool outcome_is_kept(struct association *association, bool *kept);
 /* One that began may have had the names of another: no outcome of before counts any more (I7). */

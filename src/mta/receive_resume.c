@@ -193,7 +193,7 @@ static bool resume_shared(struct association *association, struct span old, stru
     struct error err = {0};
     struct store_activity_in activity;
     bool shared;
-    if (outcome_is_shared(association, old, &shared, &err)) {
+    if (outcome_resumes(association, &err) && outcome_is_shared(association, old, &shared, &err)) {
         if (shared)
             answer(association, IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
         return shared;
@@ -262,7 +262,5 @@ bool receive_resume(struct association *association, struct span payload) {
         resume(association, old, name, serial);
     else
         answer(association, IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
-    if (!outcome_resumes(association))
-        association_end(association, IPC_CLOSE_ABORTED, "no memory");
     return true;
 }
