@@ -36,11 +36,14 @@
  *     has anything in the one that flies.
  * I7  The outcome of a transfer in, accepted or refused for good, is in the commit
  *     that takes its activity's row away, and is the answer to each resume of
- *     it. An activity that is not over has none: one that begins by the names of
- *     another takes what was known of that away; when that can't be written its
- *     association ends, and no outcome of before counts any more, which the
- *     next commit tells the next start; the same where one was refused for now
- *     as nobody could tell what was known.
+ *     it. What had a checkpoint leaves a row by its names, of the activity or of
+ *     its outcome, for as long as it can be asked for. So it is seen when one
+ *     begins whose association, or activity in it, has a name that was given
+ *     before: nothing can be asked for by that association's name then, which is
+ *     on disk before anything of the later one is confirmed. When that can't be
+ *     written its association ends, and no outcome of before counts any more,
+ *     which the next commit tells the next start; the same where one was refused
+ *     for now as nobody could tell what was known.
  * I8  What came in by RT-RECOVER instead of a bind transfers what the broken
  *     association left unfinished, and nothing else, in either direction (but
  *     where the peer's option says `full`).

@@ -59,6 +59,7 @@ struct peer {
         bool counted; /* since the start */
     } left;
     struct burst left_lines;
+    struct burst shared_lines; /* outcome.c: names that it gives twice */
 };
 
 bool peers_configure(struct mta *mta);

@@ -77,7 +77,7 @@ static void an_activity_waits_for_what_is_said_of_the_last(void **state) {
     hold_commits(true);
     begin_transfer(&world, 1, "\2\1\1");
     tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\0"), NOTHING); /* its sender discards it */
-    begin_transfer(&world, 1, "\2\1\1");
+    begin_transfer(&world, 1, "\2\1\1");                        /* which is known to be that one's name */
     tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
     others_are_served(&world, 2);
     expect_none(&world, IPC_TRANSFER_RESULT);
@@ -85,7 +85,7 @@ static void an_activity_waits_for_what_is_said_of_the_last(void **state) {
     assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
     assert_int_equal(entries(&world), 1);
     struct reader r = say_resume(&world, 1, "", "\2\1\1", 1);
-    assert_int_equal(reader_u8(&r), IPC_RESUME_COMPLETED);
+    assert_int_equal(reader_u8(&r), IPC_RESUME_UNKNOWN_ACTIVITY);
     world_end(&world);
 }
 
