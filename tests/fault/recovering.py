@@ -56,14 +56,14 @@ class Message:
     """`begun`: the name of the association and of the activity that can be resumed, and the last confirmed serial;
     `ends`: how often its end was sent."""
 
-    def __init__(self, local, recipients, readable, text):
+    def __init__(self, local, recipients, readable, text, mode):
         self.local, self.recipients, self.readable = local, recipients, readable
         self.content = ipm.ipm(local, SRC + "/S=source/", recipients, local, ipm.text(text))
         apdu = x411.message(SRC, local, SRC + "/S=source/", recipients, self.content)
         if not readable:
             node = ber.read(apdu)
             apdu = ber.ctx(0, ber.set_(b"".join(child.raw for child in node[0].children[:-1])), node[1].raw)
-        self.value = x228.transfer_value("normal", apdu)
+        self.value = x228.transfer_value(mode, apdu)
         self.begun, self.ends, self.faults = None, 0, 0
 
     @property
@@ -78,6 +78,7 @@ class Sender(threading.Thread):
         super().__init__(daemon=True)
         self.name, self.port, self.ledger, self.counts, self.broken = name, port, ledger, counts, broken
         self.random = random.Random(f"{seed}-{name}")
+        self.mode = "x410" if name == SENDERS[1] else "normal"
         self.made, self.owned, self.half_open, self.peer = 0, [], [], None
         self.dropped = {}               # on purpose: why -> copies
         self.finish, self.away = threading.Event(), threading.Event()
@@ -99,7 +100,7 @@ class Sender(threading.Thread):
         self.made += 1
         recipients = [self.random.choice(USERS)] + [TAKEN] * (self.random.random() < 0.4)
         message = Message(f"src-{self.name}-{self.made}", recipients, self.random.random() > 0.2,
-                          self.random.randbytes(self.random.choice(SIZES) // 2).hex())
+                          self.random.randbytes(self.random.choice(SIZES) // 2).hex(), self.mode)
         self.owned.append(message)
         return message
 
@@ -113,7 +114,7 @@ class Sender(threading.Thread):
     # --- associations
 
     def open(self, **options):
-        return Association.open(self.port, mta=self.name, password="secret", timeout=15, checkpoint=1, **options)
+        return Association.open(self.port, mta=self.name, password="secret", timeout=15, checkpoint=1, mode=self.mode, **options)
 
     def drop(self):
         for peer in [*self.half_open, *([self.peer] if self.peer else [])]:

@@ -48,14 +48,25 @@ def _take_back_file(undo, share):
     return taken
 
 
+def _unmake(note, share):
+    """A file that was made and whose folder was not synced has no name."""
+    with open(note, "rb") as file:
+        path = file.read().decode()
+    if not os.path.exists(path) or random.random() >= share:
+        return 0
+    os.remove(path)
+    return 1
+
+
 def take_back(store, share=None):
     """Undoes the unsynced writes of all files of the store, or (`share`, else by chance) a random part of them: a disk
-    may have written any of them. Returns the number of blocks and sizes that were put back."""
+    may have written any of them. Returns the number of blocks, sizes and names that were put back."""
     folder, taken = os.path.join(store, ".undo"), 0
     share = share or random.choice([1, 1, 0.5])
     if not os.path.isdir(folder):
         return 0
     for name in os.listdir(folder):
-        taken += _take_back_file(os.path.join(folder, name), share)
+        undo = _unmake if name.startswith("made-") else _take_back_file
+        taken += undo(os.path.join(folder, name), share)
         os.remove(os.path.join(folder, name))
     return taken

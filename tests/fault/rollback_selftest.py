@@ -29,6 +29,16 @@ while True:
 """
 
 
+MAKER = """
+import os, sys
+for path in sys.argv[1:]:
+    file = os.open(path, os.O_RDONLY) if os.path.isdir(path) else os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    if not os.path.isdir(path):
+        os.write(file, b"octets")
+    os.fsync(file)
+"""
+
+
 def one_round(folder, synchronous):
     """True when all that the writer said to be committed is still there after kill and rollback."""
     writer = subprocess.Popen([sys.executable, "-c", WRITER, f"{folder}/db", synchronous], stdout=subprocess.PIPE,
@@ -64,6 +74,24 @@ def _():
 @tap.case("one that doesn't is caught")
 def _():
     tap.check(not all(rounds("OFF", 6)))
+
+
+def made(*folders):
+    """Whether a file that was written and synced itself is there after the rollback, these folders having been synced too."""
+    folder = tempfile.mkdtemp(prefix="chasqui-rollback-")
+    os.mkdir(f"{folder}/inner")
+    try:
+        subprocess.run([sys.executable, "-c", MAKER, f"{folder}/inner/file", *(f"{folder}{name}" for name in folders)], check=True,
+                       env={**os.environ, **rollback.environment(folder)})
+        rollback.take_back(folder, share=1)
+        return os.path.exists(f"{folder}/inner/file")
+    finally:
+        shutil.rmtree(folder)
+
+
+@tap.case("a file that was made is gone when its folder was not synced, and there when it was")
+def _():
+    tap.equal((made(), made(""), made("/inner")), (False, False, True))
 
 
 tap.main()

@@ -8,7 +8,7 @@ import os
 import signal
 import time
 
-from scenario import postgres
+from scenario import postgres, proc
 
 SETTINGS = """commit_delay = 3000
 commit_siblings = 0
@@ -18,10 +18,14 @@ autovacuum_naptime = 5s
 """
 PATIENCE = 300          # seconds: a long run may be the last that gets a processor
 DAEMON, SERVER, MACHINE = "the daemon", "the server", "the machine"
+PARENT = "the parent alone"
+PROCESSES = {f"the {kind} process": kind for kind in ("store", "net", "clients", "reader")}
 AT_ONCE = "the server at once (SIGQUIT)"
 CRASH_IN_COMMIT, END_IN_COMMIT = "a session killed in COMMIT", "a session ended in COMMIT"
+HANG = "a process that hangs (SIGSTOP)"
 # What befalls a daemon and its store in a round.
-FAULTS = {"sqlite": [DAEMON], "postgresql": [DAEMON, SERVER, MACHINE, AT_ONCE, CRASH_IN_COMMIT, END_IN_COMMIT]}
+FAULTS = {"sqlite": [DAEMON, PARENT, *PROCESSES, HANG],
+          "postgresql": [DAEMON, PARENT, *PROCESSES, HANG, SERVER, MACHINE, AT_ONCE, CRASH_IN_COMMIT, END_IN_COMMIT]}
 SIGNALS = {CRASH_IN_COMMIT: signal.SIGKILL, END_IN_COMMIT: signal.SIGTERM}
 # Each transaction of a batch then says that it is durable before it is: every batch changes this row.
 FORGET = """CREATE SCHEMA fault;
@@ -105,13 +109,59 @@ class Server:
         self.postgres.remove()
 
 
+def kill_one(mta, kind, random):
+    """SIGKILL to one process of the kind, and until it is gone; the parent starts it anew. False when none is there."""
+    found = [pid for pid in proc.children(mta.process.pid) if proc.name(pid).startswith(kind)]
+    if not found:
+        return False
+    pid = random.choice(found)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    await_end(mta, [pid])
+    return True
+
+
+def hang(mta, random):
+    """One of its processes does nothing for a while."""
+    found = proc.children(mta.process.pid)
+    if not found:
+        return False
+    pid = random.choice(found)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(random.uniform(0.1, 2))
+        os.kill(pid, signal.SIGCONT)
+    return True
+
+
+def kill_parent(mta):
+    """SIGKILL to the parent alone: the others have to end by themselves, for nobody would supervise them any more."""
+    others = proc.children(mta.process.pid)
+    mta.process.kill()
+    mta.process.wait()
+    await_end(mta, others)
+
+
+def await_end(mta, pids):
+    deadline = time.monotonic() + PATIENCE
+    while any(map(proc.is_alive, pids)):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{mta.name}: a process has not ended")
+        time.sleep(0.005)
+
+
 def strike(mta, server, how, random):
     """Lets it befall the daemon, and brings the server back, not the daemon. True when it came about."""
+    came = True
     if how in SIGNALS:
         came = server.hit_commit(SIGNALS[how])
+    elif how in PROCESSES:
+        came = kill_one(mta, PROCESSES[how], random)
+    elif how == HANG:
+        came = hang(mta, random)
     else:
-        came, blows = True, {DAEMON: [mta.kill], SERVER: [server and server.kill], AT_ONCE: [server and server.end_at_once],
-                             MACHINE: [mta.kill, server and server.kill]}[how]
+        blows = {DAEMON: [mta.kill], PARENT: [lambda: kill_parent(mta)], SERVER: [server and server.kill],
+                 AT_ONCE: [server and server.end_at_once], MACHINE: [mta.kill, server and server.kill]}[how]
         for blow in random.sample(blows, len(blows)):
             blow()
     if server:

@@ -15,22 +15,28 @@ ALPHA = "/C=GB/A=GOLD/P=ALPHA"
 ADA = ALPHA + "/S=ada"
 KNOWN = [f"/C=DE/A=VIAT/P=BETA/S=user{i}" for i in range(4)]
 UNKNOWN = "/C=DE/A=VIAT/P=BETA/S=nobody"
+# A list of ALPHA's with one of BETA's among its members, and a user of BETA's who is redirected.
+EVERYONE, THE_REST, MOVED = ALPHA + "/S=everyone", "/C=DE/A=VIAT/P=BETA/S=the rest", "/C=DE/A=VIAT/P=BETA/S=moved"
+LISTS = {"ALPHA": {EVERYONE: {"members": [*KNOWN[:2], THE_REST]}}, "BETA": {THE_REST: {"members": KNOWN[2:]}}}
 # About a store's border between short and long contents and, in PostgreSQL, its rows of 256 kB.
 SIZES = [500] * 12 + [2000] * 20 + [60_000] * 6 + [262_144, 300_000, 700_000]
 DEFERRED = 2            # seconds
 
 
 class Made:
-    """A message or probe: its recipients, some of them unknown, and what is asked for."""
+    """A message or probe: to whom it is addressed, its recipients, some of them unknown, and what is asked for."""
 
     def __init__(self, local, chance):
         self.local, self.probe = local, chance.random() < 0.05
         self.recipients = chance.sample(KNOWN, chance.choice([1, 1, 1, 2, 3])) + [UNKNOWN] * (chance.random() < 0.15)
-        self.asked = frozenset(number for number in range(1, len(self.recipients) + 1)
-                               if self.probe or chance.random() < 0.2)
+        self.addressed, self.asked = self.recipients, frozenset(number for number in range(1, len(self.recipients) + 1)
+                                                                if self.probe or chance.random() < 0.2)
+        if not self.probe and (way := chance.random()) < 0.1:
+            self.addressed, self.recipients = ([EVERYONE], KNOWN) if way < 0.06 else ([MOVED], KNOWN[3:])
+            self.asked = frozenset()
         self.deferred = time.time() + DEFERRED if not self.probe and chance.random() < 0.05 else 0
         self.content = None if self.probe else ipm.ipm(
-            local, ORIGINATOR, self.recipients, local, ipm.text(chance.randbytes(chance.choice(SIZES) // 2).hex()))
+            local, ORIGINATOR, self.addressed, local, ipm.text(chance.randbytes(chance.choice(SIZES) // 2).hex()))
 
     @property
     def options(self):
@@ -56,9 +62,9 @@ class Source(threading.Thread):
         self.made += 1
         made = Made(f"src-{self.number}-{self.made}", self.random)
         if made.probe:
-            return made, x411.probe(SRC, made.local, ORIGINATOR, made.recipients)
+            return made, x411.probe(SRC, made.local, ORIGINATOR, made.addressed)
         recipients = [x411.recipient(name, number, x411.REPORTED if number in made.asked else x411.ONE_RECIPIENT)
-                      for number, name in enumerate(made.recipients, 1)]
+                      for number, name in enumerate(made.addressed, 1)]
         return made, x411.message(SRC, made.local, ORIGINATOR, recipients, made.content, **made.options)
 
     def run(self):
@@ -75,7 +81,7 @@ class Source(threading.Thread):
             self.waiting = self.make()
         if self.peer is None:
             self.peer = Association.open(self.port, mta="SRC", password="secret", timeout=15,
-                                         checkpoint=self.random.choice([1, 4, 64]))
+                                         checkpoint=self.random.choice([1, 4, 64]), mode=self.random.choice(["normal", "x410"]))
         made, apdu = self.waiting
         self.peer.transfer(apdu)
         made.confirmed(self.ledger)
@@ -110,7 +116,7 @@ class Submitter(threading.Thread):
         self.made += 1
         made = Made(f"src-l-{self.made}", self.random)
         recipients = [local.recipient(name, local.REPORT if number in made.asked else local.NON_DELIVERY_REPORT)
-                      for number, name in enumerate(made.recipients, 1)]
+                      for number, name in enumerate(made.addressed, 1)]
         envelope = local.probe_envelope(ADA, recipients, made.local, 1000) if made.probe else \
             local.submission_envelope(ADA, recipients, content_identifier=made.local, **made.options)
         identifier = client.submit(envelope, made.content, probe=made.probe)

@@ -12,8 +12,10 @@ unknown; every report that was asked for must have come once, nothing before the
 MTS-identifier twice; the record knows of each delivery; what a user deleted or marked in his mailbox is as he left it. Then
 the daemons stop, and `mhs store check` must find that every invariant of their stores holds.
 
-kill      SIGKILL to ALPHA, BETA or both at random moments; with PostgreSQL each has a server of its own, and what is killed is
-          the daemon, the server or both, the server ends at once, or loses a session in the middle of a COMMIT
+kill      SIGKILL to ALPHA, BETA or both at random moments: to all processes of the daemon, to one of them, which its parent
+          starts anew, or to the parent alone, and again while it comes up; or one process hangs for some seconds. With
+          PostgreSQL each has a server of its own, and what is killed is also the server or both, the server ends at once, or
+          loses a session in the middle of a COMMIT
 unsynced  the same, and what was written and not synced at that moment is taken back (tests/fault/unsynced.c); a server dies with
           its daemon, and what it has not flushed goes with it, as only commits flush (tests/fault/servers.py)
 stream    with PostgreSQL alone: one long content after the other, and ALPHA's server dies between some octets of each and the
@@ -49,8 +51,8 @@ from fault.cutting import Cutting                                       # noqa: 
 from fault.ledger import Ledger                                         # noqa: E402
 from fault.reader import Reader                                         # noqa: E402
 from fault.recovering import AWAY, SENDERS, TAKERS, USERS, Counts, Sender, Taker    # noqa: E402
-from fault.servers import FAULTS, MACHINE, PATIENCE, SERVER, Server, strike    # noqa: E402
-from fault.source import ADA, KNOWN, ORIGINATOR, SRC, UNKNOWN, Sink, Source, Submitter, read_report     # noqa: E402
+from fault.servers import DAEMON, FAULTS, MACHINE, PATIENCE, PROCESSES, SERVER, Server, strike    # noqa: E402
+from fault.source import ADA, KNOWN, LISTS, MOVED, ORIGINATOR, SRC, UNKNOWN, Sink, Source, Submitter, read_report     # noqa: E402
 from peer import ipm, x228, x411                                        # noqa: E402
 from peer.association import NOT_TAKEN, Association                     # noqa: E402
 from peer.local import Failed                                           # noqa: E402
@@ -60,6 +62,7 @@ from scenario.chasqui import Mhsd, free_port, peer_section, program     # noqa: 
 
 ALPHA, BETA = "/C=GB/A=GOLD/P=ALPHA", "/C=DE/A=VIAT/P=BETA"
 SMALL_DISK = 640        # MiB: 64 are kept free, segments have 64 each
+CONTEXTS = ("mts-transfer", "mts-transfer-protocol")      # normal mode, X.410 mode
 LONG = 200_000          # octets of a content that is looked at in any case
 
 
@@ -75,6 +78,8 @@ class World:
         self.reader = None
         self.sink = Sink(self.ledger)
         self.sink.start()
+        self.between = {"application_contexts": [self.random.choice(CONTEXTS)], "window_size": self.random.choice([1, 3, 10]),
+                        "dialogue": self.random.choice(["monologue", "two-way-alternate"])}
         self.prepare()
         self.daemons = self.mtas()
 
@@ -96,11 +101,12 @@ class World:
             peer={"SRC": peer_section(self.sink.port, "SRC", "secret", "ALPHA-MTA", "a", domain=SRC, associations_in=50, transit=True),
                   "BETA": self.neighbour(beta_port, "BETA-MTA", BETA)},
             route={BETA: {"next-hop": {"BETA": {"rank": 1}}}, SRC: {"next-hop": {"SRC": {"rank": 1}}}},
-            user={ADA: {"available": True}})
+            user={ADA: {"available": True}}, list=LISTS["ALPHA"])
         beta = self.mta(
             "BETA", BETA, beta_port, peer={"ALPHA": self.neighbour(alpha_port, "ALPHA-MTA", ALPHA)},
             route={ALPHA: {"next-hop": {"ALPHA": {"rank": 1}}}, SRC: {"next-hop": {"ALPHA": {"rank": 1}}}},
-            user={address: {"available": True} for address in KNOWN})
+            user={**{address: {"available": True} for address in KNOWN}, MOVED: {"redirection": {"alternate": KNOWN[3]}}},
+            list=LISTS["BETA"])
         self.sources = [Source(i, alpha_port, self.ledger, self.options.seed) for i in range(3)]
         self.sources.append(Submitter(alpha.socket_path, self.ledger, self.options.seed))
         self.reader = Reader(beta, KNOWN[0], self.note, self.random)
@@ -112,6 +118,7 @@ class World:
             settings["store"] = server.store
         mta = Mhsd(f"{self.folder}/{name.lower()}", f"{name}-MTA", domain, port, log_level="warning",
                    schedule={lane: {"first-retry": 1, "longest-retry": 3} for lane in ("urgent", "normal", "non-urgent")},
+                   net_processes=self.random.randint(1, 2),
                    **settings)
         mta.patience = PATIENCE
         return mta
@@ -119,11 +126,10 @@ class World:
     def server(self, _name):
         return Server()
 
-    @staticmethod
-    def neighbour(port, name, domain):
+    def neighbour(self, port, name, domain):
         our = "ALPHA-MTA" if name == "BETA-MTA" else "BETA-MTA"
         return peer_section(port, name, "between us", our, "between us", domain=domain, transit=True, checkpoint_size=16,
-                            associations_in=50, queue_per_association=1)
+                            associations_in=50, queue_per_association=1, **self.between)
 
     def victims(self):
         return self.random.choice([[self.alpha], [self.beta], [self.alpha, self.beta]])
@@ -142,10 +148,22 @@ class World:
         for mta in victims:
             if mta.process.poll() is not None:
                 self.after_kill(mta)
-                mta.start(seconds=PATIENCE)
+                self.bring_up(mta)
+            elif how in PROCESSES and self.random.random() < 0.5:
+                mta.wait_ready(PATIENCE)    # else the next fault may meet it while it comes up
 
     def after_kill(self, mta):
         pass
+
+    def bring_up(self, mta):
+        """Some die again while they go through what the last life left."""
+        while self.random.random() < 0.3:
+            mta.start(wait=False)
+            time.sleep(self.random.uniform(0, 1))
+            mta.kill()
+            self.strikes["again while it came up"] += 1
+            self.after_kill(mta)
+        mta.start(seconds=PATIENCE)
 
     # --- the play
 
@@ -160,6 +178,8 @@ class World:
         for thread in threads:
             thread.start()
         self.rounds()
+        for mta in self.daemons:
+            mta.wait_ready(PATIENCE)
         for thread in threads:
             thread.finish.set()
         self.drain()
@@ -375,6 +395,10 @@ class Unsynced(Killed):
         for mta in self.daemons:
             mta.environment = rollback.environment(self.store(mta), lie)
         super().start()
+
+    def strike(self, victims, faults=(DAEMON,)):
+        """All of it at once: what a process that lives on writes is not to be taken back."""
+        super().strike(victims, faults)
 
     def after_kill(self, mta):
         self.taken_back += rollback.take_back(self.store(mta))
@@ -638,6 +662,7 @@ class Recovering(World):
                  **{taker.name: taker.port for taker in self.takers}}
         peers = {name: peer_section(port, name, "secret", "ALPHA-MTA", "a", transit=True, associations_in=50, checkpoint_size=1,
                                     domain=domains.get(name, SRC if name == "SRC" else AWAY),
+                                    application_contexts=[CONTEXTS[name == TAKERS[1]]],
                                     recovery=self.random.choice(["resume", "resume", "full", "off"]))
                  for name, port in ports.items() if name != away}
         hops = {name: {"rank": rank} for rank, name in enumerate(TAKERS, 1) if name != away}
@@ -649,7 +674,7 @@ class Recovering(World):
     # --- the faults
 
     def rounds(self):
-        faults = [self.reload, self.refuse, lambda: self.strike([self.alpha])]
+        faults = [self.reload, self.refuse, self.fall]
         for number in range(self.options.rounds):
             time.sleep(self.random.uniform(0.05, 0.4))
             faults[number % len(faults)]()
@@ -665,6 +690,10 @@ class Recovering(World):
         """Whether the control has each fault that it is to find."""
         dropped = {why for sender in self.sources for why in sender.dropped}
         return dropped == {"away", "for now", "for good"} and any(taker.doubled for taker in self.takers)
+
+    def fall(self):
+        self.strike([self.alpha])
+        self.alpha.wait_ready(PATIENCE)     # what comes next is asked of it
 
     def reload(self):
         """One of the peers is taken away for a while: each in its turn."""

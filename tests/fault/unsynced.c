@@ -7,7 +7,8 @@
  * blocks back.
  *
  * CHASQUI_UNSYNCED names a folder: files below it are watched, undo files are made in its folder .undo.
- * Creation, renaming and removal of files count as durable at once.
+ * A file that was made is noted there too until the folder that it lies in is synced, for a file's own sync
+ * says nothing of its name. Renaming and removal of files count as durable at once.
  *
  * CHASQUI_SYNC_LIES set is the control: a sync then says that it is done and empties nothing, as some disks
  * do, so that a kill takes back all that the process has written. */
@@ -23,7 +24,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { BLOCK = 4096, FILES = 256, PATH = 600 };
+enum { BLOCK = 4096, FILES = 256, PATH = 600, MADE = 64 };
 
 struct watched {
     dev_t device;
@@ -35,6 +36,12 @@ struct watched {
 
 static struct watched files[FILES];
 static size_t file_count;
+
+/* Files whose folder was not synced since they were made. */
+static struct made {
+    char path[PATH]; /* empty: this place is free */
+    int note;        /* where the path stands for rollback.py */
+} made[MADE];
 
 #define REAL(name) __typeof__(&name) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
@@ -73,15 +80,22 @@ static void undo_write(int undo, const void *data, size_t length) {
         abort();
 }
 
-/* Begins an undo file: the size at the last sync, the path. */
-static void begin(struct watched *file, int fd, uint64_t size) {
-    char path[PATH] = "", undo[PATH + 64];
-    if (!watched_path(fd, path))
-        return;
+/* A file in .undo, named after what it tells and the inode that this is about. */
+static int undo_file(const char *what, ino_t inode) {
+    REAL(open);
+    char undo[PATH + 64];
     snprintf(undo, sizeof undo, "%s/.undo", folder());
     mkdir(undo, 0700);
-    snprintf(undo, sizeof undo, "%s/.undo/%llu", folder(), (unsigned long long)file->inode);
-    file->undo = open(undo, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    snprintf(undo, sizeof undo, "%s/.undo/%s%llu", folder(), what, (unsigned long long)inode);
+    return real(undo, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+}
+
+/* Begins an undo file: the size at the last sync, the path. */
+static void begin(struct watched *file, int fd, uint64_t size) {
+    char path[PATH] = "";
+    if (!watched_path(fd, path))
+        return;
+    file->undo = undo_file("", file->inode);
     if (file->undo < 0)
         return;
     file->size = size;
@@ -120,11 +134,42 @@ static void save(int fd, uint64_t from, uint64_t to) {
     errno = kept;
 }
 
+static void note_made(int fd) {
+    struct stat status;
+    struct made *place = made;
+    while (place < made + MADE && place->path[0])
+        place++;
+    if (place == made + MADE || fstat(fd, &status) || !S_ISREG(status.st_mode) ||
+        !watched_path(fd, place->path))
+        return;
+    place->note = undo_file("made-", status.st_ino);
+    if (place->note >= 0)
+        undo_write(place->note, place->path, strlen(place->path));
+}
+
+/* The files of the folder have their names for good. */
+static void folder_synced(int fd) {
+    char link[64], path[PATH];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, PATH - 1);
+    for (struct made *file = made; length > 0 && file < made + MADE; file++) {
+        const char *name = strrchr(file->path, '/');
+        if (!name || name - file->path != length || strncmp(file->path, path, (size_t)length))
+            continue;
+        REAL(ftruncate);
+        real(file->note, 0);
+        close(file->note);
+        file->path[0] = 0;
+    }
+}
+
 /* What was noted is no longer to be taken back. */
 static void synced(int fd) {
     struct stat status;
     if (getenv("CHASQUI_SYNC_LIES"))
         return;
+    if (!fstat(fd, &status) && S_ISDIR(status.st_mode))
+        folder_synced(fd);
     struct watched *file = fstat(fd, &status) || !S_ISREG(status.st_mode) ? NULL : find(fd, &status);
     if (!file || file->undo < 0)
         return;
@@ -134,6 +179,35 @@ static void synced(int fd) {
     free(file->saved);
     file->undo = -1;
     file->saved = NULL;
+}
+
+/* Opens with `real`, and notes what that made. */
+static int open_noting(int (*real)(const char *, int, ...), const char *path, int flags, mode_t mode) {
+    int makes = flags & O_CREAT && access(path, F_OK);
+    int fd = real(path, flags, mode);
+    int kept = errno;
+    if (makes && fd >= 0)
+        note_made(fd);
+    errno = kept;
+    return fd;
+}
+
+int open(const char *path, int flags, ...) {
+    REAL(open);
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    return open_noting(real, path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...) {
+    REAL(open64);
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    return open_noting(real, path, flags, mode);
 }
 
 ssize_t pwrite(int fd, const void *data, size_t length, off_t offset) {

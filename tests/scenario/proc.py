@@ -41,6 +41,13 @@ def family(pid):
     return found
 
 
+def name(pid):
+    """What it calls itself; empty when it is gone."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/comm") as file:
+        return file.read().strip()
+    return ""
+
+
 def group(pid):
     """The process group it is in, None when it is gone."""
     with contextlib.suppress(ProcessLookupError):
