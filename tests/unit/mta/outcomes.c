@@ -100,14 +100,19 @@ static void an_association_has_the_name_of_another(void **state) {
     world_end(&world);
 }
 
+/* Associations 1 and 2, both beta's. */
+static void begin_with_two_of_one_name(struct world *world) {
+    world_begin(world);
+    associate(world, 1, "beta");
+    announce(world, 2, false, "beta", "in-1", "");
+    assert_int_equal(admission(world, 2), IPC_BIND_ADMITTED);
+}
+
 /* Both are up when one of them writes the outcome. */
 static void two_associations_have_one_name(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    announce(&world, 2, false, "beta", "in-1", "");
-    assert_int_equal(admission(&world, 2), IPC_BIND_ADMITTED);
+    begin_with_two_of_one_name(&world);
     comes_whole(&world, 1, "\2\1\1");
     begin(&world, 2, "\2\1\1", true);
     tell(&world, IPC_TRANSFER_STOP, 2, SPAN_LIT("\1"), NOTHING);
@@ -119,10 +124,7 @@ static void two_associations_have_one_name(void **state) {
 static void two_transfers_of_one_name_come_one_by_one(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    announce(&world, 2, false, "beta", "in-1", "");
-    assert_int_equal(admission(&world, 2), IPC_BIND_ADMITTED);
+    begin_with_two_of_one_name(&world);
     begin(&world, 1, "\2\1\1", true);
     for (int tries = 0; tries < 2; tries++) { /* before anything of it is stored, and afterwards */
         begin(&world, 2, "\2\1\1", true);
