@@ -577,7 +577,7 @@ static void a_request_of_many_reads_ends(void **state) {
     assert_string_equal(code_of_request(&world, LIST_OF "20}"), ""); /* each request has a time of its own */
     assert_string_equal(code_of_request(&world, LIST_OF "20}"), "");
     assert_true(switch_file(slow, false));
-    assert_int_equal(entries(&world), 60);
+    assert_int_equal(entries_of(&world, JONES), 60);
     json_decref(ask(&world, "{\"operation\":\"status\"}"));
     assert_false(is_refusing(&world)); /* it says nothing of the store */
     world_end(&world);
