@@ -215,7 +215,8 @@ static void on_landed(void *context, bool done, const struct error *err) {
     struct mta *mta = context;
     struct batch *flight = &mta->batches.flight;
     if (!done)
-        log_error("the store refused a batch of %u requests: %s", flight->requests, err->text);
+        log_caused_by(&mta->lines, LOG_LEVEL_ERROR, "the store refused a batch of %u requests: %s",
+                      flight->requests, err->text);
     tell_if_slow(mta);
     flight->number = 0;
     if (done)

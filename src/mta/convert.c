@@ -81,8 +81,8 @@ static void give_up(struct mta *mta, struct work *work, const struct mts_failure
 static void try_again(struct mta *mta, struct work *work, const char *cause) {
     char text[128];
     work->tries++;
-    log_warning("work unit %llu was not converted (try %u of %d): %s", (unsigned long long)work->id,
-                (unsigned)work->tries, CONVERT_TRIES, cause);
+    log_caused_by(&mta->lines, LOG_LEVEL_WARNING, "work unit %llu was not converted (try %u of %d): %s",
+                  (unsigned long long)work->id, (unsigned)work->tries, CONVERT_TRIES, cause);
     if (work->tries < CONVERT_TRIES) {
         event_copy(mta, work->message, EVENT_CONVERSION_BROKEN, NULL, span_str(cause));
         put_off(mta, work, RETRY_FIRST * work->tries);

@@ -132,9 +132,10 @@ struct mta {
     int64_t away;           /* µs that passed before the start since last_seen, as the clock said */
     uint64_t started_below; /* the units that waited at the start have ids below this */
     struct note jump_note;  /* the clock jumped */
-    struct burst put_off;   /* copies that can't be decided on: the lines about them */
-    bool refusing;          /* the log says that the store takes nothing */
-    struct burst refused;   /* the lines about that */
+    struct log_causer lines; /* of the log, what neither a peer nor a user is known to have caused */
+    struct burst put_off;    /* copies that can't be decided on: the lines about them */
+    bool refusing;           /* the log says that the store takes nothing */
+    struct burst refused;    /* the lines about that */
     int64_t paced_at;
     const struct peer *crowded; /* where what just came in has to queue; NULL: nowhere */
     struct association *delayed_first, *delayed_last; /* whose answers are delayed (pace.c) */

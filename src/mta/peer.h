@@ -10,6 +10,7 @@
 
 #include "base/burst.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/span.h"
 #include "mta/destination.h"
 
@@ -42,6 +43,8 @@ struct peer {
     } received, sent;
     bool disabled;  /* by an operator: no association either way */
     bool by_former; /* it bound by its former password, and by the new one not since */
+
+    struct log_causer lines; /* of the log, all that it causes at will */
 
     /* refusal.c: what it refuses, and what is refused to it, temporarily */
     unsigned refusals; /* copies in a row; none was taken in between */

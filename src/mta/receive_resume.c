@@ -95,7 +95,8 @@ static bool take_up(struct association *association, const struct store_activity
     else if (!is_gone(err))
         return false;
     else
-        log_error("peer=%s a transfer can't be resumed: %s", association->peer->name, err->text);
+        log_caused_by(&association->peer->lines, LOG_LEVEL_ERROR, "peer=%s a transfer can't be resumed: %s",
+                      association->peer->name, err->text);
     return true;
 }
 
@@ -161,7 +162,8 @@ static bool has_tried_enough(struct association *association, uint64_t key, cons
 }
 
 static void log_given_up(const struct association *association, const struct error *err) {
-    log_error(
+    log_caused_by(
+        &association->peer->lines, LOG_LEVEL_ERROR,
         "peer=%s a transfer can't be resumed, and begins anew: it could not be read at %d tries, the last "
         "time for: %s",
         association->peer->name, TRIES_MOST, err->text);
@@ -242,8 +244,8 @@ static void resume(struct association *association, struct span old, struct span
         map_remove(&mta->unread, key_of(association, old, name));
     }
     if (from)
-        log_info("peer=%s resumes a transfer at octet %llu", association->peer->name,
-                 (unsigned long long)from->offset);
+        log_caused_by(&association->peer->lines, LOG_LEVEL_INFO, "peer=%s resumes a transfer at octet %llu",
+                      association->peer->name, (unsigned long long)from->offset);
     else
         forget(association, &activity);
     answer(association, from ? IPC_RESUME_FROM : IPC_RESUME_UNKNOWN_ACTIVITY, from);

@@ -350,6 +350,7 @@ struct mta *mta_new(struct event_base *loop, const struct mta_config *config, co
         return NULL;
     }
     mta->loop = loop;
+    log_causer_name(&mta->lines, "the switch itself", NULL);
     view_init(&mta->view, config);
     process_init(&mta->process, IPC_STORE, &process_operations, loop, &mta->view, reload);
     mta->started = clock_now_us();
@@ -402,6 +403,7 @@ void mta_free(struct mta *mta) {
     schedule_free(&mta->schedule);
     quota_free(mta);
     destinations_free(mta);
+    log_causer_forget(&mta->lines);
     map_free(&mta->associations);
     map_free(&mta->leaving_in);
     map_free(&mta->notified);
@@ -617,6 +619,7 @@ static void tick(struct mta *mta) {
     destinations_tick(mta);
     pace_tick(mta, now);
     guesses_tick(mta->guesses, clock_monotonic_us());
+    log_tell_left_out();
     submissions_tick(mta, clock_monotonic_us());
     if (mta->stopping)
         finish_stop(mta);

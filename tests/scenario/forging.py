@@ -4,7 +4,7 @@ import contextlib
 import json
 
 from players import ANN, BEN, FAR, FAY, HOME, JOE, NEAR, Neighbour, Stage, Unharmed, folder, text_message
-from peer import tap, x411
+from peer import ber, tap, x411
 from peer.association import Aborted, Association, Excepted
 from scenario.chasqui import peer_section
 
@@ -75,6 +75,35 @@ def _():
         wait_until(play.entries)
         equal([e["originator"].strip("/") for e in play.entries()], [EVE.strip("/")])
         attack.served("originator")
+
+
+@case("one that repeats, is refused and binds by the hundred writes a few lines, others write theirs, and what was refused is found")
+def _():
+    with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:
+        again = evil("again", [BEN])
+        with Association.open(play.mta.port, mta="EVIL", password="evil's secret", checkpoint=64) as peer:
+            for _ in range(100):
+                peer.transfer(again)
+            peer.release()
+        for number in range(100):
+            play.refused(evil(f"as-ann-{number}", [BEN], ANN))
+        envelope, content = ber.read(evil("torn", [BEN]))
+        torn = ber.ctx(0, ber.set_(b"".join(part.raw for part in envelope.children[:-1])), content.raw)     # no recipients
+        for _ in range(50):
+            play.refused(torn)
+        log = play.mta.log()
+        equal(log.count("peer=EVIL repeats a transfer"), 30)
+        equal(log.count("peer=EVIL: 30 lines in a minute, the next are left out"), 2)       # in the store and in a net process
+        equal(log.count("peer=EVIL: 20 lines in a minute, the next are left out unless"), 1)
+        check(log.count("peer=EVIL") <= 30 + 30 + 3, log.count("peer=EVIL"))
+        play.stage.hand_over(text_message("near", [FAY], originator=JOE))
+        attack.logged("peer=NEAR", "association accepted")
+        for local, why in (("as-ann-0", "originators"), ("as-ann-99", "originators"), ("torn", "")):
+            told = play.track(f"[/ADMD=EVIL/C=SE/;{local}]")
+            equal({e[:2] for e in told}, {("refused", "EVIL")})
+            check(why in told[0][2], told)
+        equal([e[2] for e in play.track("as-ann-7")][0].count("originators"), 1)
+        attack.served("flood", among=1)
 
 
 @case("a list's submitter must have come by a way of his own, also where the peer relays for the world")
