@@ -70,7 +70,7 @@ static void an_activity_waits_for_what_is_said_of_the_last(void **state) {
     hold_commits(true);
     begin_transfer(&world, 1, "\2\1\1");
     tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\0"), NOTHING); /* its sender discards it */
-    begin_transfer(&world, 1, "\2\1\1");                        /* which is known to be that one's name */
+    begin_transfer(&world, 1, "\2\1\1");                         /* which is known to be that one's name */
     tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
     others_are_served(&world, 2);
     expect_none(&world, IPC_TRANSFER_RESULT);
