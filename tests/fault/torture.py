@@ -49,6 +49,7 @@ sys.dont_write_bytecode = True
 from fault import rollback                                              # noqa: E402
 from fault.cutting import Cutting                                       # noqa: E402
 from fault.ledger import Ledger                                         # noqa: E402
+from fault.operator import Operator                                     # noqa: E402
 from fault.reader import Reader                                         # noqa: E402
 from fault.recovering import AWAY, SENDERS, TAKERS, USERS, Counts, Sender, Taker    # noqa: E402
 from fault.servers import DAEMON, FAULTS, MACHINE, PATIENCE, PROCESSES, SERVER, Server, strike    # noqa: E402
@@ -63,6 +64,7 @@ from scenario.chasqui import Mhsd, free_port, peer_section, program     # noqa: 
 ALPHA, BETA = "/C=GB/A=GOLD/P=ALPHA", "/C=DE/A=VIAT/P=BETA"
 SMALL_DISK = 640        # MiB: 64 are kept free, segments have 64 each
 CONTEXTS = ("mts-transfer", "mts-transfer-protocol")      # normal mode, X.410 mode
+WAYS = {"BETA": "ALPHA-MTA", "BETA-TWO": "ALPHA-TWO"}   # ALPHA's peers for BETA: what each calls ALPHA, which it takes for two
 LONG = 200_000          # octets of a content that is looked at in any case
 
 
@@ -75,7 +77,7 @@ class World:
         self.ledger = Ledger()
         self.sources, self.servers, self.strikes = [], {}, collections.Counter()
         self.reports_read = None        # the last entry of the local user's mailbox that was read
-        self.reader = None
+        self.reader = self.operator = None
         self.sink = Sink(self.ledger)
         self.sink.start()
         self.between = {"application_contexts": [self.random.choice(CONTEXTS)], "window_size": self.random.choice([1, 3, 10]),
@@ -99,11 +101,13 @@ class World:
         alpha = self.mta(
             "ALPHA", ALPHA, alpha_port,
             peer={"SRC": peer_section(self.sink.port, "SRC", "secret", "ALPHA-MTA", "a", domain=SRC, associations_in=50, transit=True),
-                  "BETA": self.neighbour(beta_port, "BETA-MTA", BETA)},
-            route={BETA: {"next-hop": {"BETA": {"rank": 1}}}, SRC: {"next-hop": {"SRC": {"rank": 1}}}},
+                  **{name: self.neighbour(beta_port, "BETA-MTA", BETA, our) for name, our in WAYS.items()}},
+            route={BETA: {"next-hop": {name: {"rank": 1} for name in WAYS}}, SRC: {"next-hop": {"SRC": {"rank": 1}}}},
             user={ADA: {"available": True}}, list=LISTS["ALPHA"])
         beta = self.mta(
-            "BETA", BETA, beta_port, peer={"ALPHA": self.neighbour(alpha_port, "ALPHA-MTA", ALPHA)},
+            "BETA", BETA, beta_port,
+            peer={"ALPHA": self.neighbour(alpha_port, "ALPHA-MTA", ALPHA, "BETA-MTA"),
+                  "ALPHA-TWO": self.neighbour(alpha_port, "ALPHA-TWO", ALPHA, "BETA-MTA")},
             route={ALPHA: {"next-hop": {"ALPHA": {"rank": 1}}}, SRC: {"next-hop": {"ALPHA": {"rank": 1}}}},
             user={**{address: {"available": True} for address in KNOWN}, MOVED: {"redirection": {"alternate": KNOWN[3]}}},
             list=LISTS["BETA"])
@@ -126,8 +130,7 @@ class World:
     def server(self, _name):
         return Server()
 
-    def neighbour(self, port, name, domain):
-        our = "ALPHA-MTA" if name == "BETA-MTA" else "BETA-MTA"
+    def neighbour(self, port, name, domain, our):
         return peer_section(port, name, "between us", our, "between us", domain=domain, transit=True, checkpoint_size=16,
                             associations_in=50, queue_per_association=1, **self.between)
 
@@ -174,7 +177,7 @@ class World:
     def run(self):
         """True when all is as it must be."""
         self.start()
-        threads = self.sources + ([self.reader] if self.reader else [])
+        threads = self.sources + [thread for thread in (self.reader, self.operator) if thread]
         for thread in threads:
             thread.start()
         self.rounds()
@@ -182,6 +185,9 @@ class World:
             mta.wait_ready(PATIENCE)
         for thread in threads:
             thread.finish.set()
+        if self.operator:
+            self.operator.join()
+            self.operator.calm()
         self.drain()
         return self.judge() and (not self.mailboxes() or self.judge_finds())
 
@@ -288,6 +294,8 @@ class World:
               f"{verdict.text()}, repeated reports = {self.ledger.repeats}, never confirmed = {unconfirmed}{self.figures()}", flush=True)
         if self.strikes:
             print("# struck: " + ", ".join(f"{how} {count} times" for how, count in sorted(self.strikes.items())), flush=True)
+        if self.operator:
+            print(f"# the operator: {self.operator.text()}", flush=True)
         for text in verdict.examples():
             print("#   " + text, flush=True)
         return self.accept(verdict) and not unconfirmed and bool(self.ledger.confirmed)
@@ -373,7 +381,12 @@ def local_of(entry):
 
 
 class Killed(World):
-    """Killed at random moments, itself or what holds its store."""
+    """Killed at random moments, itself or what holds its store, while an operator meddles."""
+
+    def mtas(self):
+        alpha, beta = super().mtas()
+        self.operator = Operator({alpha: ["SRC", *WAYS], beta: ["ALPHA"]}, WAYS, random.Random(f"{self.options.seed}-operator"))
+        return alpha, beta
 
     def wait(self):
         time.sleep(self.random.uniform(0.02, 0.7))
