@@ -179,7 +179,8 @@ static enum mhs_code content_type(const struct making *making, struct x411_Conte
     type->choice = x411_ContentType_extended;
     return ber_oid_parse(from->content_type_oid, making->arena, &type->u.extended)
                ? MHS_OK
-               : access_fail(making->session, MHS_INVALID, "the content type '%s' is no OBJECT IDENTIFIER",
+               : access_fail(making->session, MHS_INVALID,
+                             "the content type '%s' is no OBJECT IDENTIFIER; write it as 2.6.1.10.1",
                              from->content_type_oid);
 }
 

@@ -42,7 +42,8 @@ static enum mhs_code broken(struct mhs_session *session, const struct error *err
 
 enum mhs_code local_nonsense(struct mhs_session *session, const char *what) {
     local_disconnect(session);
-    return access_fail(session, MHS_PROTOCOL, "the daemon's answer makes no sense: %s", what);
+    return access_fail(session, MHS_PROTOCOL,
+                       "the daemon's answer makes no sense: %s; are both of the same version?", what);
 }
 
 /* ---- answers ---- */

@@ -121,7 +121,7 @@ static enum mhs_code receive_submitted(struct mhs_session *session, struct mhs_s
     if (code == MHS_UNREACHABLE)
         return access_fail(session, code,
                            "the daemon closed the connection without an answer: what was submitted may have "
-                           "been taken");
+                           "been taken; 'mhs track --recent 5' tells");
     if (code != MHS_OK)
         return code;
     struct reader r = reader_of(payload);

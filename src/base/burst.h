@@ -30,18 +30,4 @@ enum burst_answer burst_take(struct burst *burst, unsigned most, int64_t period,
 /* True when it is told: once in the period. */
 bool burst_line(struct burst *burst, int64_t period, int64_t now, unsigned *untold);
 
-/* A burst for each of those who cause them, by name (a network, a peer, a user); all zero at first. With more
- * of them than places the one whose period is oldest is forgotten. */
-#define BURST_PLACES    64
-#define BURST_NAME_SIZE 80
-
-struct bursts {
-    struct burst_place {
-        char name[BURST_NAME_SIZE]; /* empty: free; cut where it is longer */
-        struct burst burst;
-    } places[BURST_PLACES];
-};
-
-struct burst *bursts_of(struct bursts *bursts, const char *name);
-
 #endif

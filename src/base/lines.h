@@ -14,4 +14,18 @@ static inline bool lines_next(struct span *rest, struct span *line) {
     return true;
 }
 
+/* The same of lines `TITLE, tab, text`; one without a tab is passed over. */
+static inline bool lines_next_titled(struct span *rest, struct span *title, struct span *text) {
+    struct span line;
+    while (lines_next(rest, &line)) {
+        const uint8_t *tab = line.len ? (const uint8_t *)memchr(line.data, '\t', line.len) : NULL;
+        if (!tab)
+            continue;
+        *title = span_sub(line, 0, (size_t)(tab - line.data));
+        *text = span_sub(line, title->len + 1, line.len);
+        return true;
+    }
+    return false;
+}
+
 #endif

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -85,72 +86,170 @@ const char *log_text(struct span s, char out[static LOG_TEXT_SIZE]) {
 
 /* ---- what others cause ---- */
 
-static void tell_left_out(const char *who, unsigned left_out) {
-    if (left_out)
-        log_warning("%s: %u lines were left out in a minute", who, left_out);
+/* Whose lines were left out, and when the first of their minutes is over (monotonic µs). */
+static struct log_causer *owing;
+static int64_t owing_until;
+
+static void owe(struct log_causer *causer) {
+    int64_t until = causer->burst.since + BURST_MINUTE;
+    if (causer->owes)
+        return;
+    if (!owing || until < owing_until)
+        owing_until = until;
+    causer->owes = true;
+    causer->next = owing;
+    owing = causer;
+}
+
+static void tell(struct log_causer *causer) {
+    if (causer->burst.untold)
+        log_warning("%s: %u lines were left out in a minute", causer->who, causer->burst.untold);
+    causer->burst = (struct burst){0};
+    causer->owes = false;
+}
+
+static void tell_owing(int64_t now) {
+    if (!owing || now < owing_until)
+        return;
+    struct log_causer **at = &owing;
+    owing_until = INT64_MAX;
+    for (struct log_causer *causer; (causer = *at);) {
+        int64_t until = causer->burst.since + BURST_MINUTE;
+        if (until <= now) {
+            *at = causer->next;
+            tell(causer);
+        } else {
+            owing_until = until < owing_until ? until : owing_until;
+            at = &causer->next;
+        }
+    }
+}
+
+void log_tell_left_out(void) {
+    tell_owing(clock_monotonic_us());
+}
+
+void log_causer_forget(struct log_causer *causer) {
+    struct log_causer **at = &owing;
+    if (!causer->owes)
+        return;
+    while (*at != causer)
+        at = &(*at)->next;
+    *at = causer->next;
+    tell(causer);
+}
+
+/* May one more be written? Whose minute is over and owes nothing begins anew. */
+static enum burst_answer take(struct log_causer *causer, unsigned most) {
+    int64_t now = clock_monotonic_us();
+    unsigned untold;
+    tell_owing(now);
+    enum burst_answer answer = burst_take(&causer->burst, most, BURST_MINUTE, now, &untold);
+    if (answer == BURST_NONE)
+        owe(causer);
+    return answer;
 }
 
 static void tell_last(const char *who, unsigned lines) {
-    log_warning("%s: %u lines in a minute, the next are left out", who, lines);
+    log_warning("%s: %u lines in a minute, the next are left out%s", who, lines,
+                lines == LOG_CAUSED_ROUTINE ? " unless something is wrong" : "");
 }
 
 static void write_caused(enum log_level level, const char *format, va_list values) {
-    static struct burst all;
+    static struct log_causer strangers = {.who = "what strangers cause"};
     char text[600];
-    unsigned left_out;
-    enum burst_answer answer =
-        burst_take(&all, LOG_CAUSED_MOST, BURST_MINUTE, clock_monotonic_us(), &left_out);
+    enum burst_answer answer = take(&strangers, LOG_CAUSED_MOST);
     if (answer == BURST_NONE)
         return;
-    tell_left_out("what strangers cause", left_out);
     vsnprintf(text, sizeof text, format, values);
     log_write(level, "%s", text);
     if (answer == BURST_LAST)
-        tell_last("what strangers cause", LOG_CAUSED_MOST);
+        tell_last(strangers.who, LOG_CAUSED_MOST);
 }
 
 void log_caused(enum log_level level, const char *format, ...) {
     va_list values;
+    if (level > max_level)
+        return;
     va_start(values, format);
     write_caused(level, format, values);
     va_end(values);
 }
 
-static enum burst_answer take_of(const char *who, unsigned *left_out) {
-    static struct bursts causers;
-    return burst_take(bursts_of(&causers, who), LOG_CAUSED_MOST_BY, BURST_MINUTE, clock_monotonic_us(),
-                      left_out);
-}
-
-enum burst_answer log_caused_by(const char *who, enum log_level level, const char *format, ...) {
+static enum burst_answer write_by(struct log_causer *causer, enum log_level level, const char *format,
+                                  va_list values) {
+    unsigned most = level >= LOG_LEVEL_INFO ? LOG_CAUSED_ROUTINE : LOG_CAUSED_MOST_BY;
     char text[900];
-    unsigned left_out;
-    enum burst_answer answer = take_of(who, &left_out);
+    if (level > max_level)
+        return BURST_NONE;
+    enum burst_answer answer = take(causer, most);
     if (answer == BURST_NONE)
         return answer;
-    tell_left_out(who, left_out);
-    va_list values;
-    va_start(values, format);
     vsnprintf(text, sizeof text, format, values);
-    va_end(values);
     log_write(level, "%s", text);
     if (answer == BURST_LAST)
-        tell_last(who, LOG_CAUSED_MOST_BY);
+        tell_last(causer->who, most);
+    return answer;
+}
+
+enum burst_answer log_caused_by(struct log_causer *causer, enum log_level level, const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    enum burst_answer answer = write_by(causer, level, format, values);
+    va_end(values);
+    return answer;
+}
+
+/* ---- by name ---- */
+
+void log_causer_name(struct log_causer *causer, const char *kind, const char *name) {
+    snprintf(causer->who, sizeof causer->who, "%s%s", kind, name ? name : "");
+}
+
+static bool is_over(const struct log_causer *causer, int64_t now) {
+    return !causer->owes && (!causer->burst.since || now - causer->burst.since >= BURST_MINUTE);
+}
+
+struct log_causer *log_causer_of(struct log_causers *causers, const char *who) {
+    int64_t now = clock_monotonic_us();
+    struct log_causer *place = NULL;
+    tell_owing(now);
+    for (size_t i = 0; i < LOG_CAUSERS; i++) {
+        struct log_causer *causer = &causers->places[i];
+        if (strncmp(causer->who, who, LOG_CAUSER_SIZE - 1) == 0)
+            return causer;
+        if (!place && is_over(causer, now))
+            place = causer;
+    }
+    place = place ? place : &causers->others;
+    if (place != &causers->others)
+        *place = (struct log_causer){0};
+    log_causer_name(place, place == &causers->others ? "others" : who, NULL);
+    return place;
+}
+
+enum burst_answer log_caused_by_user(const char *who, enum log_level level, const char *format, ...) {
+    static struct log_causers users;
+    va_list values;
+    va_start(values, format);
+    enum burst_answer answer = write_by(log_causer_of(&users, who), level, format, values);
+    va_end(values);
     return answer;
 }
 
 void log_caused_by_stranger(const char *who, enum log_level level, const char *format, ...) {
-    unsigned left_out;
-    enum burst_answer answer = take_of(who, &left_out);
+    static struct log_causers networks;
+    struct log_causer *causer = log_causer_of(&networks, who);
+    if (level > max_level)
+        return;
+    enum burst_answer answer = take(causer, LOG_CAUSED_MOST_BY);
     if (answer == BURST_NONE)
         return;
-    if (left_out)
-        log_caused(LOG_LEVEL_WARNING, "%s: %u lines were left out in a minute", who, left_out);
     va_list values;
     va_start(values, format);
     write_caused(level, format, values);
     va_end(values);
     if (answer == BURST_LAST)
-        log_caused(LOG_LEVEL_WARNING, "%s: %u lines in a minute, the next are left out", who,
+        log_caused(LOG_LEVEL_WARNING, "%s: %u lines in a minute, the next are left out", causer->who,
                    LOG_CAUSED_MOST_BY);
 }

@@ -42,22 +42,64 @@ void log_write(enum log_level level, const char *format, ...) __attribute__((for
 /*
  * Lines that others cause, who may cause as many as they like. Strangers may be any number: together they get
  * LOG_CAUSED_MOST lines a minute of a process, and each of them, where he is known by something,
- * LOG_CAUSED_MOST_BY. A peer or a user has LOG_CAUSED_MOST_BY of his own, which nobody else can use up. The
- * last line of a minute says that the next are left out, the first of a later one how many were.
+ * LOG_CAUSED_MOST_BY. A peer or a user has LOG_CAUSED_MOST_BY of his own, which nobody else can use up. Of
+ * these, what is only information (associations that come and go) takes LOG_CAUSED_ROUTINE at most: however
+ * much of it there is, room is left for what went wrong. The last line of a minute says that the next are
+ * left out, and when the minute is over a line says how many were.
  */
 #define LOG_CAUSED_MOST    100
 #define LOG_CAUSED_MOST_BY 30
+#define LOG_CAUSED_ROUTINE 20
 
+#define LOG_CAUSER_SIZE 80
+
+/* One who causes lines. It stands where he does (in the struct of the peer, say), so that no other one takes
+ * its place; all zero at first, then log_causer_name. Before its memory goes: log_causer_forget. */
+struct log_causer {
+    char who[LOG_CAUSER_SIZE]; /* `peer=NAME`, `uid=NUMBER` or the like; cut where it is longer */
+    struct burst burst;
+    bool owes; /* lines of his were left out, which is to be told */
+    struct log_causer *next;
+};
+
+/* Those who come and go, by name; all zero at first. One whose minute is over gives his place to another; who
+ * finds none shares `others` with all who found none, so that many names get nobody more lines, and cost
+ * nobody his count. */
+#define LOG_CAUSERS 64
+
+struct log_causers {
+    struct log_causer places[LOG_CAUSERS];
+    struct log_causer others;
+};
+
+/* Two names, the second of which may be absent (NULL), are one: `peer=`, NAME. */
+void log_causer_name(struct log_causer *causer, const char *kind, const char *name);
+
+/* His own, or `others`. */
+struct log_causer *log_causer_of(struct log_causers *causers, const char *who);
+
+/* Tells whether the line was written, and was the last for a while. The line does not get the causer's name
+ * by itself. */
+enum burst_answer log_caused_by(struct log_causer *causer, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Of a user of this machine, by `uid=NUMBER`; users have places among themselves. */
+enum burst_answer log_caused_by_user(const char *who, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Tells what was left out of his, if anything. */
+void log_causer_forget(struct log_causer *causer);
+
+/* Of strangers, who have no place of their own. */
 void log_caused(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* `who` is `peer=NAME`, `uid=NUMBER` or the like, as in the line. Tells whether the line was written, and was
- * the last for a while. */
-enum burst_answer log_caused_by(const char *who, enum log_level level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* The line comes out of both budgets. */
+/* The line comes out of both budgets, that of `who` (a network) and that of all strangers. */
 void log_caused_by_stranger(const char *who, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Tells how many lines were left out of whose minute is over; to be called every now and then. Whoever causes
+ * the next line has it told, too. */
+void log_tell_left_out(void);
 
 #define LOG_TEXT_SIZE 129
 

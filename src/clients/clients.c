@@ -154,7 +154,15 @@ static void look_again(evutil_socket_t fd, short what, void *arg) {
         event_add(clients->local, NULL);
 }
 
+static void tell_left_out(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    (void)arg;
+    log_tell_left_out();
+}
+
 static bool attach(struct clients *clients, const struct clients_descriptors *descriptors) {
+    static const struct timeval now_and_then = {.tv_sec = 15};
     clients->store = ipc_channel_new(clients->loop, descriptors->store, "store", &store_handler, clients);
     if (descriptors->parent >= 0)
         clients->parent =
@@ -162,7 +170,9 @@ static bool attach(struct clients *clients, const struct clients_descriptors *de
     clients->breath = event_new(clients->loop, -1, 0, look_again, clients);
     if (clients->store)
         ipc_full_at(clients->store, STORE_MOST);
-    if (!clients->store || !clients->breath || (descriptors->parent >= 0 && !clients->parent))
+    clients->tell = event_new(clients->loop, -1, EV_PERSIST, tell_left_out, clients);
+    if (!clients->store || !clients->breath || !clients->tell ||
+        event_add(clients->tell, &now_and_then) != 0 || (descriptors->parent >= 0 && !clients->parent))
         return false;
     evutil_make_socket_nonblocking(descriptors->local);
     clients->local = event_new(clients->loop, descriptors->local, EV_READ | EV_PERSIST, local_ready, clients);
@@ -196,6 +206,8 @@ void clients_free(struct clients *clients) {
     ipc_parent_free(clients->parent);
     if (clients->breath)
         event_free(clients->breath);
+    if (clients->tell)
+        event_free(clients->tell);
     mem_free(clients);
 }
 

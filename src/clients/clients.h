@@ -22,6 +22,7 @@ struct clients_config {
     size_t operator_uid_count;
     unsigned
         reader_count; /* reader processes; 0: the store process answers everything. Not changed by a reload */
+    unsigned answer_ms; /* for tests: how long a reader may take for an answer; 0: a minute */
 };
 
 struct clients;

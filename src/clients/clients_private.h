@@ -5,7 +5,6 @@
 #include <jansson.h>
 
 #include "base/buf.h"
-#include "base/burst.h"
 #include "base/map.h"
 #include "clients/clients.h"
 #include "ipc/channel.h"
@@ -80,15 +79,16 @@ struct clients {
     struct ipc_parent *parent;
     struct event *local;
     struct event *door;
+    struct event *tell;   /* now and then: how many log lines were left out */
     struct event *breath; /* the local socket is looked at again: there was no descriptor for a client */
     struct reader_link *readers;
     size_t reader_count;
+    struct event *overdue; /* a request that a reader was asked has no answer yet */
     const struct local_calls *calls;
     struct map numbers; /* of clients: to each */
     unsigned count;
     unsigned open; /* requests of all clients that wait for an answer */
     struct visitor *visitors;
-    struct bursts refused; /* by uid */
     uint32_t next_number;
     bool stopping;
     int status;

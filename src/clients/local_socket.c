@@ -179,8 +179,8 @@ static void dismiss(struct local_client *client, const char *code, const char *t
     struct buf json;
     buf_init(&json, 0);
     buf_printf(&json, "\1{\"error\":{\"code\":\"%s\",\"text\":\"%s\"}}", code, text);
-    log_caused_by(ipc_name(client->channel), LOG_LEVEL_WARNING, "%s was refused: %s",
-                  ipc_name(client->channel), text);
+    log_caused_by_user(ipc_name(client->channel), LOG_LEVEL_WARNING, "%s was refused: %s",
+                       ipc_name(client->channel), text);
     tell(client, IPC_RESPONSE, 0, buf_span(&json));
     buf_free(&json);
     client->dismissed = true;
@@ -260,8 +260,8 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     }
     if (!frame ||
         ipc_frame_judge(frame, client->greeted ? IPC_STATE_UP : IPC_STATE_STARTING, why) != IPC_LEGAL) {
-        log_caused_by(ipc_name(channel), LOG_LEVEL_WARNING, "%s broke the rules by %s", ipc_name(channel),
-                      why);
+        log_caused_by_user(ipc_name(channel), LOG_LEVEL_WARNING, "%s broke the rules by %s",
+                           ipc_name(channel), why);
         return false;
     }
     if (type == IPC_HELLO)
@@ -347,22 +347,15 @@ static bool add_client(struct clients *clients, int fd, const struct ucred *who)
     return true;
 }
 
-/* A line a minute for each uid. */
-static void log_refusal(struct clients *clients, uint32_t uid, const char *why) {
+static void log_refusal(uint32_t uid, const char *why) {
     char who[24];
-    unsigned untold;
     snprintf(who, sizeof who, "uid=%u", (unsigned)uid);
-    if (!burst_line(bursts_of(&clients->refused, who), BURST_MINUTE, clock_monotonic_us(), &untold))
-        return;
-    if (untold)
-        log_warning("%s a local client was refused: %s; %u more since the last such line", who, why, untold);
-    else
-        log_warning("%s a local client was refused: %s", who, why);
+    log_caused_by_user(who, LOG_LEVEL_WARNING, "%s a local client was refused: %s", who, why);
 }
 
 /* The client is told too. */
-static void refuse(struct clients *clients, int fd, uint32_t uid, const char *why) {
-    log_refusal(clients, uid, why);
+static void refuse(int fd, uint32_t uid, const char *why) {
+    log_refusal(uid, why);
     ipc_refuse(fd, why);
 }
 
@@ -375,7 +368,7 @@ static void welcome(struct clients *clients, int fd) {
     if (!why && !add_client(clients, fd, &who))
         why = "no memory";
     if (why)
-        refuse(clients, fd, who.uid, why);
+        refuse(fd, who.uid, why);
 }
 
 void local_ready(evutil_socket_t listener, short what, void *arg) {
@@ -386,7 +379,7 @@ void local_ready(evutil_socket_t listener, short what, void *arg) {
     if (fd >= 0) {
         welcome(clients, fd);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        log_refusal(clients, UINT32_MAX, "no descriptors, or no memory, for another connection");
+        log_refusal(UINT32_MAX, "no descriptors, or no memory, for another connection");
         event_del(clients->local); /* it stays ready: looked at again after a moment, not at once */
         event_add(clients->breath, &moment);
     }

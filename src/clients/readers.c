@@ -2,37 +2,56 @@
  * The readers: what only reads rows of the store goes to them, so that it never
  * waits behind a commit. Each has a channel, whose end comes through the door
  * when the reader is started; one that ends takes its requests with it, which are
- * answered with an error that says to try again.
+ * answered with an error that says to try again. So is what one has not answered
+ * in time, be it that it hangs, has not begun to serve, or has too much to do: what
+ * it still says of that goes to nobody, and until it has said it, it is asked
+ * nothing more.
  */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "clients/clients_private.h"
 #include "ipc/door.h"
 
+/* How long a request may wait for its answer. A reader's own bound for one is lower (mta/clients.c): its
+ * answer, which says more, comes first where no other request was before. */
+#define ANSWER_MS 60000
+
 struct pending {
     struct pending *next;
     uint64_t ref;
+    int64_t asked; /* monotonic µs */
+    bool told;     /* its client was, that no answer has come */
 };
 
 struct reader_link {
     struct clients *clients;
     struct ipc_channel *channel; /* NULL: the reader is gone, or not there yet */
-    struct pending *pending;     /* requests that were not answered yet */
-    uint32_t life;               /* of the channels: clients are announced to each anew */
+    struct pending *first,
+        **last;    /* requests that were not answered yet, in their order, as are the answers */
+    uint32_t life; /* of the channels: clients are announced to each anew */
 };
 
+static void forget(struct reader_link *link, struct pending **at) {
+    struct pending *pending = *at;
+    *at = pending->next;
+    if (!pending->next)
+        link->last = at;
+    mem_free(pending);
+}
+
 static void respond_gone(struct reader_link *link) {
-    while (link->pending) {
-        struct pending *pending = link->pending;
-        link->pending = pending->next;
-        local_respond(link->clients, pending->ref,
-                      SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"the process that reads the "
-                               "store ended; try again\"}}"));
-        mem_free(pending);
+    while (link->first) {
+        if (!link->first->told)
+            local_respond(
+                link->clients, link->first->ref,
+                SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"the process that reads the "
+                         "store ended; try again\"}}"));
+        forget(link, &link->first);
     }
 }
 
@@ -42,16 +61,24 @@ static void lose(struct reader_link *link) {
     local_resume_all(link->clients);
 }
 
-/* False: nothing of that name was asked. */
-static bool answered(struct reader_link *link, uint64_t ref) {
-    for (struct pending **at = &link->pending; *at; at = &(*at)->next)
-        if ((*at)->ref == ref) {
-            struct pending *pending = *at;
-            *at = pending->next;
-            mem_free(pending);
-            return true;
-        }
-    return false;
+/* ---- answers ---- */
+
+/* The first of that name: a client may have used it again since it was told that no answer has come. */
+static struct pending **asked_as(struct reader_link *link, uint64_t ref) {
+    struct pending **at = &link->first;
+    while (*at && (*at)->ref != ref)
+        at = &(*at)->next;
+    return at;
+}
+
+static void take_answer(struct reader_link *link, struct pending **at, enum ipc_type type,
+                        struct span payload) {
+    uint64_t ref = (*at)->ref;
+    bool told = (*at)->told;
+    if (type == IPC_FETCH_DATA || payload.data[0])
+        forget(link, at);
+    if (!told)
+        local_answer(link->clients, type, ref, payload);
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
@@ -61,13 +88,13 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     char why[IPC_WHY];
     (void)channel;
     const struct ipc_frame *frame = ipc_frame_take(&side, type, ref, payload, why);
-    bool last = frame && (type == IPC_FETCH_DATA || payload.data[0]);
-    if (frame && last && !answered(link, ref)) {
+    struct pending **at = asked_as(link, ref);
+    if (frame && !*at) {
         snprintf(why, sizeof why, "frame %s, for which nobody asked", frame->name);
         frame = NULL;
     }
     if (frame)
-        local_answer(link->clients, type, ref, payload);
+        take_answer(link, at, type, payload);
     else
         log_error("a reader process broke the rules by %s", why);
     return frame;
@@ -88,6 +115,64 @@ static void on_writable(void *context, struct ipc_channel *channel) {
 }
 
 static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed, .writable = on_writable};
+
+/* ---- answers that do not come ---- */
+
+static int64_t patience_us(const struct clients *clients) {
+    return (clients->config->answer_ms ? clients->config->answer_ms : ANSWER_MS) * INT64_C(1000);
+}
+
+/* Those before it were told, as they were asked earlier. */
+static struct pending *first_untold(const struct reader_link *link) {
+    struct pending *pending = link->first;
+    while (pending && pending->told)
+        pending = pending->next;
+    return pending;
+}
+
+static bool is_late(const struct reader_link *link) {
+    return link->first && link->first->told;
+}
+
+static void tell_overdue(struct reader_link *link, int64_t before) {
+    struct pending *pending = first_untold(link);
+    if (pending && pending->asked <= before && !is_late(link))
+        log_warning("a reader process has not answered in %lld s: it is asked nothing until it does",
+                    (long long)patience_us(link->clients) / 1000000);
+    for (; pending && pending->asked <= before; pending = pending->next) {
+        pending->told = true;
+        local_respond(
+            link->clients, pending->ref,
+            SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"the process that reads the store has "
+                     "not answered in time; try again later, or ask for less\"}}"));
+    }
+}
+
+static void await_first(struct clients *clients) {
+    int64_t first = INT64_MAX, now = clock_monotonic_us();
+    for (size_t i = 0; i < clients->reader_count; i++) {
+        const struct pending *pending = first_untold(&clients->readers[i]);
+        if (pending && pending->asked < first)
+            first = pending->asked;
+    }
+    if (first == INT64_MAX)
+        return;
+    int64_t left = first + patience_us(clients) - now;
+    left = left < 0 ? 0 : left;
+    struct timeval wait = {.tv_sec = left / 1000000, .tv_usec = left % 1000000};
+    event_add(clients->overdue, &wait);
+}
+
+static void on_overdue(evutil_socket_t fd, short what, void *arg) {
+    struct clients *clients = arg;
+    int64_t before = clock_monotonic_us() - patience_us(clients);
+    (void)fd;
+    (void)what;
+    for (size_t i = 0; i < clients->reader_count; i++)
+        tell_overdue(&clients->readers[i], before);
+    local_resume_all(clients); /* they wait for no room with one that is late */
+    await_first(clients);
+}
 
 /* ---- life ---- */
 
@@ -122,10 +207,13 @@ static void on_door(evutil_socket_t door, short what, void *arg) {
 
 bool readers_open(struct clients *clients, int door, unsigned count) {
     clients->readers = mem_alloc((count + 1) * sizeof *clients->readers);
-    if (!clients->readers)
+    clients->overdue = event_new(clients->loop, -1, 0, on_overdue, clients);
+    if (!clients->readers || !clients->overdue)
         return false;
-    for (; clients->reader_count < count; clients->reader_count++)
-        clients->readers[clients->reader_count] = (struct reader_link){.clients = clients};
+    for (; clients->reader_count < count; clients->reader_count++) {
+        struct reader_link *link = &clients->readers[clients->reader_count];
+        *link = (struct reader_link){.clients = clients, .last = &link->first};
+    }
     if (door < 0)
         return true;
     clients->door = event_new(clients->loop, door, EV_READ | EV_PERSIST, on_door, clients);
@@ -144,7 +232,10 @@ void readers_close(struct clients *clients) {
         close(event_get_fd(clients->door));
         event_free(clients->door);
     }
+    if (clients->overdue)
+        event_free(clients->overdue);
     mem_free(clients->readers);
+    clients->overdue = NULL;
     clients->door = NULL;
     clients->readers = NULL;
     clients->reader_count = 0;
@@ -171,11 +262,11 @@ bool readers_serve(const struct clients *clients, enum ipc_type type, struct spa
     return serves;
 }
 
-/* One that is there, beginning with the client's own. */
+/* One that is there and answers, beginning with the client's own. */
 static struct reader_link *choose(struct clients *clients, uint32_t client) {
     for (size_t i = 0; i < clients->reader_count; i++) {
         struct reader_link *link = &clients->readers[(client + i) % clients->reader_count];
-        if (link->channel)
+        if (link->channel && !is_late(link))
             return link;
     }
     return NULL;
@@ -185,8 +276,11 @@ static bool note_pending(struct reader_link *link, uint64_t ref) {
     struct pending *pending = mem_alloc(sizeof *pending);
     if (!pending)
         return false;
-    *pending = (struct pending){link->pending, ref};
-    link->pending = pending;
+    *pending = (struct pending){.ref = ref, .asked = clock_monotonic_us()};
+    *link->last = pending;
+    link->last = &pending->next;
+    if (!event_pending(link->clients->overdue, EV_TIMEOUT, NULL))
+        await_first(link->clients);
     return true;
 }
 
@@ -218,11 +312,13 @@ void readers_ask(struct local_client *client, enum ipc_type type, uint64_t ref, 
     local_respond(
         client->clients, ref,
         SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"no process that reads the store is "
-                 "there now; try again\"}}"));
+                 "there now, or answers; try again\"}}"));
 }
 
+/* It would stay so for as long as a reader hangs. */
 bool readers_are_full(const struct local_client *client) {
-    return client->seat.link && client->seat.link->channel && ipc_is_full(client->seat.link->channel);
+    const struct reader_link *link = client->seat.link;
+    return link && link->channel && ipc_is_full(link->channel) && !is_late(link);
 }
 
 void readers_leave(struct local_client *client) {

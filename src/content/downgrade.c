@@ -113,15 +113,17 @@ static bool lacks(struct job *job, const char *why) {
     return false;
 }
 
-/* A part changes its type. */
-static bool may_convert(struct job *job, bool lossy, const char *text) {
+/* A part changes its type. `losses`: what counts those that lose what it does; NULL: it loses nothing. */
+static bool may_convert(struct job *job, uint32_t *losses, const char *text) {
     const int reason = x411_NonDeliveryReasonCode_conversion_not_performed;
     if (job->flags & DOWNGRADE_CONVERSION_PROHIBITED)
         return refuse(job, reason, x411_NonDeliveryDiagnosticCode_implicit_conversion_prohibited, text);
-    if (lossy && job->flags & DOWNGRADE_LOSS_PROHIBITED)
+    if (losses && job->flags & DOWNGRADE_LOSS_PROHIBITED)
         return refuse(job, reason, x411_NonDeliveryDiagnosticCode_conversion_with_loss_prohibited, text);
     job->plan->converted = true;
-    job->plan->lossy |= lossy;
+    job->plan->lossy |= losses != NULL;
+    if (losses)
+        ++*losses;
     return true;
 }
 
@@ -339,7 +341,7 @@ static bool text_1984(struct job *job, const struct place *parameters, const str
         return scan_fail(&job->scan, SCAN_MEMORY);
     if ((parameters && !read_registrations(job, parameters, registrations, &count)) ||
         !transcode(&job->scan, data, registrations, count, NULL, NULL, &text) ||
-        !may_convert(job, text.lossy, "general-text"))
+        !may_convert(job, text.lossy ? &job->plan->losses.texts : NULL, "general-text"))
         return false;
     struct downgrade_piece piece = {.kind = PIECE_TEXT,
                                     .range = data->whole,
@@ -375,7 +377,8 @@ static bool file_1984(struct job *job, const struct place *parameters, const str
         for (struct range rest = parameters->contents; scan_next(&job->scan, &rest, &place);)
             if (place_is(&place, BER_CONTEXT, 3))
                 return lacks(job, "a compressed file");
-    if (job->scan.failure || !may_convert(job, true, "file-transfer") || !open_element(job, &part))
+    if (job->scan.failure || !may_convert(job, &job->plan->losses.files, "file-transfer") ||
+        !open_element(job, &part))
         return false;
     for (struct range rest = data->contents; scan_next(&job->scan, &rest, &place);)
         if (!read_external(job, place.contents, &external) || !add_file_octets(job, &external))
@@ -495,7 +498,7 @@ static bool replace_part(struct job *job, const char *what) {
     if (!text)
         return scan_fail(&job->scan, SCAN_MEMORY);
     add_type(job, TYPE_IA5);
-    return may_convert(job, true, what) && open_element(job, &part) &&
+    return may_convert(job, &job->plan->losses.parts, what) && open_element(job, &part) &&
            add_literal(job, SPAN_LIT("\x31\x00")) && open_element(job, &string) &&
            add_literal(job, span_str(text)) && close_element(job, &string, 0x16) &&
            close_element(job, &part, 0xA0);
@@ -505,7 +508,7 @@ static bool replace_part(struct job *job, const char *what) {
 static bool encapsulate_part(struct job *job, const struct place *place, const char *what) {
     struct open part;
     add_type(job, TYPE_UNKNOWN);
-    return may_convert(job, false, what) && open_element(job, &part) && copy_element(job, place) &&
+    return may_convert(job, NULL, what) && open_element(job, &part) && copy_element(job, place) &&
            close_element(job, &part, 0xA7);
 }
 
@@ -523,6 +526,7 @@ static bool convert_part(struct job *job, const struct place *place) {
     job->plan->count = before.count;
     job->plan->length = before.length;
     job->plan->types = before.types;
+    job->plan->losses = before.losses;
     job->lacks = NULL;
     return job->flags & DOWNGRADE_ENCAPSULATE ? encapsulate_part(job, place, what) : replace_part(job, what);
 }

@@ -51,6 +51,13 @@ struct downgrade_refusal {
 
 struct downgrade_piece;
 
+/* What the new content lacks, in counts. */
+struct downgrade_losses {
+    uint32_t texts; /* in which characters were replaced */
+    uint32_t files; /* that lost their names and attributes */
+    uint32_t parts; /* in whose place a text says so */
+};
+
 struct downgrade {
     struct downgrade_piece *pieces;
     size_t count;
@@ -58,6 +65,7 @@ struct downgrade {
     unsigned types;  /* its built-in encoded information types: bit 1 << number (X.411 §8.2.1.1.1.33) */
     bool converted;  /* a part changed its type */
     bool lossy;      /* and lost something */
+    struct downgrade_losses losses;
 };
 
 /* Lays out the new content. False, and the refusal is filled, when there can be none. */

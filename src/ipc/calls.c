@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -149,12 +150,41 @@ static bool allow_values(scmp_filter_ctx filter, int call, unsigned at, const ui
 static const uint64_t fcntls[] = {F_GETFD, F_SETFD,  F_GETFL,         F_SETFL,     F_GETLK,
                                   F_SETLK, F_SETLKW, F_DUPFD_CLOEXEC, F_OFD_SETLK, F_OFD_GETLK};
 static const uint64_t ioctls[] = {FIONREAD};
-static const uint64_t domains[] = {AF_INET, AF_INET6};
-
 /* To call the store's server, also when it was away. A library's TLS looks for a broken pipe's signal. */
 static const int server_calls[] = {SCMP_SYS(connect), SCMP_SYS(rt_sigpending), SCMP_SYS(rt_sigtimedwait)};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* Sockets that may be made, their flags left out. Root could else make raw ones, and whoever may make name
+ * spaces, packet sockets. */
+struct kind_of_socket {
+    uint64_t domain, type, protocol;
+};
+
+/* TCP, and UDP for names: the resolver's of a net process (libevent's says which protocol, by default it says
+ * none), and the C library's where a server's address is sought. */
+static const struct kind_of_socket internet[] = {
+    {AF_INET, SOCK_STREAM, 0},
+    {AF_INET6, SOCK_STREAM, 0},
+    {AF_INET, SOCK_STREAM, IPPROTO_TCP},
+    {AF_INET6, SOCK_STREAM, IPPROTO_TCP},
+    {AF_INET, SOCK_DGRAM, 0},
+    {AF_INET6, SOCK_DGRAM, 0},
+    {AF_INET, SOCK_DGRAM, IPPROTO_UDP},
+    {AF_INET6, SOCK_DGRAM, IPPROTO_UDP},
+};
+static const struct kind_of_socket local[] = {{AF_UNIX, SOCK_STREAM, 0}};
+
+static bool allow_sockets(scmp_filter_ctx filter, const struct kind_of_socket *kinds, size_t count) {
+    const uint64_t no_flags = ~(uint64_t)(SOCK_NONBLOCK | SOCK_CLOEXEC);
+    for (size_t i = 0; i < count; i++)
+        if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
+                             SCMP_CMP(0, SCMP_CMP_EQ, kinds[i].domain),
+                             SCMP_CMP(1, SCMP_CMP_MASKED_EQ, no_flags, kinds[i].type),
+                             SCMP_CMP(2, SCMP_CMP_EQ, kinds[i].protocol)) != 0)
+            return false;
+    return true;
+}
 
 static bool allow_by_argument(scmp_filter_ctx filter, enum sandbox_part part) {
     const uint64_t self = (uint64_t)getpid(), zero = 0;
@@ -163,7 +193,7 @@ static bool allow_by_argument(scmp_filter_ctx filter, enum sandbox_part part) {
            allow_values(filter, SCMP_SYS(prlimit64), 0, &zero, 1) &&
            allow_values(filter, SCMP_SYS(fcntl), 1, fcntls, COUNT(fcntls)) &&
            allow_values(filter, SCMP_SYS(ioctl), 1, ioctls, COUNT(ioctls)) &&
-           (part != SANDBOX_NET || allow_values(filter, SCMP_SYS(socket), 0, domains, COUNT(domains))) &&
+           (part != SANDBOX_NET || allow_sockets(filter, internet, COUNT(internet))) &&
            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, no_code) == 0 &&
            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, no_code) == 0;
 }
@@ -174,9 +204,8 @@ static bool allow_server(scmp_filter_ctx filter, const struct sandbox_rights *ri
     for (size_t i = 0; i < COUNT(server_calls); i++)
         if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, server_calls[i], 0) != 0)
             return false;
-    const uint64_t local = AF_UNIX;
-    return rights->port ? allow_values(filter, SCMP_SYS(socket), 0, domains, COUNT(domains))
-                        : allow_values(filter, SCMP_SYS(socket), 0, &local, 1);
+    return rights->port ? allow_sockets(filter, internet, COUNT(internet))
+                        : allow_sockets(filter, local, COUNT(local));
 }
 
 bool sandbox_guard_calls(enum sandbox_part part, const struct sandbox_rights *rights, struct error *err) {

@@ -160,9 +160,9 @@ static size_t frame_length(struct ipc_channel *channel, struct span octets) {
     size_t length = octets.len < HEADER ? 0 : (size_t)big_endian(octets.data, 4);
     if (length <= channel->limit)
         return HEADER + length;
-    log_caused_by(channel->name, LOG_LEVEL_WARNING,
-                  "%s: a frame of %zu octets is longer than the limit of %zu", channel->name, length,
-                  channel->limit);
+    log_caused_by_user(channel->name, LOG_LEVEL_WARNING,
+                       "%s: a frame of %zu octets is longer than the limit of %zu", channel->name, length,
+                       channel->limit);
     end_later(channel, "a frame longer than the limit");
     return 0;
 }

@@ -36,7 +36,7 @@ bool sandbox_enter(enum sandbox_part part, const struct sandbox_rights *rights, 
         return error_set(err, errno, "cannot give up new privileges: %s", strerror(errno));
     if (!rights)
         rights = &none;
-    if (!sandbox_guard_files(part, rights, &landlock, err))
+    if (!sandbox_guard_capabilities(part, rights, err) || !sandbox_guard_files(part, rights, &landlock, err))
         return false;
     if (!landlock && level == SANDBOX_FULL)
         return error_set(

@@ -1,7 +1,8 @@
 /*
- * What a process may still do once it serves: an unprivileged user, no new
- * privileges, the files of its kind (Landlock, all that the kernel knows of it),
- * and only the system calls of its kind (seccomp, an allowlist). Linux only.
+ * What a process may still do once it serves: an unprivileged user, or root
+ * without root's rights over others, no new privileges, the files of its kind
+ * (Landlock, all that the kernel knows of it), and only the system calls of its
+ * kind (seccomp, an allowlist). Linux only.
  * docs/ARCHITECTURE.md has a table of what each kind can still do.
  */
 #ifndef IPC_SANDBOX_H

@@ -150,6 +150,12 @@ static const struct alias *follow(const char *name, bool aloud) {
     return alias;
 }
 
+void aliases_each(void (*tell)(void *context, const char *name), void *context) {
+    read_files();
+    for (const struct alias *alias = aliases; alias; alias = alias->next)
+        tell(context, alias->name);
+}
+
 void aliases_forget(void) {
     arena_free(&arena);
     aliases = NULL;

@@ -29,6 +29,9 @@ bool aliases_me(const char **address);
  * address itself. Valid as long as both. */
 const char *aliases_short(const char *address);
 
+/* Tells each name, in the order of the files. */
+void aliases_each(void (*tell)(void *context, const char *name), void *context);
+
 /* Forgets the files, which are read once, at the first need. */
 void aliases_forget(void);
 

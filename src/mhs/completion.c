@@ -5,10 +5,15 @@
 #include "mhs/completion.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/text.h"
+#include "chasqui/mhs.h"
+#include "mhs/aliases.h"
+#include "mhs/output.h"
 
 /* The usage texts call back without a context. */
 static struct {
@@ -16,6 +21,68 @@ static struct {
     struct buf subcommands; /* words of the command that is being asked */
     const char *list;       /* how a shell begins a list of words */
 } making;
+
+/* ---- what stands in the place of a value ---- */
+
+/* The octets of a word of an enumeration at the beginning of `text`. */
+static size_t word_at(const char *text) {
+    return strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+}
+
+/* Behind the last word of `one, two or three` at the beginning of `text`; NULL: no such list stands there.
+ * `out` (may be NULL) gets the words with commas between. */
+static const char *list_at(const char *text, struct buf *out) {
+    for (size_t count = 0; word_at(text); count++) {
+        size_t length = word_at(text);
+        if (out)
+            buf_printf(out, "%s%.*s", count ? "," : "", (int)length, text);
+        text += length;
+        if (strncmp(text, " or ", 4) == 0) {
+            length = word_at(text + 4);
+            if (out)
+                buf_printf(out, ",%.*s", (int)length, text + 4);
+            return length ? text + 4 + length : NULL;
+        }
+        if (strncmp(text, ", ", 2) != 0)
+            return NULL;
+        text += 2;
+    }
+    return NULL;
+}
+
+/* The words that a value may be, as its help lists them: at its beginning, or behind a colon, up to the end
+ * or a colon. NULL: it lists none. */
+static const char *find_list(const char *help) {
+    for (const char *at = help; at; at = strstr(at, ": ") ? strstr(at, ": ") + 2 : NULL) {
+        const char *end = list_at(at, NULL);
+        if (end && (!*end || *end == ':'))
+            return at;
+    }
+    return NULL;
+}
+
+/* `@peers` and `@addresses` are asked for when they are needed, words are told, of all else nothing is known.
+ */
+static void add_kind(const char *value, const char *help) {
+    const char *list = help ? find_list(help) : NULL;
+    if (strncmp(value, "PEER", 4) == 0)
+        buf_printf(&making.cases, "@peers");
+    else if (strncmp(value, "ADDRESS", 7) == 0 || strncmp(value, "[ADDRESS", 8) == 0)
+        buf_printf(&making.cases, "@addresses");
+    else if (list)
+        list_at(list, &making.cases);
+}
+
+/* ` --state:ready,held --peer:@peers --reason:` */
+static void add_values(const struct command_option *options) {
+    for (; options && options->name; options++)
+        if (options->help && options->value) {
+            buf_printf(&making.cases, " --%s:", options->name);
+            add_kind(options->value, options->help);
+        }
+}
+
+/* ---- commands ---- */
 
 static void add_options(const struct command_option *options) {
     for (; options && options->name; options++)
@@ -30,7 +97,13 @@ static void add_usage(const struct command_usage *usage, const struct command_op
     buf_printf(&making.cases, "    \"%s \"*) found=%s", usage->command, making.list);
     add_options(usage->options);
     add_options(shared);
-    buf_printf(&making.cases, "%s ;;\n", making.list[0] == '(' ? ")" : "\"");
+    buf_printf(&making.cases, "%s values=%s", making.list[0] == '(' ? ")" : "\"", making.list);
+    add_values(usage->options);
+    add_values(shared);
+    buf_printf(&making.cases, "%s kind=", making.list[0] == '(' ? ")" : "\"");
+    if (usage->operands)
+        add_kind(usage->operands, NULL);
+    buf_printf(&making.cases, " ;;\n");
 }
 
 /* A command that has no table of subcommands prints its help: not here. */
@@ -70,53 +143,100 @@ static void print_commands(const struct command *commands) {
     printf(" --json --wide --socket --version --help");
 }
 
-/* The words before the one that is being completed, without options, tell the command. */
+/* The words before the one that is being completed, without options, tell the command. Bash parts words at
+ * '=' and ':' too, which addresses have: so the line is taken apart anew. */
 static const char bash_head[] =
     "# Completion of mhs for bash, made by 'mhs completion bash'.\n"
     "_mhs() {\n"
-    "  local word=${COMP_WORDS[COMP_CWORD]} command= found= i\n"
-    "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
-    "    case ${COMP_WORDS[i]} in\n"
+    "  local part=${COMP_WORDS[COMP_CWORD]//\\\\/} line=${COMP_LINE:0:COMP_POINT} i last\n"
+    "  local command= found= values= kind= valued= before= word=\n"
+    "  local -a words socket\n"
+    "  read -a words <<< \"$line\"\n"
+    "  [[ $line == *[[:space:]] ]] && words+=(\"\")\n"
+    "  ((last = ${#words[@]} - 1))\n"
+    "  for ((i = 1; i < last; i++)); do\n"
+    "    case ${words[i]} in\n"
     "    --socket)\n"
-    "      [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++)) # --socket=PATH is three words\n"
-    "      ((++i == COMP_CWORD)) && return\n"
+    "      ((++i == last)) && return\n"
+    "      socket=(--socket \"${words[i]}\")\n"
     "      ;;\n"
+    "    --socket=*) socket=(\"${words[i]}\") ;;\n"
     "    -*) ;;\n"
-    "    *) command+=\"${COMP_WORDS[i]} \" ;;\n"
+    "    *) command+=\"${words[i]} \" ;;\n"
     "    esac\n"
     "  done\n"
+    "  before=${words[last - 1]} word=${words[last]}\n"
+    "  if [[ $word == --*=* ]]; then before=${word%%=*} word=${word#*=}; fi\n"
+    "  [[ $before == --socket ]] && return\n"
     "  case ${command#help } in\n";
-static const char zsh_head[] = "#compdef mhs\n"
-                               "# Completion of mhs for zsh, made by 'mhs completion zsh'.\n"
-                               "_mhs() {\n"
-                               "  local command= i\n"
-                               "  local -a found\n"
-                               "  for ((i = 2; i < CURRENT; i++)); do\n"
-                               "    case ${words[i]} in\n"
-                               "    --socket)\n"
-                               "      ((++i == CURRENT)) && _files && return\n"
-                               "      ;;\n"
-                               "    -*) ;;\n"
-                               "    *) command+=\"${words[i]} \" ;;\n"
-                               "    esac\n"
-                               "  done\n"
-                               "  case ${command#help } in\n";
+static const char zsh_head[] =
+    "#compdef mhs\n"
+    "# Completion of mhs for zsh, made by 'mhs completion zsh'.\n"
+    "_mhs() {\n"
+    "  local command= kind= valued= before=${words[CURRENT-1]} word=${words[CURRENT]} i\n"
+    "  local -a found values socket\n"
+    "  for ((i = 2; i < CURRENT; i++)); do\n"
+    "    case ${words[i]} in\n"
+    "    --socket)\n"
+    "      ((++i == CURRENT)) && _files && return\n"
+    "      socket=(--socket \"${words[i]}\")\n"
+    "      ;;\n"
+    "    --socket=*) socket=(\"${words[i]}\") ;;\n"
+    "    -*) ;;\n"
+    "    *) command+=\"${words[i]} \" ;;\n"
+    "    esac\n"
+    "  done\n"
+    "  if [[ $word == --*=* ]]; then\n"
+    "    before=${word%%=*} word=${word#*=}\n"
+    "    compset -P \"$before=\"\n"
+    "    [[ $before == --socket ]] && _files && return\n"
+    "  fi\n"
+    "  case ${command#help } in\n";
 
-/* Options are offered where one is begun; where nothing of ours fits, files are. */
-static const char bash_tail[] = "  local without='-*'\n"
-                                "  [[ $word == -* ]] && without=\n"
-                                "  COMPREPLY=($(compgen -X \"$without\" -W \"$found\" -- \"$word\"))\n"
-                                "}\n"
-                                "complete -o default -F _mhs mhs\n";
+/* Options are offered where one is begun, of an option that has a value that alone, and else what the
+ * operands are; where nothing of ours fits, files are. What the daemon knows is asked for there and then.
+ * Bash keeps the beginning of an address up to its last '=' or ':' by itself. */
+static const char bash_tail[] =
+    "  for i in $values; do\n"
+    "    [[ ${i%%:*} == \"$before\" ]] && valued=1 kind=${i#*:}\n"
+    "  done\n"
+    "  if [[ $word == -* && ! $valued ]]; then\n"
+    "    kind=\n"
+    "  elif [[ $kind == @* ]]; then\n"
+    "    found=$(\"${words[0]}\" \"${socket[@]}\" completion \"${kind#@}\" 2>/dev/null)\n"
+    "  elif [[ $kind || $valued ]]; then\n"
+    "    found=${kind//,/ }\n"
+    "  fi\n"
+    "  [[ $part == [=:] ]] && part=\n"
+    "  local kept=${word%\"$part\"} IFS=$'\\n'\n"
+    "  [[ $kind == @* ]] || found=${found// /$'\\n'}\n"
+    "  COMPREPLY=()\n"
+    "  for i in $found; do\n"
+    "    [[ $i == \"$word\"* && ($word == -* || $i != -*) ]] && COMPREPLY+=(\"$(printf %q "
+    "\"${i#\"$kept\"}\")\")\n"
+    "  done\n"
+    "}\n"
+    "complete -o default -F _mhs mhs\n";
 /* It is found in a folder of functions, or was read by `source`. */
-static const char zsh_tail[] = "  [[ ${words[CURRENT]} == -* ]] || found=(${found:#-*})\n"
-                               "  compadd -- $found || _files\n"
-                               "}\n"
-                               "if [[ ${funcstack[1]} == _mhs ]]; then\n"
-                               "  _mhs \"$@\"\n"
-                               "else\n"
-                               "  compdef _mhs mhs\n"
-                               "fi\n";
+static const char zsh_tail[] =
+    "  for i in $values; do\n"
+    "    [[ ${i%%:*} == $before ]] && valued=1 kind=${i#*:}\n"
+    "  done\n"
+    "  [[ $word == -* ]] || found=(${found:#-*})\n"
+    "  if [[ $word == -* && -z $valued ]]; then\n"
+    "    kind=\n"
+    "  elif [[ $kind == @* ]]; then\n"
+    "    found=(${(f)\"$(\"${words[1]}\" $socket completion ${kind#@} 2>/dev/null)\"})\n"
+    "  elif [[ -n $kind$valued ]]; then\n"
+    "    found=(${(s:,:)kind})\n"
+    "  fi\n"
+    "  compadd -- $found || _files\n"
+    "}\n"
+    "if [[ ${funcstack[1]} == _mhs ]]; then\n"
+    "  _mhs \"$@\"\n"
+    "else\n"
+    "  compdef _mhs mhs\n"
+    "fi\n";
 
 static int print_script(const struct command *commands, bool zsh) {
     make_cases(commands, zsh ? "(" : "\"");
@@ -132,15 +252,70 @@ static int print_script(const struct command *commands, bool zsh) {
     return failed ? command_fail(COMMAND_FAILED, "no memory") : COMMAND_OK;
 }
 
+/* ---- what the daemon knows ---- */
+
+/* A person waits for the shell. */
+#define ANSWER_MS 500
+
+/* One with control characters is for no command line. */
+static void print_name(void *context, const char *name) {
+    (void)context;
+    for (const char *at = name; *at; at++)
+        if (text_control(span_str(at)))
+            return;
+    puts(name);
+}
+
+static bool print_mailbox(void *context, const struct mhs_mailbox *mailbox) {
+    print_name(context, mailbox->address);
+    return true;
+}
+
+static void print_peers(struct mhs_session *session) {
+    char *told = NULL;
+    bool answered = mhs_operate(session, "{\"operation\":\"peer-status\"}", &told) == MHS_OK;
+    json_t *answer = answered ? json_loads(told, 0, NULL) : NULL;
+    const json_t *peer;
+    size_t i;
+    json_array_foreach(json_object_get(answer, "peers"), i, peer) print_name(NULL, out_text(peer, "peer"));
+    json_decref(answer);
+    free(told);
+}
+
+/* Where no daemon answers soon, or it does not say that to this user, nothing is completed, and nothing said.
+ */
+static int print_names(bool peers) {
+    struct mhs_session *session;
+    if (!peers)
+        aliases_each(print_name, NULL);
+    mhs_open(command_settings.socket, &session);
+    if (!session)
+        return COMMAND_OK;
+    mhs_set_timeout(session, ANSWER_MS);
+    if (peers)
+        print_peers(session);
+    else
+        mhs_mailboxes(session, print_mailbox, NULL);
+    mhs_close(session);
+    return COMMAND_OK;
+}
+
 int completion(const struct command *commands, int argc, char **argv) {
     static const struct command_usage usage = {
-        "completion", "bash|zsh", "Prints what the shell needs to complete command lines of mhs.",
-        "For this shell alone: source <(mhs completion bash), or zsh.", NULL};
+        "completion", "bash|zsh|peers|addresses",
+        "Prints what the shell needs to complete command lines of mhs.",
+        "For this shell alone: source <(mhs completion bash), or zsh. Both ask for the names of peers, and "
+        "for "
+        "aliases and the addresses of mailboxes, by 'mhs completion peers' and 'mhs completion addresses', "
+        "which print none where no daemon tells them at once.",
+        NULL};
     struct command_line line;
     const char *shell;
     command_line_init(&line, &usage, argc, argv);
     if (command_line_operands(&line, 1, 1, &shell) < 0)
         return line.status;
+    if (strcmp(shell, "peers") == 0 || strcmp(shell, "addresses") == 0)
+        return print_names(shell[0] == 'p');
     if (strcmp(shell, "bash") != 0 && strcmp(shell, "zsh") != 0)
         return command_usage_error(&usage, "it is made for bash and zsh, not for '%s'", shell);
     return print_script(commands, shell[0] == 'z');

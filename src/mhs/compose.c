@@ -86,7 +86,8 @@ static int take_alternate(struct compose *compose, const struct command_usage *u
     struct draft *draft = compose->draft;
     struct x411_ORName *name = arena_alloc(draft->arena, sizeof *name);
     if (draft->recipient_count == 0)
-        return command_usage_error(usage, "--alternate stands after the recipient that it is for");
+        return command_usage_error(
+            usage, "--alternate stands after the recipient that it is for: give --to ADDRESS before it");
     if (!name || !address_read(value, draft->arena, name))
         return COMMAND_USAGE;
     draft->recipients[draft->recipient_count - 1].alternate = name;
@@ -213,7 +214,9 @@ static int take_envelope_value(struct draft *draft, const struct command_usage *
         return add_exempted(draft, value) ? COMMAND_OK : COMMAND_USAGE;
     case COMPOSE_LENGTH:
         draft->probe_length = strtoull(value, &end, 10);
-        return *value && !*end ? COMMAND_OK : command_usage_error(usage, "'%s' is no number", value);
+        return *value && !*end
+                   ? COMMAND_OK
+                   : command_usage_error(usage, "--content-length: '%s' is no number of octets", value);
     default:
         draft->content_identifier = value;
         return strlen(value) <= x411_ub_content_id_length
@@ -343,7 +346,7 @@ int compose_originator(struct compose *compose, const struct command_usage *usag
 
 int compose_finish(struct compose *compose, const struct command_usage *usage) {
     if (compose->draft->recipient_count == 0)
-        return command_usage_error(usage, "no recipient");
+        return command_usage_error(usage, "no recipient; give one with --to ADDRESS");
     if (compose->idle)
         return command_usage_error(
             usage, "%s stands before the recipients that it is for, and none follows it", compose->idle);

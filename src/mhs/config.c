@@ -49,7 +49,7 @@ static void print_options(const json_t *answer) {
     size_t i;
     json_array_foreach(options, i, option) {
         const char *section = json_string_value(json_object_get(option, "section"));
-        const char *value = json_string_value(json_object_get(option, "value"));
+        const char *value = json_string_value(json_object_get(option, "text"));
         bool set = json_is_true(json_object_get(option, "set"));
         if (section && strcmp(section, last) != 0)
             printf("\n%s%s%s\n", out_style(OUT_BOLD), section, out_end());

@@ -42,6 +42,8 @@ static int read_input(const char *path, struct buf *into) {
 
 /* ---- decode ---- */
 
+#define NO_TYPE "there is no type '%s'; mhs-json(7) says how types are named"
+
 enum { OPT_TYPE = 't', OPT_OFFSETS = 'o', OPT_OUT = 'w' };
 
 static const struct command_option decode_options[] = {
@@ -233,7 +235,7 @@ int cmd_decode(int argc, char **argv) {
         if (id == OPT_OFFSETS)
             offsets = true;
         else if (!(type = types_find(NULL, value)))
-            return command_usage_error(&decode_usage, "there is no type '%s'", value);
+            return command_usage_error(&decode_usage, NO_TYPE, value);
     }
     const char *path = command_line_operand(&line);
     struct buf in;
@@ -335,7 +337,7 @@ int cmd_encode(int argc, char **argv) {
         if (id == OPT_OUT)
             output = value;
         else if (!(type = types_find(NULL, value)))
-            return command_usage_error(&encode_usage, "there is no type '%s'", value);
+            return command_usage_error(&encode_usage, NO_TYPE, value);
     }
     const char *path = command_line_operand(&line);
     struct buf text;

@@ -49,7 +49,9 @@ bool draft_add_file(struct draft *draft, const char *path, enum ipm_part_type ty
         return false;
     }
     if (!S_ISREG(status.st_mode)) {
-        command_fail(COMMAND_FAILED, "%s is no regular file", path);
+        command_fail(COMMAND_FAILED,
+                     "%s is no regular file; what comes by a pipe or device must be put into one first",
+                     path);
         return false;
     }
     const char *slash = strrchr(path, '/');

@@ -207,11 +207,16 @@ enum command_status entry_open_ipm(struct entry *entry, const struct x411_ORName
     if (status != COMMAND_OK)
         return status;
     if (!entry->message)
-        return (enum command_status)command_fail(COMMAND_NO, "entry %s is a report", operand);
+        return (enum command_status)command_fail(
+            COMMAND_NO, "entry %s is a report, which can't be answered or sent on; 'mhs read %s' shows it",
+            operand, operand);
     if (!ipm_read(entry->content, arena, content, &err))
         return (enum command_status)command_fail(COMMAND_NO, "%s", err.text);
     if (!content->ipm)
-        return (enum command_status)command_fail(COMMAND_NO, "entry %s is a notification", operand);
+        return (enum command_status)command_fail(
+            COMMAND_NO,
+            "entry %s is a notification, which can't be answered or sent on; 'mhs read %s' shows it", operand,
+            operand);
     return COMMAND_OK;
 }
 

@@ -120,7 +120,7 @@ static void complete(void *context, const json_t *rows) {
         json_object_set_new(row, "shown-priority",
                             json_string(strcmp(priority, "normal") == 0 ? "" : priority));
         json_object_set_new(row, "shown-arrival",
-                            json_sprintf("%.10s %.5s", arrival, strlen(arrival) > 11 ? arrival + 11 : ""));
+                            strlen(arrival) > 16 ? json_sprintf("%.16sZ", arrival) : json_string("-"));
         json_object_set_new(row, "new", json_string(json_is_true(json_object_get(row, "seen")) ? "" : "*"));
         json_object_set_new(row, "shown-size",
                             json_string(out_size((uint64_t)out_integer(row, "size"), size)));
@@ -283,7 +283,8 @@ static int read_wish(struct wish *wish, const struct command_usage *usage, int a
     if (id == COMMAND_LINE_STOP)
         return line.status;
     if (command_line_operand(&line))
-        return command_usage_error(usage, "no operand is wanted");
+        return command_usage_error(
+            usage, "no operand is wanted: 'mhs read ENTRY' shows an entry, --user says whose mailbox");
     *done = false;
     return COMMAND_OK;
 }
@@ -372,7 +373,7 @@ int cmd_delete(int argc, char **argv) {
         return line.status;
     const char *operand = command_line_operand(&line);
     if (!operand)
-        return command_usage_error(&usage, "ENTRY is missing");
+        return command_usage_error(&usage, "ENTRY is missing; 'mhs list' shows them");
     arena_init(&arena, ARENA_MAX);
     const char *mailbox = address_mailbox(user, &arena);
     int status = mailbox ? delete_entries(&line, operand, mailbox) : COMMAND_USAGE;

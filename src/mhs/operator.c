@@ -40,7 +40,7 @@ static void print_status(const json_t *answer) {
                                                 {"OUT", "associations-out", true},
                                                 {"QUEUED", "queued", true},
                                                 {"IN DOUBT", "in-doubt", true},
-                                                {"LAST ERROR", "last-error", false, TABLE_CUT_END},
+                                                {"LAST ERROR", "last-error", false, TABLE_FLOW},
                                                 {NULL, NULL, false}};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         const json_t *value = json_object_get(answer, members[i]);

@@ -52,7 +52,7 @@ static void dress(json_t *peer) {
         "SENT", "messages-out", true, TABLE_WHOLE                                                            \
     }
 #define LIST_END                                                                                             \
-    {"OK", "shown-success", true, TABLE_WHOLE}, {"LAST ERROR", "last-error", false, TABLE_CUT_END}, {        \
+    {"OK", "shown-success", true, TABLE_WHOLE}, {"LAST ERROR", "last-error", false, TABLE_FLOW}, {           \
         NULL, NULL, false, TABLE_WHOLE                                                                       \
     }
 

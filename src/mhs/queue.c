@@ -189,7 +189,7 @@ static int queue_list(int argc, char **argv) {
                                                 {"SIZE", "shown-size", true, TABLE_WHOLE},
                                                 {"AGE", "age", true, TABLE_WHOLE},
                                                 {"NEXT TRY", "shown-next-try", false, TABLE_WHOLE},
-                                                {"CAUSE", "last-error", false, TABLE_CUT_END},
+                                                {"CAUSE", "last-error", false, TABLE_FLOW},
                                                 {NULL, NULL, false, TABLE_WHOLE}};
     struct command_line line;
     command_line_init(&line, &usage, argc, argv);
@@ -201,7 +201,7 @@ static int queue_list(int argc, char **argv) {
     }
     if (command_line_operand(&line)) {
         json_decref(request);
-        return command_usage_error(&usage, "no operand is wanted");
+        return command_usage_error(&usage, "no operand is wanted: 'mhs queue show ID' shows one copy");
     }
     struct pages pages = {.array = "entries",
                           .columns = columns,
@@ -274,7 +274,16 @@ static int take_reason(const struct command_usage *usage, const struct change *c
 
 struct tally {
     json_int_t changed, skipped, last;
+    json_t *redirected; /* of all parts; NULL: none is */
 };
+
+static void take_redirected(struct tally *tally, const json_t *answer) {
+    json_t *redirected = json_object_get(answer, "redirected");
+    if (redirected && !tally->redirected)
+        tally->redirected = json_array();
+    if (redirected)
+        json_array_extend(tally->redirected, redirected);
+}
 
 /* The daemon changes, or counts, a part of a long queue at a time. */
 static enum command_status change_parts(const json_t *wanted, struct tally *tally) {
@@ -289,6 +298,7 @@ static enum command_status change_parts(const json_t *wanted, struct tally *tall
         tally->changed += out_integer(answer, "changed");
         tally->skipped += out_integer(answer, "skipped");
         tally->last = out_integer(answer, "last");
+        take_redirected(tally, answer);
         cursor = out_integer(answer, "cursor");
         json_decref(answer);
         if (cursor)
@@ -326,21 +336,49 @@ static int confirm(const struct command_usage *usage, const struct change *chang
                                                  : command_fail(COMMAND_NO, "nothing was changed");
 }
 
+/* More lines than these nobody reads. */
+#define REDIRECTED_TOLD 10
+
+/* `copy 17 is now 21`. */
+static void print_redirected(const json_t *redirected) {
+    const json_t *one, *id;
+    size_t i, k;
+    json_array_foreach(redirected, i, one) {
+        const json_t *now = json_object_get(one, "now");
+        if (i == REDIRECTED_TOLD) {
+            printf("… and so on; 'mhs queue list' shows them\n");
+            return;
+        }
+        printf("copy %" JSON_INTEGER_FORMAT, (json_int_t)out_integer(one, "id"));
+        json_array_foreach(now, k, id)
+            printf("%s %" JSON_INTEGER_FORMAT, k ? "," : " is now", json_integer_value(id));
+        puts(json_array_size(now) ? "" : " waits no more: it was delivered here, or has ended");
+    }
+}
+
+static void tell_tally(const struct change *change, const struct tally *tally) {
+    if (command_settings.json) {
+        json_t *answer = json_pack("{s:I, s:I, s:O*}", "changed", tally->changed, "skipped", tally->skipped,
+                                   "redirected", tally->redirected);
+        out_json(answer);
+        json_decref(answer);
+        return;
+    }
+    printf("%" JSON_INTEGER_FORMAT " %s, %" JSON_INTEGER_FORMAT " left alone\n", tally->changed, change->done,
+           tally->skipped);
+    print_redirected(tally->redirected);
+}
+
 static int make_change(const struct change *change, const json_t *request) {
     struct tally tally = {0};
     enum command_status status = change_parts(request, &tally);
     if (status != COMMAND_OK && tally.changed + tally.skipped > 0)
         fprintf(stderr, "mhs: before that, %" JSON_INTEGER_FORMAT " were %s\n", tally.changed, change->done);
+    if (status == COMMAND_OK)
+        tell_tally(change, &tally);
+    json_decref(tally.redirected);
     if (status != COMMAND_OK)
         return status;
-    if (command_settings.json) {
-        json_t *answer = json_pack("{s:I, s:I}", "changed", tally.changed, "skipped", tally.skipped);
-        out_json(answer);
-        json_decref(answer);
-    } else {
-        printf("%" JSON_INTEGER_FORMAT " %s, %" JSON_INTEGER_FORMAT " left alone\n", tally.changed,
-               change->done, tally.skipped);
-    }
     return tally.changed > 0 ? COMMAND_OK : COMMAND_NO;
 }
 

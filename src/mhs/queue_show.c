@@ -54,7 +54,9 @@ static enum command_status add_content(json_t *entry, const struct wish *wish) {
     struct span content;
     struct arena arena;
     if (!json_is_integer(json_object_get(entry, "message")))
-        return command_fail(COMMAND_FAILED, "the copy's row is damaged: its content can't be found");
+        return command_fail(COMMAND_FAILED,
+                            "the copy's row is damaged: its content can't be found; 'mhs store repair', with "
+                            "the daemon stopped, says what is left of it");
     enum command_status status = content_fetch(NULL, (uint64_t)out_integer(entry, "message"),
                                                (uint64_t)out_integer(entry, "size"), &content);
     if (status != COMMAND_OK)

@@ -53,7 +53,7 @@ int cmd_read(int argc, char **argv) {
         return line.status;
     const char *operand = command_line_operand(&line);
     if (!operand || command_line_operand(&line))
-        return command_usage_error(&usage, "give one ENTRY");
+        return command_usage_error(&usage, "give one ENTRY; 'mhs list' shows them");
     struct arena arena;
     struct entry entry = {0};
     arena_init(&arena, ARENA_MAX);
@@ -133,15 +133,18 @@ static enum command_status save_part(struct entry *entry, const struct save *sav
         return (enum command_status)command_fail(COMMAND_NO, "%s; --content keeps all of it as it is",
                                                  err.text);
     if (!content.ipm)
-        return (enum command_status)command_fail(COMMAND_NO, "the entry is a notification: it has no parts");
+        return (enum command_status)command_fail(
+            COMMAND_NO, "the entry is a notification: it has no parts; 'mhs read %s' shows it", save->entry);
     if (*end || number == 0 || number > content.ipm->part_count)
-        return (enum command_status)command_fail(COMMAND_NO, "there is no part %s: the message has %zu",
-                                                 save->part, content.ipm->part_count);
+        return (enum command_status)command_fail(
+            COMMAND_NO, "there is no part %s: the message has %zu; 'mhs read %s' shows them", save->part,
+            content.ipm->part_count, save->entry);
     const struct ipm_part *part = &content.ipm->parts[number - 1];
     const char *path = save->path ? save->path : safe_name(part, number, entry->arena);
     struct span text = save->utf8 ? ipm_part_text(part, entry->arena) : (struct span){NULL, 0};
     if (save->utf8 && !text.data)
-        return (enum command_status)command_fail(COMMAND_NO, "part %s is no text", save->part);
+        return (enum command_status)command_fail(
+            COMMAND_NO, "part %s is no text; without --text it is saved as it is", save->part);
     return path ? save_file(path, save->force, part, text)
                 : (enum command_status)command_fail(COMMAND_FAILED, "no memory");
 }
@@ -154,7 +157,8 @@ static enum command_status save_entry(const struct save *save, struct arena *are
     if (status == COMMAND_OK)
         status = entry_fetch(&entry);
     if (status == COMMAND_OK && !entry.content.data && (entry.report || !save->content_path))
-        status = (enum command_status)command_fail(COMMAND_NO, "the entry has no content");
+        status = (enum command_status)command_fail(
+            COMMAND_NO, "the entry has no content; 'mhs read %s' shows what it has", save->entry);
     else if (status == COMMAND_OK && save->content_path) /* of no octets, perhaps */
         status = save_file(save->content_path, save->force, NULL,
                            entry.content.data ? entry.content : SPAN_LIT(""));

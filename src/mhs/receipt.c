@@ -38,9 +38,11 @@ struct run {
 };
 
 /* DiscardReasonField of X.420 (§8.2.2), by number. */
+#define REASONS "ipm-expired, ipm-obsoleted, user-subscription-terminated or ipm-deleted"
+static const char *const reasons[] = {"ipm-expired", "ipm-obsoleted", "user-subscription-terminated",
+                                      "ipm-deleted"};
+
 static bool take_discard(struct run *run, const char *reason) {
-    static const char *const reasons[] = {"ipm-expired", "ipm-obsoleted", "user-subscription-terminated",
-                                          "ipm-deleted"};
     run->ipn.kind = IPN_NON_RECEIPT;
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
         if (strcmp(reason, reasons[i]) == 0) {
@@ -64,13 +66,15 @@ static int read_line(struct run *run, int argc, char **argv) {
         else if (id != OPTION_DISCARDED)
             status = compose_take(&run->compose, &usage, id, value);
         else if (!take_discard(run, value))
-            status = command_usage_error(&usage, "'%s' is no reason to discard a message", value);
+            status =
+                command_usage_error(&usage, "'%s' is no reason to discard a message; it is " REASONS, value);
     }
     if (status != COMMAND_OK)
         return status;
     run->operand = command_line_operand(&line);
-    return run->operand && !command_line_operand(&line) ? COMMAND_OK
-                                                        : command_usage_error(&usage, "give one ENTRY");
+    return run->operand && !command_line_operand(&line)
+               ? COMMAND_OK
+               : command_usage_error(&usage, "give one ENTRY; 'mhs list' shows them");
 }
 
 static unsigned requests_in(struct run *run, const struct ipm_recipients *list) {
@@ -148,8 +152,9 @@ static int notify(struct run *run, int argc, char **argv) {
         return status;
     bool receipt = run->ipn.kind == IPN_RECEIPT;
     if (!(requests_of(run) & (receipt ? IPM_REQUEST_RN : IPM_REQUEST_NRN)))
-        return command_fail(COMMAND_NO, "entry %s does not ask for a %s notification", run->operand,
-                            receipt ? "receipt" : "non-receipt");
+        return command_fail(
+            COMMAND_NO, "entry %s does not ask for a %s notification; 'mhs reply' answers it all the same",
+            run->operand, receipt ? "receipt" : "non-receipt");
     run->draft.word = receipt ? "Receipt" : "Non-receipt notification";
     address_notification(run);
     return_message(run);

@@ -176,8 +176,9 @@ static int read_line(struct run *run, const struct command_usage *usage, int arg
     if (status != COMMAND_OK)
         return status;
     *operand = command_line_operand(&line);
-    return *operand && !command_line_operand(&line) ? COMMAND_OK
-                                                    : command_usage_error(usage, "give one ENTRY");
+    return *operand && !command_line_operand(&line)
+               ? COMMAND_OK
+               : command_usage_error(usage, "give one ENTRY; 'mhs list' shows them");
 }
 
 /* Runs either command up to the submission. */

@@ -191,7 +191,8 @@ static int store_inspect(bool repair, int argc, char **argv) {
         return line.status;
     folder = command_line_operand(&line);
     if (!folder || command_line_operand(&line))
-        return command_usage_error(&usages[repair], "give the store's folder");
+        return command_usage_error(&usages[repair],
+                                   "give the store's folder, as 'store' of the configuration names it");
     return run(folder, repair, quick);
 }
 

@@ -168,7 +168,8 @@ static enum command_status send_file(const char *path, uint64_t length) {
         if (got <= 0)
             status = (enum command_status)command_fail(
                 COMMAND_FAILED,
-                "%s became shorter, or can't be read, while it was sent; nothing was submitted", path);
+                "%s became shorter, or can't be read, while it was sent; nothing was submitted: send it anew",
+                path);
         else if (code != MHS_OK)
             status = daemon_failed(code);
         length -= got > 0 ? (uint64_t)got : 0;

@@ -19,6 +19,9 @@
 
 #define USUAL_COLUMNS 80
 
+/* Of what is told below a row. */
+#define BELOW 4
+
 /* ---- widths ---- */
 
 /* The C library knows the width of a character in a locale of UTF-8 only. */
@@ -106,12 +109,16 @@ static void print_cut(const char *text, size_t room, enum table_cut cut) {
     pad(room - 1 - span_width(part));
 }
 
+static bool is_cut(const struct out_column *column) {
+    return column->cut == TABLE_CUT_END || column->cut == TABLE_CUT_START;
+}
+
 static void print_cell(const char *text, size_t width, const struct out_column *column, bool last) {
     size_t used = out_width(text);
     size_t fill = used < width ? width - used : 0;
     if (column->right)
         pad(fill);
-    if (used > width && column->cut != TABLE_WHOLE)
+    if (used > width && is_cut(column))
         print_cut(text, width, column->cut);
     else
         out_line(text);
@@ -198,22 +205,61 @@ static size_t widen(const json_t *rows, const struct out_column *columns, size_t
     return count;
 }
 
-/* The widest of those that may be cut gives first. */
-static void narrow(const struct out_column *columns, size_t count, size_t widths[], size_t room) {
+/* The widest of those that may be cut gives first. False: they can't give enough. */
+static bool narrow(const struct out_column *columns, size_t count, size_t widths[], size_t room) {
     size_t total = 2 * (count - 1);
     for (size_t i = 0; i < count; i++)
         total += widths[i];
     while (total > room) {
         size_t widest = count;
         for (size_t i = 0; i < count; i++)
-            if (columns[i].cut != TABLE_WHOLE && widths[i] > LEAST &&
-                (widest == count || widths[i] > widths[widest]))
+            if (is_cut(&columns[i]) && widths[i] > LEAST && (widest == count || widths[i] > widths[widest]))
                 widest = i;
         if (widest == count)
-            return;
+            return false;
         widths[widest]--;
         total--;
     }
+    return true;
+}
+
+/* What flows has a line below where the others can't give it room: then they need not. */
+static void fit(const struct out_column *columns, size_t count, size_t widths[OUT_COLUMNS_MAX]) {
+    size_t whole[OUT_COLUMNS_MAX], room = out_columns();
+    bool flows = columns[count - 1].cut == TABLE_FLOW;
+    memcpy(whole, widths, count * sizeof *whole);
+    if (narrow(columns, count, widths, room) || !flows)
+        return;
+    memcpy(widths, whole, count * sizeof *whole);
+    widths[count - 1] = out_width(columns[count - 1].heading);
+    narrow(columns, count, widths, room);
+}
+
+/* The cells before one that flows, padded by it, and it. */
+static void print_flowing(const json_t *row, const struct out_column *columns, size_t count,
+                          const size_t widths[]) {
+    const char *text = out_text(row, columns[count - 1].member);
+    struct out_flow flow = {.indent = BELOW};
+    for (size_t c = 0; c + 1 < count; c++) {
+        const char *cell = out_text(row, columns[c].member);
+        size_t used = out_width(cell);
+        bool last = c + 2 == count;
+        print_cell(cell, widths[c], &columns[c], last);
+        flow.at = flow.tab + (used > widths[c] || columns[c].right ? widths[c] : used);
+        flow.tab += widths[c] + 2;
+    }
+    if (*text)
+        out_flow(&flow, text);
+}
+
+static void print_row(const json_t *row, const struct out_column *columns, size_t count,
+                      const size_t widths[]) {
+    if (columns[count - 1].cut == TABLE_FLOW)
+        print_flowing(row, columns, count, widths);
+    else
+        for (size_t c = 0; c < count; c++)
+            print_cell(out_text(row, columns[c].member), widths[c], &columns[c], c + 1 == count);
+    putchar('\n');
 }
 
 void out_table_part(const json_t *rows, const struct out_column *columns, struct out_widths *widths) {
@@ -223,18 +269,14 @@ void out_table_part(const json_t *rows, const struct out_column *columns, struct
         count++;
     if (!widths->begun) {
         widen(rows, columns, widths->columns);
-        narrow(columns, count, widths->columns, out_columns());
+        fit(columns, count, widths->columns);
         fputs(out_style(OUT_BOLD), stdout);
         for (size_t c = 0; c < count; c++)
             print_cell(columns[c].heading, widths->columns[c], &columns[c], c + 1 == count);
         printf("%s\n", out_end());
         widths->begun = true;
     }
-    json_array_foreach(rows, i, row) {
-        for (size_t c = 0; c < count; c++)
-            print_cell(out_text(row, columns[c].member), widths->columns[c], &columns[c], c + 1 == count);
-        putchar('\n');
-    }
+    json_array_foreach(rows, i, row) print_row(row, columns, count, widths->columns);
 }
 
 void out_table(const json_t *rows, const struct out_column *columns) {

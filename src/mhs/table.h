@@ -8,9 +8,11 @@
 
 /* What becomes of a text that its column has no room for. */
 enum table_cut {
-    TABLE_WHOLE,    /* it is never cut */
-    TABLE_CUT_END,  /* its end gives way to an ellipsis */
-    TABLE_CUT_START /* its beginning does: an address says most at its end */
+    TABLE_WHOLE,     /* it is never cut */
+    TABLE_CUT_END,   /* its end gives way to an ellipsis */
+    TABLE_CUT_START, /* its beginning does: an address says most at its end */
+    TABLE_FLOW       /* of the last column: it is told whole, below the row, indented, where the others can't
+                        give it room */
 };
 
 /* A column of a table: its heading, and the member of each row that stands in it; numbers are set right. */
@@ -22,7 +24,7 @@ struct out_column {
 };
 
 /* Prints the array `rows` of objects under headings; columns end with a NULL heading. Columns that may be cut
- * share what room the terminal leaves them. */
+ * share what room the terminal leaves them, and leave room for one that flows if that is enough for it. */
 void out_table(const json_t *rows, const struct out_column *columns);
 
 /* The same in parts: the headings and the widths are those of the first part. */

@@ -22,7 +22,7 @@
 
 static enum out_style event_style(const char *event) {
     static const char *const good[] = {"delivered", "transferred", NULL};
-    static const char *const bad[] = {"non-delivered",  "transfer-refused", "expired",
+    static const char *const bad[] = {"non-delivered",  "transfer-refused", "refused", "expired",
                                       "report-doubted", "deleted",          NULL};
     for (size_t i = 0; good[i]; i++)
         if (strcmp(event, good[i]) == 0)

@@ -1,5 +1,7 @@
 /* `mhs user`: who has a mailbox here. */
 #include <errno.h>
+#include <inttypes.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +11,35 @@
 #include "mhs/output.h"
 #include "mhs/table.h"
 
+/* `ada (1000)`, where the system has a name for the number. */
+static void name_login(json_t *user) {
+    const json_t *uid = json_object_get(user, "uid");
+    const struct passwd *login = json_is_integer(uid) ? getpwuid((uid_t)json_integer_value(uid)) : NULL;
+    json_t *text =
+        login ? json_sprintf("%s (%" JSON_INTEGER_FORMAT ")", login->pw_name, json_integer_value(uid)) : NULL;
+    if (text)
+        json_object_set_new(user, "uid", text);
+}
+
+/* Whether the text is a user's number, or the name of one that the system knows, as in `--uid ada`. */
+static bool read_login(const char *text, json_int_t *uid) {
+    char *end;
+    errno = 0;
+    *uid = strtoll(text, &end, 10);
+    if (!errno && *text >= '0' && *text <= '9' && !*end)
+        return true;
+    const struct passwd *login = getpwnam(text);
+    *uid = login ? (json_int_t)login->pw_uid : 0;
+    return login != NULL;
+}
+
 static void print_users(const json_t *answer) {
+    json_t *user;
+    size_t i;
+    json_array_foreach(json_object_get(answer, "users"), i, user) name_login(user);
+
     static const struct out_column columns[] = {{"ADDRESS", "address", false, TABLE_CUT_START},
-                                                {"UID", "uid", true},
+                                                {"UID", "uid", false},
                                                 {"ENTRIES", "entries", true},
                                                 {"DIRECTORY NAME", "directory-name", false, TABLE_CUT_END},
                                                 {"IN CONFIGURATION", "configured", false},
@@ -51,15 +79,16 @@ static int user_show(int argc, char **argv) {
 /* A member from text; `none` and nothing take it away. False: it is no uid, and that was said. */
 static bool set_member(const struct command_usage *usage, json_t *request, const char *member,
                        const char *text) {
-    char *end;
+    json_int_t uid;
     if (!*text || strcmp(text, "none") == 0)
         return json_object_set_new(request, member, json_null()) == 0;
     if (strcmp(member, "uid") != 0)
         return json_object_set_new(request, member, json_string(text)) == 0;
-    errno = 0;
-    long long uid = strtoll(text, &end, 10);
-    if (errno || *text < '0' || *text > '9' || *end) {
-        command_usage_error(usage, "--uid: '%s' is no user's number; 'id -u NAME' tells it", text);
+    if (!read_login(text, &uid)) {
+        command_usage_error(usage,
+                            "--uid: '%s' is no user's number, and no user of this system has the name; "
+                            "'getent passwd' shows them",
+                            text);
         return false;
     }
     return json_object_set_new(request, member, json_integer(uid)) == 0;
@@ -105,11 +134,12 @@ static json_t *read_user(char *text) {
     json_t *user = json_object();
     bool right = user != NULL;
     size_t i = 0;
-    for (char *field, *end; right && (field = strsep(&text, "\t")); i++) {
-        long long uid = strtoll(field, &end, 10);
-        right = i < 3 &&
-                (!*field || (i != 1 ? json_object_set_new(user, members[i], json_string(field)) == 0
-                                    : !*end && json_object_set_new(user, "uid", json_integer(uid)) == 0));
+    for (char *field; right && (field = strsep(&text, "\t")); i++) {
+        json_int_t uid = 0;
+        right = i < 3 && (!*field || i != 1 || read_login(field, &uid));
+        if (right && *field)
+            right =
+                json_object_set_new(user, members[i], i == 1 ? json_integer(uid) : json_string(field)) == 0;
     }
     if (right && json_dumpb(user, NULL, 0, JSON_COMPACT) <= USERS_OCTETS)
         return user;
@@ -132,7 +162,8 @@ static void read_lines(struct many *many, FILE *file) {
             json_array_append_new(many->lines, json_integer(line));
         } else
             wrong_line(many, line, "bad-request",
-                       "it must be ADDRESS, or ADDRESS, UID and DIRECTORY-NAME with tabs between, in UTF-8");
+                       "it must be ADDRESS, or ADDRESS, UID (or login) and DIRECTORY-NAME with tabs between, "
+                       "in UTF-8");
     }
     free(text);
 }
@@ -281,7 +312,7 @@ static int user_change(const struct command_usage *usage, const char *operation,
 
 static int user_add(int argc, char **argv) {
     static const struct command_option options[] = {
-        {'u', "uid", "UID", "the Unix user who may use the mailbox"},
+        {'u', "uid", "UID", "the Unix user, by number or login, who may use the mailbox"},
         {'n', "directory-name", "NAME", "the user's directory name (RFC 4514)"},
         {'f', "file", "FILE", "many users, a line each ('-': standard input)"},
         {0}};
@@ -296,7 +327,8 @@ static int user_add(int argc, char **argv) {
 
 static int user_set(int argc, char **argv) {
     static const struct command_option options[] = {
-        {'u', "uid", "UID", "the Unix user who may use the mailbox; 'none': nobody but operators"},
+        {'u', "uid", "UID",
+         "the Unix user, by number or login, who may use the mailbox; 'none': nobody but operators"},
         {'n', "directory-name", "NAME", "the user's directory name (RFC 4514); 'none': it has none"},
         {0}};
     static const struct command_usage usage = {"user set", "ADDRESS",

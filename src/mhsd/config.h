@@ -78,8 +78,11 @@ bool config_changes(const struct config *old, const struct config *fresh,
  * file, NULL when it is a secret. */
 struct config_shown {
     const struct config_option *row;
-    const char *section, *value;
-    bool set; /* in the file; else it is the default */
+    const char *section;
+    const char *text;         /* the value as in a file; NULL: it is a secret, and nothing of it is told */
+    int64_t number;           /* of a number or flag */
+    const char *const *items; /* of a list, closed by NULL; of what else is text its one, or none */
+    bool set;                 /* in the file; else it is the default */
 };
 
 /*

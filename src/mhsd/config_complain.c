@@ -148,16 +148,13 @@ static void add_remark(const struct loader *l, const struct map *users, struct s
 void config_add_remarks(const struct config *config, struct span remarks, struct buf *warnings) {
     const struct loader *l = (const struct loader *)config;
     struct map users = {0};
-    struct span one;
+    struct span title, what;
     size_t count = 0;
     if (remarks.len)
         find_users(l, &users);
-    while (lines_next(&remarks, &one)) {
-        const uint8_t *tab = one.len ? memchr(one.data, '\t', one.len) : NULL;
-        size_t title = tab ? (size_t)(tab - one.data) : 0;
-        if (tab && ++count <= REMARKS_MOST)
-            add_remark(l, &users, span_sub(one, 0, title), span_sub(one, title + 1, one.len), warnings);
-    }
+    while (lines_next_titled(&remarks, &title, &what))
+        if (++count <= REMARKS_MOST)
+            add_remark(l, &users, title, what, warnings);
     if (count > REMARKS_MOST)
         buf_printf(warnings, "%s: more users of whom the like is to be said: %zu\n", l->files[0],
                    count - REMARKS_MOST);

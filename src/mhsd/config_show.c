@@ -35,6 +35,19 @@ static void write_place(struct buf *out, const struct config_section *section) {
     }
 }
 
+static int64_t number_of(const struct config_section *section, const struct config_option *row) {
+    return row->type == CONFIG_NUMBER || row->type == CONFIG_FLAG ? config_number(section, row->name) : 0;
+}
+
+/* Into `*items`, which is `one` for what is no list. */
+static void find_items(const struct config_section *section, const struct config_option *row,
+                       const char *one[static 2], const char *const **items) {
+    if (row->type == CONFIG_TEXTS || row->type == CONFIG_WORDS)
+        config_list(section, row->name, items);
+    else if (row->type != CONFIG_NUMBER && row->type != CONFIG_FLAG)
+        one[0] = config_text(section, row->name);
+}
+
 static void show(struct showing *showing, const struct config_section *section,
                  const struct config_option *row) {
     bool secret = (row->flags & CONFIG_SECRET) != 0;
@@ -49,10 +62,15 @@ static void show(struct showing *showing, const struct config_section *section,
     if (showing->failed)
         return;
     showing->found = true;
+    const char *one[2] = {NULL}, *const *items = one;
+    if (!secret)
+        find_items(section, row, one, &items);
     showing->tell(showing->context,
                   &(struct config_shown){.row = row,
                                          .section = (const char *)showing->place.data,
-                                         .value = secret ? NULL : (const char *)showing->value.data,
+                                         .text = secret ? NULL : (const char *)showing->value.data,
+                                         .number = number_of(section, row),
+                                         .items = items,
                                          .set = config_value(section, row->name) != NULL});
 }
 

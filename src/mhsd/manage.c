@@ -64,12 +64,36 @@ json_t *manage_refused(const struct config_report *report) {
 
 /* ---- show ---- */
 
+static json_t *list_of(const char *const *items) {
+    json_t *list = json_array();
+    for (; *items; items++)
+        json_array_append_new(list, text_of(*items, strlen(*items)));
+    return list;
+}
+
+static json_t *value_of(const struct config_shown *shown) {
+    const char *const *items = shown->items;
+    if (!shown->text)
+        return json_null();
+    switch (shown->row->type) {
+    case CONFIG_NUMBER:
+        return json_integer(shown->number);
+    case CONFIG_FLAG:
+        return json_boolean(shown->number);
+    case CONFIG_TEXTS:
+    case CONFIG_WORDS:
+        return list_of(items);
+    default:
+        return *items ? text_of(*items, strlen(*items)) : json_null();
+    }
+}
+
 static void add_option(void *context, const struct config_shown *shown) {
-    json_t *value = shown->value ? text_of(shown->value, strlen(shown->value)) : json_null();
+    json_t *text = shown->text ? text_of(shown->text, strlen(shown->text)) : json_null();
     json_t *section = *shown->section ? text_of(shown->section, strlen(shown->section)) : json_null();
-    json_array_append_new(context, json_pack("{s:o, s:s, s:o, s:b, s:b}", "section", section, "option",
-                                             shown->row->name, "value", value, "set", shown->set, "secret",
-                                             !shown->value));
+    json_array_append_new(context, json_pack("{s:o, s:s, s:o, s:o, s:b, s:b}", "section", section, "option",
+                                             shown->row->name, "value", value_of(shown), "text", text, "set",
+                                             shown->set, "secret", !shown->text));
 }
 
 static json_t *show(const struct config *running, const json_t *request) {
@@ -83,9 +107,11 @@ static json_t *show(const struct config *running, const json_t *request) {
         done = done && json_is_string(name) &&
                config_show(running, json_string_value(name), &found, add_option, shown);
         if (done && !found) {
-            char text[160];
-            snprintf(text, sizeof text, "there is no option or section '%.60s' in the configuration",
-                     json_string_value(name));
+            char text[200];
+            snprintf(
+                text, sizeof text,
+                "there is no option or section '%.60s' in the configuration; 'mhs config show' shows all",
+                json_string_value(name));
             json_decref(shown);
             return manage_error("not-found", text);
         }

@@ -26,6 +26,9 @@
 #define FIRST_PAUSE_US   ((int64_t)200000)
 #define LONGEST_PAUSE_US ((int64_t)30 * 1000000)
 
+/* Whoever asked for a reload is answered by then, also where a process hangs. */
+#define RELOAD_SECONDS 60
+
 /* A child's descriptors besides these are the network's listeners and the local socket. */
 #define DESCRIPTORS (CHILD_LISTENERS - CHILD_PARENT)
 
@@ -62,6 +65,7 @@ struct parent {
     bool told;               /* that it serves */
     uint64_t asked;          /* the ref of the client that waits for the answer to its reload; 0: nobody */
     json_t *reload_answer;   /* for that client, when all have taken the reload */
+    struct event *overdue;   /* that answer */
     struct examination *examination; /* of the store that a reload's configuration names; NULL: none */
     int status;
 };
@@ -613,12 +617,36 @@ static void on_reload(evutil_socket_t signal_number, short what, void *arg) {
 
 /* ---- requests of operators ---- */
 
+/* A process hangs, or has too much to do. */
+static void on_overdue(evutil_socket_t fd, short what, void *arg) {
+    struct parent *parent = arg;
+    char text[160];
+    struct walk walk = {.parent = parent};
+    struct child *child = next_child(&walk);
+    (void)fd;
+    (void)what;
+    while (child && !child->untaken)
+        child = next_child(&walk);
+    if (!parent->asked || !child)
+        return;
+    snprintf(text, sizeof text,
+             "the %s process has not taken the new configuration within %d s: it will when it goes on, and "
+             "the others use it",
+             child_name(child), RELOAD_SECONDS);
+    json_decref(parent->reload_answer);
+    manage_send(manage_error("unavailable", text), send_managed, parent);
+    parent->reload_answer = NULL;
+    parent->asked = 0;
+}
+
 static void reload_for(struct parent *parent) {
+    static const struct timeval most = {.tv_sec = RELOAD_SECONDS};
     struct config_report report;
     config_report_init(&report);
     bool done = reload(parent, &report);
     parent->reload_answer = done ? manage_reloaded(&report) : manage_refused(&report);
     config_report_free(&report);
+    event_add(parent->overdue, &most);
     answer_reload(parent);
 }
 
@@ -678,7 +706,8 @@ static bool init(struct parent *parent) {
             return false;
     }
     parent->patience = event_new(parent->loop, -1, 0, out_of_patience, parent);
-    return parent->patience && init_children(parent, KIND_STORE, 1) &&
+    parent->overdue = event_new(parent->loop, -1, 0, on_overdue, parent);
+    return parent->patience && parent->overdue && init_children(parent, KIND_STORE, 1) &&
            init_children(parent, KIND_READER, parent->config->reader_processes) &&
            init_children(parent, KIND_NET, parent->config->net_processes) &&
            init_children(parent, KIND_CLIENTS, 1) &&
@@ -693,6 +722,8 @@ static void done(struct parent *parent) {
     }
     if (parent->patience)
         event_free(parent->patience);
+    if (parent->overdue)
+        event_free(parent->overdue);
     for (size_t i = 0; i < sizeof parent->signals / sizeof *parent->signals; i++)
         if (parent->signals[i])
             event_free(parent->signals[i]);

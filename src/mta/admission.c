@@ -49,8 +49,8 @@ static void admit(struct net_process *net, uint64_t ref, struct peer *peer, cons
     if (!busy && !association_add(net, ref, peer, false, bind))
         busy = "no memory";
     if (busy) {
-        log_notice("peer=%s address=%s association refused: %s", peer->name, log_text(bind->address, address),
-                   busy);
+        log_caused_by(&peer->lines, LOG_LEVEL_NOTICE, "peer=%s address=%s association refused: %s",
+                      peer->name, log_text(bind->address, address), busy);
         refuse(net, ref, IPC_BIND_BUSY, "", busy);
         return;
     }
@@ -111,9 +111,11 @@ static void recover_inbound(struct net_process *net, uint64_t ref, const struct 
 /* Who changes a password is to know when the former one can go. */
 static void note_password(struct peer *peer, bool former) {
     if (former)
-        log_notice("peer=%s binds by its former password", peer->name);
+        log_caused_by(&peer->lines, LOG_LEVEL_NOTICE, "peer=%s binds by its former password", peer->name);
     else if (peer->by_former)
-        log_notice("peer=%s binds by its new password now: 'former-password' can be taken away", peer->name);
+        log_caused_by(&peer->lines, LOG_LEVEL_NOTICE,
+                      "peer=%s binds by its new password now: 'former-password' can be taken away",
+                      peer->name);
     peer->by_former = former;
 }
 

@@ -10,18 +10,6 @@
 #include "mta/recovery.h"
 #include "mta/send.h"
 
-/* Of the same peer, by the same identifier. */
-static void note_namesakes(struct association *association) {
-    for (struct net_process *net = association->net->mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->associations.room; i++) {
-            struct association *other = net->associations.slots[i].value;
-            if (!other || other == association || other->out || other->peer != association->peer ||
-                !span_eq(bytes_head(other->id), bytes_head(association->id)))
-                continue;
-            other->shares_id = association->shares_id = true;
-        }
-}
-
 struct association *association_add(struct net_process *net, uint64_t ref, struct peer *peer, bool out,
                                     const struct ipc_bind *bind) {
     struct mta *mta = net->mta;
@@ -45,10 +33,8 @@ struct association *association_add(struct net_process *net, uint64_t ref, struc
         mem_free(association);
         return NULL;
     }
-    if (!out) {
-        note_namesakes(association);
+    if (!out)
         outcome_look(association);
-    }
     *(out ? &peer->out : &peer->in) += 1;
     mta->associations_in += !out;
     net->out += out;
@@ -74,6 +60,7 @@ void association_gone(struct association *association, const char *cause) {
         association->net->out--;
     store_content_release(association->content);
     bytes_drop(association->prefix);
+    bytes_drop(association->ended_names);
     bytes_drop(association->recovers);
     bytes_drop(association->id);
     mem_free(association);

@@ -11,7 +11,9 @@ json_t *request_backup_begin(struct client *client, json_t *request) {
     struct mta *mta = client->mta;
     (void)request;
     if (mta->backup)
-        return client_error("wrong-state", "a backup is under way already");
+        return client_error(
+            "wrong-state",
+            "a backup is under way already: wait for the end of that 'mhs store backup', or end it");
     mta->backup = client;
     store_keep(mta->view.store);
     return json_pack("{s:s}", "store", mta->view.config->store);
@@ -21,7 +23,9 @@ json_t *request_backup_end(struct client *client, json_t *request) {
     struct mta *mta = client->mta;
     (void)request;
     if (mta->backup != client)
-        return client_error("wrong-state", "no backup of yours is under way");
+        return client_error(
+            "wrong-state",
+            "no backup of yours is under way: it ends with the connection that began it; begin anew");
     mta->backup = NULL;
     return store_keep_end(mta->view.store)
                ? json_pack("{s:b}", "whole", 1)

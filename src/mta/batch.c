@@ -200,12 +200,24 @@ static bool is_empty(const struct batch *batch) {
     return batch->count == 0 && store_batch_is_empty(batch->store);
 }
 
+/* Whoever asked for it may have given up by then. */
+#define SLOW_US ((int64_t)10000000)
+
+static void tell_if_slow(const struct mta *mta) {
+    int64_t age = batch_age(mta);
+    if (age >= SLOW_US)
+        log_warning("a commit took %lld s: the disk is slow, or the server of the store",
+                    (long long)(age / 1000000));
+}
+
 /* Effects add to the batch that fills, which is next. */
 static void on_landed(void *context, bool done, const struct error *err) {
     struct mta *mta = context;
     struct batch *flight = &mta->batches.flight;
     if (!done)
-        log_error("the store refused a batch of %u requests: %s", flight->requests, err->text);
+        log_caused_by(&mta->lines, LOG_LEVEL_ERROR, "the store refused a batch of %u requests: %s",
+                      flight->requests, err->text);
+    tell_if_slow(mta);
     flight->number = 0;
     if (done)
         run_effects(mta, flight);

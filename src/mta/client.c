@@ -12,7 +12,7 @@
 #define PART_ELEMENTS 50
 
 json_t *client_error(const char *code, const char *format, ...) {
-    char text[300];
+    char text[600]; /* an address and what to do */
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);

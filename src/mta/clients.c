@@ -7,6 +7,7 @@
 #include "ipc/frame.h"
 #include "mta/client.h"
 #include "mta/later.h"
+#include "mta/lost.h"
 #include "mta/mailbox.h"
 #include "mta/mta_private.h"
 #include "mta/requests.h"
@@ -99,10 +100,8 @@ static void leave(struct clients_process *process) {
 
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
     struct clients_process *process = context;
-    /* A reader has its order to stop when the clients are gone; of an end that was not ordered the parent
-     * tells. */
-    log_write(!process->mta || process->mta->stopping ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
-              "the channel to process %s ended: %s", ipc_name(channel), cause);
+    if (process->mta) /* a reader has its order to stop when the clients are gone */
+        lost_note(process->mta, ipc_name(channel), cause);
     leave(process);
 }
 

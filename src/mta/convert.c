@@ -10,6 +10,7 @@
 #include "mta/decide.h"
 #include "mta/event.h"
 #include "mta/jump.h"
+#include "mta/lost.h"
 
 /* content/downgrade.h's flags. */
 #include "content/downgrade.h"
@@ -22,6 +23,9 @@
 /* First wait after a failure; it grows with the tries. */
 #define RETRY_FIRST (2 * SECOND)
 
+/* More copies of a message are not worked on at a time. */
+#define TOLD 16
+
 struct worker {
     struct converter *converter;
     struct worker *next;
@@ -33,6 +37,7 @@ struct worker {
     uint64_t length;              /* of the result */
     uint64_t read;                /* octets of the content that it was sent */
     uint32_t types;
+    struct downgrade_losses losses;
     int64_t heard; /* monotonic µs of its last frame */
     bool ready;
 };
@@ -42,6 +47,8 @@ struct converter {
     struct mta *mta;
     struct worker *workers;
     uint64_t jobs;
+    uint64_t told[TOLD]; /* the last messages of whose losses the log tells */
+    size_t told_count;
 };
 
 static struct converter *converter_of(const struct mta *mta) {
@@ -74,8 +81,8 @@ static void give_up(struct mta *mta, struct work *work, const struct mts_failure
 static void try_again(struct mta *mta, struct work *work, const char *cause) {
     char text[128];
     work->tries++;
-    log_warning("work unit %llu was not converted (try %u of %d): %s", (unsigned long long)work->id,
-                (unsigned)work->tries, CONVERT_TRIES, cause);
+    log_caused_by(&mta->lines, LOG_LEVEL_WARNING, "work unit %llu was not converted (try %u of %d): %s",
+                  (unsigned long long)work->id, (unsigned)work->tries, CONVERT_TRIES, cause);
     if (work->tries < CONVERT_TRIES) {
         event_copy(mta, work->message, EVENT_CONVERSION_BROKEN, NULL, span_str(cause));
         put_off(mta, work, RETRY_FIRST * work->tries);
@@ -91,6 +98,35 @@ static void try_again(struct mta *mta, struct work *work, const char *cause) {
     give_up(mta, work, &failure);
 }
 
+/* Into `out`: `1 file lost its name, …`; "" when nothing was lost. */
+static void say_losses(const struct downgrade_losses *losses, char out[static 160]) {
+    struct {
+        uint32_t count;
+        const char *one, *more;
+    } said[] = {{losses->texts, "text has other characters in place of some",
+                 "texts have other characters in place of some"},
+                {losses->files, "file lost its name and attributes", "files lost their names and attributes"},
+                {losses->parts, "body part is a note that it was left out",
+                 "body parts are notes that they were left out"}};
+    size_t at = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+        if (said[i].count && at < 160)
+            at += (size_t)snprintf(out + at, 160 - at, "%s%u %s", at ? ", " : "", (unsigned)said[i].count,
+                                   said[i].count == 1 ? said[i].one : said[i].more);
+}
+
+/* Of several copies of one message, which wait one behind the other, the first is told. */
+static void log_losses(struct converter *converter, uint64_t message, const char *lost) {
+    for (size_t i = 0; i < TOLD; i++)
+        if (converter->told[i] == message)
+            return;
+    if (!*lost)
+        return;
+    converter->told[converter->told_count++ % TOLD] = message;
+    log_notice("message %llu was converted from P22 to P2: %s", (unsigned long long)message, lost);
+}
+
 /* All octets of the new content are there: what takes the copy's place is decided and written with its
  * removal. */
 static void converted(struct worker *worker) {
@@ -100,6 +136,8 @@ static void converted(struct worker *worker) {
     struct mts_decisions decisions = {0};
     struct store_content *result = store_content_ref(worker->result);
     uint32_t types = worker->types;
+    char lost[160];
+    say_losses(&worker->losses, lost);
     struct work *work = let_go(worker);
     if (!copy_load(mta, work, &copy, &err)) {
         copy_put_off(mta, work, "read", &err);
@@ -109,13 +147,14 @@ static void converted(struct worker *worker) {
     uint64_t length = store_content_length(result);
     struct mts_run run = run_begin(mta, &mta->arena);
     do
-        mts_converted(&run, &copy.stored, length, types, &decisions);
+        mts_converted(&run, &copy.stored, length, types, lost, &decisions);
     while (run_again(mta, &run, &decisions));
     store_content_release(copy.content);
     copy.content = result;
     copy.memory = store_content_memory(result);
     copy.stored.content_length = length;
-    copy_replace(mta, work, &copy, &run, &decisions);
+    if (copy_replace(mta, work, &copy, &run, &decisions))
+        log_losses(converter_of(mta), work->message, lost);
     copy_release(&copy);
 }
 
@@ -154,6 +193,9 @@ static bool on_done(struct worker *worker, struct reader *r) {
     struct error err = {0};
     uint64_t length = reader_u64(r), limit = mta->view.config->limits.content_octets;
     worker->types = reader_u32(r);
+    worker->losses.texts = reader_u32(r);
+    worker->losses.files = reader_u32(r);
+    worker->losses.parts = reader_u32(r);
     /* No rewriting makes much more of a content than there was. */
     if (!payload_done(r) || length == 0 || (limit && length > limit) ||
         length / 4 > store_content_length(worker->source) + IPC_CHUNK)
@@ -263,8 +305,7 @@ static void worker_gone(struct worker *worker, const char *cause) {
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
     struct worker *worker = context;
     (void)cause;
-    if (!worker->converter->mta->stopping)
-        log_warning("work process %s is gone: %s", ipc_name(channel), cause);
+    lost_note(worker->converter->mta, ipc_name(channel), cause);
     worker_gone(worker, "the work process ended");
 }
 

@@ -302,7 +302,8 @@ bool copy_save(struct mta *mta, struct work *work) {
     struct error err = {0};
     arena_reset(&mta->arena);
     if (!store_get_work(mta->view.store, work->id, &mta->arena, &row, &err)) {
-        log_error("work unit %llu: its tries can't be saved: %s", (unsigned long long)work->id, err.text);
+        log_caused_by(&mta->lines, LOG_LEVEL_ERROR, "work unit %llu: its tries can't be saved: %s",
+                      (unsigned long long)work->id, err.text);
         return false;
     }
     row.tries = work->tries;

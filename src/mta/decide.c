@@ -158,7 +158,7 @@ static bool add_work(const struct decision *decision, const struct mts_object *o
     }
     if (work->bytes)
         mta->hot_octets += work->bytes->length;
-    if (batch_effect(mta, (struct effect){.kind = &new_work, .work = work->id})) {
+    if (batch_effect(mta, (struct effect){.kind = &new_work, .work = work->id, .number = object->kind})) {
         if (marked)
             pace_work(mta, peer);
         return true;
@@ -166,6 +166,16 @@ static bool add_work(const struct decision *decision, const struct mts_object *o
     work_forget_bytes(mta, work);
     schedule_remove(&mta->schedule, work);
     return false;
+}
+
+json_t *decide_added(const struct mta *mta, struct batch_mark since, enum mts_kind kind) {
+    json_t *ids = json_array();
+    for (size_t i = since.effects; i < mta->batch.count; i++) {
+        const struct effect *effect = &mta->batch.effects[i];
+        if (effect->kind == &new_work && effect->number == kind)
+            json_array_append_new(ids, json_integer((json_int_t)effect->work));
+    }
+    return ids;
 }
 
 /* ---- deliveries ---- */

@@ -2,6 +2,9 @@
 #ifndef MTA_DECIDE_H
 #define MTA_DECIDE_H
 
+#include <jansson.h>
+
+#include "mta/batch.h"
 #include "mts/process.h"
 
 struct mta;
@@ -33,6 +36,9 @@ bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisio
  */
 bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stored *stored, uint64_t message,
                      struct mts_decisions *more, bool *waits);
+
+/* The ids of the copies of that kind that were added to the batch since the mark. NULL without memory. */
+json_t *decide_added(const struct mta *mta, struct batch_mark since, enum mts_kind kind);
 
 /* The unit's octets, if they wait in memory, are read from the store when it leaves. */
 void work_forget_bytes(struct mta *mta, struct work *work);

@@ -22,8 +22,19 @@ struct span event_content_key(struct span content_identifier, uint8_t out[static
     return span_of(out, 1 + name.len);
 }
 
-bool event_key_is_identifier(struct span key) {
-    return key.len && key.data[0] == '[';
+enum { REFUSED_MARK = 2 }; /* no identifier's text begins with it */
+
+struct span event_refused_key(struct span identifier, struct buf *out) {
+    buf_clear(out);
+    buf_append_byte(out, REFUSED_MARK);
+    buf_append_span(out, identifier);
+    return buf_span(out);
+}
+
+struct span event_key_identifier(struct span key) {
+    if (key.len && key.data[0] == REFUSED_MARK)
+        key = span_sub(key, 1, SIZE_MAX);
+    return key.len && key.data[0] == '[' ? key : (struct span){NULL, 0};
 }
 
 static struct span cut(struct span s) {
@@ -154,6 +165,11 @@ bool event_identifier(struct mta *mta, struct span identifier, enum event_own wh
             .kind = (uint8_t)what, .number = -1, .peer = span_str(peer ? peer->name : NULL), .text = text});
 }
 
+bool event_refused(struct mta *mta, struct span identifier, const struct peer *peer, const char *cause) {
+    struct span key = event_refused_key(identifier, &mta->head);
+    return !mta->head.failed && event_identifier(mta, key, EVENT_REFUSED, peer, span_str(cause));
+}
+
 bool event_content_identifier(struct mta *mta, struct span content_identifier, struct span identifier) {
     uint8_t key[EVENT_CONTENT_KEY];
     return !content_identifier.len ||
@@ -196,6 +212,7 @@ static const char *const names[] = {
     [EVENT_CONVERSION_BROKEN] = "conversion-broken",
     [EVENT_NOT_CONVERTED] = "not-converted",
     [EVENT_CONTENT_LOST] = "content-lost",
+    [EVENT_REFUSED] = "refused",
 };
 
 const char *event_name(const struct event_record *record) {

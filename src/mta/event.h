@@ -30,6 +30,7 @@ enum event_own {
     EVENT_NOT_CONVERTED,
     EVENT_IDENTIFIED, /* under a content-identifier: `name` is the MTS-identifier of a message that has it */
     EVENT_CONTENT_LOST, /* store_repair found the content damaged */
+    EVENT_REFUSED,      /* a peer's transfer, for good: `text` says why; under event_refused_key */
 };
 
 struct event_record {
@@ -57,6 +58,9 @@ bool event_identifier(struct mta *mta, struct span identifier, enum event_own wh
 /* A message that has this content-identifier came in. Nothing is recorded when it is absent. */
 bool event_content_identifier(struct mta *mta, struct span content_identifier, struct span identifier);
 
+/* A peer's transfer is refused for good. */
+bool event_refused(struct mta *mta, struct span identifier, const struct peer *peer, const char *cause);
+
 /* The record that the rules ask for (mts_run.record); `context` is the struct mta. */
 enum mts_record event_history(void *context, struct span identifier, struct arena *arena,
                               struct mts_history *history);
@@ -70,7 +74,11 @@ struct span event_message_key(uint64_t message, uint8_t out[static 9]);
 /* The key under which the messages with a content-identifier are recorded. */
 #define EVENT_CONTENT_KEY 65
 struct span event_content_key(struct span content_identifier, uint8_t out[static EVENT_CONTENT_KEY]);
-/* True for a key that is an MTS-identifier's text. */
-bool event_key_is_identifier(struct span key);
+/* The key under which it stands what was refused of a peer that said it to be this message; in `out`, which
+ * it clears. It is no part of the message's own record: what stands in that before the message comes, and how
+ * much, anybody could choose who knows the identifier. */
+struct span event_refused_key(struct span identifier, struct buf *out);
+/* The MTS-identifier's text that the key is or names; absent: it is another key. */
+struct span event_key_identifier(struct span key);
 
 #endif

@@ -34,9 +34,23 @@ void inbound_free(struct association *association) {
 }
 
 void inbound_forget_answered(struct association *association) {
-    association->ended = association->ended_spool = 0;
+    inbound_forget_ended(association);
     if (association->inbound && association->inbound->answered)
         inbound_free(association);
+}
+
+void inbound_note_ended(struct association *association) {
+    const struct inbound *inbound = association->inbound;
+    inbound_forget_ended(association);
+    association->ended = inbound->stored;
+    association->ended_spool = inbound->spool;
+    association->ended_names = bytes_keep(inbound->names);
+}
+
+void inbound_forget_ended(struct association *association) {
+    association->ended = association->ended_spool = 0;
+    bytes_drop(association->ended_names);
+    association->ended_names = NULL;
 }
 
 static bool add_checkpoint(struct inbound *inbound, struct checkpoint checkpoint, struct span parser) {

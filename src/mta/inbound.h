@@ -58,6 +58,11 @@ void inbound_free(struct association *association);
  * to swallow the frames that were under way. */
 void inbound_forget_answered(struct association *association);
 
+/* Its END has come: its names and the store's numbers are kept until the next begins, as an answer for now
+ * may be followed by a discard. */
+void inbound_note_ended(struct association *association);
+void inbound_forget_ended(struct association *association);
+
 /* The activity's state as the store keeps it: the peer's address, kind, envelope or where it is, the
  * checkpoints. */
 bool inbound_write(const struct inbound *inbound, struct span address, struct buf *out);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "mta/inbound.h"
 #include "mta/mta_private.h"
+#include "mta/outcome.h"
 
 static bool is_under_way(const struct mta *mta, uint64_t stored) {
     for (struct net_process *net = mta->nets; net; net = net->next)
@@ -85,6 +86,8 @@ static bool drop(void *context, const struct store_activity_in *activity) {
     if (!is_left(clearing, activity))
         return true;
     inbound_forget(clearing->mta, activity);
+    struct store_outcome names = {.association = activity->association, .activity = activity->activity};
+    outcome_lost(clearing->mta, clearing->peer, &names, inbound_address(activity->state));
     left->count--;
     left->octets -= activity->content_length;
     clearing->dropped++;

@@ -37,6 +37,7 @@ struct association {
     /* The store's numbers of the transfer in that ended last, until the next begins: one that was refused for
      * now is resumed, or its sender discards it and what is stored of it goes. */
     uint64_t ended, ended_spool;
+    struct bytes *ended_names; /* as inbound's; NULL: none */
     struct work *sending;
     struct bytes *prefix;          /* of the transfer out: the APDU before its content, and a short content */
     struct store_content *content; /* of the transfer out, when it is read in pieces */
@@ -47,8 +48,11 @@ struct association {
     uint64_t read;              /* octets of the content out that were asked for; 0 at the beginning */
     bool out, idle, committing; /* committing: SEND_BEGIN waits for the batch */
     bool carried;               /* a transfer out has ended on it, well or not */
-    bool outcomes;              /* the store may have some under its name */
-    bool shares_id;             /* another of the peer's had its identifier while it was up */
+    /* outcome.c */
+    bool looked;       /* whether the store knows of its name, from before */
+    bool outcomes;     /* the store may have some of its own */
+    bool shares_id;    /* its name is another's too, or one of its activities has that of another */
+    int64_t shared_at; /* by jump_steady: when that was last written; 0: it was not */
 };
 
 /* A net process. */

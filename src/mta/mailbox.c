@@ -44,7 +44,9 @@ static json_t *open_address(struct client *client, struct span address, struct o
         return client_error("not-found",
                             "no such mailbox; 'mhs list --mailboxes' shows those that you may use");
     if (!client_owns(client, opened->user))
-        return client_error("not-permitted", "this mailbox is somebody else's");
+        return client_error("not-permitted",
+                            "this mailbox is somebody else's; 'mhs list --mailboxes' shows those "
+                            "that you may use");
     opened->mailbox = mailbox_at(view, opened->user->address, &err);
     return err.code ? client_error("unavailable", "%s", err.text) : NULL;
 }
@@ -52,20 +54,22 @@ static json_t *open_address(struct client *client, struct span address, struct o
 static json_t *open_mailbox(struct client *client, json_t *request, struct opened *opened) {
     const char *address = json_string_value(json_object_get(request, "mailbox"));
     if (!address)
-        return client_error("bad-request", "mailbox is missing");
+        return client_error("bad-request", "mailbox is missing: give its O/R address");
     return open_address(client, span_str(address), opened);
 }
 
 static json_t *find_entry(struct view *view, const struct opened *opened, uint64_t sequence,
                           struct store_entry *entry) {
-    struct error err = {0};
+    struct error err = {.code = STORE_NOT_FOUND};
     arena_reset(&view->arena);
-    if (!sequence || sequence > INT64_MAX || !opened->mailbox ||
-        !store_get_entry(view->store, opened->mailbox, sequence, &view->arena, entry, &err))
-        return err.code == STORE_CORRUPT
-                   ? client_error("unavailable", "%s", err.text)
-                   : client_error("not-found", "the mailbox has no entry %llu", (unsigned long long)sequence);
-    return NULL;
+    if (sequence && sequence <= INT64_MAX && opened->mailbox &&
+        store_get_entry(view->store, opened->mailbox, sequence, &view->arena, entry, &err))
+        return NULL;
+    return err.code == STORE_NOT_FOUND
+               ? client_error("not-found",
+                              "the mailbox has no entry %llu; 'mhs list' shows those that it has",
+                              (unsigned long long)sequence)
+               : client_error("unavailable", "%s", err.text);
 }
 
 static json_t *open_entry(struct client *client, json_t *request, struct opened *opened,
@@ -97,10 +101,16 @@ bool mailbox_count(struct view *view, uint32_t mailbox, uint64_t *entries, struc
     return read;
 }
 
-json_t *mailbox_figures(struct view *view, uint32_t mailbox) {
+json_t *mailbox_figures(struct view *view, const char *address, struct error *err) {
     struct figures figures = {.view = view};
+    struct error inner = {0};
+    uint32_t mailbox = mailbox_at(view, address, &inner);
     if (mailbox)
-        store_each_entry(view->store, mailbox, 0, 0, count_entry, &figures, NULL);
+        store_each_entry(view->store, mailbox, 0, 0, count_entry, &figures, &inner);
+    if (inner.code && inner.code != STORE_CORRUPT) {
+        error_set(err, inner.code, "%s", inner.text);
+        return NULL;
+    }
     uint64_t quota = view->config->limits.mailbox_octets;
     return json_pack("{s:I, s:I, s:I, s:o}", "entries", (json_int_t)figures.entries, "unseen",
                      (json_int_t)figures.unseen, "octets", (json_int_t)figures.octets, "quota",
@@ -109,12 +119,17 @@ json_t *mailbox_figures(struct view *view, uint32_t mailbox) {
 
 json_t *request_mailboxes(struct client *client, json_t *request) {
     struct view *view = client->view;
+    struct error err = {0};
     json_t *mailboxes = json_array();
     (void)request;
     for (size_t i = 0; i < view->users.count; i++) {
         if (!client_owns(client, &view->users.all[i]))
             continue;
-        json_t *entry = mailbox_figures(view, mailbox_at(view, view->users.all[i].address, NULL));
+        json_t *entry = mailbox_figures(view, view->users.all[i].address, &err);
+        if (!entry) {
+            json_decref(mailboxes);
+            return client_error("unavailable", "the mailboxes can't be read: %s", err.text);
+        }
         json_object_set_new(entry, "mailbox", json_string(view->users.all[i].address));
         json_array_append_new(mailboxes, entry);
     }
@@ -284,7 +299,9 @@ json_t *request_mailbox_show(struct client *client, json_t *request) {
         return client_error("unavailable", "the entry can't be read: %s", err.text);
     struct span envelope = envelope_of(&loaded, &view->arena);
     if (!envelope.data)
-        return client_error("unavailable", "the entry's envelope can't be read");
+        return client_error(
+            "unavailable",
+            "the entry's envelope can't be read; 'mhs store check' tells whether the store is damaged");
     json_t *answer = entry_json(view, &loaded, &view->arena);
     json_object_set_new(answer, "envelope-octets", json_integer((json_int_t)envelope.len));
     return answer;
@@ -465,12 +482,19 @@ static json_t *fetch_entry(struct client *client, uint64_t ref, const struct ope
 static json_t *fetch_queued(struct client *client, uint64_t ref, struct piece *piece) {
     struct error err = {0};
     if (!client_is_operator(client))
-        return client_error("not-permitted", "only operators may read what is queued");
+        return client_error(
+            "not-permitted",
+            "only root and the operators ('operators' in the configuration) may read what is queued");
     if (piece->part != IPC_FETCH_CONTENT)
-        return client_error("bad-request", "of a queued message the content can be fetched only");
+        return client_error(
+            "bad-request",
+            "of a queued message the content can be fetched only; 'mhs queue show' tells of its envelope");
     if (!piece_of_content(client->view, piece->sequence, piece, &err))
-        return err.code == STORE_NOT_FOUND ? client_error("not-found", "no message has this number")
-                                           : not_read("content", &err);
+        return err.code == STORE_NOT_FOUND
+                   ? client_error(
+                         "not-found",
+                         "no message has this number; 'mhs queue show ID' tells that of a copy which waits")
+                   : not_read("content", &err);
     if (piece->offset == 0)
         log_info("uid %u fetches the content of the queued message %llu", (unsigned)client->uid,
                  (unsigned long long)piece->sequence);
@@ -493,9 +517,11 @@ static json_t *fetch(struct client *client, uint64_t ref, struct reader *r) {
 
 void mailbox_fetch(struct client *client, uint64_t ref, struct span payload) {
     struct reader r = reader_of(payload);
+    view_answer(client->view);
     if (!client->mta)
         users_follow(client->view);
     json_t *error = fetch(client, ref, &r);
+    view_answered(client->view);
     if (error)
         client_respond(client, ref, error, true);
 }

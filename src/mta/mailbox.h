@@ -22,8 +22,9 @@ uint32_t mailbox_named(struct view *view, const char *name, struct error *err);
  * Marks that are not on disk yet are not seen: commit before. Resets the view's arena. */
 json_t *mailbox_mark_notified(struct client *client, struct span mailbox, uint64_t sequence);
 void mailbox_fetch(struct client *client, uint64_t ref, struct span payload);
-/* `entries`, `unseen` and `octets` of a mailbox (0: none is there), as far as they can be read. */
-json_t *mailbox_figures(struct view *view, uint32_t mailbox);
+/* `entries`, `unseen` and `octets` of a user's mailbox, as far as it is not damaged. NULL: it can't be read
+ * now. Resets the view's arena. */
+json_t *mailbox_figures(struct view *view, const char *address, struct error *err);
 /* How many entries it has. False: they can't be read, with store_each_entry's error. */
 bool mailbox_count(struct view *view, uint32_t mailbox, uint64_t *entries, struct error *err);
 /* Removes all entries with the batch. */

@@ -36,11 +36,14 @@
  *     has anything in the one that flies.
  * I7  The outcome of a transfer in, accepted or refused for good, is in the commit
  *     that takes its activity's row away, and is the answer to each resume of
- *     it. An activity that is not over has none: one that begins by the names of
- *     another takes what was known of that away; when that can't be written its
- *     association ends, and no outcome of before counts any more, which the
- *     next commit tells the next start; the same where one was refused for now
- *     as nobody could tell what was known.
+ *     it. What had a checkpoint leaves a row by its names, of the activity or of
+ *     its outcome, for as long as it can be asked for. So it is seen when one
+ *     begins whose association, or activity in it, has a name that was given
+ *     before: nothing can be asked for by that association's name then, which is
+ *     on disk before anything of the later one is confirmed. When that can't be
+ *     written its association ends, and no outcome of before counts any more,
+ *     which the next commit tells the next start; the same where one was refused
+ *     for now as nobody could tell what was known.
  * I8  What came in by RT-RECOVER instead of a bind transfers what the broken
  *     association left unfinished, and nothing else, in either direction (but
  *     where the peer's option says `full`).
@@ -129,9 +132,10 @@ struct mta {
     int64_t away;           /* µs that passed before the start since last_seen, as the clock said */
     uint64_t started_below; /* the units that waited at the start have ids below this */
     struct note jump_note;  /* the clock jumped */
-    struct burst put_off;   /* copies that can't be decided on: the lines about them */
-    bool refusing;          /* the log says that the store takes nothing */
-    struct burst refused;   /* the lines about that */
+    struct log_causer lines; /* of the log, what neither a peer nor a user is known to have caused */
+    struct burst put_off;    /* copies that can't be decided on: the lines about them */
+    bool refusing;           /* the log says that the store takes nothing */
+    struct burst refused;    /* the lines about that */
     int64_t paced_at;
     const struct peer *crowded; /* where what just came in has to queue; NULL: nowhere */
     struct association *delayed_first, *delayed_last; /* whose answers are delayed (pace.c) */
@@ -150,6 +154,8 @@ struct mta {
     unsigned associations_in;
     bool held;                   /* some channels are not read, as the store takes no octets (link.h) */
     struct event *release;       /* then: looks whether it does */
+    struct event *lost;          /* channels ended, which lost_lines tell of (lost.h) */
+    struct buf lost_lines;
     struct map associations;     /* by their numbers */
     uint64_t association_number; /* of the last that came */
     int64_t started;

@@ -12,6 +12,7 @@
 #include "mta/clients.h"
 #include "mta/inbound.h"
 #include "mta/link.h"
+#include "mta/lost.h"
 #include "mta/mta_private.h"
 #include "mta/net.h"
 #include "mta/outcome.h"
@@ -233,8 +234,7 @@ static void net_free(struct net_process *net, const char *cause) {
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
     struct net_process *net = context;
     struct mta *mta = net->mta;
-    if (!mta->stopping)
-        log_warning("the channel to process %s ended: %s", ipc_name(channel), cause);
+    lost_note(mta, ipc_name(channel), cause);
     net_free(net, cause);
 }
 

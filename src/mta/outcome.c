@@ -2,14 +2,31 @@
  * Outcomes of transfers in: a sender that did not see our answer asks again by
  * a resume, in this association or another, and gets the same answer (I7). Kept
  * only for what had a checkpoint in the store: without one nothing is resumed.
+ *
+ * All of it hangs on names that the peer gives: the association's, and the
+ * activity's in it. Where one is given twice nobody can tell which of two
+ * transfers is asked for, and the octets or the answer of the wrong one would
+ * confirm a message that never came. So nothing under such a name is gone on
+ * from, and no answer is given again: the sender begins anew, and what had been
+ * accepted is confirmed as a repeat (I5). A name is known to be given twice
+ * since whatever had a checkpoint leaves a row by its name: of the activity,
+ * or here.
  */
 #include "mta/outcome.h"
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "mta/inbound.h"
 #include "mta/jump.h"
 #include "mta/mta_private.h"
 
-enum verdict { ACCEPTED = 1, REFUSED, RELEASED /* of the association itself */ };
+enum verdict {
+    ACCEPTED = 1,
+    REFUSED,
+    RELEASED, /* of the association itself, as the next */
+    SHARED,   /* its name, or that of an activity in it, was given twice */
+    LOST      /* no answer was given, and what was stored of it has gone */
+};
 
 static int64_t keep_us(const struct mta *mta) {
     return mta->view.config->limits.resume_seconds * SECOND;
@@ -21,45 +38,59 @@ void outcome_named(struct association *association) {
     batch_arm_later(mta);
 }
 
-/* Associations of one peer that are up at once may have one name, too: each has to know that the batch says
+static bool is_called(const struct association *association, const struct peer *peer, struct span name) {
+    return !association->out && association->peer == peer && span_eq(bytes_head(association->id), name);
+}
+
+/* An activity may end on another association than the one of its name: that has to know that the batch says
  * something of it. */
-static void tell_namesakes(const struct association *association, struct span name) {
-    struct mta *mta = association->net->mta;
+static void tell_namesakes(struct mta *mta, const struct peer *peer, struct span name) {
     for (struct net_process *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
             struct association *other = net->associations.slots[i].value;
-            if (!other || other->out || other->peer != association->peer ||
-                !span_eq(bytes_head(other->id), name))
+            if (!other || !is_called(other, peer, name))
                 continue;
             other->outcomes = true;
             other->named_in = mta->batch.number;
         }
 }
 
-static bool put(struct association *association, struct span name, struct span activity,
+/* SHARED is kept for longer than what it makes void, which may have come at the same time. */
+static bool put(struct mta *mta, const struct peer *peer, struct store_outcome outcome, struct span address,
                 enum verdict verdict) {
-    struct mta *mta = association->net->mta;
+    int64_t now = jump_steady(mta);
     buf_clear(&mta->scratch);
-    bool done =
-        buf_append_byte(&mta->scratch, (uint8_t)verdict) &&
-        payload_put_octets(&mta->scratch, bytes_rest(association->id)) &&
-        buf_append_u64(&mta->scratch, (uint64_t)jump_steady(mta)) &&
-        store_put_outcome(mta->batch.store, &(struct store_outcome){.association = name,
-                                                                    .activity = activity,
-                                                                    .peer = span_str(association->peer->name),
-                                                                    .expiry = jump_steady(mta) + keep_us(mta),
-                                                                    .data = buf_span(&mta->scratch)});
+    bool done = buf_append_byte(&mta->scratch, (uint8_t)verdict) &&
+                payload_put_octets(&mta->scratch, address) && buf_append_u64(&mta->scratch, (uint64_t)now);
+    outcome.peer = span_str(peer->name);
+    outcome.expiry = now + keep_us(mta) * (verdict == SHARED ? 2 : 1);
+    outcome.data = buf_span(&mta->scratch);
+    done = done && store_put_outcome(mta->batch.store, &outcome);
+    tell_namesakes(mta, peer, outcome.association);
+    return done;
+}
+
+static bool put_here(struct association *association, struct span name, struct span activity,
+                     enum verdict verdict) {
+    bool done = put(association->net->mta, association->peer,
+                    (struct store_outcome){.association = name, .activity = activity},
+                    bytes_rest(association->id), verdict);
     outcome_named(association);
-    tell_namesakes(association, name);
-    batch_arm(mta);
     return done;
 }
 
 bool outcome_note(struct association *association, bool accepted) {
     struct inbound *inbound = association->inbound;
     struct span name = bytes_head(inbound->names), activity = bytes_rest(inbound->names);
-    return inbound_remove(association->net->mta, inbound) &&
-           put(association, name, activity, accepted ? ACCEPTED : REFUSED);
+    bool done = inbound_remove(association->net->mta, inbound) &&
+                put_here(association, name, activity, accepted ? ACCEPTED : REFUSED);
+    batch_arm(association->net->mta);
+    return done;
+}
+
+void outcome_lost(struct mta *mta, const struct peer *peer, const struct store_outcome *names,
+                  struct span address) {
+    put(mta, peer, *names, address, LOST);
 }
 
 /* An outcome of before one that could not be forgotten may be that one: it is none. Its sender begins anew,
@@ -69,7 +100,7 @@ static enum verdict verdict_of(const struct mta *mta, const struct buf *data) {
     enum verdict verdict = (enum verdict)reader_u8(&r);
     payload_octets(&r); /* outcome_address */
     int64_t at = reader_left(&r) ? (int64_t)reader_u64(&r) : 0;
-    return mta->unforgotten && at <= mta->unforgotten ? (enum verdict)0 : verdict;
+    return verdict != SHARED && mta->unforgotten && at <= mta->unforgotten ? (enum verdict)0 : verdict;
 }
 
 /* 0: there is none. False: that can't be told now. */
@@ -86,9 +117,8 @@ static bool find(struct mta *mta, struct span name, struct span activity, struct
 
 bool outcome_of(struct association *association, struct span name, struct span activity,
                 enum ipc_resume *answer, struct error *err) {
-    enum verdict verdict = (enum verdict)0;
-    if (activity.len &&
-        !find(association->net->mta, name, activity, span_str(association->peer->name), &verdict, err))
+    enum verdict verdict;
+    if (!find(association->net->mta, name, activity, span_str(association->peer->name), &verdict, err))
         return false;
     *answer = verdict == ACCEPTED  ? IPC_RESUME_COMPLETED
               : verdict == REFUSED ? IPC_RESUME_REFUSED
@@ -96,49 +126,64 @@ bool outcome_of(struct association *association, struct span name, struct span a
     return true;
 }
 
-/* ---- names that are used again ---- */
+bool outcome_is_shared(struct association *association, struct span name, bool *shared, struct error *err) {
+    enum verdict verdict = SHARED;
+    struct span peer = span_str(association->peer->name);
+    bool told = (association->shares_id && span_eq(name, bytes_head(association->id))) ||
+                find(association->net->mta, name, SPAN_LIT(""), peer, &verdict, err);
+    *shared = verdict == SHARED;
+    return told;
+}
+
+/* ---- names that are given again ---- */
+
+static bool see_activity(void *context, const struct store_activity_in *activity) {
+    struct association *association = context;
+    association->shares_id =
+        association->shares_id || span_eq(activity->peer, span_str(association->peer->name));
+    return !association->shares_id;
+}
+
+static bool see_outcome(void *context, const struct store_outcome *outcome) {
+    struct association *association = context;
+    association->shares_id =
+        association->shares_id || span_eq(outcome->peer, span_str(association->peer->name));
+    return !association->shares_id;
+}
 
 /* An association of the same name was there before: some MTAs make it of the host's name and the time. */
-static bool see_former(void *context, const struct store_outcome *outcome) {
-    struct association *association = context;
-    struct store_batch *batch = association->net->mta->batch.store;
-    if (!span_eq(outcome->peer, span_str(association->peer->name)))
-        return true;
-    if (outcome->activity.len == 0) /* released; this one is not */
-        store_remove_outcome(batch, outcome->association, outcome->activity, outcome->peer);
-    association->outcomes = true;
-    return true;
-}
-
-void outcome_look(struct association *association) {
-    struct mta *mta = association->net->mta;
+static bool look(struct association *association, struct error *err) {
+    struct store *store = association->net->mta->view.store;
     struct span name = bytes_head(association->id);
-    bool read = store_each_outcome(mta->view.store, name, see_former, association, NULL);
-    if (association->outcomes)
-        batch_arm_later(mta);
-    bool named = batch_is_open(mta, mta->named_in); /* it may say something of the name */
-    if (read && !named)
-        return;
-    association->outcomes = true;
-    if (named)
-        association->named_in = mta->batch.number;
-    store_remove_outcome(mta->batch.store, name, SPAN_LIT(""), span_str(association->peer->name));
+    association->looked = store_each_activity_of(store, name, see_activity, association, err) &&
+                          store_each_outcome(store, name, see_outcome, association, err);
+    return association->looked;
 }
 
-static void is_forgotten(struct mta *mta, const struct effect *effect) {
+static void note_namesakes(struct association *association) {
+    struct span name = bytes_head(association->id);
+    for (struct net_process *net = association->net->mta->nets; net; net = net->next)
+        for (size_t i = 0; i < net->associations.room; i++) {
+            struct association *other = net->associations.slots[i].value;
+            if (other && other != association && is_called(other, association->peer, name))
+                other->shares_id = association->shares_id = true;
+        }
+}
+
+static void is_written(struct mta *mta, const struct effect *effect) {
     (void)mta;
     (void)effect;
 }
 
 /* The association ends, so that its activity does not go on beside what is kept of the former one. */
-static void is_not_forgotten(struct mta *mta, const struct effect *effect) {
+static void is_not_written(struct mta *mta, const struct effect *effect) {
     struct association *association = association_numbered(mta, effect->association);
     outcome_unforgotten(mta);
     if (association)
         association_end(association, IPC_CLOSE_ABORTED, batch_cause(mta));
 }
 
-static const struct effect_kind forgetting = {is_forgotten, is_not_forgotten};
+static const struct effect_kind sharing = {is_written, is_not_written};
 
 void outcome_unforgotten(struct mta *mta) {
     mta->unforgotten = jump_steady(mta);
@@ -162,60 +207,86 @@ bool outcome_is_unknown(const struct mta *mta) {
     return batch_is_open(mta, mta->named_in) && batch_is_stuck(mta);
 }
 
-static bool find_former(struct association *association, struct span activity,
-                        struct store_activity_in *former, struct error *err) {
-    struct mta *mta = association->net->mta;
+static bool is_remembered(struct association *association, struct span activity, bool *remembered,
+                          struct error *err) {
+    struct store *store = association->net->mta->view.store;
+    struct span name = bytes_head(association->id), peer = span_str(association->peer->name);
+    struct store_activity_in former;
+    if (!activity.len)
+        return true;
+    *remembered = store_find_activity_in(store, peer, name, activity, &former, err) ||
+                  (err->code == STORE_NOT_FOUND && association->outcomes &&
+                   store_get_outcome(store, name, activity, peer, NULL, err));
+    return *remembered || err->code == STORE_NOT_FOUND;
+}
+
+/* False: that can't be told now. */
+static bool judge_name(struct association *association, struct span activity, struct error *err) {
+    const struct mta *mta = association->net->mta;
     if (batch_is_open(mta, association->named_in))
         return error_set(err, STORE_IO, "%s", batch_cause(mta));
-    return store_find_activity_in(mta->view.store, span_str(association->peer->name),
-                                  bytes_head(association->id), activity, former, err);
+    if (!association->looked && !look(association, err))
+        return false;
+    return association->shares_id || is_remembered(association, activity, &association->shares_id, err);
 }
 
-static bool is_of_name(const struct association *other, const struct association *association,
-                       struct span activity) {
-    const struct bytes *names = other->inbound && !other->inbound->answered ? other->inbound->names : NULL;
-    return other != association && other->peer == association->peer && names &&
-           span_eq(bytes_head(names), bytes_head(association->id)) && span_eq(bytes_rest(names), activity);
+static void log_shared(const struct association *association) {
+    struct peer *peer = association->peer;
+    unsigned untold;
+    if (burst_line(&peer->shared_lines, BURST_MINUTE, clock_monotonic_us(), &untold))
+        log_notice(
+            "peer=%s gives one name to several associations, or to several activities of one: what breaks "
+            "there is not resumed, and begins anew",
+            peer->name);
 }
 
-/* An MTA may give two of its associations one identifier, and count the activities of each from 1. What is
- * stored of the one that is under way must not be taken for what is left of an earlier one. */
-static bool is_under_way(const struct association *association, struct span activity) {
-    for (struct net_process *net = association->net->mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->associations.room; i++) {
-            const struct association *other = net->associations.slots[i].value;
-            if (other && is_of_name(other, association, activity))
-                return true;
-        }
-    return false;
+/* It is written before anything by the name is confirmed; and again, before it is too old. */
+static bool share(struct association *association) {
+    struct mta *mta = association->net->mta;
+    int64_t now = jump_steady(mta);
+    if (association->shared_at && now - association->shared_at < keep_us(mta) / 4)
+        return true;
+    log_shared(association);
+    struct effect effect = {.kind = &sharing, .association = association->number};
+    if (!put_here(association, bytes_head(association->id), SPAN_LIT(""), SHARED) ||
+        !batch_effect_later(mta, effect))
+        return false;
+    association->shared_at = now;
+    return true;
+}
+
+void outcome_look(struct association *association) {
+    struct mta *mta = association->net->mta;
+    note_namesakes(association);
+    if (batch_is_open(mta, mta->named_in)) /* it may say something of the name */
+        association->named_in = mta->named_in;
+    else
+        look(association, NULL);
+    if (association->shares_id)
+        share(association); /* or with what it begins next */
 }
 
 bool outcome_begins(struct association *association, struct span activity, struct error *err) {
     struct mta *mta = association->net->mta;
-    struct store_activity_in stored;
-    bool former = find_former(association, activity, &stored, err);
-    if ((former || association->shares_id) && is_under_way(association, activity))
-        return error_set(err, STORE_IN_USE,
-                         "a transfer by the same identifiers is under way on another association");
-    bool told = former || err->code == STORE_NOT_FOUND;
-    if (told && (former || association->outcomes) && batch_is_full(mta)) /* and nobody waits any more */
+    bool told = association->shares_id || judge_name(association, activity, err);
+    if (told && association->shares_id && batch_is_full(mta)) /* and nobody waits any more */
         told = error_set(err, STORE_IO, "%s", batch_cause(mta));
-    if (!told) {
+    if (told && association->shares_id && !share(association))
+        told = error_set(err, STORE_NO_MEMORY, "no memory");
+    if (!told)
         outcome_unforgotten(mta);
+    return told;
+}
+
+bool outcome_resumes(struct association *association, struct error *err) {
+    if (!association->looked && !look(association, err))
         return false;
-    }
-    if (association->outcomes)
-        store_remove_outcome(mta->batch.store, bytes_head(association->id), activity,
-                             span_str(association->peer->name));
-    if (former)
-        inbound_forget(mta, &stored);
-    if (!former && !association->outcomes)
-        return true;
-    outcome_named(association);
-    struct effect effect = {.kind = &forgetting, .association = association->number};
-    if (!batch_effect_later(mta, effect))
-        is_not_forgotten(mta, &effect);
-    return true;
+    return !association->shares_id || share(association) || error_set(err, STORE_NO_MEMORY, "no memory");
+}
+
+bool outcome_is_kept(struct association *association, bool *kept) {
+    *kept = !association->shares_id && bytes_rest(association->inbound->names).len;
+    return !association->shares_id || share(association);
 }
 
 static const struct span record_name = SPAN_LIT("outcomes-void-until");
@@ -253,9 +324,11 @@ void outcome_released(struct association *association) {
     struct association *unfinished = association;
     struct span name = bytes_head(association->id);
     struct store *store = association->net->mta->view.store;
+    if (association->shares_id || !association->looked) /* what is known of the name stays known */
+        return;
     bool read = store_each_activity_of(store, name, is_unfinished, &unfinished, NULL);
     if (!read || !unfinished)
-        put(association, name, SPAN_LIT(""), RELEASED);
+        put_here(association, name, SPAN_LIT(""), RELEASED);
 }
 
 /* ---- recovery ---- */

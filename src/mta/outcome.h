@@ -13,6 +13,7 @@ struct association;
 struct error;
 struct mta;
 struct net_process;
+struct peer;
 struct store_outcome;
 
 /* The batch says something of the association's activities: what the store says of them is not the last word
@@ -25,7 +26,14 @@ bool outcome_note(struct association *association, bool accepted);
  * batch says does not count: let it land before. False: that can't be told now, for `err`. */
 bool outcome_of(struct association *association, struct span name, struct span activity,
                 enum ipc_resume *answer, struct error *err);
-/* A new association has its name: do outcomes have that name already? */
+/* An activity is over without an answer, and what is stored of it goes with the batch: that its names were
+ * given stays known. `names`: those of association and activity. */
+void outcome_lost(struct mta *mta, const struct peer *peer, const struct store_outcome *names,
+                  struct span address);
+/* Can nothing be asked for by the association's name, as that is no name of one transfer's? As with the next,
+ * what an open batch says does not count; false: that can't be told now, for `err`. */
+bool outcome_is_shared(struct association *association, struct span name, bool *shared, struct error *err);
+/* A new association has its name. When that was given before, nothing under it can be asked for any more. */
 void outcome_look(struct association *association);
 /* The number of the batch that has to land before the association may begin an activity, as that says
  * something of its last ones; 0: none, or it is stuck, and nobody waits for it. */
@@ -34,10 +42,14 @@ uint64_t outcome_awaits(const struct net_process *net, uint64_t ref, struct span
 uint64_t outcome_awaits_any(const struct net_process *net, uint64_t ref, struct span payload);
 /* It is not known what became of activities: a batch that says something of them is stuck. */
 bool outcome_is_unknown(const struct mta *mta);
-/* The association begins an activity: what was known of another by the same names is forgotten. False: that
- * can't be told now, or the other is under way on another association, for `err`; the activity is to be
- * refused for now. */
+/* The association begins an activity: the same when it has the name of one before. False: that can't be told
+ * now, for `err`; the activity is to be refused for now. */
 bool outcome_begins(struct association *association, struct span activity, struct error *err);
+/* The association resumes an activity, to which it gives a name of its own with that. False: as for what
+ * begins. */
+bool outcome_resumes(struct association *association, struct error *err);
+/* The transfer under way has a checkpoint: is it kept, to be resumed? False without memory. */
+bool outcome_is_kept(struct association *association, bool *kept);
 /* One that began may have had the names of another: no outcome of before counts any more (I7). */
 void outcome_unforgotten(struct mta *mta);
 /* It is released: it can't be recovered any more. */

@@ -29,6 +29,7 @@ static struct peer *add_peer(struct mta *mta, struct span name) {
         return NULL;
     }
     peer->name = peer->destination.name;
+    log_causer_name(&peer->lines, "peer=", peer->name);
     return peer;
 }
 
@@ -142,15 +143,15 @@ void peer_failed(struct mta *mta, struct peer *peer, struct span cause) {
     peer->failures++;
     peer->next_try = clock_monotonic_us() + wait * SECOND;
     peer_error(peer, cause);
-    log_warning("peer=%s no association (try %u, the next in %lld s): %s", peer->name, peer->failures,
-                (long long)wait, peer->last_error);
+    log_caused_by(&peer->lines, LOG_LEVEL_WARNING, "peer=%s no association (try %u, the next in %lld s): %s",
+                  peer->name, peer->failures, (long long)wait, peer->last_error);
     peer_tell_rules(mta, peer);
     peer->destination.reroute = peer->failures == 1;
 }
 
 void peer_worked(struct mta *mta, struct peer *peer) {
     if (peer->failures)
-        log_notice("peer=%s is there again", peer->name);
+        log_caused_by(&peer->lines, LOG_LEVEL_NOTICE, "peer=%s is there again", peer->name);
     peer->failures = 0;
     peer->next_try = 0;
     peer->last_success = clock_now_us();
@@ -164,7 +165,7 @@ void peer_is_there(struct mta *mta, struct peer *peer, const char *what) {
     if (!peer->failures || !peer->config ||
         (peer->back_off_ended && now - peer->back_off_ended < peer->config->retry_first * SECOND))
         return;
-    log_notice("peer=%s %s: its back-off ends", peer->name, what);
+    log_caused_by(&peer->lines, LOG_LEVEL_NOTICE, "peer=%s %s: its back-off ends", peer->name, what);
     peer->back_off_ended = now;
     peer->failures = 0;
     peer->next_try = 0;
@@ -211,5 +212,6 @@ void peer_try_now(struct mta *mta, struct destination *destination) {
 
 void peer_release(struct mta *mta, struct destination *destination) {
     (void)mta;
+    log_causer_forget(&((struct peer *)destination)->lines);
     mem_free(destination);
 }

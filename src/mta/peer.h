@@ -10,6 +10,7 @@
 
 #include "base/burst.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/span.h"
 #include "mta/destination.h"
 
@@ -43,6 +44,8 @@ struct peer {
     bool disabled;  /* by an operator: no association either way */
     bool by_former; /* it bound by its former password, and by the new one not since */
 
+    struct log_causer lines; /* of the log, all that it causes at will */
+
     /* refusal.c: what it refuses, and what is refused to it, temporarily */
     unsigned refusals; /* copies in a row; none was taken in between */
     uint64_t refused;  /* the work id of the last of them */
@@ -59,6 +62,7 @@ struct peer {
         bool counted; /* since the start */
     } left;
     struct burst left_lines;
+    struct burst shared_lines; /* outcome.c: names that it gives twice */
 };
 
 bool peers_configure(struct mta *mta);

@@ -60,7 +60,7 @@ static json_t *find_peer(struct mta *mta, json_t *request, struct peer **peer) {
     const char *name = json_string_value(json_object_get(request, "peer"));
     *peer = NULL;
     if (!name)
-        return client_error("bad-request", "give a peer");
+        return client_error("bad-request", "give the name of a peer; 'mhs peer list' shows them");
     *peer = peer_find(mta, span_str(name));
     if (*peer && (*peer)->config)
         return NULL;
@@ -102,7 +102,10 @@ json_t *request_peer_able(struct client *client, json_t *request) {
     if (!reason || !*reason || strlen(reason) > 256)
         return client_error("bad-request", "give a reason of 1 to 256 octets");
     if (peer->disabled == disable)
-        return client_error("wrong-state", "the peer is %s already", disable ? "disabled" : "enabled");
+        return client_error("wrong-state",
+                            disable ? "the peer is disabled already; 'mhs peer enable %s' ends that"
+                                    : "the peer is enabled already; 'mhs peer show %s' tells how it is",
+                            peer->name);
     if (write_record(client, peer, disable, reason))
         return json_pack("{s:i}", "changed", 1);
     return client_error("unavailable", "no memory for the change; try again");

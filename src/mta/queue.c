@@ -78,7 +78,9 @@ static json_t *read_filter(struct mta *mta, json_t *request, struct filter *filt
         !string_member(request, "state", &filter->state) ||
         !string_member(request, "priority", &filter->priority) ||
         !string_member(request, "kind", &filter->kind))
-        return client_error("bad-request", "a filter has the wrong type");
+        return client_error(
+            "bad-request",
+            "a filter has the wrong type: older-than is a number of seconds, the others are texts");
     return check_filter(mta, filter);
 }
 
@@ -410,6 +412,7 @@ struct change {
     bool force;                    /* a redirection that would loop, too */
     bool count;                    /* nothing is changed: only how many would be is asked */
     bool may_arrive_twice;         /* the operator takes it on himself that a copy in doubt arrives twice */
+    json_t *redirected;            /* what became of each copy: {"id": n, "now": [n]}; NULL: none is */
 };
 
 static bool is_asked(const struct change *change, const char *operation) {
@@ -568,11 +571,13 @@ static json_t *refuse_change(const struct change *change, const struct work *wor
     if (work->lost)
         return client_error("wrong-state", "its content is lost: its originator gets a report at once");
     if (is_asked(change, "queue-release"))
-        return held ? NULL : client_error("wrong-state", "the copy is not held");
+        return held ? NULL
+                    : client_error("wrong-state", "the copy is not held, so that nothing is to be released; "
+                                                  "'mhs queue retry' has it tried now");
     if (held && is_asked(change, "queue-hold"))
-        return client_error("wrong-state", "the copy is held already");
+        return client_error("wrong-state", "the copy is held already; 'mhs queue release' lets it go");
     if (held && is_asked(change, "queue-retry"))
-        return client_error("wrong-state", "the copy is held: release it first");
+        return client_error("wrong-state", "the copy is held: 'mhs queue release' lets it go");
     if (work->in_doubt && peer && (wrong = refuse_doubtful(change, peer)))
         return wrong;
     if (is_asked(change, "queue-retry") && !work->in_doubt && is_deferred(work))
@@ -585,12 +590,36 @@ static json_t *refuse_change(const struct change *change, const struct work *wor
     return refuse_loop(change, work);
 }
 
+/* Ids that are told of one copy at most, so that an answer on many fits into a frame whatever the rules
+ * split. */
+#define TOLD_MOST 20
+
+/* What takes a redirected copy's place has ids of its own; none: it was delivered here, or ended. */
+static void tell_redirected(const struct change *change, uint64_t id, struct batch_mark since,
+                            enum mts_kind kind) {
+    json_t *now = decide_added(change->mta, since, kind);
+    while (json_array_size(now) > TOLD_MOST)
+        json_array_remove(now, json_array_size(now) - 1);
+    json_array_append_new(change->redirected, json_pack("{s:I, s:o}", "id", (json_int_t)id, "now", now));
+}
+
+static bool redirect_one(const struct change *change, struct work *work, struct batch_mark since) {
+    struct copy copy = {0};
+    struct error err = {0};
+    uint64_t id = work->id;
+    arena_reset(&change->mta->arena);
+    if (!copy_load_row(change->mta, &change->mta->arena, work, &copy, &err) || !apply_change(change, work))
+        return false;
+    tell_redirected(change, id, since, copy.row.kind);
+    return true;
+}
+
 static bool change_one(const struct change *change, struct work *work) {
     batch_request(change->mta);
     struct batch_mark mark = batch_mark(change->mta);
     if (is_asked(change, "queue-retry"))
         destination_try_now(change->mta, destination_of(change->mta, work));
-    if (apply_change(change, work))
+    if (change->redirected ? redirect_one(change, work, mark) : apply_change(change, work))
         return true;
     batch_undo(change->mta, mark);
     return false;
@@ -623,8 +652,8 @@ static json_t *change_all(const struct change *change, json_t *request) {
     scan.until = (uint64_t)json_integer_value(json_object_get(request, "until"));
     if (!run_scan(&scan, &err))
         return client_error("unavailable", "%s", err.text);
-    return json_pack("{s:I, s:I, s:I, s:o}", "last", (json_int_t)scan.last, "changed", tally.changed,
-                     "skipped", tally.skipped, "cursor", cursor_of(&scan));
+    return json_pack("{s:I, s:I, s:I, s:o, s:O*}", "last", (json_int_t)scan.last, "changed", tally.changed,
+                     "skipped", tally.skipped, "cursor", cursor_of(&scan), "redirected", change->redirected);
 }
 
 static json_t *check_target(const struct change *change, json_t *request) {
@@ -655,12 +684,16 @@ static json_t *change_by_id(const struct change *change, json_t *request) {
     if (refusal)
         return refusal;
     if (change->count || change_one(change, work))
-        return json_pack("{s:i, s:i, s:n}", "changed", 1, "skipped", 0, "cursor");
+        return json_pack("{s:i, s:i, s:n, s:O*}", "changed", 1, "skipped", 0, "cursor", "redirected",
+                         change->redirected);
     if (is_asked(change, "queue-redirect"))
-        return client_error("wrong-state", "the copy can't go that way: %s",
-                            change->by_peer   ? "the peer does not take it, or has it already"
-                            : change->address ? "a report is not redirected by hand"
-                                              : "the rules know no better way now");
+        return client_error(
+            "wrong-state", "the copy can't go that way: %s",
+            change->by_peer
+                ? "the peer does not take it, or has it already; 'mhs route' tells who would take it"
+            : change->address ? "a report is not redirected by hand, but it may go by another PEER"
+                              : "the rules know no better way now; 'mhs queue redirect ID PEER' sends it by "
+                                "a peer of your choice");
     return client_error("unavailable", "the store can't write the change now; its log says why");
 }
 
@@ -675,8 +708,12 @@ json_t *request_queue_change(struct client *client, json_t *request) {
                             .address = json_string_value(json_object_get(request, "address")),
                             .force = json_is_true(json_object_get(request, "force")),
                             .count = json_is_true(json_object_get(request, "count"))};
-    json_t *error = check_change(&change, request);
-    if (error)
-        return error;
-    return json_object_get(request, "id") ? change_by_id(&change, request) : change_all(&change, request);
+    json_t *answer = check_change(&change, request);
+    if (answer)
+        return answer;
+    if (is_asked(&change, "queue-redirect") && !change.count)
+        change.redirected = json_array();
+    answer = json_object_get(request, "id") ? change_by_id(&change, request) : change_all(&change, request);
+    json_decref(change.redirected);
+    return answer;
 }

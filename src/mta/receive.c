@@ -209,7 +209,8 @@ static enum arrival_result known(struct mta *mta, const struct arrival *arrival,
                                  const struct decoded *decoded, bool pending) {
     buf_clear(&mta->prefix);
     mts_identifier_print(decoded->identifier, &mta->prefix);
-    log_notice("peer=%s repeats a transfer: confirmed, not worked on again", arrival->peer->name);
+    log_caused_by(&arrival->peer->lines, LOG_LEVEL_NOTICE,
+                  "peer=%s repeats a transfer: confirmed, not worked on again", arrival->peer->name);
     event_identifier(mta, buf_span(&mta->prefix), EVENT_REPEAT, arrival->peer, (struct span){NULL, 0});
     batch_arm_later(mta);
     if (!pending)
@@ -296,24 +297,78 @@ static enum arrival_result later_or_never(const struct mta *mta, char cause[stat
     return ARRIVAL_REFUSED;
 }
 
-enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival, char cause[static 200]) {
-    struct decoded decoded;
-    struct ber_error error;
-    mta->crowded = NULL;
-    if (!may_take(mta, arrival, cause))
-        return ARRIVAL_LATER;
-    arena_reset(&mta->arena);
-    if (!decode(mta, arrival, &decoded, &error)) {
-        snprintf(cause, 200, "%.190s",
-                 error.text[0] ? error.text : "the envelope is none of the stated kind");
-        return error.code == BER_MEMORY ? later_or_never(mta, cause) : ARRIVAL_REFUSED;
+/* ---- refusals ---- */
+
+/* The elements among which an APDU's identifier is: a report has them in its envelope. */
+static struct span elements_of(const struct arrival *arrival) {
+    struct ber_element element;
+    enum ber_error_code why;
+    struct span at = arrival->envelope;
+    for (int depth = arrival->kind == IPC_APDU_REPORT ? 2 : 1; depth > 0; depth--)
+        at = ber_element_read(at, &element, &why) ? ber_element_contents(at, &element)
+                                                  : (struct span){NULL, 0};
+    return at;
+}
+
+/* Of what can't be decoded as a whole. */
+static bool find_identifier(struct mta *mta, const struct arrival *arrival,
+                            struct x411_MTSIdentifier *identifier) {
+    const struct ber_limits limits = {.relax_bounds = true};
+    struct span left = elements_of(arrival);
+    struct ber_element element;
+    enum ber_error_code why;
+    size_t used;
+    for (; ber_element_read(left, &element, &why); left = span_sub(left, element.total, SIZE_MAX)) {
+        if (element.tag_class != BER_APPLICATION || element.number != 4) /* X.411: MTSIdentifier */
+            continue;
+        arena_reset(&mta->arena);
+        return ber_decode_prefix(&x411_MTSIdentifier_type, left, &mta->arena, &limits, identifier, &used,
+                                 NULL);
     }
+    return false;
+}
+
+/* Where its line is left out of the log it is found by its identifier, if it has one. */
+static void record_refusal(struct mta *mta, const struct arrival *arrival,
+                           const struct x411_MTSIdentifier *identifier, const char *cause) {
+    struct x411_MTSIdentifier found;
+    buf_clear(&mta->prefix);
+    if (!identifier && find_identifier(mta, arrival, &found))
+        identifier = &found;
+    if (identifier && mts_identifier_print(identifier, &mta->prefix) &&
+        event_refused(mta, buf_span(&mta->prefix), arrival->peer, cause))
+        batch_arm_later(mta);
+}
+
+static enum arrival_result receive_decoded(struct mta *mta, const struct arrival *arrival,
+                                           struct decoded *decoded, char cause[static 200]) {
     struct batch_mark mark = batch_mark(mta);
-    enum arrival_result result = take_new(mta, arrival, &decoded, cause);
+    enum arrival_result result = take_new(mta, arrival, decoded, cause);
     if (result == ARRIVAL_LATER)
         result = later_or_never(mta, cause);
     if (result == ARRIVAL_LATER || result == ARRIVAL_REFUSED)
         batch_undo(mta, mark);
+    return result;
+}
+
+enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival, char cause[static 200]) {
+    struct decoded decoded;
+    struct ber_error error;
+    enum arrival_result result = ARRIVAL_REFUSED;
+    mta->crowded = NULL;
+    if (!may_take(mta, arrival, cause))
+        return ARRIVAL_LATER;
+    arena_reset(&mta->arena);
+    bool whole = decode(mta, arrival, &decoded, &error);
+    if (whole)
+        result = receive_decoded(mta, arrival, &decoded, cause);
+    else
+        snprintf(cause, 200, "%.190s",
+                 error.text[0] ? error.text : "the envelope is none of the stated kind");
+    if (!whole && error.code == BER_MEMORY)
+        result = later_or_never(mta, cause);
+    if (result == ARRIVAL_REFUSED)
+        record_refusal(mta, arrival, whole ? decoded.identifier : NULL, cause);
     return result;
 }
 

@@ -169,7 +169,11 @@ bool receive_checkpoint(struct association *association, struct span payload) {
     uint32_t serial = reader_u32(&r);
     uint64_t offset = reader_u64(&r);
     struct span parser = payload_rest(&r);
-    spool_envelope(mta, inbound);
+    /* Of what is not kept a checkpoint is confirmed as well, or a sender whose window is full would wait for
+     * ever: should it ask to go on from there, it hears that it has to begin anew. */
+    bool kept = inbound->stored, known = kept || outcome_is_kept(association, &kept);
+    if (kept)
+        spool_envelope(mta, inbound);
     struct effect effect = {.kind = &checkpoint_done,
                             .association = association->number,
                             .ref = association->transfer,
@@ -182,8 +186,9 @@ bool receive_checkpoint(struct association *association, struct span payload) {
         inbound->answered = true;
         return true;
     }
-    if (inbound_checkpoint(inbound, serial, offset, parser) && put_activity(association, serial, offset) &&
-        batch_effect(mta, effect))
+    bool done = !kept || (inbound_checkpoint(inbound, serial, offset, parser) &&
+                          put_activity(association, serial, offset));
+    if (known && done && batch_effect(mta, effect))
         return true;
     association_end(association, IPC_CLOSE_ABORTED, "no memory");
     return true;
@@ -200,6 +205,11 @@ static void add_content(struct arrival *arrival, struct store_content *content) 
 static void drop_activity(struct association *association, struct inbound *inbound) {
     struct mta *mta = association->net->mta;
     inbound_remove(mta, inbound);
+    if (inbound->stored)
+        outcome_lost(mta, association->peer,
+                     &(struct store_outcome){.association = bytes_head(inbound->names),
+                                             .activity = bytes_rest(inbound->names)},
+                     bytes_rest(association->id));
     inbound->stored = inbound->spool = 0;
     outcome_named(association);
     batch_arm(mta);
@@ -209,8 +219,7 @@ bool receive_end(struct association *association, struct span payload) {
     struct mta *mta = association->net->mta;
     struct inbound *inbound = association->inbound;
     (void)payload;
-    association->ended = inbound->stored;
-    association->ended_spool = inbound->spool;
+    inbound_note_ended(association);
     if (inbound->answered) {
         inbound_free(association);
         return true;
@@ -241,10 +250,11 @@ bool receive_end(struct association *association, struct span payload) {
 bool receive_stop(struct association *association, struct span payload) {
     struct reader r = reader_of(payload);
     uint8_t keep = reader_u8(&r);
-    struct inbound ended = {.stored = association->ended, .spool = association->ended_spool};
+    struct inbound ended = {
+        .stored = association->ended, .spool = association->ended_spool, .names = association->ended_names};
     if (!keep && (association->inbound || ended.stored))
         drop_activity(association, association->inbound ? association->inbound : &ended);
     inbound_free(association);
-    association->ended = association->ended_spool = 0;
+    inbound_forget_ended(association);
     return true;
 }

@@ -95,7 +95,8 @@ static bool take_up(struct association *association, const struct store_activity
     else if (!is_gone(err))
         return false;
     else
-        log_error("peer=%s a transfer can't be resumed: %s", association->peer->name, err->text);
+        log_caused_by(&association->peer->lines, LOG_LEVEL_ERROR, "peer=%s a transfer can't be resumed: %s",
+                      association->peer->name, err->text);
     return true;
 }
 
@@ -106,7 +107,7 @@ static void end_elsewhere(struct mta *mta, const struct association *here, uint6
         for (size_t i = 0; i < net->associations.room; i++) {
             struct association *other = net->associations.slots[i].value;
             if (other && other->ended == stored)
-                other->ended = other->ended_spool = 0;
+                inbound_forget_ended(other);
             if (!other || other == here || !other->inbound || other->inbound->stored != stored)
                 continue;
             association_end(other, IPC_CLOSE_ABORTED, "its transfer was resumed on another association");
@@ -120,6 +121,10 @@ static void forget(struct association *association, const struct store_activity_
     struct mta *mta = association->net->mta;
     inbound_free(association);
     inbound_forget(mta, activity);
+    outcome_lost(
+        mta, association->peer,
+        &(struct store_outcome){.association = activity->association, .activity = activity->activity},
+        bytes_rest(association->id));
     outcome_named(association);
     batch_arm(mta);
 }
@@ -157,22 +162,24 @@ static bool has_tried_enough(struct association *association, uint64_t key, cons
 }
 
 static void log_given_up(const struct association *association, const struct error *err) {
-    log_error(
+    log_caused_by(
+        &association->peer->lines, LOG_LEVEL_ERROR,
         "peer=%s a transfer can't be resumed, and begins anew: it could not be read at %d tries, the last "
         "time for: %s",
         association->peer->name, TRIES_MOST, err->text);
 }
 
 /* `err`: why no activity that is not over was found. What was answered can't be read then: its sender begins
- * anew, and what was accepted is confirmed (I5). */
-static void resume_over(struct association *association, struct span old, struct span name,
+ * anew, and what was accepted is confirmed (I5); as does one that has heard of no checkpoint, for which none
+ * is kept (serial 0). */
+static void resume_over(struct association *association, struct span old, struct span name, uint32_t serial,
                         struct error *err) {
     enum ipc_resume outcome = IPC_RESUME_UNKNOWN_ACTIVITY;
     if (err->code != STORE_NOT_FOUND) {
         resume_later(association, err);
         return;
     }
-    if (!outcome_of(association, old, name, &outcome, err)) {
+    if (serial && !outcome_of(association, old, name, &outcome, err)) {
         if (!has_tried_enough(association, key_of(association, old, name), err)) {
             resume_later(association, err);
             return;
@@ -180,6 +187,31 @@ static void resume_over(struct association *association, struct span old, struct
         log_given_up(association, err);
     }
     answer(association, outcome, NULL);
+}
+
+/* Can't it be told from another what is asked for? True when that is answered: nothing is gone on from then.
+ */
+static bool resume_shared(struct association *association, struct span old, struct span name) {
+    struct error err = {0};
+    struct store_activity_in activity;
+    bool shared;
+    if (outcome_resumes(association, &err) && outcome_is_shared(association, old, &shared, &err)) {
+        if (shared)
+            answer(association, IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
+        return shared;
+    }
+    if (!has_tried_enough(association, key_of(association, old, name), &err)) {
+        resume_later(association, &err);
+        return true;
+    }
+    log_given_up(association, &err);
+    if (store_find_activity_in(association->net->mta->view.store, span_str(association->peer->name), old,
+                               name, &activity, NULL)) {
+        end_elsewhere(association->net->mta, association, activity.id);
+        forget(association, &activity);
+    }
+    answer(association, IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
+    return true;
 }
 
 /* A sender's activity that is not over is never taken for one that is, whatever serial it wants to go on
@@ -192,9 +224,11 @@ static void resume(struct association *association, struct span old, struct span
         association_end(association, IPC_CLOSE_ABORTED, batch_cause(mta));
         return;
     }
+    if (resume_shared(association, old, name))
+        return;
     if (!store_find_activity_in(mta->view.store, span_str(association->peer->name), old, name, &activity,
                                 &err)) {
-        resume_over(association, old, name, &err);
+        resume_over(association, old, name, serial, &err);
         return;
     }
     end_elsewhere(mta, association, activity.id);
@@ -210,8 +244,8 @@ static void resume(struct association *association, struct span old, struct span
         map_remove(&mta->unread, key_of(association, old, name));
     }
     if (from)
-        log_info("peer=%s resumes a transfer at octet %llu", association->peer->name,
-                 (unsigned long long)from->offset);
+        log_caused_by(&association->peer->lines, LOG_LEVEL_INFO, "peer=%s resumes a transfer at octet %llu",
+                      association->peer->name, (unsigned long long)from->offset);
     else
         forget(association, &activity);
     answer(association, from ? IPC_RESUME_FROM : IPC_RESUME_UNKNOWN_ACTIVITY, from);

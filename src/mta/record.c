@@ -196,8 +196,10 @@ enum mts_record event_history(void *context, struct span identifier, struct aren
     *history =
         (struct mts_history){.routed = routed.items, .count = routed.count, .originator = routed.originator};
     if (!read)
-        log_error("where copies of %s were sent can't be read, so what comes of it is refused for now: %s",
-                  log_text(identifier, text), err.text);
+        log_caused_by(
+            &routed.mta->lines, LOG_LEVEL_ERROR,
+            "where copies of %s were sent can't be read, so what comes of it is refused for now: %s",
+            log_text(identifier, text), err.text);
     return routed.no_memory                             ? MTS_RECORD_NO_MEMORY
            : !read                                      ? MTS_RECORD_FAILED
            : routed.without_route <= WITHOUT_ROUTE_MOST ? MTS_RECORD_READ

@@ -82,7 +82,8 @@ bool recovery_begin(struct association *association, struct span id) {
 bool recovery_brings_new(struct association *association) {
     if (!association->recovers)
         return false;
-    log_warning(
+    log_caused_by(
+        &association->peer->lines, LOG_LEVEL_WARNING,
         "peer=%s a recovery without a bind begins something new, and is ended; where the peer knows no "
         "better, its option 'recovery = full' lets it",
         association->peer->name);

@@ -39,8 +39,9 @@ static void note_pause(struct peer *peer) {
     if (peer->pause_noted == peer->pauses)
         return;
     int64_t left = (peer->paused_until - clock_monotonic_us() + SECOND - 1) / SECOND;
-    log_warning("peer=%s refuses temporarily (%u copies in a row); one copy tries again in %lld s: %s",
-                peer->name, peer->refusals, (long long)(left < 0 ? 0 : left), peer->last_error);
+    log_caused_by(&peer->lines, LOG_LEVEL_WARNING,
+                  "peer=%s refuses temporarily (%u copies in a row); one copy tries again in %lld s: %s",
+                  peer->name, peer->refusals, (long long)(left < 0 ? 0 : left), peer->last_error);
     if (peer->pause_noted == 1)
         peer->destination.reroute = true;
     peer->pause_noted = peer->pauses;
@@ -56,8 +57,8 @@ void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, c
     if (peer->refusals < REFUSALS_FIRST) {
         if (again)
             return;
-        log_warning("peer=%s %s the transfer of work unit %llu: %s", peer->name, what,
-                    (unsigned long long)work->id, peer->last_error);
+        log_caused_by(&peer->lines, LOG_LEVEL_WARNING, "peer=%s %s the transfer of work unit %llu: %s",
+                      peer->name, what, (unsigned long long)work->id, peer->last_error);
         return;
     }
     if (!peer->pauses) {
@@ -69,7 +70,9 @@ void refusal_came(struct mta *mta, struct peer *peer, const struct work *work, c
 
 void refusal_over(struct mta *mta, struct peer *peer) {
     if (peer->pauses) {
-        log_notice("peer=%s takes in again: it had refused %u copies in a row", peer->name, peer->refusals);
+        log_caused_by(&peer->lines, LOG_LEVEL_NOTICE,
+                      "peer=%s takes in again: it had refused %u copies in a row", peer->name,
+                      peer->refusals);
     }
     peer->refusals = peer->pauses = peer->pause_noted = 0;
     peer->refused = 0;

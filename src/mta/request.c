@@ -115,7 +115,8 @@ static json_t *change(struct client *client, const struct operation *operation, 
 static void run_late(struct client *client, uint64_t ref, struct span payload, void *object);
 
 static void refuse_late(struct client *client, uint64_t ref) {
-    client_respond(client, ref, client_error("unavailable", "the MTA is stopping"), true);
+    client_respond(client, ref, client_error("unavailable", "the MTA is stopping: try again when it runs"),
+                   true);
 }
 
 static const struct later_kind late_request = {.run = run_late, .refuse = refuse_late};
@@ -134,6 +135,18 @@ static json_t *put_off(struct client *client, const struct asked *asked, enum an
     return NULL;
 }
 
+static json_t *read_rows(struct client *client, const struct operation *operation, json_t *request) {
+    view_answer(client->view);
+    if (!client->mta)
+        users_follow(client->view);
+    json_t *answer = operation->run(client, request);
+    view_answered(client->view);
+    return answer;
+}
+
+/* After an upgrade the old daemon runs till it is started anew. */
+#define NEWER "; if mhs is newer than the daemon that runs ('mhs status'), start that anew"
+
 static json_t *run(struct client *client, const struct asked *asked, json_t *request, enum answers *when) {
     const char *name = json_string_value(json_object_get(request, "operation"));
     const struct operation *operation = operation_named(name);
@@ -141,16 +154,18 @@ static json_t *run(struct client *client, const struct asked *asked, json_t *req
     if (!json_is_object(request))
         return client_error("bad-request", "the request is no JSON object");
     if (!operation)
-        return client_error("bad-request", "unknown operation %s", name ? name : "(none)");
+        return client_error("bad-request", "unknown operation %s" NEWER, name ? name : "(none)");
     const char *unknown = unknown_member(operation, request);
     if (unknown)
-        return client_error("bad-request", "%s takes no member %s", name, unknown);
+        return client_error("bad-request", "%s takes no member %s" NEWER, name, unknown);
     if (operation->who == OPERATORS && !client_is_operator(client))
-        return client_error("not-permitted", "only root and the operators may ask for %s", name);
+        return client_error("not-permitted",
+                            "only root and the operators ('operators' in the configuration) may ask for %s",
+                            name);
     if (!client->mta && operation->touches != ROWS)
         return client_error("bad-request", "%s is not for a reader process", name);
-    if (!client->mta)
-        users_follow(client->view);
+    if (operation->touches == ROWS)
+        return read_rows(client, operation, request);
     if (operation->touches == CHANGES)
         return !asked->late && later_awaits(client->mta) ? put_off(client, asked, when)
                                                          : change(client, operation, request, when);

@@ -17,6 +17,7 @@
 #include "mta/jump.h"
 #include "mta/later.h"
 #include "mta/leftovers.h"
+#include "mta/lost.h"
 #include "mta/mailbox.h"
 #include "mta/mailbox_name.h"
 #include "mta/mta_private.h"
@@ -236,8 +237,9 @@ static bool open_events(struct mta *mta) {
     mta->pace = event_new(mta->loop, -1, 0, pace_on_timer, mta);
     mta->pump = event_new(mta->loop, -1, 0, destinations_on_mark, mta);
     mta->add_users = event_new(mta->loop, -1, 0, users_on_adding, mta);
+    mta->lost = event_new(mta->loop, -1, 0, lost_on_moment, mta);
     return mta->commit && mta->pump && mta->tick && mta->more && mta->fill && mta->release && mta->pace &&
-           mta->add_users && event_add(mta->tick, &second) == 0;
+           mta->add_users && mta->lost && event_add(mta->tick, &second) == 0;
 }
 
 static void before_commit(struct mta *mta) {
@@ -348,6 +350,7 @@ struct mta *mta_new(struct event_base *loop, const struct mta_config *config, co
         return NULL;
     }
     mta->loop = loop;
+    log_causer_name(&mta->lines, "the switch itself", NULL);
     view_init(&mta->view, config);
     process_init(&mta->process, IPC_STORE, &process_operations, loop, &mta->view, reload);
     mta->started = clock_now_us();
@@ -355,6 +358,7 @@ struct mta *mta_new(struct event_base *loop, const struct mta_config *config, co
     arena_init(&mta->arena, config->limits.envelope_memory);
     buf_init(&mta->head, 0);
     buf_init(&mta->scratch, 0);
+    buf_init(&mta->lost_lines, LOST_LINES);
     buf_init(&mta->prefix, 0);
     if (open_all(mta, err))
         return mta;
@@ -369,8 +373,8 @@ static void free_work_bytes(struct mta *mta) {
 }
 
 static void free_events(struct mta *mta) {
-    struct event *events[] = {mta->commit,  mta->tick, mta->more, mta->fill,
-                              mta->release, mta->pace, mta->pump, mta->add_users};
+    struct event *events[] = {mta->commit, mta->tick, mta->more,      mta->fill, mta->release,
+                              mta->pace,   mta->pump, mta->add_users, mta->lost};
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
         if (events[i])
             event_free(events[i]);
@@ -383,6 +387,7 @@ void mta_free(struct mta *mta) {
     if (mta->batch.store)
         batch_settle(mta, clock_monotonic_us() + SETTLE_MOST);
     later_refuse(mta);
+    users_many_stop(mta);
     net_free_all(mta);
     clients_close(&mta->view);
     convert_close(mta);
@@ -392,11 +397,13 @@ void mta_free(struct mta *mta) {
     process_close(&mta->process);
     users_many_free(mta);
     free_events(mta);
+    buf_free(&mta->lost_lines);
     outbound_free(mta);
     free_work_bytes(mta);
     schedule_free(&mta->schedule);
     quota_free(mta);
     destinations_free(mta);
+    log_causer_forget(&mta->lines);
     map_free(&mta->associations);
     map_free(&mta->leaving_in);
     map_free(&mta->notified);
@@ -612,6 +619,7 @@ static void tick(struct mta *mta) {
     destinations_tick(mta);
     pace_tick(mta, now);
     guesses_tick(mta->guesses, clock_monotonic_us());
+    log_tell_left_out();
     submissions_tick(mta, clock_monotonic_us());
     if (mta->stopping)
         finish_stop(mta);

@@ -283,6 +283,7 @@ static void enter_state(struct schedule *schedule, struct work *work, enum work_
     schedule->states[state]++;
     work->retried = state == WORK_WAITING && work->tries;
     schedule->retried += work->retried;
+    queue_of(schedule, work)->retried += work->retried;
     if (state == WORK_READY)
         join_lane(schedule, work, front);
     set_timer(schedule, work);
@@ -291,6 +292,7 @@ static void enter_state(struct schedule *schedule, struct work *work, enum work_
 static void leave_state(struct schedule *schedule, struct work *work) {
     schedule->states[work->state]--;
     schedule->retried -= work->retried;
+    queue_of(schedule, work)->retried -= work->retried;
     if (work->state == WORK_READY)
         leave_lane(schedule, work);
     drop_timer(schedule, work);

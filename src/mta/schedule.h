@@ -64,7 +64,7 @@ struct lane {
 struct queue {
     struct lane lanes[LANES];
     struct work *oldest, *newest;
-    size_t ready;
+    size_t ready, retried; /* retried: they wait, after a try */
     size_t count, in_doubt;
 };
 

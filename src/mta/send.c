@@ -38,8 +38,9 @@ static void tell_of_doubt(struct association *association, const struct work *wo
         return;
     association->net->mta->counters[COUNT_POSSIBLE_DUPLICATES]++;
     if (work->tries <= 1)
-        log_notice("peer=%s work unit %llu is sent again: it may have arrived before",
-                   association->peer->name, (unsigned long long)work->id);
+        log_caused_by(&association->peer->lines, LOG_LEVEL_NOTICE,
+                      "peer=%s work unit %llu is sent again: it may have arrived before",
+                      association->peer->name, (unsigned long long)work->id);
 }
 
 static void begin_frame(struct association *association) {
@@ -127,7 +128,8 @@ static bool mark_row(struct mta *mta, struct work *work, const struct store_work
 enum loading { LOADED, NOT_NOW, ENDED };
 
 static enum loading unsendable(struct mta *mta, struct work *work) {
-    log_error(
+    log_caused_by(
+        &mta->lines, LOG_LEVEL_ERROR,
         "work unit %llu: its envelope can't be rebuilt, or is too long; it is reported as not delivered",
         (unsigned long long)work->id);
     struct mts_failure failure = {.reason = x411_NonDeliveryReasonCode_unable_to_transfer,
@@ -201,7 +203,8 @@ static bool read_piece(struct association *association, uint64_t offset, uint32_
     if (!buf_reserve(&mta->scratch, length) ||
         !store_content_read(association->content, offset, mta->scratch.data, length, &got, &err) ||
         got != length) {
-        log_error("peer=%s a content can't be read: %s", association->peer->name, err.text);
+        log_caused_by(&association->peer->lines, LOG_LEVEL_ERROR, "peer=%s a content can't be read: %s",
+                      association->peer->name, err.text);
         return false;
     }
     buf_clear(&mta->head);
@@ -316,8 +319,9 @@ static void resume_failed(struct association *association, struct work *work, en
                           struct span cause) {
     struct mta *mta = association->net->mta;
     char text[LOG_TEXT_SIZE];
-    log_notice("peer=%s work unit %llu can't be resumed there, and is sent from its beginning: %s",
-               association->peer->name, (unsigned long long)work->id, log_text(cause, text));
+    log_caused_by(&association->peer->lines, LOG_LEVEL_NOTICE,
+                  "peer=%s work unit %llu can't be resumed there, and is sent from its beginning: %s",
+                  association->peer->name, (unsigned long long)work->id, log_text(cause, text));
     outbound_drop(mta, work->id);
     again(association, work, event_of(work, result), 0, cause);
 }
@@ -330,8 +334,9 @@ static void hold(struct association *association, struct work *work, unsigned fl
     const char *who = flags & IPC_SENT_ABORTED ? "the peer ended it" : "it was given up here";
     int length = snprintf(reason, sizeof reason, "its transfer was aborted %u times in a row; last, %s: %s",
                           work->aborts, who, log_text(cause, text));
-    log_warning("peer=%s work unit %llu is held: %s; see 'mhs queue show %llu'", association->peer->name,
-                (unsigned long long)work->id, reason, (unsigned long long)work->id);
+    log_caused_by(&association->peer->lines, LOG_LEVEL_WARNING,
+                  "peer=%s work unit %llu is held: %s; see 'mhs queue show %llu'", association->peer->name,
+                  (unsigned long long)work->id, reason, (unsigned long long)work->id);
     outbound_drop(mta, work->id);
     schedule_cause(work, reason);
     event_copy(mta, work->message, EVENT_HELD, association->peer, span_of(reason, (size_t)length));

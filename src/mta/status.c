@@ -17,17 +17,29 @@ json_t *request_peers(struct client *client, json_t *request) {
     return json_pack("{s:o}", "peers", peers_shown(mta, only));
 }
 
-/* Waiting units are counted once: those that were tried back off, the others are deferred. What is ready
- * waits all the same while its destination does. */
+static void count_more(json_t *counts, const char *state, size_t more) {
+    json_t *count = json_object_get(counts, state);
+    json_integer_set(count, json_integer_value(count) + (json_int_t)more);
+}
+
+/* Waiting units are counted once, under the state that queue-list gives them: those that were tried back off,
+ * the others are deferred. What is ready waits all the same while its destination does, and neither is tried
+ * where that is blocked. */
 static json_t *work_json(const struct mta *mta) {
     const struct schedule *schedule = &mta->schedule;
-    uint64_t ready = 0, backing_off = schedule->retried;
-    for (size_t i = 0; i < mta->destination_count; i++)
-        *(destination_waits(mta, mta->destinations[i]) ? &backing_off : &ready) += schedule->queues[i].ready;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "ready", (json_int_t)ready, "deferred",
-                     (json_int_t)(schedule->states[WORK_WAITING] - schedule->retried), "backing-off",
-                     (json_int_t)backing_off, "held", (json_int_t)schedule->states[WORK_HELD], "sending",
-                     (json_int_t)schedule->states[WORK_SENDING], "in-doubt", (json_int_t)schedule->in_doubt);
+    json_t *counts = json_pack(
+        "{s:i, s:I, s:i, s:i, s:i, s:I, s:I, s:I}", "ready", 0, "deferred",
+        (json_int_t)(schedule->states[WORK_WAITING] - schedule->retried), "backing-off", 0, "peer-disabled",
+        0, "peer-removed", 0, "held", (json_int_t)schedule->states[WORK_HELD], "sending",
+        (json_int_t)schedule->states[WORK_SENDING], "in-doubt", (json_int_t)schedule->in_doubt);
+    for (size_t i = 0; i < mta->destination_count; i++) {
+        const struct destination *destination = mta->destinations[i];
+        const char *blocked = destination_blocked(mta, destination);
+        bool waits = destination_waits(mta, destination);
+        count_more(counts, blocked ? blocked : waits ? "backing-off" : "ready", schedule->queues[i].ready);
+        count_more(counts, blocked ? blocked : "backing-off", schedule->queues[i].retried);
+    }
+    return counts;
 }
 
 static json_t *counters_json(const struct mta *mta) {

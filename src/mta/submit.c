@@ -60,6 +60,8 @@ static void refuse(struct client *client, uint64_t ref, json_t *error) {
     client_refuse_submission(client, ref, error);
 }
 
+#define STOPPING "the MTA is stopping: try again when it runs"
+
 /* Whoever owns a mailbox may be an originator; which one is looked at when the envelope is decoded. */
 static bool may_submit(const struct client *client) {
     const struct mta *mta = client->mta;
@@ -70,7 +72,9 @@ static bool may_submit(const struct client *client) {
 }
 
 static json_t *over_quota(const struct client *client) {
-    return client_error("too-large", "uid %u has as much as it may in open submissions: %llu octets",
+    return client_error("too-large",
+                        "uid %u has as much as it may in open submissions: %llu octets ('submission-octets' "
+                        "of the limits); wait till one has ended",
                         (unsigned)client->uid,
                         (unsigned long long)client->mta->view.config->limits.submission_octets);
 }
@@ -79,7 +83,9 @@ static json_t *over_quota(const struct client *client) {
 static json_t *why_not(const struct client *client, uint64_t ref, uint8_t kind) {
     const struct mta *mta = client->mta;
     if (!may_submit(client))
-        return client_error("not-permitted", "no mailbox belongs to uid %u: it has nobody to submit for",
+        return client_error("not-permitted",
+                            "no mailbox belongs to uid %u: it has nobody to submit for; 'mhs user set --uid' "
+                            "by an operator gives it one",
                             (unsigned)client->uid);
     if (kind < IPC_SUBMISSION_MESSAGE || kind > IPC_SUBMISSION_PROBE)
         return client_error("inconsistent-request",
@@ -89,7 +95,7 @@ static json_t *why_not(const struct client *client, uint64_t ref, uint8_t kind) 
                             "a submission with this ref is open: the two are given up; use a ref of its own "
                             "for each");
     if (mta->stopping)
-        return client_error("unavailable", "the MTA is stopping");
+        return client_error("unavailable", STOPPING);
     return store_accepting(mta->view.store)
                ? NULL
                : client_error("unavailable", "%s", store_cause(mta->view.store)->text);
@@ -133,7 +139,8 @@ static bool give_up_silent(struct client *client, int64_t now) {
         if (!submission || now - submission->heard < PATIENCE)
             continue;
         refuse(client, client->submissions.slots[i].key,
-               client_error("unavailable", "the submission was given up: nothing came for 10 minutes"));
+               client_error("unavailable",
+                            "the submission was given up: nothing came for 10 minutes; submit it anew"));
         return true;
     }
     return false;
@@ -159,7 +166,10 @@ void submit_content(struct client *client, uint64_t ref, struct span payload) {
         refuse(client, ref, client_error("inconsistent-request", "a probe has no content"));
     else if (most && store_content_length(submission->content) + payload.len > most)
         refuse(client, ref,
-               client_error("too-large", "the content is longer than %llu octets", (unsigned long long)most));
+               client_error("too-large",
+                            "the content is longer than %llu octets ('content-octets' of the limits): make "
+                            "it shorter, or have that raised",
+                            (unsigned long long)most));
     else if (!store_accepting(mta->view.store))
         refuse(client, ref, client_error("unavailable", "%s", store_cause(mta->view.store)->text));
     else if (!quota_submit(mta, client->uid, payload.len))
@@ -357,7 +367,9 @@ static json_t *submit(struct attempt *attempt, uint64_t ref) {
     bool probe = attempt->submission->kind == IPC_SUBMISSION_PROBE;
     if (!submitter(attempt->client,
                    probe ? &attempt->probe.originator_name : &attempt->message.originator_name, &user))
-        return client_error("originator-invalid", "the originator is no mailbox of yours");
+        return client_error(
+            "originator-invalid",
+            "the originator is no mailbox of yours; 'mhs list --mailboxes' shows those that are");
     struct mts_run run = run_begin(mta, &mta->arena);
     run.over_bounds = attempt->over_bounds;
     do
@@ -417,7 +429,7 @@ static void drop_end(const struct client *client, void *object) {
 }
 
 static void refuse_end(struct client *client, uint64_t ref) {
-    client_refuse_submission(client, ref, client_error("unavailable", "the MTA is stopping"));
+    client_refuse_submission(client, ref, client_error("unavailable", STOPPING));
 }
 
 static const struct later_kind late_end = {end_now, refuse_end, drop_end};

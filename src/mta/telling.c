@@ -101,18 +101,26 @@ static void add_discarded(struct buf *lines, const struct fate *fate) {
              report ? log_text(event->other, subject) : "", log_text(span_str(event->text), text));
 }
 
+/* Of a peer, a user, or nobody. */
+static enum burst_answer write_line(struct mta *mta, uint32_t peer, const char *user, enum log_level level,
+                                    struct span text) {
+    struct log_causer *causer = peer ? &peer_at(mta, peer - 1)->lines : &mta->lines;
+    if (user[0])
+        return log_caused_by_user(user, level, "%s %.*s", user, (int)text.len, (const char *)text.data);
+    return log_caused_by(causer, level, "%s%s%.*s", peer ? causer->who : "", peer ? " " : "", (int)text.len,
+                         (const char *)text.data);
+}
+
 /* The hint stands once behind each burst. */
 static void tell(struct mta *mta, const struct effect *effect) {
     struct reader r = reader_of(bytes_head(effect->bytes));
-    char who[BURST_NAME_SIZE];
+    char user[LOG_CAUSER_SIZE];
     struct span name = bytes_rest(effect->bytes);
-    (void)mta;
-    snprintf(who, sizeof who, "%.*s", (int)name.len, name.data ? (const char *)name.data : "");
+    snprintf(user, sizeof user, "%.*s", (int)name.len, name.data ? (const char *)name.data : "");
     while (reader_left(&r)) {
         enum log_level level = (enum log_level)reader_u8(&r);
         struct span text = payload_octets(&r);
-        if (log_caused_by(who[0] ? who : "what is not delivered", level, "%s%s%.*s", who, who[0] ? " " : "",
-                          (int)text.len, (const char *)text.data) == BURST_LAST)
+        if (write_line(mta, effect->number, user, level, text) == BURST_LAST)
             log_notice("what else is not delivered in this minute: see 'mhs track'");
     }
     bytes_drop(effect->bytes);
@@ -145,11 +153,10 @@ bool telling_end(struct telling *telling) {
                  telling->others);
     if (lines->failed || !lines->len)
         return !lines->failed;
-    char who[BURST_NAME_SIZE] = "";
-    if (telling->who || telling->peer)
-        snprintf(who, sizeof who, "%s%s",
-                 telling->who ? "" : "peer=", telling->who ? telling->who : telling->peer->name);
-    struct effect effect = {.kind = &log_lines, .bytes = bytes_new(buf_span(lines), span_str(who))};
+    const struct peer *peer = telling->who ? NULL : telling->peer;
+    struct effect effect = {.kind = &log_lines,
+                            .bytes = bytes_new(buf_span(lines), span_str(telling->who)),
+                            .number = peer ? peer->destination.number + 1 : 0};
     if (effect.bytes && batch_effect(mta, effect))
         return true;
     bytes_drop(effect.bytes);

@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/burst.h"
 #include "mts/process.h"
 
 struct mta;
@@ -21,7 +20,7 @@ struct peer;
 
 struct telling {
     struct mta *mta;
-    const char *who;         /* who caused it, as log lines name him; NULL: see `peer` */
+    const char *who;         /* the user who caused it, `uid=NUMBER`; NULL: see `peer` */
     const struct peer *peer; /* that brought it in, or NULL */
     struct fate {
         const struct mts_event *first; /* lives as long as the decision */

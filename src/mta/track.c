@@ -146,11 +146,21 @@ static json_t *sorted(json_t *events) {
     return result;
 }
 
+static bool add_refused(struct history *history, struct span identifier, struct error *err) {
+    struct buf key;
+    buf_init(&key, 0);
+    event_refused_key(identifier, &key);
+    bool done = !key.failed && store_track(history->view->store, buf_span(&key), add_events, history, err);
+    buf_free(&key);
+    return done;
+}
+
 /* A store that can't be read now is told of, by `err`: what it does not say may be there. */
 static json_t *history_of(const struct view *view, struct span identifier, struct error *err) {
     struct history history = {.view = view, .events = json_array()};
     struct error inner = {0};
-    bool done = store_track(view->store, identifier, add_events, &history, &inner);
+    bool done = store_track(view->store, identifier, add_events, &history, &inner) &&
+                add_refused(&history, identifier, &inner);
     for (size_t i = 0; done && i < history.message_count; i++) {
         uint8_t key[9];
         done = store_track(view->store, event_message_key(history.messages[i], key), add_events, &history,
@@ -322,7 +332,8 @@ static bool look_back(void *context, uint64_t place, struct span key, int64_t at
         return false;
     }
     look->place = place;
-    if (event_key_is_identifier(key) && at / SECOND <= look->until &&
+    key = event_key_identifier(key);
+    if (key.len && at / SECOND <= look->until &&
         (look->local ? is_meant(look, key) : came_in(look->client, data)))
         json_object_setn_new(look->found, (const char *)key.data, key.len, json_integer((json_int_t)place));
     return true;

@@ -11,12 +11,10 @@
 #include "mta/users_many.h"
 #include "mta/view.h"
 
-static json_t *count_entries(struct view *view, const char *address) {
-    return mailbox_figures(view, mailbox_at(view, address, NULL)); /* entries, unseen and octets */
-}
-
-static json_t *user_json(struct view *view, const struct local_user *user) {
-    json_t *entry = count_entries(view, user->address);
+static json_t *user_json(struct view *view, const struct local_user *user, struct error *err) {
+    json_t *entry = mailbox_figures(view, user->address, err); /* entries, unseen and octets */
+    if (!entry)
+        return NULL;
     json_object_set_new(entry, "address", json_string(user->address));
     json_object_set_new(entry, "uid", user->has_uid ? json_integer(user->uid) : json_null());
     json_object_set_new(entry, "directory-name",
@@ -25,18 +23,27 @@ static json_t *user_json(struct view *view, const struct local_user *user) {
     return entry;
 }
 
+static json_t *no_such_user(const char *address) {
+    return client_error("not-found", "%s is no user here; 'mhs user list' shows them",
+                        address ? address : "what is no text");
+}
+
 json_t *request_users(struct client *client, json_t *request) {
     struct view *view = client->view;
     const char *text = json_string_value(json_object_get(request, "address"));
     const struct local_user *one = text ? user_find(view, span_str(text)) : NULL;
     if (json_object_get(request, "address") && !one)
-        return client_error("not-found", "%s is no user here", text ? text : "what is no text");
+        return no_such_user(text);
+    struct error err = {0};
     json_t *users = json_array();
     arena_reset(&view->arena);
-    for (size_t i = 0; i < view->users.count; i++)
+    for (size_t i = 0; i < view->users.count && !err.code; i++)
         if (!one || one == &view->users.all[i])
-            json_array_append_new(users, user_json(view, &view->users.all[i]));
-    return json_pack("{s:o}", "users", users);
+            json_array_append_new(users, user_json(view, &view->users.all[i], &err));
+    if (!err.code)
+        return json_pack("{s:o}", "users", users);
+    json_decref(users);
+    return client_error("unavailable", "the mailboxes can't be read: %s", err.text);
 }
 
 /* An error, or NULL: the user is there from now on, and in the store with the batch. */
@@ -104,11 +111,12 @@ json_t *request_user_set(struct client *client, json_t *request) {
     if (wrong)
         return wrong;
     if (!user)
-        return client_error("not-found", "%s is no user here", text ? text : "what is no text");
+        return no_such_user(text);
     if (user->configured)
-        return client_error("not-permitted", "the user stands in the configuration file: change it there");
+        return client_error("not-permitted",
+                            "the user stands in the configuration file: change it there, and 'mhs reload'");
     if (user->leaving)
-        return client_error("wrong-state", "the user is being removed");
+        return client_error("wrong-state", "the user is being removed: try again in a moment");
     struct local_user fresh = *user;
     wrong = user_take_members(request, &fresh);
     if (!wrong)
@@ -168,7 +176,8 @@ static json_t *empty_mailbox(struct mta *mta, uint32_t mailbox, bool discard) {
         return not_empty();
     return !entries || mailbox_discard(mta, mailbox)
                ? NULL
-               : client_error("unavailable", "the entries can't be removed now");
+               : client_error("unavailable",
+                              "the entries can't be removed now; try again, the log may say why");
 }
 
 /* An error, or NULL: he goes with the batch. */
@@ -191,8 +200,10 @@ static void mailbox_is_settled(struct mta *mta, const struct effect *effect) {
     struct local_user *user = user_at(mta, bytes_head(effect->bytes));
     struct batch_mark mark = batch_mark(mta);
     batch_request(mta);
-    json_t *error = user && user->leaving ? take_away(mta, user, effect->octets)
-                                          : client_error("not-found", "the user was taken away meanwhile");
+    json_t *error =
+        user && user->leaving
+            ? take_away(mta, user, effect->octets)
+            : client_error("not-found", "the user was taken away meanwhile: there is nothing left to do");
     if (error) {
         batch_undo(mta, mark);
         if (user)
@@ -225,11 +236,12 @@ json_t *request_user_remove(struct client *client, json_t *request) {
     if (wrong)
         return wrong;
     if (!user)
-        return client_error("not-found", "no such user; 'mhs user list' shows them");
+        return no_such_user(text);
     if (user->configured)
-        return client_error("not-permitted", "the user stands in the configuration file: remove it there");
+        return client_error("not-permitted",
+                            "the user stands in the configuration file: remove it there, and 'mhs reload'");
     if (user->leaving)
-        return client_error("wrong-state", "the user is being removed already");
+        return client_error("wrong-state", "the user is being removed already: look again in a moment");
     uint32_t mailbox = mailbox_at(&mta->view, user->address, &err);
     if (err.code || !mailbox_count(&mta->view, mailbox, &entries, &err))
         return client_error("unavailable", "%s", err.text);

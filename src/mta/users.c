@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/lines.h"
 #include "base/log.h"
 #include "ipc/frames.h"
 #include "ipc/payload.h"
@@ -210,16 +211,10 @@ static void remark_on_double(struct users *users, const struct local_user *first
 }
 
 void users_log_remarks(const struct users *users) {
-    struct span rest = buf_span(&users->remarks);
-    while (rest.len) {
-        const uint8_t *end = memchr(rest.data, '\n', rest.len);
-        size_t length = end ? (size_t)(end - rest.data) : rest.len;
-        const uint8_t *tab = memchr(rest.data, '\t', length);
-        size_t title = tab ? (size_t)(tab - rest.data) : 0;
-        log_warning("user \"%.*s\": %.*s", (int)title, (const char *)rest.data, (int)(length - title - !!tab),
-                    (const char *)rest.data + title + !!tab);
-        rest = span_sub(rest, length + 1, rest.len);
-    }
+    struct span rest = buf_span(&users->remarks), title, text;
+    while (lines_next_titled(&rest, &title, &text))
+        log_warning("user \"%.*s\": %.*s", (int)title.len, (const char *)title.data, (int)text.len,
+                    (const char *)text.data);
 }
 
 static bool take_record(struct view *view, struct span name, struct span data) {

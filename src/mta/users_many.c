@@ -22,6 +22,8 @@
 #define USERS_MOST 20000
 #define WRONG_MOST 100
 
+#define STOPPING "nobody was added, as the MTA is stopping: try again when it runs"
+
 /* µs for which a turn begins with more. */
 #define TURN_US 5000
 
@@ -302,9 +304,9 @@ void users_on_adding(int fd, short what, void *arg) {
 }
 
 void users_many_stop(struct mta *mta) {
-    const struct adding *adding = mta->adding;
-    if (adding && adding->step == ENTERING)
-        end(mta, answer_of(adding, adding->seen.count));
+    while (mta->adding && mta->adding->step != COMMITTING)
+        end(mta, mta->adding->step == ENTERING ? answer_of(mta->adding, mta->adding->seen.count)
+                                               : client_error("unavailable", STOPPING));
 }
 
 /* ---- others ---- */
@@ -364,7 +366,8 @@ json_t *users_add_many(struct client *client, json_t *request) {
         answer = client_error("bad-request", "users is an array, more and count are true or false, and the "
                                              "rest stands with each user");
     else if (count > USERS_MOST)
-        answer = client_error("too-large", "at most %d users are added in one go", USERS_MOST);
+        answer = client_error("too-large", "at most %d users are added in one go: add the rest in another",
+                              USERS_MOST);
     else if ((!client->users && !(client->users = json_array())) ||
              json_array_extend(client->users, users) != 0)
         answer = client_error("unavailable", "no memory");

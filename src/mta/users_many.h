@@ -12,7 +12,8 @@ json_t *users_add_many(struct client *client, json_t *request);
 
 /* The loop calls it while there is something to do. */
 void users_on_adding(int fd, short what, void *arg);
-/* The process is about to end: who waits only for those that are on disk to enter the rules is answered. */
+/* The process is about to end: who waits only for those that are on disk to enter the rules is told that they
+ * are added; who comes behind, or is looked at still, that nobody was. Only what flies has no answer yet. */
 void users_many_stop(struct mta *mta);
 void users_many_free(struct mta *mta);
 

@@ -1,5 +1,6 @@
 #include "mta/view.h"
 
+#include "base/clock.h"
 #include "store/store.h"
 
 void view_init(struct view *view, const struct mta_config *config) {
@@ -7,6 +8,18 @@ void view_init(struct view *view, const struct mta_config *config) {
     arena_init(&view->arena, config->limits.envelope_memory);
     buf_init(&view->head, 0);
     buf_init(&view->scratch, 0);
+}
+
+/* Less than the process of the clients waits for a reader (clients/readers.c), by more than one read takes.
+ */
+#define READS_MOST_US (INT64_C(40) * 1000000)
+
+void view_answer(struct view *view) {
+    store_read_until(view->store, clock_monotonic_us() + READS_MOST_US);
+}
+
+void view_answered(struct view *view) {
+    store_read_until(view->store, 0);
 }
 
 void view_free(struct view *view) {

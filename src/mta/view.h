@@ -25,6 +25,10 @@ struct view {
 };
 
 void view_init(struct view *view, const struct mta_config *config);
+/* From here on what one request reads of the store has a bound, till view_answered. Where that is not enough
+ * it is answered that it takes too long: clients wait behind it, and its own one does not for ever. */
+void view_answer(struct view *view);
+void view_answered(struct view *view);
 /* Its channels are closed; the store is closed by this. */
 void view_free(struct view *view);
 

@@ -12,7 +12,3 @@ bool conversion_to_p2(const struct hop *hop, const struct subject *subject) {
     bool understood = !hop->given.edition_1984_content_only && content_type_in(&hop->content_types, type);
     return !understood && content_type_in(&hop->content_types, &p2);
 }
-
-bool conversion_done(const struct x411_TraceInformation *trace) {
-    return trace_converted_types(trace);
-}

@@ -31,7 +31,8 @@ bool mts_conversion(const struct mts_stored *stored, struct arena *arena, struct
 
 /* The last element is ours: it says into what the content was converted
  * (converted-encoded-information-types). */
-static bool trace_conversion(struct ruling *ruling, struct x411_TraceInformation *trace, unsigned types) {
+static bool trace_conversion(struct ruling *ruling, struct subject *subject, unsigned types) {
+    struct x411_TraceInformation *trace = &subject->envelope.trace_information;
     struct x411_TraceInformationElement *items = arena_array(ruling->arena, trace->count + 1, sizeof *items);
     struct x411_EncodedInformationTypes *converted = arena_alloc(ruling->arena, sizeof *converted);
     if (!items || !converted) {
@@ -51,6 +52,7 @@ static bool trace_conversion(struct ruling *ruling, struct x411_TraceInformation
     last->raw = last->domain_supplied_information.raw = absent;
     last->domain_supplied_information.converted_encoded_information_types = converted;
     trace->items = items;
+    subject->converted = converted;
     return true;
 }
 
@@ -65,7 +67,7 @@ static void route_converted(struct ruling *ruling, struct subject *subject, cons
 }
 
 void mts_converted(struct mts_run *run, const struct mts_stored *stored, uint64_t length, unsigned types,
-                   struct mts_decisions *out) {
+                   const char *lost, struct mts_decisions *out) {
     struct ruling ruling;
     struct plan plan;
     struct subject subject;
@@ -75,10 +77,11 @@ void mts_converted(struct mts_run *run, const struct mts_stored *stored, uint64_
             out->result = MTS_INVALID;
             out->cause = "the stored copy can't be decoded";
         }
-    } else if (trace_conversion(&ruling, &subject.envelope.trace_information, types)) {
+    } else if (trace_conversion(&ruling, &subject, types)) {
         subject.envelope.content_type = p2;
         subject.length = length;
-        ruling_event(&ruling, MTS_EVENT_CONVERTED, subject.identifier)->text = "P22 to P2";
+        ruling_event(&ruling, MTS_EVENT_CONVERTED, subject.identifier)->text =
+            *lost ? arena_printf(ruling.arena, "P22 to P2: %s", lost) : "P22 to P2";
         route_converted(&ruling, &subject, &plan);
     }
     ruling_end(&ruling);

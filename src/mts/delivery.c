@@ -79,7 +79,7 @@ static bool fill_fields(struct arena *arena, const struct subject *subject, size
     fields->priority = envelope->priority;
     fields->this_recipient_name = recipient->recipient_name;
     fields->originally_intended_recipient_name = first_intended(arena, recipient);
-    fields->converted_encoded_information_types = trace_converted_types(&envelope->trace_information);
+    fields->converted_encoded_information_types = subject->converted;
     fields->content_identifier = envelope->content_identifier;
     if (envelope->trace_information.count)
         fields->message_submission_time =

@@ -58,6 +58,9 @@ struct subject {
     struct span identifier; /* as text */
     bool anonymous;         /* a supposed one (explain.c) whose originator is left open */
     const struct hop *from; /* the foreign peer that brings it in this call, else NULL */
+    /* What the trace says last that the content was converted to; NULL: it was not. Each recipient is judged
+     * by it, and the trace may be long. */
+    struct x411_EncodedInformationTypes *converted;
 };
 
 typedef struct x411_PerRecipientMessageTransferFields recipient_fields;
@@ -88,6 +91,7 @@ struct branch {
     unsigned dl_depth;
     const struct dl **expanded; /* the lists that this envelope has been expanded for */
     size_t expanded_count;
+    bool dealt; /* its mailboxes are those that share an envelope (split.c) */
 };
 
 /* Recipients of a branch that are still to be decided. */
@@ -328,7 +332,6 @@ void upgrade_report(struct ruling *ruling, int peer, struct x411_Report *report)
 /* conversion_p2.c: whether P22 becomes P2 on the way to the hop; converted.c does it */
 bool conversion_to_p2(const struct hop *hop, const struct subject *subject);
 /* True when the content is not the one that the originator sent. */
-bool conversion_done(const struct x411_TraceInformation *trace);
 
 /* routing.c */
 struct decision {

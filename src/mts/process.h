@@ -372,12 +372,13 @@ bool mts_conversion(const struct mts_stored *stored, struct arena *arena, struct
 
 /*
  * The content was rewritten and has `length` octets now; `types` are its
- * built-in encoded information types (bit 1 << number). The result is a new
+ * built-in encoded information types (bit 1 << number), `lost` says what of it
+ * was lost ("": nothing). The result is a new
  * object with content type P2, whose trace says what was converted, and its
  * copies: the recipients are routed anew. Store it with the new content, and
  * remove the old copy in the same commit. A copy that failed is mts_work_failed's.
  */
 void mts_converted(struct mts_run *run, const struct mts_stored *stored, uint64_t length, unsigned types,
-                   struct mts_decisions *out);
+                   const char *lost, struct mts_decisions *out);
 
 #endif

@@ -45,8 +45,7 @@ static void fill_recipient(struct ruling *ruling, const struct subject *subject,
     fields->per_recipient_indicators = recipient->per_recipient_indicators;
     fields->supplementary_information = supplementary(ruling, outcome->cause.supplementary);
     time_write(ruling, subject->arrival, &fields->last_trace_information.arrival_time);
-    fields->last_trace_information.converted_encoded_information_types =
-        trace_converted_types(&subject->envelope.trace_information);
+    fields->last_trace_information.converted_encoded_information_types = subject->converted;
     set_type(ruling, outcome, &fields->last_trace_information.report_type);
     if (!history)
         return;
@@ -156,8 +155,7 @@ void report_make(struct ruling *ruling, const struct subject *subject, const str
         return;
     }
     /* What was converted is not what the originator sent. */
-    bool returned = failed && ruling->has_content && subject->kind == MTS_MESSAGE &&
-                    !conversion_done(&subject->envelope.trace_information) &&
+    bool returned = failed && ruling->has_content && subject->kind == MTS_MESSAGE && !subject->converted &&
                     subject_has(subject, x411_PerMessageIndicators_content_return_request);
     struct mts_event *event = ruling_event(ruling, MTS_EVENT_REPORTED, subject->identifier);
     event->other = identifier;

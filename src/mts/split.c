@@ -217,11 +217,27 @@ static void report(struct ruling *ruling, struct branch *branch) {
 }
 
 /*
- * A delivery reads the whole stored envelope. So many mailboxes share one at the
- * most, for else the cost of many would grow with their square. Whom the others'
- * names are disclosed to needs all of them in one, whatever it costs.
+ * Who reads a message from a mailbox has its whole stored envelope decoded. So many
+ * mailboxes share one at the most, for else the cost of many would grow with their
+ * square. Each part repeats all that stands in the envelope beside recipients: where
+ * that is long, parts are so large that their recipients are no shorter, for else the
+ * cost would be the product of both. Whom the others' names are disclosed to needs all
+ * of them in one, whatever it costs.
  */
 #define MAILBOXES_TOGETHER 64
+#define RECIPIENT_OCTETS   64 /* those of one's fields, hardly ever less */
+
+/* How many share an envelope of such a length beside recipients. */
+static bool mailboxes_together(struct ruling *ruling, const struct branch *branch, size_t *together) {
+    struct subject alone = branch->subject;
+    struct span octets;
+    alone.envelope.per_recipient_fields.count = 1; /* at least one there must be */
+    if (!subject_encode(ruling, &alone, &octets))
+        return false;
+    size_t fit = octets.len / RECIPIENT_OCTETS;
+    *together = fit > MAILBOXES_TOGETHER ? fit : MAILBOXES_TOGETHER;
+    return true;
+}
 
 static size_t count_mailboxes(const struct branch *branch) {
     size_t count = 0;
@@ -232,13 +248,13 @@ static size_t count_mailboxes(const struct branch *branch) {
 
 /* Moves the next mailboxes, from recipient `*cursor` on, to a branch whose envelope has their fields alone.
  */
-static bool deal_some(struct ruling *ruling, struct branch *branch, size_t *cursor) {
+static bool deal_some(struct ruling *ruling, struct branch *branch, size_t together, size_t *cursor) {
     struct subject subject = branch->subject;
-    struct target targets[MAILBOXES_TOGETHER];
     const recipient_fields *from = branch->subject.envelope.per_recipient_fields.items;
-    recipient_fields *items = arena_array(ruling->arena, MAILBOXES_TOGETHER, sizeof *items);
+    recipient_fields *items = arena_array(ruling->arena, together, sizeof *items);
+    struct target *targets = arena_array(ruling->arena, together, sizeof *targets);
     size_t count = 0, recipients = branch->subject.envelope.per_recipient_fields.count;
-    for (; items && count < MAILBOXES_TOGETHER && *cursor < recipients; ++*cursor) {
+    for (; items && targets && count < together && *cursor < recipients; ++*cursor) {
         if (branch->targets[*cursor].kind != TARGET_MAILBOX)
             continue;
         items[count] = from[*cursor];
@@ -247,20 +263,23 @@ static bool deal_some(struct ruling *ruling, struct branch *branch, size_t *curs
     }
     subject.envelope.per_recipient_fields.items = items;
     subject.envelope.per_recipient_fields.count = count;
-    struct branch *dealt = items ? branch_new(ruling, &subject) : NULL;
-    if (dealt)
-        memcpy(dealt->targets, targets, count * sizeof *targets);
+    struct branch *dealt = items ? branch_with(ruling, &subject, targets) : NULL;
     ruling->no_memory |= !dealt;
+    if (dealt)
+        dealt->dealt = true;
     return dealt != NULL;
 }
 
 static bool deal_mailboxes(struct ruling *ruling, struct branch *branch) {
-    size_t cursor = 0, left = count_mailboxes(branch);
-    if (left <= MAILBOXES_TOGETHER ||
+    size_t cursor = 0, left = count_mailboxes(branch), together;
+    if (left <= MAILBOXES_TOGETHER || branch->dealt ||
         subject_has(&branch->subject, x411_PerMessageIndicators_disclosure_of_other_recipients))
         return true;
-    for (; left > 0; left -= left < MAILBOXES_TOGETHER ? left : MAILBOXES_TOGETHER)
-        if (!deal_some(ruling, branch, &cursor))
+    if (!mailboxes_together(ruling, branch, &together))
+        return false;
+    together = together < left ? together : left;
+    for (; left > 0; left -= left < together ? left : together)
+        if (!deal_some(ruling, branch, together, &cursor))
             return false;
     return true;
 }

@@ -34,6 +34,7 @@ static bool finish(struct ruling *ruling, struct subject *subject) {
     const struct x411_TraceInformation *trace = &subject->envelope.trace_information;
     subject->envelope.raw = absent;
     subject->arrival = ruling->run->now;
+    subject->converted = trace_converted_types(trace);
     for (size_t i = trace->count; i-- > 0;)
         if (domain_equal(&trace->items[i].global_domain_identifier, &ruling->tables->domain)) {
             time_read(trace->items[i].domain_supplied_information.arrival_time, &subject->arrival);
@@ -199,7 +200,5 @@ struct branch *branch_copy(struct ruling *ruling, const struct branch *from) {
 }
 
 const struct x411_EncodedInformationTypes *subject_types(const struct subject *subject) {
-    const struct x411_EncodedInformationTypes *converted =
-        trace_converted_types(&subject->envelope.trace_information);
-    return converted ? converted : subject->envelope.original_encoded_information_types;
+    return subject->converted ? subject->converted : subject->envelope.original_encoded_information_types;
 }

@@ -216,8 +216,8 @@ static void admit(struct p1 *p1, const struct ipc_bind_answer *answer) {
         recover ? (struct span){NULL, 0} : bind_result(&answer->credentials, p1->context, &arena);
     if (known && osi_association_accept(p1->connection->association, result, clock_monotonic_us())) {
         connection_bound(p1->connection);
-        log_info("peer=%s address=%s association accepted (%s%s)", p1->connection->name,
-                 p1->connection->address, osi_context_row(p1->context)->name, recover ? ", recovery" : "");
+        connection_log(p1->connection, LOG_LEVEL_INFO, "association accepted (%s%s)",
+                       osi_context_row(p1->context)->name, recover ? ", recovery" : "");
     } else {
         osi_association_user_abort(p1->connection->association, (struct span){NULL, 0});
     }

@@ -34,7 +34,7 @@ static void tell_failed(struct p1 *p1) {
 }
 
 static void say_failed(struct p1 *p1) {
-    log_warning("peer=%s no association: %s", connection_peer(p1->connection), p1->call.failure);
+    connection_warn(p1->connection, "no association: %s", p1->call.failure);
     if (p1->call.ping)
         ping_failed(p1);
     else
@@ -105,7 +105,7 @@ void connect_failed(struct p1 *p1, enum ipc_layer layer, const char *cause) {
     call->failure_layer = layer;
     connection_stop(c);
     if (!c->net->stopping && next_try(p1, layer)) {
-        log_info("peer=%s %s; the next way is tried", connection_peer(c), call->failure);
+        connection_log(c, LOG_LEVEL_INFO, "%s; the next way is tried", call->failure);
         dial(p1);
     } else {
         give_up(p1);
@@ -309,8 +309,7 @@ static void opened(struct p1 *p1) {
     struct connection *c = p1->connection;
     struct call *call = &p1->call;
     connection_bound(c);
-    log_info("peer=%s address=%s association opened (%s)", connection_peer(c), c->address,
-             osi_context_row(p1->context)->name);
+    connection_log(c, LOG_LEVEL_INFO, "association opened (%s)", osi_context_row(p1->context)->name);
     if (call->ping)
         osi_association_release(c->association, (struct span){0}, clock_monotonic_us());
 }
@@ -321,7 +320,7 @@ static void refused(struct p1 *p1, const char *parameter, const char *cause) {
     call->failure_layer = IPC_LAYER_BIND;
     snprintf(call->failure_parameter, sizeof call->failure_parameter, "%s", parameter);
     snprintf(call->failure, sizeof call->failure, "%s", cause);
-    log_warning("peer=%s no association: %s", connection_peer(c), call->failure);
+    connection_warn(c, "no association: %s", call->failure);
     if (call->ping)
         ping_failed(p1);
     call->ping = 0;

@@ -331,18 +331,19 @@ const char *connection_peer(const struct connection *c) {
     return c->name ? c->name : "?";
 }
 
-void connection_warn(struct connection *c, const char *format, ...) {
-    char text[400], who[BURST_NAME_SIZE];
+void connection_log(struct connection *c, enum log_level level, const char *format, ...) {
+    char text[400], line[sizeof text + HOST_TEXT_SIZE + 200];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (c->name) {
-        snprintf(who, sizeof who, "peer=%s", c->name);
-        log_caused_by(who, LOG_LEVEL_WARNING, "peer=%s address=%s %s", c->name, c->address, text);
-    } else {
+    if (!c->name) {
         strangers_warn(c->address, text);
+        return;
     }
+    snprintf(line, sizeof line, "peer=%s%s%s %s", c->name, c->address[0] ? " address=" : "", c->address,
+             text);
+    peer_lines_write(c->net, c->name, level, line);
 }
 
 /* A host that went down without a word would hold its associations for ever: TCP finds out within 2 minutes.
@@ -368,7 +369,7 @@ bool connection_start(struct connection *c, const struct osi_parameters *paramet
     c->writable = event_new(loop, c->fd, EV_WRITE, on_writable, c);
     c->timer = event_new(loop, -1, 0, on_timer, c);
     if (!c->association || !c->readable || !c->writable || !c->timer) {
-        log_error("address=%s no association: %s", c->address, err.text[0] ? err.text : "no memory");
+        connection_log(c, LOG_LEVEL_ERROR, "no association: %s", err.text[0] ? err.text : "no memory");
         return false;
     }
     connection_kick(c);

@@ -100,8 +100,11 @@ void connection_bound(struct connection *c);
 /* Names the peer; false without memory. `connection_peer` is for log lines: `?` while it has no name. */
 bool connection_name(struct connection *c, struct span peer);
 const char *connection_peer(const struct connection *c);
-/* A log line about the connection; those of strangers are counted (strangers.h). */
-void connection_warn(struct connection *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A log line `peer=NAME address=ADDRESS TEXT` about the connection; they are counted, those of strangers
+ * (strangers.h, always warnings) as well as each peer's. */
+void connection_log(struct connection *c, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+#define connection_warn(c, ...) connection_log(c, LOG_LEVEL_WARNING, __VA_ARGS__)
 
 /* ---- crowd.c: strangers that keep others out ---- */
 

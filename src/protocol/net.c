@@ -22,8 +22,7 @@ static bool on_close(struct connection *c, enum ipc_type type, struct span paylo
     (void)type;
     if (how != IPC_CLOSE_RELEASED ||
         !osi_association_release(c->association, (struct span){0}, clock_monotonic_us())) {
-        log_info("peer=%s address=%s association aborted: %s", connection_peer(c), c->address,
-                 log_text(cause, text));
+        connection_log(c, LOG_LEVEL_INFO, "association aborted: %s", log_text(cause, text));
         osi_association_user_abort(c->association, (struct span){NULL, 0});
     }
     connection_pump(c);
@@ -138,13 +137,23 @@ static const struct ipc_parent_calls parent_calls = {.reload = reload, .stop = s
 
 /* ---- life ---- */
 
+static void tell_left_out(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    (void)arg;
+    log_tell_left_out();
+}
+
 static bool attach(struct net *net, const struct net_descriptors *descriptors) {
+    static const struct timeval now_and_then = {.tv_sec = 15};
     net->store = ipc_channel_new(net->loop, descriptors->store, "store", &store_handler, net);
     if (net->store)
         ipc_wipe(net->store);
     if (descriptors->parent >= 0)
         net->parent = ipc_parent_new(net->loop, descriptors->parent, IPC_NET, &parent_calls, net);
-    return net->store && (descriptors->parent < 0 || net->parent) &&
+    net->tell = event_new(net->loop, -1, EV_PERSIST, tell_left_out, net);
+    return net->store && net->tell && event_add(net->tell, &now_and_then) == 0 &&
+           (descriptors->parent < 0 || net->parent) &&
            listeners_open(net, descriptors->listeners, accept_ready);
 }
 
@@ -179,6 +188,9 @@ void net_free(struct net *net) {
     ipc_parent_free(net->parent);
     if (net->rest)
         event_free(net->rest);
+    if (net->tell)
+        event_free(net->tell);
+    peer_lines_free(net);
     mem_free(net->listeners);
     mem_free(net->slots);
     mem_free(net);

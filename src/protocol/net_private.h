@@ -4,6 +4,8 @@
 
 #include "base/buf.h"
 #include "base/burst.h"
+#include "base/log.h"
+#include "base/map.h"
 #include "ipc/channel.h"
 #include "ipc/payload.h"
 #include "protocol/net.h"
@@ -39,6 +41,8 @@ struct net {
     struct event *rest;       /* listeners that ran out of descriptors listen again */
     struct burst exhausted;   /* log lines about the want of descriptors */
     struct throttle throttle; /* of hosts that fail to recover an association */
+    struct map peer_lines;    /* log lines that peers cause: struct log_causer by a hash of the name */
+    struct event *tell;       /* now and then: how many were left out */
     size_t gathered;          /* octets of APDUs that come in and are not with the store process yet */
     bool stopping;
     int status;
@@ -69,6 +73,12 @@ bool listeners_open(struct net *net, const int *sockets, event_callback_fn ready
 void listeners_close(struct net *net);
 /* No descriptors are left: new connections wait a moment, instead of being found again and again. */
 void listeners_rest(struct net *net);
+
+/* ---- peer_lines.c ---- */
+
+/* Writes the line, which names the peer, unless it has caused too many. */
+void peer_lines_write(struct net *net, const char *peer, enum log_level level, const char *text);
+void peer_lines_free(struct net *net);
 
 /* ---- slots.c ---- */
 

@@ -104,9 +104,8 @@ static void on_event_in(struct p1 *p1, struct osi_event *event) {
         transfer_in_end(p1);
         break;
     case OSI_EVENT_TRANSFER_CUT_SHORT:
-        log_warning("peer=%s address=%s transfer refused: its activity ended before the lengths in its APDU "
-                    "said so",
-                    connection_peer(p1->connection), p1->connection->address);
+        connection_warn(p1->connection,
+                        "transfer refused: its activity ended before the lengths in its APDU said so");
         break;
     case OSI_EVENT_TRANSFER_INTERRUPTED:
         transfer_in_stopped(p1, true);

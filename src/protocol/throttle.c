@@ -28,8 +28,11 @@ bool throttle_is_over(struct throttle *throttle, const char *host) {
     if (!found || owed(found, now) <= FAILURES_MOST * FAILURE_COUNTS - FAILURE_COUNTS)
         return false;
     unsigned untold;
+    char who[sizeof found->name + 16];
+    snprintf(who, sizeof who, "network=%s", host);
     if (burst_line(&found->refused, BURST_MINUTE, now, &untold))
-        log_warning(
+        log_caused_by_stranger(
+            who, LOG_LEVEL_WARNING,
             "network=%s too many tries to recover an association failed: more are refused for a while "
             "(%u since the last such line)",
             host, untold + 1);

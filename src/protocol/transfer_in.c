@@ -81,9 +81,8 @@ static const struct apdu_handler pieces_handler = {on_envelope, on_content};
 
 /* The peer sent what is no MTS-APDU: it shall not try the same octets again. */
 static void refuse_apdu(struct p1 *p1) {
-    log_warning("peer=%s address=%s transfer refused: %s at octet %llu of the APDU",
-                connection_peer(p1->connection), p1->connection->address, p1->in.scanner.error,
-                (unsigned long long)p1->in.scanner.offset);
+    connection_warn(p1->connection, "transfer refused: %s at octet %llu of the APDU", p1->in.scanner.error,
+                    (unsigned long long)p1->in.scanner.offset);
     if (p1->in.pieces)
         tell_piece(p1, IPC_TRANSFER_STOP, SPAN_LIT("\0"));
     transfer_in_free(p1);
@@ -304,8 +303,7 @@ bool transfer_in_result(struct p1 *p1, struct span payload) {
     }
     /* The store process tells of those refused temporarily, and not of each. */
     if (result == IPC_REFUSED)
-        log_warning("peer=%s address=%s transfer refused for good: %s", connection_peer(p1->connection),
-                    p1->connection->address, log_text(cause, text));
+        connection_warn(p1->connection, "transfer refused for good: %s", log_text(cause, text));
     bool refused = p1->in.pieces && result == IPC_REFUSED_TEMPORARILY;
     transfer_in_free(p1);
     p1->in.refused = refused;

@@ -134,7 +134,8 @@ bool store_content_read(struct store_content *content, uint64_t offset, void *ou
         return true;
     if (!content->id)
         memcpy(out, content->memory.data + offset, len);
-    else if (!content->store->engine->content_read(content, offset, out, len, err))
+    else if (!store_in_time(content->store, err) ||
+             !content->store->engine->content_read(content, offset, out, len, err))
         return false;
     *got = len;
     return true;

@@ -1,5 +1,6 @@
 /* The head of an engine's handle: what the neutral part and the engines keep together. */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "store/store_private.h"
 
 #define LOW_WATER (UINT64_C(64) << 20)
@@ -46,6 +47,15 @@ uint64_t store_take_id(struct store *store) {
 
 bool refuse_read_only(const struct store *store, struct error *err) {
     return store->read_only && !error_set(err, STORE_READ_ONLY, "%s is open for reading only", store->place);
+}
+
+void store_read_until(struct store *store, int64_t until) {
+    store->read_until = until;
+}
+
+bool store_in_time(const struct store *store, struct error *err) {
+    return !store->read_until || clock_monotonic_us() < store->read_until ||
+           error_set(err, STORE_IO, "%s: reading what was asked for takes too long", store->place);
 }
 
 bool store_no_memory(const struct store *store, struct error *err) {

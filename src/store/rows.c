@@ -4,7 +4,7 @@
 /* ---- contents ---- */
 
 struct store_content *store_content_open(struct store *store, uint64_t message, struct error *err) {
-    return store->engine->content_open(store, message, err);
+    return store_in_time(store, err) ? store->engine->content_open(store, message, err) : NULL;
 }
 
 struct store_content *store_content_resume(struct store *store, uint64_t activity, struct error *err) {
@@ -15,7 +15,7 @@ struct store_content *store_content_resume(struct store *store, uint64_t activit
 
 bool store_get_message(struct store *store, uint64_t id, struct arena *arena, struct store_message *message,
                        struct error *err) {
-    return store->engine->get_message(store, id, arena, message, err);
+    return store_in_time(store, err) && store->engine->get_message(store, id, arena, message, err);
 }
 
 bool store_get_work(struct store *store, uint64_t id, struct arena *arena, struct store_work *work,
@@ -80,12 +80,12 @@ bool store_renew(struct store *store, int64_t lease, struct error *err) {
 /* ---- events ---- */
 
 bool store_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err) {
-    return store->engine->track(store, key, cb, context, err);
+    return store_in_time(store, err) && store->engine->track(store, key, cb, context, err);
 }
 
 bool store_each_event(struct store *store, uint64_t before, store_past_cb *cb, void *context,
                       struct error *err) {
-    return store->engine->each_event(store, before, cb, context, err);
+    return store_in_time(store, err) && store->engine->each_event(store, before, cb, context, err);
 }
 
 /* ---- activities, outcomes ---- */
@@ -137,27 +137,28 @@ uint32_t store_mailbox(struct store *store, struct span name, struct error *err)
 
 uint32_t store_find_mailbox(struct store *store, struct span name, struct error *err) {
     uint32_t key = 0;
-    return store->engine->mailbox(store, name, false, &key, err) ? key : 0;
+    return store_in_time(store, err) && store->engine->mailbox(store, name, false, &key, err) ? key : 0;
 }
 
 bool store_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
                      struct store_entry *entry, struct error *err) {
-    return store->engine->get_entry(store, mailbox, sequence, arena, entry, err);
+    return store_in_time(store, err) && store->engine->get_entry(store, mailbox, sequence, arena, entry, err);
 }
 
 bool store_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t limit, store_entry_cb *cb,
                       void *context, struct error *err) {
-    return store->engine->each_entry(store, mailbox, after, limit, cb, context, err);
+    return store_in_time(store, err) &&
+           store->engine->each_entry(store, mailbox, after, limit, cb, context, err);
 }
 
 /* ---- records ---- */
 
 bool store_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out,
                       struct error *err) {
-    return store->engine->get_record(store, kind, name, out, err);
+    return store_in_time(store, err) && store->engine->get_record(store, kind, name, out, err);
 }
 
 bool store_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,
                        struct error *err) {
-    return store->engine->each_record(store, kind, cb, context, err);
+    return store_in_time(store, err) && store->engine->each_record(store, kind, cb, context, err);
 }

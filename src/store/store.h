@@ -170,6 +170,14 @@ struct store_figures {
 };
 void store_figures(const struct store *store, struct store_figures *figures);
 
+/*
+ * From that moment on (monotonic µs) no read of messages, contents, mailboxes, events and records begins any
+ * more, nor does a walk ask a server for more rows: it fails with STORE_IO, which says nothing of the store's
+ * health. So is the sum of many reads bounded, each of which has a bound of its own. 0: there is no such
+ * moment.
+ */
+void store_read_until(struct store *store, int64_t until);
+
 /* ---- copies of the whole ---- */
 
 /* From now to store_keep_end no space is given out again that contents in the store have now, though they be

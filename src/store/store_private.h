@@ -60,6 +60,7 @@ struct store {
     uint64_t claimed_to;      /* of work below that, the last that store_claim gave */
     bool claimed_all;         /* and it gave all */
     uint64_t secret[2];       /* of hashes that are stored: strangers choose the keys */
+    int64_t read_until;       /* monotonic µs: no read begins from then on; 0: no such moment */
     struct store_figures figures;
     struct map open_contents; /* id -> struct store_content, those that are not in memory whole */
 };
@@ -87,6 +88,9 @@ struct store_content {
 };
 
 /* ---- head.c ---- */
+
+/* May another read begin (store_read_until)? */
+bool store_in_time(const struct store *store, struct error *err);
 
 /* Prepares the zeroed head of a handle; false without memory. */
 bool store_head_init(struct store *store, const struct store_engine *engine, const char *place,

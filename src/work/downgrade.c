@@ -5,6 +5,19 @@
 #include "ipc/payload.h"
 #include "work/work_private.h"
 
+/* The types, and what was lost, as u32 each. */
+static bool say_done(struct job *job, const struct downgrade *plan) {
+    struct buf results;
+    buf_init(&results, 0);
+    buf_append_u32(&results, plan->types);
+    buf_append_u32(&results, plan->losses.texts);
+    buf_append_u32(&results, plan->losses.files);
+    buf_append_u32(&results, plan->losses.parts);
+    bool said = !results.failed && work_done(job, plan->length, buf_span(&results));
+    buf_free(&results);
+    return said;
+}
+
 bool work_downgrade(struct job *job) {
     struct downgrade plan;
     struct downgrade_refusal refusal;
@@ -21,8 +34,5 @@ bool work_downgrade(struct job *job) {
         return !job->broken &&
                (refusal.reason < 0 ? work_failed(job, refusal.text)
                                    : work_refused(job, refusal.reason, refusal.diagnostic, refusal.text));
-    uint8_t types[4] = {(uint8_t)(plan.types >> 24), (uint8_t)(plan.types >> 16), (uint8_t)(plan.types >> 8),
-                        (uint8_t)plan.types};
-    return work_done(job, plan.length, span_of(types, sizeof types)) &&
-           downgrade_write(&plan, &job->content, &job->arena, work_write, job);
+    return say_done(job, &plan) && downgrade_write(&plan, &job->content, &job->arena, work_write, job);
 }

@@ -60,7 +60,7 @@ static void work_on(struct mts_run *run, const struct mts_stored *stored) {
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
         mts_reroute(run, stored, &ways[i], &out);
     if (mts_conversion(stored, run->arena, &conversion))
-        mts_converted(run, stored, 100, 4, &out);
+        mts_converted(run, stored, 100, 4, "", &out);
 }
 
 static void print_trace(const struct x411_TraceInformation *trace) {

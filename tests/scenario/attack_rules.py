@@ -18,7 +18,7 @@ ROUND, BACK = f"{HOME}/CN=round", f"{HOME}/CN=back"     # lists that have each o
 TOM, TIM = f"{HOME}/S=tom", f"{HOME}/S=tim"             # users who redirect to each other
 TO_LIST = f"{HOME}/S=lou"                               # one who redirects to a list
 SMITHS = f"{HOME}/CN=smiths"                            # an alias
-ENDS = {"delivered", "non-delivered", "transferred", "discarded", "repeat"}
+ENDS = {"delivered", "non-delivered", "transferred", "discarded", "repeat", "refused"}
 WHEN = "261122120000Z"
 
 

@@ -309,12 +309,17 @@ def _():
     with folder() as path, Mhsd(path, peer={"BETA": peer_section(1, password="hush", our_password="hush")}) as mta:
         options = ask(mta, "config", "show")["options"]
         value = {(o["section"], o["option"]): (o["value"], o["set"]) for o in options}
-        equal(value[None, "mta-name"], ('"ALPHA-MTA"', True))
-        equal(value["timers", "resume"], ("259200", False))
+        equal(value[None, "mta-name"], ("ALPHA-MTA", True))
+        equal(value["timers", "resume"], (259200, False))
+        equal([value['peer "BETA"', name] for name in ("permanent", "address", "edition")],
+              [(False, False), (["Internet=127.0.0.1+1"], True), ("1988", False)])
+        equal({type(o["value"]) for o in options}, {str, int, bool, list, type(None)})
+        check(all(o["value"] != [] or o["text"] == "{}" for o in options), "lists are as they stand in a file")
+        check('mta-name = "ALPHA-MTA"' in mta.mhs("config", "show").stdout, "people see it as in a file")
         equal(value['peer "BETA"', "password"], (None, True))
         check("hush" not in str(options) and "hush" not in mta.mhs("config", "show").stdout)
         equal({o["section"] for o in ask(mta, "config", "show", "BETA", "limits")["options"]}, {'peer "BETA"', "limits"})
-        equal([o["value"] for o in ask(mta, "config", "show", "socket")["options"]], [f'"{mta.socket_path}"'])
+        equal([o["value"] for o in ask(mta, "config", "show", "socket")["options"]], [mta.socket_path])
         check("there is no option or section 'nonsense'" in mta.mhs("config", "show", "nonsense", check=False).stderr)
         for operation, members in ("config-show", {"sections": 7}), ("reload", {"sections": []}), ("config-diff", {"x": 1}):
             equal(refusal(mta, operation, **members), "bad-request")

@@ -108,6 +108,7 @@ def _():
         history = events(play.mta, "p22-1")
         for event in ("to-conversion", "converted", "routed", "transferred"):
             check(event in history, history)
+        check("P22 to P2: 1 file lost its name and attributes" in play.mta.mhs("--wide", "track", "--recent", "9").stdout, "nobody is told")
 
 
 @case("a message of 30 MB is converted")
@@ -138,6 +139,10 @@ def _():
         _heading, body = judge_1984(play.far.next().content)
         equal(body[0].number, 0)
         check("voice" in body[0][1].text(), body[0][1].text())
+        lost = "1 body part is a note that it was left out"
+        wait_until(lambda: not play.mta.request("queue-list")["entries"])
+        check(f"P22 to P2: {lost}" in " ".join(play.mta.mhs("--wide", "track", "--recent", "9").stdout.split()), "nobody is told")
+        equal(play.mta.log().count(lost), 1)
 
 
 @case("by option, what P2 lacks goes whole within a nationally-defined part, and names below the agreed address")

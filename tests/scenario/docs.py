@@ -123,7 +123,7 @@ def _():
                 shutil.copytree(f"{path}/chasqui-monday", f"{path}/restored")
             elif "store restore" in line:
                 shutil.rmtree(f"{path}/restored")
-            done = run(line.replace("id -u ada", "id -u daemon"), mta, f"{ALPHA}/S=Jones", path)
+            done = run(line.replace("--uid ada", "--uid daemon"), mta, f"{ALPHA}/S=Jones", path)
             if "postgresql://" in line:         # no server is there; tests/scenario/server.py has one
                 equal((done.returncode, "connection to server" in done.stderr), (4, True), done)
                 continue

@@ -4,22 +4,23 @@ import contextlib
 import json
 
 from players import ANN, BEN, FAR, FAY, HOME, JOE, NEAR, Neighbour, Stage, Unharmed, folder, text_message
-from peer import tap, x411
+from peer import ber, tap, x411
 from peer.association import Aborted, Association, Excepted
 from scenario.chasqui import peer_section
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 EVIL = "/C=SE/A=EVIL"
-EVE, TEAM = f"{EVIL}/S=eve", f"{HOME}/S=team"
+EVE, TEAM, OPEN = f"{EVIL}/S=eve", f"{HOME}/S=team", f"{HOME}/S=open"
 
 
 class Forgery:
-    """NEAR and FAR as usual, and EVIL, which has no options but its domain. Only ann may submit to the list TEAM."""
+    """NEAR and FAR as usual, and EVIL, which has no options but its domain. Only ann may submit to the list TEAM;
+    anybody may to OPEN, of which eve is a member."""
 
     def __init__(self, path, port=1):
         evil = peer_section(port, "EVIL", "evil's secret", domain=EVIL, first_retry=3600, longest_retry=3600)
         self.stage = Stage(path, more_peers={"EVIL": evil}, more_routes={EVIL: {"next-hop": {"EVIL": {"rank": 1}}}},
-                           list={TEAM: {"members": [BEN], "submitters": [ANN]}})
+                           list={TEAM: {"members": [BEN], "submitters": [ANN]}, OPEN: {"members": [BEN, EVE]}})
         self.mta = self.stage.mta
 
     def __enter__(self):
@@ -74,6 +75,35 @@ def _():
         wait_until(play.entries)
         equal([e["originator"].strip("/") for e in play.entries()], [EVE.strip("/")])
         attack.served("originator")
+
+
+@case("one that repeats, is refused and binds by the hundred writes a few lines, others write theirs, and what was refused is found")
+def _():
+    with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:
+        again = evil("again", [BEN])
+        with Association.open(play.mta.port, mta="EVIL", password="evil's secret", checkpoint=64) as peer:
+            for _ in range(100):
+                peer.transfer(again)
+            peer.release()
+        for number in range(100):
+            play.refused(evil(f"as-ann-{number}", [BEN], ANN))
+        envelope, content = ber.read(evil("torn", [BEN]))
+        torn = ber.ctx(0, ber.set_(b"".join(part.raw for part in envelope.children[:-1])), content.raw)     # no recipients
+        for _ in range(50):
+            play.refused(torn)
+        log = play.mta.log()
+        equal(log.count("peer=EVIL repeats a transfer"), 30)
+        equal(log.count("peer=EVIL: 30 lines in a minute, the next are left out"), 2)       # in the store and in a net process
+        equal(log.count("peer=EVIL: 20 lines in a minute, the next are left out unless"), 1)
+        check(log.count("peer=EVIL") <= 30 + 30 + 3, log.count("peer=EVIL"))
+        play.stage.hand_over(text_message("near", [FAY], originator=JOE))
+        attack.logged("peer=NEAR", "association accepted")
+        for local, why in (("as-ann-0", "originators"), ("as-ann-99", "originators"), ("torn", "")):
+            told = play.track(f"[/ADMD=EVIL/C=SE/;{local}]")
+            equal({e[:2] for e in told}, {("refused", "EVIL")})
+            check(why in told[0][2], told)
+        equal([e[2] for e in play.track("as-ann-7")][0].count("originators"), 1)
+        attack.served("flood", among=1)
 
 
 @case("a list's submitter must have come by a way of his own, also where the peer relays for the world")
@@ -159,6 +189,85 @@ def _():
         play.hand_over(apdu)
         wait_until(play.entries)
         attack.served("redirected")
+
+
+def contents(play, user):
+    """{local identifier: content} of the messages in the user's mailbox."""
+    with play.mta.client() as client:
+        return {local_of(e["mts-identifier"])[1]: client.content(user, e["entry"]) for e in client.entries(user)
+                if e["kind"] == "message"}
+
+
+def delivered_true(play, attack, ours):
+    """The true report of FAR on ann's message comes through, and is the only one: what EVIL brought is not in the way."""
+    with Association.open(play.mta.port, mta="FAR", password="far's secret", checkpoint=64) as far:
+        far.transfer(x411.report(FAR, "true", ANN, local_of(ours), [x411.reported(FAY, 1, reason=1, diagnostic=0)]))
+        far.release()
+    wait_until(lambda: play.entries(ANN))
+    equal([e[1] for e in play.track(ours) if e[0] == "report-received"], ["FAR"])
+    equal([e["kind"] for e in play.entries(ANN)], ["report"])
+    attack.served("true")
+
+
+@case("reports on a message that is not there yet, more than a record holds, do not keep the true one from it")
+def _():
+    calls = Neighbour("EVIL", "evil's secret")
+    with folder() as path, contextlib.closing(calls), Forgery(path, calls.port) as play, Unharmed(play.stage) as attack:
+        play.send(EVE, BEN)
+        seen = calls.next().identifier[1]               # whoever gets a message of ours knows what the next are called
+        prefix, _, last = seen.rpartition(".")
+        guesses = [f"{prefix}.{int(last, 36) + i:x}" for i in range(1, 2)] if last.isdigit() else []
+        guesses += [prefix + "." + chr(ord(last[-1]) + 1)] if len(last) == 1 else []
+        check(guesses, seen)
+        with Association.open(play.mta.port, mta="EVIL", password="evil's secret", checkpoint=64) as evils:
+            for i in range(1030):
+                evils.transfer(x411.report(EVIL, f"p{i}", ANN, (HOME, guesses[0]), [x411.reported(EVE, 1, delivered=x411.now())]))
+            attack.served("guessed")
+        ours = play.send(FAY)
+        check(local_of(ours)[1] in guesses, f"{ours} is none of {guesses}")
+        got = play.stage.far.next()
+        equal(got.identifier[1], local_of(ours)[1])
+        delivered_true(play, attack, ours)
+
+
+@case("a message of its own under our identifier, which a list sends back to it, makes no report of its believed")
+def _():
+    calls = Neighbour("EVIL", "evil's secret")
+    with folder() as path, contextlib.closing(calls), Forgery(path, calls.port) as play, Unharmed(play.stage) as attack:
+        ours = play.send(FAY)
+        play.stage.far.next()
+        delivered = [x411.reported(FAY, 1, delivered=x411.now())]
+        own = {"domain": HOME, "trace": x411.trace((EVIL, x411.now()))}
+        play.refused(text_message(local_of(ours)[1], [OPEN], originator=EVE, **own))
+        check(calls.nothing(1), "the list sent it on")
+        honest = evil("honest", [OPEN])         # what is its own goes to all
+        play.hand_over(honest)
+        equal(wait_until(lambda: contents(play, BEN)), {"honest": x411.Received(honest).content})
+        equal(calls.next().identifier[1], "honest")
+        play.hand_over(x411.report(EVIL, "forged", ANN, local_of(ours), delivered))
+        attack.logged("peer=EVIL", "forged]", "not believed")
+        equal(play.entries(ANN), [])
+        delivered_true(play, attack, ours)
+
+
+@case("what comes back as ann's is hers: neither another's message nor one of its own that a list sent on lends her name")
+def _():
+    calls = Neighbour("EVIL", "evil's secret")
+    with folder() as path, contextlib.closing(calls), Forgery(path, calls.port) as play, Unharmed(play.stage) as attack:
+        bens = play.send(EVE, BEN)
+        own = evil("own", [OPEN])
+        play.hand_over(own)
+        equal({calls.next().identifier[1] for _ in range(2)}, {local_of(bens)[1], "own"})
+        back = x411.trace((HOME, x411.now(-60)), (EVIL, x411.now(), {"actions": [0]}))
+        for domain, local in ((HOME, local_of(bens)[1]), (EVIL, "own")):
+            for recipients in ([TEAM], [BEN], [TEAM, BEN]):
+                play.refused(text_message(local, recipients, "pay eve", originator=ANN, domain=domain, trace=back,
+                                          subject="order by ann"))
+        attack.served("lent")
+        truly = local_of(play.send(TEAM))[1]
+        wait_until(lambda: truly in contents(play, BEN))
+        equal(set(contents(play, BEN)), {"own", truly})
+        equal(contents(play, BEN)["own"], x411.Received(own).content)
 
 
 @case("the options open what an agreement opens, at a reload")

@@ -7,6 +7,7 @@ import selectors
 import signal
 import socket
 import threading
+import time
 
 # It also makes the packages beside it importable.
 from players import ANN, BEN, MB, SANITIZER, Stage, folder, named, status_octets, text_message
@@ -21,10 +22,12 @@ if not postgres.binaries():
 
 
 class Proxy:
-    """Passes what comes between a port and a server's Unix socket, until it swallows all, also of who calls then."""
+    """Passes what comes between a port and a server's Unix socket, until it swallows all, also of who calls then; with `at`, a
+    role and words, from that on when a session of that role first says them."""
 
-    def __init__(self, path):
+    def __init__(self, path, at=None):
         self.path, self.swallows, self.ended = path, threading.Event(), threading.Event()
+        self.at, self.of_role = at, set()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self._serve, daemon=True)
@@ -49,11 +52,20 @@ class Proxy:
         waiting.register(near, selectors.EVENT_READ, far)
         waiting.register(far, selectors.EVENT_READ, near)
 
-    @staticmethod
-    def _pass(waiting, source, sink):
+    def _is_due(self, source, octets):
+        role, words = self.at
+        if role in octets:
+            self.of_role.add(source)
+        return source in self.of_role and words in octets
+
+    def _pass(self, waiting, source, sink):
         octets = b""
         with contextlib.suppress(OSError):
             octets = source.recv(65536)
+            if self.at and self._is_due(source, octets):
+                self.at = None
+                self.swallows.set()
+                return
             sink.sendall(octets)
         if not octets:
             for end in (source, sink):
@@ -140,6 +152,7 @@ def hangs(stage, causes, hang, go_on, reads):
     wait_until(lambda: {"before", "flying", "after"} <= set(subjects(stage.mta, BEN) or []), 60)
     there = subjects(stage.mta, BEN)
     equal(there, sorted({"before", "flying", "after"}), "nothing is lost, and nothing there twice")
+    check("a commit took " in stage.mta.log(), "how long it was is told")
     equal({**named(stage, "store"), **named(stage, "net"), **named(stage, "clients")}, processes, "all live on")
 
 
@@ -196,6 +209,55 @@ def _():
                 hangs(stage, [SILENT, LATE], proxy.swallows.set, proxy.swallows.clear, reads=False)
         finally:
             proxy.close()
+
+
+@case("a reader whose network swallows all while it opens the store keeps nobody waiting, and serves when that is over")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        proxy = Proxy(os.path.join(server.folder, f".s.PGSQL.{server.port}"), at=(b", reader", b"to_regclass"))
+        try:
+            name = server.database().partition("@/")[2].partition("?")[0]
+            with Stage(path, store=f"postgresql://postgres@127.0.0.1:{proxy.port}/{name}") as stage:
+                wait_until(proxy.swallows.is_set)
+                began = time.monotonic()
+                equal(subjects(stage.mta, BEN), None)
+                check(time.monotonic() - began < 90)    # `mhs` itself waits for two minutes
+                proxy.swallows.clear()
+                wait_until(lambda: subjects(stage.mta, BEN) == [], 60)
+        finally:
+            proxy.close()
+
+
+@case("a reader that stands still keeps no request and no reload waiting for much more than a minute")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        with Stage(path, store=server.database()) as stage:
+            wait_until(lambda: subjects(stage.mta, BEN) == [])
+            reader, = named(stage, "reader")
+            done = {}
+
+            def run(*command):
+                done[command[0]] = stage.mta.mhs(*command, check=False)
+
+            os.kill(reader, signal.SIGSTOP)
+            try:
+                asking = [threading.Thread(target=run, args=command) for command in (("list", "--user", BEN), ("reload",))]
+                began = time.monotonic()
+                for thread in asking:
+                    thread.start()
+                for thread in asking:
+                    thread.join()
+                check(55 < time.monotonic() - began < 110)  # `mhs` itself waits for two minutes
+                check("has not answered in time" in done["list"].stderr, done["list"])
+                check("the reader process has not taken the new configuration" in done["reload"].stderr, done["reload"])
+                check(subjects(stage.mta, BEN) is None)     # at once
+                check(time.monotonic() - began < 110)
+                check(send(stage.mta, "meanwhile"))
+            finally:
+                os.kill(reader, signal.SIGCONT)
+            wait_until(lambda: subjects(stage.mta, BEN) == ["meanwhile"])
+            equal(stage.mta.mhs("reload").returncode, 0)
+            equal(set(named(stage, "reader")), {reader}, "it lives on")
 
 
 class Flood:

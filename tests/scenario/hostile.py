@@ -10,9 +10,9 @@ import socket
 import struct
 import time
 
-from players import (ANN, FAY, JOE, LARGE, MB, NEAR, Stage, Unharmed, folder, hostile_stage, named, processes,
+from players import (ANN, BEN, FAY, JOE, LARGE, MB, NEAR, Stage, Unharmed, folder, hostile_stage, named, processes,
                      sockets_of, text_message)
-from peer import ber, local, session, tap, x228, x411
+from peer import ber, ipm, local, session, tap, x228, x411
 from peer.association import NOT_TAKEN, Excepted
 from peer.transport import Transport
 
@@ -488,6 +488,46 @@ def _():
         children, channels = tap.wait_until(lambda: family(parent), what="one channel for each process")
         for pid in children:
             equal(sockets(pid) & channels, set(), f"process {pid}")
+
+
+def extended(kind, fields, copies):
+    """A message of NEAR to so many copies for fay, or a report for ann, with so many extension fields that nobody knows.
+    Their APDUs are short."""
+    unknown = [x411.extension(60)] * fields
+    if kind == "message":
+        return text_message(f"fields-{fields}", [x411.recipient(FAY, i + 1) for i in range(copies)], extensions=unknown)
+    place = "extensions" if kind == "report" else "envelope_extensions"
+    return x411.report(NEAR, f"fields-{fields}", ANN, (NEAR, "nobody-knows-it"),
+                       [x411.reported(FAY, i + 1, delivered=x411.now()) for i in range(copies)], **{place: unknown})
+
+
+@case("60,000 extension fields, which each recipient's copy would look through, keep nobody waiting: who has them is refused")
+def _():
+    with folder() as path, hostile_stage(path) as stage, Unharmed(stage, LARGE) as unharmed:
+        for kind in ("message", "report", "report's envelope"):
+            begun = time.monotonic()
+            check(refused(stage, x228.transfer_value("normal", extended(kind, 60_000, 3000))), f"the {kind} was taken")
+            unharmed.served(kind.replace("'s ", "-"))
+            tap.note(f"the {kind} and another's message took {time.monotonic() - begun:.1f} s")
+        unharmed.logged("peer=NEAR", "refused for good", "too many extension fields")
+        with stage.mta.client() as client:
+            content = ipm.ipm("many", ANN, [FAY], "many", ipm.text("many"))
+            try:
+                client.submit(local.submission_envelope(ANN, [BEN] * 3000, extensions=[x411.extension(60)] * 60_000), content)
+            except local.Failed as failed:
+                check("too many extension fields" in str(failed), failed)
+            else:
+                raise AssertionError("the submission was taken")
+            equal(client.entries(BEN), [])
+            unharmed.served("submission")
+            name = client.submit(local.submission_envelope(ANN, [BEN], extensions=[x411.extension(60)] * 256), content)
+            entry, = tap.wait_until(lambda: client.entries(BEN), what="a submission with as many as there may be")
+            check(name in entry["mts-identifier"], entry)
+            equal(client.content(BEN, entry["entry"]), content)
+        most = extended("message", 256, 3)
+        check(not refused(stage, x228.transfer_value("normal", most)), "as many as there may be are refused")
+        got = stage.far.next()
+        equal((got.identifier[1], got.content, len(got.recipients)), ("fields-256", x411.Received(most).content, 3))
 
 
 tap.main()

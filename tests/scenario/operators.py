@@ -9,7 +9,7 @@ import time
 import unicodedata
 
 from players import ANN, BEN, FAR, FAY, HOME, JOE, NEAR, Neighbour, Scripted, Stage, folder, text_message
-from peer import association, ber, tap, x228, x411
+from peer import association, ber, local, tap, x228, x411
 from peer.association import BindRefused
 from scenario.chasqui import Mhsd, free_port, peer_section, program
 
@@ -183,9 +183,14 @@ def _():
             lambda: (lambda q: q if len(q) == 4 else None)(queue(stage)))}
         refused = stage.mta.mhs("queue", "redirect", str(ids["by-peer"]), "NEAR", "--reason", "FAR is down", check=False)
         check(refused.returncode == 1 and "would loop" in refused.stderr and "--force" in refused.stderr, refused)
-        ask(stage.mta, "queue", "redirect", str(ids["by-peer"]), "NEAR", "--force", "--reason", "FAR is down")
+        moved = ask(stage.mta, "queue", "redirect", str(ids["by-peer"]), "NEAR", "--force", "--reason", "FAR is down")
+        (was, now), = [(one["id"], one["now"]) for one in moved["redirected"]]
+        check(was == ids["by-peer"] and len(now) == 1 and now[0] > max(ids.values()), moved)
         equal(stage.near.next().identifier[1], "by-peer")
-        ask(stage.mta, "queue", "redirect", str(ids["to-address"]), "--address", ANN, "--reason", "she knows him")
+        said = stage.mta.mhs("queue", "redirect", str(ids["to-address"]), "--address", f"{FAR}/S=bob", "--reason", "he left").stdout
+        stays, = [e for e in queue(stage) if e["first-recipient"].endswith("S=bob")]
+        equal(said, f"1 redirected, 0 left alone\ncopy {ids['to-address']} is now {stays['id']}\n")
+        ask(stage.mta, "queue", "redirect", str(stays["id"]), "--address", ANN, "--reason", "she knows him")
         found = wait_until(lambda: stage.mta.request("mailbox-list", mailbox=ANN)["entries"])
         check(";to-address" in found[0]["mts-identifier"], found)
         ask(stage.mta, "queue", "nondeliver", str(ids["ended"]), "--reason", "no hope")
@@ -215,8 +220,16 @@ def _():
         equal(ask(stage.mta, "status")["work"]["backing-off"], 1)
         lines = stage.mta.mhs("queue", "list").stdout.splitlines()
         check(all(len(line) <= 80 for line in lines), lines)
-        for word in ("backing-off", "FAR", "S=fay +1", "3.", "kB", " min", "TCP"):
+        for word in ("backing-off", "FAR", f"{FAY} +1", "3.", "kB", " min"):
             check(word in lines[1], (word, lines[1]))
+        # The cause is told whole, below the row where it must be; so is that of a peer.
+        for command in ["queue", "list"], ["peer", "list"], ["status"]:
+            text = stage.mta.mhs(*command, environment={"COLUMNS": "80"}).stdout
+            check(copy["last-error"] in " ".join(text.split()), text)
+            check(all(len(line) <= 80 for line in text.splitlines()), text)
+        wide = stage.mta.mhs("queue", "list", environment={"COLUMNS": str(len(lines[1]) + len(copy["last-error"]) - 8)}).stdout
+        equal(len(wide.splitlines()), 2, "the recipient gives way first where that is enough: " + wide)
+        check("…" in wide and copy["last-error"] in wide, wide)
         check(copy["last-error"] in stage.mta.mhs("queue", "list", "--wide").stdout, copy)
         ask(stage.mta, "queue", "hold", str(copy["id"]), "--reason", "until Monday")
         held, = queue(stage, state="held")
@@ -238,7 +251,8 @@ def _():
         check("say why" in stage.mta.mhs("queue", "hold", "--peer", "FAR", "--yes", check=False).stderr)
         # What takes the place of a redirected copy is not redirected again.
         moved = ask(stage.mta, "queue", "redirect", "--peer", "FAR", "--address", ANN, "--reason", "she sorts it", "--yes")
-        equal(moved, {"changed": 4, "skipped": 0})
+        equal((moved["changed"], moved["skipped"]), (4, 0))
+        equal([one["now"] for one in moved["redirected"]], [[]] * 4, "they were delivered here")
         wait_until(lambda: len(stage.mta.request("mailbox-list", mailbox=ANN)["entries"]) == 4)
 
 
@@ -262,6 +276,8 @@ def _():
         stage.mta.start()
         equal(waiting(stage.mta), [("patient", "peer-disabled")])
         equal([e["mts-identifier"] for e in queue(stage, state="peer-disabled")], [queue(stage)[0]["mts-identifier"]])
+        counts = ask(stage.mta, "status")["work"]
+        equal((counts["peer-disabled"], counts["backing-off"], counts["ready"]), (1, 0, 0), "its own count")
         hop, = ask(stage.mta, "route", FAY)["next-hops"]
         equal((hop["disabled"], hop["backing-off"]), (True, False))
         route = stage.mta.mhs("route", FAY).stdout
@@ -338,7 +354,9 @@ def _():
         equal((near["messages-in"], near["state"]), (2, "idle"))
         check(near["octets-in"] > 400 and near["last-success"], near)
         lines = stage.mta.mhs("peer", "list").stdout.splitlines()
-        check(len(lines) == 3 and all(len(line) <= 80 for line in lines), lines)
+        check(all(len(line) <= 80 for line in lines), lines)
+        check([line.split()[0] for line in lines if line[0] != " "] == ["PEER", "NEAR", "FAR"], lines)
+        check(lines[-1].endswith("refused"), lines)             # the cause goes on, indented, where it does not fit
         check("OCTETS RCVD" in stage.mta.mhs("peer", "list", "--wide").stdout)
         for line in stage.mta.mhs("status").stdout.splitlines():
             check(len(line) <= 80, line)
@@ -620,6 +638,8 @@ def _():
         equal(waiting(stage.mta), [("left", "peer-removed")])
         copy, = queue(stage, state="peer-removed")
         equal((copy["next-try"], copy["last-error"]), (None, "the peer is not in the configuration any more"))
+        counts = ask(stage.mta, "status")["work"]
+        equal((counts["peer-removed"], counts["backing-off"]), (1, 0))
         equal({peer["peer"]: peer["state"] for peer in stage.mta.request("status")["peers"]}, {"NEAR": "idle", "FAR": "removed"})
 
 
@@ -728,6 +748,55 @@ def _():
                                   stderr=subprocess.PIPE, text=True)
             equal(done.returncode, 4)
             check("can't be written" in done.stderr)
+
+
+@case("what is refused says what to do next")
+def _():
+    with folder() as path, Stage(path, far=Closed()) as stage:
+        mta, new = stage.mta, f"{HOME}/S=new"
+        stage.hand_over(text_message("waits", [FAY]))
+        copy, = wait_until(lambda: queue(stage))
+        mta.mhs("user", "add", new)
+        mta.mhs("send", "--from", ANN, "--to", ANN, "--text", "mine")
+        wait_until(lambda: mta.request("mailbox-list", mailbox=ANN)["entries"])
+        ident = str(copy["id"])
+        mta.mhs("queue", "hold", ident, "--reason", "a play")
+        mta.mhs("peer", "disable", "FAR", "--reason", "a play")
+        for status, remedy, arguments in (
+                (1, "'mhs user set' changes one", ("user", "add", new)),
+                (1, "'mhs user list' shows them", ("user", "show", f"{HOME}/S=nobody")),
+                (1, "'mhs user list' shows them", ("user", "remove", f"{HOME}/S=nobody")),
+                (1, "and 'mhs reload'", ("user", "set", "--uid", "7", ANN)),
+                (1, "and 'mhs reload'", ("user", "remove", ANN)),
+                (1, "'mhs list' shows those that it has", ("read", "--user", ANN, "99")),
+                (1, "'mhs reply' answers it all the same", ("receipt", "--from", ANN, "1")),
+                (1, "'mhs read 1' shows them", ("save", "--user", ANN, "1", "7", f"{path}/part")),
+                (1, "'mhs queue release' lets it go", ("queue", "hold", ident, "--reason", "twice")),
+                (1, "'mhs queue release' lets it go", ("queue", "retry", ident)),
+                (1, "'mhs peer enable FAR' ends that", ("peer", "disable", "FAR", "--reason", "twice")),
+                (1, "'mhs peer show NEAR' tells how it is", ("peer", "enable", "NEAR", "--reason", "twice")),
+                (1, "'mhs queue redirect ID PEER'", ("queue", "redirect", ident, "--anew", "--reason", "there already")),
+                (2, "give one with --to", ("send", "--from", ANN, "--text", "x")),
+                (2, "mhs-json(7) says how types are named", ("decode", "--type", "Rubbish", "/dev/null")),
+                (2, "ipm-expired", ("receipt", "--from", ANN, "1", "--discarded", "rubbish")),
+                (2, "--content-length: 'many'", ("probe", "--from", ANN, "--to", FAY, "--content-length", "many")),
+                (2, "'mhs list' shows them", ("delete", "--user", ANN)), (2, "'mhs list' shows them", ("read", "--user", ANN)),
+                (2, "'mhs queue show ID'", ("queue", "list", "7")), (2, "--user", ("list", "7"))):
+            done = mta.mhs(*arguments, check=False)
+            equal((done.returncode, remedy in done.stderr), (status, True), f"{arguments}: {done.stderr}")
+        mta.mhs("queue", "release", ident)
+        for operation, members, remedy in (("queue-release", {"id": copy["id"], "reason": "twice"}, "'mhs queue retry'"),
+                                           ("rubbish", {}, "start that anew"), ("status", {"rubbish": 1}, "start that anew"),
+                                           ("queue-list", {"older-than": "x"}, "a number of seconds"),
+                                           ("user-add", {"address": f"{HOME}/S=x", "uid": "x"}, "or null"),
+                                           ("peer-retry", {}, "'mhs peer list' shows them"),
+                                           ("mailbox-list", {}, "O/R address")):
+            try:
+                mta.request(operation, **members)
+            except local.Failed as failed:
+                check(remedy in str(failed), (operation, failed))
+            else:
+                raise AssertionError(f"{operation} was taken")
 
 
 tap.main()

@@ -6,12 +6,13 @@ import signal
 import socket
 import sqlite3
 import struct
+import time
 
-from players import folder  # it also makes the packages beside it importable
+from players import all_started, children, folder  # it also makes the packages beside it importable
 from peer import tap
 from scenario.chasqui import Mhsd, program
 
-case, check, equal = tap.case, tap.check, tap.equal
+case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 IPC_CONFIG = 128
 
 
@@ -60,6 +61,29 @@ def _():
             equal([line for line in lines[stop:] if re.search(r" (warning|error): ", line)], [])
         finally:
             mta.kill()
+
+
+def ended(lines):
+    return [line for line in lines if "store[" in line and "the channel to process" in line]
+
+
+@case("a process that ends is told of, unless the order to stop follows in the same moment")
+def _():
+    with folder() as path, Mhsd(path + "/mta") as mta:
+        all_started(mta)
+        work, = children(mta)["work"]
+        os.kill(work, signal.SIGKILL)
+        wait_until(lambda: ended(log_lines(mta)), what="a line about the channel")
+        work, = wait_until(lambda: children(mta).get("work"), what="a work process")
+        wait_until(lambda: mta.request("status")["work-processes"], what="its channel")
+        before = log_lines(mta)
+        mta.process.send_signal(signal.SIGSTOP)
+        os.kill(work, signal.SIGKILL)
+        time.sleep(0.05)                                        # the store process sees that before the order
+        mta.process.send_signal(signal.SIGTERM)
+        mta.process.send_signal(signal.SIGCONT)
+        equal(mta.process.wait(60), 0)
+        equal(ended(log_lines(mta)[len(before):]), [])
 
 
 @case("a daemon that can't serve ends without having said that it is ready")

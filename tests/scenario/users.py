@@ -2,6 +2,7 @@
 """Users made and changed by operators, many at a time too, and the shells' completion of all commands."""
 import json
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -82,7 +83,7 @@ def _():
             before = mta.request("status")["store"]["commits"]
             done = mta.mhs("user", "add", "--file", "-", check=False, stdin=lines)
             return done, mta.request("status")["store"]["commits"] - before
-        done, commits = add(f"{text}{HOME}/S=x\tnobody\n")
+        done, commits = add(f"{text}{HOME}/S=x\tno such login\n")
         equal((done.returncode, done.stdout), (1, "none added: 1 line is wrong\n"))
         equal(users(mta), {})
         check(commits < 5, commits)
@@ -134,6 +135,16 @@ def _():
             mta.mhs("user", "set", "--uid", "none", "--directory-name", "CN=Anna,C=GB", spelled)
             equal(ann(), (f"{HOME}/S=ann", None, "CN=Anna,C=GB"))
             check(known("CN=Anna,C=GB") and not known("CN=Ann,C=GB"))
+            mta.mhs("user", "set", "--uid", "nobody", spelled)
+            nobody = pwd.getpwnam("nobody").pw_uid
+            equal(ann()[1], nobody, "JSON has the number")
+            check(f"nobody ({nobody})" in mta.mhs("user", "show", spelled).stdout, "people see the name")
+            mta.mhs("user", "add", "--file", "-", stdin=f"{HOME}/S=by login\tnobody\n")
+            equal(users(mta)[f"{HOME}/S=by login"]["uid"], nobody)
+            done = mta.mhs("user", "set", "--uid", "no such login", spelled, check=False)
+            equal((done.returncode, "no user of this system has the name" in done.stderr), (2, True), done.stderr)
+            equal(ann()[1], nobody)
+            mta.mhs("user", "set", "--uid", "none", spelled)
             for arguments, text in ((["--directory-name", "rubbish", spelled], "bad-request"),
                                     (["--uid", "7", f"{HOME}/S=nobody"], "is no user here"),
                                     (["--uid", "7", f"{HOME}/S=fixed"], "configuration file")):
@@ -212,13 +223,23 @@ def _():
             unharmed.served("second-at-the-" + ("socket" if text == mta.socket_path else "port"))
 
 
-def completed(*words):
+def bash_words(line):
+    """The words of a line as readline parts them: at spaces, and at '=' and ':', which are words of their own."""
+    words = [word for part in line.split(" ") for word in re.findall(r"[=:]|[^=:]+", part) or [""]]
+    return words
+
+
+def completed(*words, environment=None):
+    """What bash offers for the last of the words of a line, whole or (where '=' parts it) its last part."""
     script = subprocess.run([program("mhs"), "completion", "bash"], capture_output=True, text=True, check=True).stdout
-    quoted = " ".join(f"'{word}'" for word in words)
-    done = subprocess.run(["bash", "--norc", "-c", f'{script}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _mhs\n'
-                           'echo "${COMPREPLY[@]}"'], capture_output=True, text=True, timeout=60)
+    line = " ".join([program("mhs") if words[0] == "mhs" else words[0], *words[1:]])
+    parted = bash_words(line)
+    quoted = " ".join(f"'{word}'" for word in parted)
+    done = subprocess.run(["bash", "--norc", "-c", f"{script}\nCOMP_LINE='{line}' COMP_POINT={len(line)} COMP_WORDS=({quoted}) COMP_CWORD={len(parted) - 1}\n"
+                           '_mhs\nprintf "%s\\n" "${COMPREPLY[@]}"'],
+                          capture_output=True, text=True, timeout=60, env={**os.environ, **(environment or {})})
     equal(done.stderr, "")
-    return done.stdout.split()
+    return done.stdout.splitlines() if done.stdout != "\n" else []
 
 
 @case("mhs(1) has every command, subcommand and option that the help shows")
@@ -259,21 +280,53 @@ def _():
             check("--json" in options, (line, text))
             equal(completed("mhs", *line, "--"), options, " ".join(line))
     equal(completed("mhs", "--socket", "/x", "--json", "queue", "rel"), ["release"])
-    equal(completed("mhs", "--socket", "=", "/x", "queue", "rel"), ["release"])     # bash parts words at '='
+    equal(completed("mhs", "--socket=/x", "queue", "rel"), ["release"])     # bash parts words at '='
     equal(completed("mhs", "help", "queue", "rel"), ["release"])
     # Where a value or an operand stands, files are bash's to offer: nothing of ours is in their way.
-    for line in ["mhs", "send", "--attach", ""], ["mhs", "--socket", ""], ["mhs", "--socket", "=", "/v"], ["mhs", "store", "check", ""]:
+    for line in ["mhs", "send", "--attach", ""], ["mhs", "--socket", ""], ["mhs", "--socket=/v"], ["mhs", "store", "check", ""]:
         equal(completed(*line), [], str(line))
     script = subprocess.run([program("mhs"), "completion", "zsh"], capture_output=True, text=True, check=True).stdout
     check(script.startswith("#compdef mhs\n"), script[:100])
     equal(subprocess.run([program("mhs"), "completion", "fish"], capture_output=True).returncode, 2)
 
 
+@case("bash completes the words that an option may be, peers' names, aliases and addresses; nothing where no daemon tells them")
+def _():
+    if not shutil.which("bash"):
+        raise tap.Skip("bash is not installed")
+    states = ["ready", "deferred", "backing-off", "peer-disabled", "peer-removed", "held", "sending", "in-doubt"]
+    with folder() as path, hostile_stage(path, user={f"{HOME}/S=ann": {}, f"{HOME}/O=Widgets Ltd/S=ben": {}}) as stage:
+        os.makedirs(f"{path}/config/chasqui")
+        with open(f"{path}/config/chasqui/aliases", "w") as file:
+            file.write(f"annie = {HOME}/S=ann\n")
+        here = {"CHASQUI_SOCKET": stage.mta.socket_path, "XDG_CONFIG_HOME": f"{path}/config"}
+        gone = {"CHASQUI_SOCKET": f"{path}/nobody", "XDG_CONFIG_HOME": f"{path}/config"}
+        peers = sorted(peer["peer"] for peer in stage.mta.request("peer-status")["peers"])
+        check(len(peers) > 1, peers)
+        equal(completed("mhs", "queue", "list", "--state", ""), states)
+        equal(completed("mhs", "queue", "list", "--state=peer-"), ["peer-disabled", "peer-removed"])
+        for word in states:
+            stage.mta.mhs("queue", "list", "--state", word)
+        equal(completed("mhs", "send", "--priority", "n"), ["normal", "non-urgent"])
+        equal(completed("mhs", "receipt", "1", "--discarded", "ipm-d"), ["ipm-deleted"])
+        for line in ["ping", ""], ["peer", "show", ""], ["queue", "hold", "--peer", ""], ["queue", "hold", "--peer="]:
+            equal(sorted(completed("mhs", *line, environment=here)), peers, str(line))
+            equal(completed("mhs", *line, environment=gone), [], str(line))
+        equal(completed("mhs", "--socket", stage.mta.socket_path, "ping", peers[0][:2], environment=gone), [peers[0]])
+        equal(sorted(completed("mhs", "send", "--to", "", environment=here)),
+              sorted(["annie", f"{HOME}/S=ann", f"{HOME}/O=Widgets Ltd/S=ben".replace(" ", "\\ ")]))
+        equal(completed("mhs", "list", "--user", f"{HOME}/S=a", environment=here), ["ann"], "bash keeps what is before the last '='")
+        equal(completed("mhs", "list", f"--user={HOME}/O=W", environment=here), ["Widgets\\ Ltd/S=ben"])
+        equal(completed("mhs", "send", "--to", "a", environment=gone), ["annie"])
+        equal(completed("mhs", "ping", "--j", environment=here), ["--json"])
+
+
 # What zsh does for a completion, in place of its own functions: `compadd` tells what was offered and fits.
 ZSH = """
 compdef() { print -r -- compdef $@ }
 _files() { print -r -- files }
-compadd() { shift; local -a fit; fit=(${(M)@:#${words[CURRENT]}*}); (($#fit)) && print -r -- $fit }
+compset() { words[CURRENT]=${words[CURRENT]#$2} }
+compadd() { shift; local -a fit; fit=(${(M)@:#${words[CURRENT]}*}); (($#fit)) && print -rl -- $fit }
 source $1
 shift
 words=("$@")
@@ -290,15 +343,25 @@ def _():
         with open(f"{path}/_mhs", "w") as file:
             subprocess.run([program("mhs"), "completion", "zsh"], stdout=file, check=True)
 
-        def offered(*line):
-            done = subprocess.run(["zsh", "-f", "-c", ZSH, "zsh", f"{path}/_mhs", *line], capture_output=True, text=True, timeout=60)
+        def offered(*line, environment=None):
+            line = [program("mhs") if line[0] == "mhs" else line[0], *line[1:]]
+            done = subprocess.run(["zsh", "-f", "-c", ZSH, "zsh", f"{path}/_mhs", *line], capture_output=True, text=True, timeout=60,
+                                  env={**os.environ, **(environment or {})})
             equal(done.stderr, "", str(line))
             first, _, rest = done.stdout.partition("\n")
             equal(first, "compdef _mhs mhs")
-            return rest.split()
+            return rest.splitlines()
         for line in (["mhs", "queue", ""], ["mhs", "queue", "re"], ["mhs", "user", "add", "--"], ["mhs", "--socket", "/x", "peer", ""],
-                     ["mhs", "help", "queue", "rel"], ["mhs", ""]):
+                     ["mhs", "help", "queue", "rel"], ["mhs", ""], ["mhs", "queue", "list", "--state", "re"],
+                     ["mhs", "queue", "list", "--state=peer-"], ["mhs", "send", "--priority", ""]):
             equal(offered(*line), completed(*line), str(line))
+        with hostile_stage(path, user={f"{HOME}/O=Widgets Ltd/S=ben": {}}) as stage:
+            here = {"CHASQUI_SOCKET": stage.mta.socket_path, "XDG_CONFIG_HOME": path}
+            equal(offered("mhs", "list", "--user", f"{HOME}/O=W", environment=here), [f"{HOME}/O=Widgets Ltd/S=ben"])
+            equal(offered("mhs", "list", f"--user={HOME}/O=W", environment=here), [f"{HOME}/O=Widgets Ltd/S=ben"])
+            for line in ["mhs", "ping", ""], ["mhs", "queue", "hold", "--peer="]:
+                equal(sorted(offered(*line, environment=here)), sorted(completed(*line, environment=here)), str(line))
+            equal(offered("mhs", "ping", "", environment={"CHASQUI_SOCKET": f"{path}/nobody"}), ["files"])
         for line in ["mhs", "send", "--attach", ""], ["mhs", "--socket", ""], ["mhs", "store", "check", ""]:
             equal(offered(*line), ["files"], str(line))
         with open(f"{path}/found", "w") as file:

@@ -445,7 +445,7 @@ bool pg_connect(struct pg *pg, const char *uri, const char *role, struct error *
 
 /* The results of a script one after the other; the last one is the caller's. NULL: it failed. */
 static PGresult *run_script(struct pg *pg, const char *text, struct error *err) {
-    int64_t deadline = in_ms(PG_SCRIPT_MS);
+    int64_t deadline = in_ms(pg->patience_ms ? pg->patience_ms : PG_SCRIPT_MS);
     PGresult *last = NULL, *next = NULL;
     bool failed = pg->lost || !PQsendQuery(pg->conn, text);
     if (failed)

@@ -52,7 +52,7 @@ struct pg {
     int64_t called; /* monotonic µs: when it began to connect */
     PostgresPollingStatusType polled;
     unsigned greeted; /* queries of the greeting that were answered */
-    int patience_ms;  /* for one answer; 0: PG_PATIENCE_MS */
+    int patience_ms;  /* for one answer; 0: PG_PATIENCE_MS, or PG_SCRIPT_MS for that to a script */
     bool unsent;      /* output is left */
     struct error why; /* a call of which nobody saw the end failed, until that is told */
     bool silent;      /* it was given up as it did not answer, and has not been ready since */

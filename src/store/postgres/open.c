@@ -46,8 +46,9 @@ static bool load_secret(struct pg_store *pg, struct error *err) {
     if (!pg_value(pg->head.read_only ? &pg->side : &pg->writer,
                   "SELECT (SELECT value FROM chasqui.setting WHERE name = 'secret.0') || ' ' ||"
                   " (SELECT value FROM chasqui.setting WHERE name = 'secret.1')",
-                  value, sizeof value, err) ||
-        sscanf(value, "%lld %lld", &first, &second) != 2)
+                  value, sizeof value, err))
+        return false;
+    if (sscanf(value, "%lld %lld", &first, &second) != 2)
         return error_set(err, STORE_CORRUPT, "%s: the secret of the hashes is missing", pg->head.place);
     pg->head.secret[0] = (uint64_t)first;
     pg->head.secret[1] = (uint64_t)second;
@@ -81,7 +82,9 @@ static bool open_as_writer(struct pg_store *pg, const struct store_options *opti
            pg_begin_pipeline(&pg->writer, pg_statements, QUERIES, err) && pg_open_side(pg, err);
 }
 
+/* It changes nothing that would take long, and clients may wait for what it reads. */
 static bool open_as_reader(struct pg_store *pg, const struct store_options *options, struct error *err) {
+    pg->writer.patience_ms = pg->side.patience_ms = pg->answer_ms;
     if (options->alone && !pg_open_writer(pg, err))
         return false;
     return pg_connect(&pg->side, pg->uri, "reader", err) && pg_schema_is_current(&pg->side, err) &&

@@ -37,7 +37,8 @@ bool pg_walk(struct walk *walk, struct error *err) {
         size_t page = walk->limit && walk->limit < PAGE ? walk->limit : PAGE;
         if (walk->afters)
             pg_add_number(&parameters, (int64_t)page);
-        PGresult *rows = pg_read(walk->pg, walk->query, &parameters, err);
+        PGresult *rows =
+            store_in_time(&walk->pg->head, err) ? pg_read(walk->pg, walk->query, &parameters, err) : NULL;
         if (!rows)
             return false;
         int count = PQntuples(rows);

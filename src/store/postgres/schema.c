@@ -83,14 +83,17 @@ static const char *const steps[VERSION] = {
 };
 
 bool pg_schema_version(struct pg *pg, int *version, struct error *err) {
+    struct error inner = {0};
     char value[32];
     *version = 0;
     if (!pg_value(pg, "SELECT to_regclass('chasqui.setting') IS NOT NULL", value, sizeof value, err))
         return false;
     if (*value != 't')
         return true;
-    if (!pg_value(pg, "SELECT value FROM chasqui.setting WHERE name = 'schema'", value, sizeof value, err))
-        return error_set(err, STORE_CORRUPT, "%s: the schema chasqui says no version", pg->place);
+    if (!pg_value(pg, "SELECT value FROM chasqui.setting WHERE name = 'schema'", value, sizeof value, &inner))
+        return inner.code == STORE_NOT_FOUND
+                   ? error_set(err, STORE_CORRUPT, "%s: the schema chasqui says no version", pg->place)
+                   : error_set(err, inner.code, "%s", inner.text);
     *version = atoi(value);
     if (*version >= 1 && *version <= VERSION)
         return true;

@@ -286,6 +286,8 @@ static void text_that_t61_lacks_is_lost_or_refused(void **state) {
     struct x420_BodyPart *got = only_part(downgraded(content, 0));
     check_octets(got->u.ia5_text.data, OCTETS("? 5"));
     assert_true(plan.lossy);
+    assert_int_equal(plan.losses.texts, 1);
+    assert_int_equal(plan.losses.files + plan.losses.parts, 0);
     check_refused(content, DOWNGRADE_LOSS_PROHIBITED, x411_NonDeliveryReasonCode_conversion_not_performed,
                   x411_NonDeliveryDiagnosticCode_conversion_with_loss_prohibited);
     check_refused(content, DOWNGRADE_CONVERSION_PROHIBITED,
@@ -341,6 +343,7 @@ static void what_has_no_counterpart_is_refused_or_replaced(void **state) {
     struct x420_BodyPart *got = only_part(downgraded(content, DOWNGRADE_REPLACE));
     assert_int_equal(got->choice, x420_BodyPart_ia5_text);
     assert_non_null(memmem(got->u.ia5_text.data.data, got->u.ia5_text.data.len, "voice", 5));
+    assert_int_equal(plan.losses.parts, 1);
     check_refused(content, DOWNGRADE_REPLACE | DOWNGRADE_LOSS_PROHIBITED,
                   x411_NonDeliveryReasonCode_conversion_not_performed,
                   x411_NonDeliveryDiagnosticCode_conversion_with_loss_prohibited);

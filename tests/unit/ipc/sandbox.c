@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -99,6 +100,44 @@ static bool calls_network(void) {
            close(fd) == 0;
 }
 
+/* TCP and UDP, what those who call need, are tried above. */
+static bool has_other_sockets(void) {
+    static const struct {
+        int domain, type, protocol;
+    } others[] = {{AF_INET, SOCK_RAW, IPPROTO_ICMP},
+                  {AF_INET, SOCK_RAW, IPPROTO_RAW},
+                  {AF_INET6, SOCK_RAW, IPPROTO_ICMPV6},
+                  {AF_INET, SOCK_DGRAM, IPPROTO_ICMP},
+                  {AF_INET, SOCK_STREAM, IPPROTO_SCTP},
+                  {AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP},
+                  {AF_INET, SOCK_STREAM, 262 /* MPTCP */},
+                  {AF_INET, SOCK_PACKET, 0},
+                  {AF_PACKET, SOCK_RAW, 0},
+                  {AF_PACKET, SOCK_DGRAM, 0},
+                  {AF_NETLINK, SOCK_RAW, 0},
+                  {AF_VSOCK, SOCK_STREAM, 0},
+                  {AF_ALG, SOCK_SEQPACKET, 0},
+                  {AF_UNIX, SOCK_DGRAM, 0},
+                  {AF_UNIX, SOCK_SEQPACKET, 0}};
+    bool has = false;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        has |= closed(socket(others[i].domain, others[i].type, others[i].protocol)) ||
+               closed(socket(others[i].domain, others[i].type | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                             others[i].protocol));
+    return has;
+}
+
+/* CAP_NET_ADMIN and CAP_NET_RAW, CAP_SYS_RESOURCE. */
+static bool has_rights_of_root(void) {
+    struct rlimit limit;
+    int mark = 1, room = 1 << 30;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_max++;
+    return setsockopt(scene.network, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0 ||
+           setsockopt(scene.network, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) == 0 ||
+           prlimit(0, RLIMIT_NOFILE, &limit, NULL) == 0;
+}
+
 static bool listens(void) {
     struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -163,6 +202,8 @@ static const struct {
     {"write, shorten or remove a file elsewhere", writes_elsewhere, true},
     {"take a connection from a listener that it has", takes_connections, false},
     {"call an Internet address", calls_network, false},
+    {"make a socket of another kind: raw, of packets, netlink", has_other_sockets, false},
+    {"use a right of root's (capabilities) where it is root", has_rights_of_root, false},
     {"listen anew", listens, false},
     {"call a Unix socket, by path or abstract", calls_unix, false},
     {"signal another process, or change its priority", signals, false},
@@ -398,6 +439,88 @@ static void a_reader_at_a_server(void **state) {
     check_kind((struct kind){"reader at a server", SANDBOX_READER, false, true});
 }
 
+/* What the kernel says of the child's capabilities: the sum of the sets. */
+static uint64_t capabilities_of(pid_t pid) {
+    char path[40], line[200];
+    unsigned long long set, all = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *status = fopen(path, "r");
+    assert_non_null(status);
+    while (fgets(line, sizeof line, status))
+        if (sscanf(line, "CapInh: %llx", &set) == 1 || sscanf(line, "CapPrm: %llx", &set) == 1 ||
+            sscanf(line, "CapEff: %llx", &set) == 1 || sscanf(line, "CapAmb: %llx", &set) == 1)
+            all |= set;
+    fclose(status);
+    return all;
+}
+
+/* The capabilities that a process of the kind has, once it serves. */
+static uint64_t capabilities_kept(enum sandbox_part part, const struct sandbox_rights *rights) {
+    int ready[2], go[2], status;
+    char octet;
+    assert_true(pipe(ready) == 0 && pipe(go) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct error err = {0};
+        log_set_level(LOG_LEVEL_ERROR);
+        bool entered = sandbox_enter(part, rights, SANDBOX_PARTIAL, &err);
+        octet = entered;
+        _exit(write(ready[1], &octet, 1) == 1 && read(go[0], &octet, 1) == 1 ? 0 : 1);
+    }
+    assert_true(read(ready[0], &octet, 1) == 1 && octet);
+    uint64_t kept = capabilities_of(pid);
+    assert_int_equal(write(go[1], "x", 1), 1);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    for (int i = 0; i < 2; i++) {
+        close(ready[i]);
+        close(go[i]);
+    }
+    return kept;
+}
+
+static void of_root_nothing_is_left(void **state) {
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    set_scene();
+    const struct sandbox_rights files = {.directory = scene.store}, server = {.calls = true};
+    const struct sandbox_rights port = {.calls = true, .port = 5432};
+    uint64_t net = capabilities_kept(SANDBOX_NET, NULL), clients = capabilities_kept(SANDBOX_CLIENTS, NULL);
+    uint64_t work = capabilities_kept(SANDBOX_WORK, NULL), others = 0;
+    for (unsigned part = SANDBOX_STORE; part <= SANDBOX_READER; part++)
+        others |= capabilities_kept(part, &files) | capabilities_kept(part, &server) |
+                  capabilities_kept(part, &port);
+    strike_scene();
+    assert_int_equal(net, 0);
+    assert_int_equal(clients, 0);
+    assert_int_equal(work, 0);
+    assert_int_equal(others, 0);
+}
+
+/* Whoever served the store before may have been another user: root reaches its files as before. */
+static void a_store_of_another_user_is_still_served(void **state) {
+    (void)state;
+    uint64_t override = 1ull << CAP_DAC_OVERRIDE, both = override | 1ull << CAP_CHOWN;
+    if (geteuid() != 0 || (capabilities_of(getpid()) & both) != both)
+        skip();
+    set_scene();
+    const struct sandbox_rights files = {.directory = scene.store};
+    bool given = chown(scene.file, 12345, 12345) == 0 && chmod(scene.file, 0600) == 0;
+    uint64_t store = capabilities_kept(SANDBOX_STORE, &files);
+    uint64_t reader = capabilities_kept(SANDBOX_READER, &files), net = capabilities_kept(SANDBOX_NET, NULL);
+    bool reads = taken_over(&(struct kind){"store", SANDBOX_STORE, true, false}) & 1;
+    strike_scene();
+    set_scene();
+    given = given && chown(scene.store, 12345, 12345) == 0;
+    uint64_t of_folder = capabilities_kept(SANDBOX_STORE, &files);
+    strike_scene();
+    assert_true(given && reads);
+    assert_int_equal(store, both);
+    assert_int_equal(of_folder, both);
+    assert_int_equal(reader, override);
+    assert_int_equal(net, 0);
+}
+
 /* With a server that is reached by TCP it is that port, and no Unix socket. */
 static void one_port_of_a_server(void **state) {
     (void)state;
@@ -427,7 +550,8 @@ static void without_a_sandbox(void **state) {
     set_scene();
     for (unsigned i = 0; i < ATTEMPTS; i++)
         if (attempts[i].tries != starts_processes && attempts[i].tries != gains_rights &&
-            attempts[i].tries != looks_into && !attempts[i].tries())
+            attempts[i].tries != looks_into && (attempts[i].tries != has_rights_of_root || geteuid() == 0) &&
+            !attempts[i].tries())
             fail_msg("nobody can %s", attempts[i].words);
     strike_scene();
 }
@@ -441,6 +565,8 @@ int main(void) {
         cmocka_unit_test(a_store_process_at_a_server),
         cmocka_unit_test(a_reader_at_a_server),
         cmocka_unit_test(one_port_of_a_server),
+        cmocka_unit_test(of_root_nothing_is_left),
+        cmocka_unit_test(a_store_of_another_user_is_still_served),
         cmocka_unit_test(a_net_process),
         cmocka_unit_test(the_process_of_the_clients),
         cmocka_unit_test(a_work_process),

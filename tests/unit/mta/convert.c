@@ -94,6 +94,9 @@ static void say_done(struct worker *worker, uint64_t length) {
     buf_append_byte(&payload, IPC_WORK_DONE);
     buf_append_u64(&payload, length);
     buf_append_u32(&payload, 1u << 2);
+    for (uint32_t lost = 2; lost-- > 0;) /* one text, no file */
+        buf_append_u32(&payload, lost);
+    buf_append_u32(&payload, 2); /* parts */
     tell(&worker->world, IPC_WORK_RESULT, worker->job, buf_span(&payload), NOTHING);
     buf_free(&payload);
 }

@@ -13,20 +13,13 @@ static bool is_refusing(struct world *world) {
     return refuses;
 }
 
-static json_int_t entries(struct world *world) {
-    json_t *list = ask(world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" JONES "\"}");
-    json_int_t count = (json_int_t)json_array_size(json_object_get(list, "entries"));
-    json_decref(list);
-    return count;
-}
-
 /* What nobody needs the store for, and what reads of it what is on disk. */
 static void others_are_served(struct world *world, uint64_t ref) {
     json_decref(ask(world, "{\"operation\":\"status\"}"));
     json_t *track = ask(world, "{\"operation\":\"track\",\"recent\":5}");
     assert_non_null(json_object_get(track, "messages"));
     json_decref(track);
-    entries(world);
+    entries_of(world, JONES);
     associate(world, ref, "gamma");
     struct ipc_bind stranger = bind_of("beta", false, "stranger");
     stranger.credentials.password = SPAN_LIT("wrong");
@@ -61,11 +54,11 @@ static void nobody_waits_who_need_not(void **state) {
     hold_commits(true);
     hand_over(&world, 1);
     others_are_served(&world, 2);
-    assert_int_equal(entries(&world), 1);
+    assert_int_equal(entries_of(&world, JONES), 1);
     expect_none(&world, IPC_TRANSFER_RESULT);
     hold_commits(false);
     assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
-    assert_int_equal(entries(&world), 2);
+    assert_int_equal(entries_of(&world, JONES), 2);
     world_end(&world);
 }
 
@@ -77,15 +70,15 @@ static void an_activity_waits_for_what_is_said_of_the_last(void **state) {
     hold_commits(true);
     begin_transfer(&world, 1, "\2\1\1");
     tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\0"), NOTHING); /* its sender discards it */
-    begin_transfer(&world, 1, "\2\1\1");
+    begin_transfer(&world, 1, "\2\1\1");                         /* which is known to be that one's name */
     tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
     others_are_served(&world, 2);
     expect_none(&world, IPC_TRANSFER_RESULT);
     hold_commits(false);
     assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
-    assert_int_equal(entries(&world), 1);
+    assert_int_equal(entries_of(&world, JONES), 1);
     struct reader r = say_resume(&world, 1, "", "\2\1\1", 1);
-    assert_int_equal(reader_u8(&r), IPC_RESUME_COMPLETED);
+    assert_int_equal(reader_u8(&r), IPC_RESUME_UNKNOWN_ACTIVITY);
     world_end(&world);
 }
 
@@ -207,7 +200,7 @@ static void the_batch_that_fills_is_bounded(void **state) {
         hold_commits(false);
         for (uint64_t ref = 199; ref < 202; ref++)
             assert_int_equal(result_of(&world, ref), IPC_ACCEPTED);
-        json_int_t taken = entries(&world);
+        json_int_t taken = entries_of(&world, JONES);
         if (taken < 10 || taken > 80)
             fail_msg("%d were taken", (int)taken);
         world_end(&world);
@@ -353,7 +346,7 @@ static void a_stop_does_not_wait_for_ever(void **state) {
     world_stop(&world);
     hold_commits(false);
     begin_again(&world);
-    assert_int_equal(entries(&world), 0);
+    assert_int_equal(entries_of(&world, JONES), 0);
     world_end(&world);
 }
 
@@ -486,25 +479,30 @@ static void resume_in_vain(struct world *world, uint64_t ref, const char *activi
     close_association(world, ref, IPC_CLOSE_BROKEN);
 }
 
+/* Of association 1, which broke: activity 1 is over and was accepted, 2 stands at its second checkpoint. */
+static void open_with_activities(struct world *world) {
+    static uint8_t content[20000];
+    open_world(world);
+    begin_transfer(world, 1, "\2\1\1");
+    expect_checkpoint(world, 1, 1);
+    tell(world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
+    assert_int_equal(result_of(world, 1), IPC_ACCEPTED);
+    begin_transfer(world, 1, "\2\1\2");
+    tell(world, IPC_TRANSFER_CONTENT, 1, span_of(content, sizeof content), NOTHING);
+    say_checkpoint(world, 1, 2, 2000, "state");
+    expect_checkpoint(world, 1, 1);
+    expect_checkpoint(world, 1, 2);
+    close_association(world, 1, IPC_CLOSE_BROKEN);
+}
+
 /* I7: what can't be read for a moment is not taken for what is not there. */
 static void what_is_unread_is_not_forgotten(void **state) {
     struct world world;
     char unread[sizeof hold + 7];
-    static uint8_t content[20000];
     (void)state;
     snprintf(unread, sizeof unread, "%s.unread", hold);
     setenv("CHASQUI_TEST_UNREAD", unread, 1);
-    open_world(&world);
-    begin_transfer(&world, 1, "\2\1\1");
-    expect_checkpoint(&world, 1, 1);
-    tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
-    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
-    begin_transfer(&world, 1, "\2\1\2");
-    tell(&world, IPC_TRANSFER_CONTENT, 1, span_of(content, sizeof content), NOTHING);
-    say_checkpoint(&world, 1, 2, 2000, "state");
-    expect_checkpoint(&world, 1, 1);
-    expect_checkpoint(&world, 1, 2);
-    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    open_with_activities(&world);
     for (uint64_t ref = 2; ref <= 5; ref++)
         associate(&world, ref, "beta");
     assert_true(switch_file(unread, true));
@@ -519,7 +517,7 @@ static void what_is_unread_is_not_forgotten(void **state) {
     assert_int_equal(reader_u8(&r), IPC_RESUME_FROM);
     tell(&world, IPC_TRANSFER_END, 5, NOTHING, NOTHING);
     assert_int_equal(result_of(&world, 5), IPC_ACCEPTED);
-    assert_int_equal(entries(&world), 2);
+    assert_int_equal(entries_of(&world, JONES), 2);
     world_end(&world);
     unsetenv("CHASQUI_TEST_UNREAD");
 }
@@ -528,21 +526,10 @@ static void what_is_unread_is_not_forgotten(void **state) {
 static void what_stays_unread_begins_anew(void **state) {
     struct world world;
     char unread[sizeof hold + 7];
-    static uint8_t content[20000];
     (void)state;
     snprintf(unread, sizeof unread, "%s.unread", hold);
     setenv("CHASQUI_TEST_UNREAD", unread, 1);
-    open_world(&world);
-    begin_transfer(&world, 1, "\2\1\1");
-    expect_checkpoint(&world, 1, 1);
-    tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
-    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
-    begin_transfer(&world, 1, "\2\1\2");
-    tell(&world, IPC_TRANSFER_CONTENT, 1, span_of(content, sizeof content), NOTHING);
-    say_checkpoint(&world, 1, 2, 2000, "state");
-    expect_checkpoint(&world, 1, 1);
-    expect_checkpoint(&world, 1, 2);
-    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    open_with_activities(&world);
     assert_true(switch_file(unread, true));
     for (uint64_t ref = 2; ref < 10; ref++) {
         associate(&world, ref, "beta");
@@ -560,7 +547,61 @@ static void what_stays_unread_begins_anew(void **state) {
     begin_transfer(&world, 12, "\2\1\3");
     tell(&world, IPC_TRANSFER_END, 12, NOTHING, NOTHING);
     assert_int_equal(result_of(&world, 12), IPC_ACCEPTED);
-    assert_int_equal(entries(&world), 2);
+    assert_int_equal(entries_of(&world, JONES), 2);
+    world_end(&world);
+    unsetenv("CHASQUI_TEST_UNREAD");
+}
+
+static const char *code_of_request(struct world *world, const char *request) {
+    static char code[40];
+    json_t *answer = ask(world, request);
+    snprintf(code, sizeof code, "%s", code_of(answer));
+    json_decref(answer);
+    return code;
+}
+
+#define LIST_OF "{\"operation\":\"mailbox-list\",\"mailbox\":\"" JONES "\",\"limit\":"
+
+/* However long a read takes, and however many there are, a request ends. */
+static void a_request_of_many_reads_ends(void **state) {
+    struct world world;
+    char slow[sizeof hold + 5];
+    (void)state;
+    snprintf(slow, sizeof slow, "%s.slow", hold);
+    setenv("CHASQUI_TEST_SLOW", slow, 1);
+    open_world(&world);
+    for (int i = 0; i < 60; i++)
+        comes_in(&world, JONES);
+    assert_true(switch_file(slow, true)); /* 60 reads would take a minute */
+    assert_string_equal(code_of_request(&world, LIST_OF "60}"), "unavailable");
+    assert_string_equal(code_of_request(&world, LIST_OF "20}"), ""); /* each request has a time of its own */
+    assert_string_equal(code_of_request(&world, LIST_OF "20}"), "");
+    assert_true(switch_file(slow, false));
+    assert_int_equal(entries_of(&world, JONES), 60);
+    json_decref(ask(&world, "{\"operation\":\"status\"}"));
+    assert_false(is_refusing(&world)); /* it says nothing of the store */
+    world_end(&world);
+    unsetenv("CHASQUI_TEST_SLOW");
+}
+
+/* What can't be read now is not told as what is not there. */
+static void an_unread_mailbox_is_not_empty(void **state) {
+    static const char *const requests[] = {
+        "{\"operation\":\"mailboxes\"}", "{\"operation\":\"user-list\"}",
+        "{\"operation\":\"mailbox-show\",\"mailbox\":\"" JONES "\",\"entry\":1}", LIST_OF "10}"};
+    struct world world;
+    char unread[sizeof hold + 7];
+    (void)state;
+    snprintf(unread, sizeof unread, "%s.unread", hold);
+    setenv("CHASQUI_TEST_UNREAD", unread, 1);
+    open_world(&world);
+    comes_in(&world, JONES);
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        assert_string_equal(code_of_request(&world, requests[i]), "");
+        assert_true(switch_file(unread, true));
+        assert_string_equal(code_of_request(&world, requests[i]), "unavailable");
+        assert_true(switch_file(unread, false));
+    }
     world_end(&world);
     unsetenv("CHASQUI_TEST_UNREAD");
 }
@@ -568,6 +609,8 @@ static void what_stays_unread_begins_anew(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(nobody_waits_who_need_not),
+        CASE(a_request_of_many_reads_ends),
+        CASE(an_unread_mailbox_is_not_empty),
         CASE(a_resume_after_a_failed_batch_is_answered),
         CASE(an_activity_waits_for_what_is_said_of_the_last),
         CASE(a_resume_waits_for_what_is_said_of_activities),

@@ -16,6 +16,8 @@
  * That of $CHASQUI_TEST_CROWDED is taken away by the record of a user that is next removed, for which the
  * batch has no room.
  *
+ * While that of $CHASQUI_TEST_SLOW is, each message that is read takes a second of what a request may take.
+ *
  * That of $CHASQUI_TEST_WORDLESS is taken away by the first fault of a user among many, for which there is no
  * memory.
  *
@@ -134,6 +136,18 @@ static bool each_entry_late(struct store *store, uint32_t mailbox, uint64_t afte
     return !is_unread(err) && prompt->each_entry(store, mailbox, after, limit, cb, context, err);
 }
 
+static bool get_entry_late(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
+                           struct store_entry *entry, struct error *err) {
+    return !is_unread(err) && prompt->get_entry(store, mailbox, sequence, arena, entry, err);
+}
+
+static bool get_message_late(struct store *store, uint64_t id, struct arena *arena,
+                             struct store_message *message, struct error *err) {
+    if (store->read_until && is_there("CHASQUI_TEST_SLOW"))
+        store->read_until -= 1000000;
+    return prompt->get_message(store, id, arena, message, err);
+}
+
 static bool takes_octets_late(const struct store *store) {
     return !is_there("CHASQUI_TEST_SATED") && (!prompt->takes_octets || prompt->takes_octets(store));
 }
@@ -195,6 +209,8 @@ struct store *__wrap_store_open(const char *place, const struct store_options *o
     late.content_resume = resume_late;
     late.get_outcome = get_outcome_late;
     late.each_entry = each_entry_late;
+    late.get_entry = get_entry_late;
+    late.get_message = get_message_late;
     late.takes_octets = takes_octets_late;
     late.content_write = write_late;
     late.get_record = get_record_late;

@@ -66,25 +66,75 @@ static void a_verdict_is_given_again(void **state) {
     world_end(&world);
 }
 
-/* One whose identifier comes again is not over, nor is the former one to be resumed any more. */
+/* ---- names that are given again: what is asked for by them is not known ---- */
+
+/* Beta's association `ref` by the name of its first. */
+static void associate_again(struct world *world, uint64_t ref) {
+    announce(world, ref, false, "beta", "in-1", "");
+    assert_int_equal(admission(world, ref), IPC_BIND_ADMITTED);
+}
+
+static void interrupt(struct world *world, uint64_t ref) {
+    tell(world, IPC_TRANSFER_STOP, ref, SPAN_LIT("\1"), NOTHING);
+}
+
+/* The peer asks on one of its other associations, after a restart too. */
+static void expect_unknown(struct world *world, const char *activity) {
+    for (int restarts = 0; restarts < 2; restarts++) {
+        associate(world, 8, "beta");
+        assert_int_equal(resumed(world, 8, "in-1", activity, 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+        assert_false(recovers(world, 9, "in-1"));
+        world_kill(world);
+        world_start(world);
+    }
+}
+
+/* One whose identifier comes again on its association is not over, and is not told from the former one. */
 static void an_identifier_is_used_again(void **state) {
     struct world world;
     (void)state;
     world_begin(&world);
     associate(&world, 1, "beta");
     comes_whole(&world, 1, "\2\1\1");
-    begin(&world, 1, "\2\1\1", true);
-    checkpoint(&world, 1, 1);
-    tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\1"), NOTHING);
-    assert_int_equal(resumed(&world, 1, "", "\2\1\1", 1), IPC_RESUME_FROM);
-    tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\1"), NOTHING);
-    begin(&world, 1, "\2\1\1", true); /* and a third time, without a checkpoint */
-    tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\1"), NOTHING);
+    begin(&world, 1, "\2\1\1", true); /* without a checkpoint */
+    interrupt(&world, 1);
     assert_int_equal(resumed(&world, 1, "", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    begin(&world, 1, "\2\1\1", true); /* and with one */
+    checkpoint(&world, 1, 1);
+    interrupt(&world, 1);
+    assert_int_equal(resumed(&world, 1, "", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    begin(&world, 1, "\2\1\1", true); /* it comes all the same */
+    checkpoint(&world, 1, 1);
+    assert_int_equal(end(&world, 1), IPC_ACCEPTED);
+    expect_unknown(&world, "\2\1\1");
     world_end(&world);
 }
 
-/* The same by another association of that name, after a restart. */
+/* Two that were interrupted: whose octets would the rest be put to? Nor are they told apart when the former
+ * was discarded, or could not be gone on from. */
+static void an_interrupted_one_is_followed_by_another_of_its_name(void **state) {
+    struct world world;
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        world_begin(&world);
+        associate(&world, 1, "beta");
+        begin(&world, 1, "\2\1\1", true);
+        checkpoint(&world, 1, 1);
+        if (how == 1)
+            tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\0"), NOTHING);
+        else
+            interrupt(&world, 1);
+        if (how == 2)
+            assert_int_equal(resumed(&world, 1, "", "\2\1\1", 7), IPC_RESUME_UNKNOWN_ACTIVITY);
+        begin(&world, 1, "\2\1\1", true);
+        checkpoint(&world, 1, 1);
+        interrupt(&world, 1);
+        expect_unknown(&world, "\2\1\1");
+        world_end(&world);
+    }
+}
+
+/* The same by another association of that name, after a restart: the former one's answer is not for it. */
 static void an_association_has_the_name_of_another(void **state) {
     struct world world;
     (void)state;
@@ -95,49 +145,150 @@ static void an_association_has_the_name_of_another(void **state) {
     world_start(&world);
     associate(&world, 1, "beta");
     begin(&world, 1, "\2\1\1", true);
-    tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\1"), NOTHING);
-    assert_int_equal(resumed(&world, 1, "in-1", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    interrupt(&world, 1);
+    expect_unknown(&world, "\2\1\1");
     world_end(&world);
 }
 
-/* Both are up when one of them writes the outcome. */
+/* Nor does it go on with what is stored by the name; its mail comes anew. */
+static void an_association_is_not_the_former_one_of_its_name(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    break_off(&world, 1);
+    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    associate_again(&world, 2);
+    assert_int_equal(resumed(&world, 2, "", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    comes_whole(&world, 2, "\2\1\1");
+    expect_unknown(&world, "\2\1\1");
+    world_end(&world);
+}
+
+/* Though it begins nothing that the switch is told of: it may have, on the wire. */
+static void an_association_of_that_name_is_enough(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    comes_whole(&world, 1, "\2\1\1");
+    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    associate_again(&world, 2);
+    expect_unknown(&world, "\2\1\1");
+    world_end(&world);
+}
+
+/* The one has begun, the other ends: that is no answer to the first. */
 static void two_associations_have_one_name(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    announce(&world, 2, false, "beta", "in-1", "");
-    assert_int_equal(admission(&world, 2), IPC_BIND_ADMITTED);
-    comes_whole(&world, 1, "\2\1\1");
-    begin(&world, 2, "\2\1\1", true);
-    tell(&world, IPC_TRANSFER_STOP, 2, SPAN_LIT("\1"), NOTHING);
-    assert_int_equal(resumed(&world, 2, "", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
-    world_end(&world);
+    for (int first = 1; first <= 2; first++) {
+        world_begin(&world);
+        associate(&world, 1, "beta");
+        associate_again(&world, 2);
+        if (first == 1)
+            begin(&world, 2, "\2\1\1", true);
+        comes_whole(&world, 1, "\2\1\1");
+        if (first == 2)
+            begin(&world, 2, "\2\1\1", true);
+        interrupt(&world, 2);
+        expect_unknown(&world, "\2\1\1");
+        world_end(&world);
+    }
 }
 
-/* What is stored of the first is no leaving of an earlier one: the second waits for its end. */
-static void two_transfers_of_one_name_come_one_by_one(void **state) {
+/* A sender that has heard of no checkpoint: nothing is kept to answer it with. */
+static void one_without_a_checkpoint_is_not_over(void **state) {
     struct world world;
     (void)state;
     world_begin(&world);
     associate(&world, 1, "beta");
-    announce(&world, 2, false, "beta", "in-1", "");
-    assert_int_equal(admission(&world, 2), IPC_BIND_ADMITTED);
     begin(&world, 1, "\2\1\1", true);
-    for (int tries = 0; tries < 2; tries++) { /* before anything of it is stored, and afterwards */
+    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    associate_again(&world, 2);
+    comes_whole(&world, 2, "\2\1\1");
+    associate(&world, 3, "beta");
+    assert_int_equal(resumed(&world, 3, "in-1", "\2\1\1", 0), IPC_RESUME_UNKNOWN_ACTIVITY);
+    assert_int_equal(resumed(&world, 3, "in-1", "\2\1\1", 1), IPC_RESUME_COMPLETED);
+    world_end(&world);
+}
+
+/* Both come, whatever the order, though one of them is kept since it began before the other was there. */
+static void two_transfers_of_one_name_come_side_by_side(void **state) {
+    struct world world;
+    (void)state;
+    for (int last = 1; last <= 2; last++) {
+        world_begin(&world);
+        client(&world, 1, 0);
+        associate(&world, 1, "beta");
+        begin(&world, 1, "\2\1\1", true);
+        checkpoint(&world, 1, 1);
+        associate_again(&world, 2);
         begin(&world, 2, "\2\1\1", true);
-        assert_int_equal(end(&world, 2), IPC_REFUSED_TEMPORARILY);
-        send_whole(&world, 2, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
-        assert_int_equal(result_of(&world, 2), IPC_REFUSED_TEMPORARILY);
-        say_checkpoint(&world, 1, (uint32_t)tries + 1, 1000, "parser");
+        checkpoint(&world, 2, 1);
+        say_checkpoint(&world, 1, 2, 1000, "parser");
         expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 1);
+        assert_int_equal(end(&world, last == 1 ? 2 : 1), IPC_ACCEPTED);
+        send_whole(&world, last == 1 ? 2 : 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("c"));
+        assert_int_equal(result_of(&world, last == 1 ? 2 : 1), IPC_ACCEPTED);
+        assert_int_equal(end(&world, (uint64_t)last), IPC_ACCEPTED);
+        assert_int_equal(queued(&world), 3);
+        expect_unknown(&world, "\2\1\1");
+        world_end(&world);
     }
-    begin(&world, 2, "\2\1\2", true);
-    assert_int_equal(end(&world, 2), IPC_ACCEPTED);
-    assert_int_equal(end(&world, 1), IPC_ACCEPTED);
+}
+
+/* What was resumed on an association of another name ends, while one of the old name has begun another. */
+static void one_that_was_resumed_elsewhere_is_no_answer(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    break_off(&world, 1);
+    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    associate(&world, 3, "beta");
+    assert_int_equal(resumed(&world, 3, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
+    associate_again(&world, 2);
     begin(&world, 2, "\2\1\1", true);
     checkpoint(&world, 2, 1);
-    assert_int_equal(end(&world, 2), IPC_ACCEPTED);
+    interrupt(&world, 2);
+    assert_int_equal(end(&world, 3), IPC_ACCEPTED);
+    expect_unknown(&world, "\2\1\1");
+    world_end(&world);
+}
+
+/* The release of one says nothing of what another of its name had been told. */
+static void one_of_the_name_is_released(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    break_off(&world, 1);
+    associate_again(&world, 2);
+    begin(&world, 2, "\2\1\1", true);
+    checkpoint(&world, 2, 1);
+    interrupt(&world, 2);
+    close_association(&world, 2, IPC_CLOSE_RELEASED);
+    associate_again(&world, 4);
+    close_association(&world, 4, IPC_CLOSE_RELEASED);
+    expect_unknown(&world, "\2\1\1");
+    world_end(&world);
+}
+
+/* What gave way to newer ones leaves its name. */
+static void the_name_of_one_that_gave_way_stays_known(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    world_kill(&world);
+    world.config.limits.leftovers = 4;
+    world_start(&world);
+    for (uint64_t ref = 1; ref <= 7; ref++) { /* the first has given way to the last */
+        break_off(&world, ref);
+        close_association(&world, ref, IPC_CLOSE_BROKEN);
+    }
+    associate_again(&world, 10);
+    begin(&world, 10, "\2\1\1", true);
+    checkpoint(&world, 10, 1);
+    interrupt(&world, 10);
+    expect_unknown(&world, "\2\1\1");
     world_end(&world);
 }
 
@@ -157,10 +308,8 @@ static void a_name_comes_again_before_the_commit(void **state) {
     say_checkpoint(&world, 2, 1, 1000, "parser");
     kill(world.pid, SIGCONT);
     expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 2);
-    tell(&world, IPC_TRANSFER_STOP, 2, SPAN_LIT("\1"), NOTHING);
-    assert_true(recovers(&world, 3, "in-1")); /* the second was not released */
-    assert_int_equal(resumed(&world, 3, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
-    assert_int_equal(end(&world, 3), IPC_ACCEPTED);
+    interrupt(&world, 2);
+    expect_unknown(&world, "\2\1\1");
     world_end(&world);
 }
 
@@ -391,9 +540,16 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_verdict_is_given_again),
         cmocka_unit_test(an_identifier_is_used_again),
+        cmocka_unit_test(an_interrupted_one_is_followed_by_another_of_its_name),
         cmocka_unit_test(an_association_has_the_name_of_another),
+        cmocka_unit_test(an_association_is_not_the_former_one_of_its_name),
+        cmocka_unit_test(an_association_of_that_name_is_enough),
         cmocka_unit_test(two_associations_have_one_name),
-        cmocka_unit_test(two_transfers_of_one_name_come_one_by_one),
+        cmocka_unit_test(one_without_a_checkpoint_is_not_over),
+        cmocka_unit_test(two_transfers_of_one_name_come_side_by_side),
+        cmocka_unit_test(one_that_was_resumed_elsewhere_is_no_answer),
+        cmocka_unit_test(one_of_the_name_is_released),
+        cmocka_unit_test(the_name_of_one_that_gave_way_stays_known),
         cmocka_unit_test(a_name_comes_again_before_the_commit),
         cmocka_unit_test(a_recovery_gets_what_was_unfinished),
         cmocka_unit_test(what_cannot_be_resumed_is_forgotten),

@@ -136,9 +136,7 @@ static void what_clients_ask_for_waits_for_room(void **state) {
     }
     all_is_taken(&world);
     assert_true(commits(&world) - before >= SUBMITTED / 2 / REQUESTS_MOST);
-    json_t *list = ask(&world, "{\"operation\":\"mailbox-list\",\"mailbox\":\"" SMITH "\"}");
-    assert_int_equal(json_array_size(json_object_get(list, "entries")), SUBMITTED);
-    json_decref(list);
+    assert_int_equal(entries_of(&world, SMITH), SUBMITTED);
     json_t *users = ask(&world, "{\"operation\":\"user-list\"}");
     assert_int_equal(json_array_size(json_object_get(users, "users")), 2);
     json_decref(users);

@@ -38,15 +38,6 @@ static void open_world(struct world *world) {
     associate(world, 1, "beta");
 }
 
-static json_int_t entries_of(struct world *world, const char *mailbox) {
-    char request[200];
-    snprintf(request, sizeof request, "{\"operation\":\"mailbox-list\",\"mailbox\":\"%s\"}", mailbox);
-    json_t *list = ask(world, request);
-    json_int_t count = (json_int_t)json_array_size(json_object_get(list, "entries"));
-    json_decref(list);
-    return count;
-}
-
 #define NEW OURS "/S=new"
 
 #define ADD        "{\"operation\":\"user-add\",\"address\":\"" NEW "\"}"

@@ -649,6 +649,30 @@ UNUSED static json_int_t number_at(json_t *value, const char *first, const char 
     return json_integer_value(second ? json_object_get(inner, second) : inner);
 }
 
+/* How many entries the answer to a request that lists some has. */
+UNUSED static json_int_t listed(struct world *world, const char *request) {
+    json_t *list = ask(world, request), *entries = json_object_get(list, "entries");
+    assert_non_null(entries); /* an error has none, and would count as an empty list */
+    json_int_t count = (json_int_t)json_array_size(entries);
+    json_decref(list);
+    return count;
+}
+
+/* How many entries the mailbox has; how many copies are in that state ("all": in any). */
+UNUSED static json_int_t entries_of(struct world *world, const char *mailbox) {
+    char request[200];
+    snprintf(request, sizeof request, "{\"operation\":\"mailbox-list\",\"mailbox\":\"%s\"}", mailbox);
+    return listed(world, request);
+}
+
+UNUSED static json_int_t copies_in(struct world *world, const char *state) {
+    char request[100];
+    if (strcmp(state, "all") == 0)
+        return listed(world, "{\"operation\":\"queue-list\"}");
+    snprintf(request, sizeof request, "{\"operation\":\"queue-list\",\"state\":\"%s\"}", state);
+    return listed(world, request);
+}
+
 /* How many copies the queue has. */
 UNUSED static json_int_t queued(struct world *world) {
     json_t *answer = ask(world, "{\"operation\":\"status\"}");

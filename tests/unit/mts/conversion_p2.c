@@ -89,13 +89,13 @@ static void a_copy_that_needs_none_or_does_not_read_is_told_apart(void **state) 
     struct mts_stored copy = waiting(play, to_old(play)), broken = copy;
     broken.plan = SPAN_LIT("\x09plan");
     assert_false(mts_conversion(&broken, &play->arena, &how));
-    mts_converted(&play->run, &broken, 50, 4, &play->out);
+    mts_converted(&play->run, &broken, 50, 4, "", &play->out);
     assert_int_equal(play->out.result, MTS_INVALID);
     assert_non_null(play->out.cause);
     broken = copy;
     broken.octets = span_sub(copy.octets, 0, copy.octets.len - 1);
     assert_false(mts_conversion(&broken, &play->arena, &how));
-    mts_converted(&play->run, &broken, 50, 4, &play->out);
+    mts_converted(&play->run, &broken, 50, 4, "", &play->out);
     assert_int_equal(play->out.result, MTS_INVALID);
     broken = copy;
     broken.kind = MTS_PROBE;
@@ -106,9 +106,10 @@ static void the_new_message_is_p2_and_its_trace_says_so(void **state) {
     struct play *play = *state;
     struct mts_stored copy = waiting(play, to_old(play));
     struct x411_MessageTransferEnvelope before = decoded(play, copy.octets);
-    mts_converted(&play->run, &copy, 50, 1u << 2 | 1u << 5, &play->out);
+    mts_converted(&play->run, &copy, 50, 1u << 2 | 1u << 5, "1 file lost its name", &play->out);
     assert_int_equal(play->out.result, MTS_DECIDED);
     assert_int_equal(play->out.object_count, 1);
+    assert_string_equal(play->out.events[0].text, "P22 to P2: 1 file lost its name");
     const struct mts_object *object = &play->out.objects[0];
     assert_true(object->has_content);
     assert_int_equal(object->copy_count, 1);
@@ -127,8 +128,8 @@ static void the_new_message_is_p2_and_its_trace_says_so(void **state) {
         assert_int_equal(ber_bit(&types->built_in_encoded_information_types, bit), bit == 2 || bit == 5);
     assert_null(
         before.trace_information.items[last].domain_supplied_information.converted_encoded_information_types);
-    assert_true(conversion_done(&after.trace_information));
-    assert_false(conversion_done(&before.trace_information));
+    assert_true(trace_converted_types(&after.trace_information));
+    assert_false(trace_converted_types(&before.trace_information));
 }
 
 /* Tables may have changed while the content was rewritten. */
@@ -136,7 +137,7 @@ static void its_recipients_are_routed_anew(void **state) {
     struct play *play = *state;
     struct mts_stored copy = waiting(play, to_old(play));
     add_route(play, ZELDA, "other");
-    mts_converted(&play->run, &copy, 50, 4, &play->out);
+    mts_converted(&play->run, &copy, 50, 4, "", &play->out);
     assert_int_equal(play->out.result, MTS_DECIDED);
     assert_int_equal(play->out.object_count, 1);
     const struct mts_object *object = &play->out.objects[0];

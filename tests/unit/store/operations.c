@@ -231,6 +231,44 @@ static void mailbox_entries(void **state) {
     store_batch_clear(room->batch);
 }
 
+static bool is_too_late(bool done, struct error *err) {
+    bool late = !done && err->code == STORE_IO && strstr(err->text, "takes too long");
+    *err = (struct error){0};
+    return late;
+}
+
+/* Nothing is read then, and the store is as well as before. */
+static void nothing_is_read_after_its_time(void **state) {
+    struct room *room = *state;
+    struct store *store = room->store;
+    struct store_entry entry = {.data = SPAN_LIT("x")};
+    struct store_message message;
+    struct list list = {0};
+    struct error err = {0};
+    struct buf out;
+    buf_init(&out, 0);
+    entry.message = add_one(room, 100000, 1, NULL);
+    uint32_t box = store_mailbox(store, SPAN_LIT("a"), NULL);
+    assert_true(store_add_entry(room->batch, box, &entry, NULL));
+    store_put_record(room->batch, STORE_USER, SPAN_LIT("ann"), SPAN_LIT("1"));
+    room_commit(room);
+    store_read_until(store, 1);
+    assert_true(is_too_late(store_get_message(store, entry.message, &room->arena, &message, &err), &err));
+    assert_true(is_too_late(store_content_open(store, entry.message, &err), &err));
+    assert_true(is_too_late(store_find_mailbox(store, SPAN_LIT("a"), &err), &err));
+    assert_true(is_too_late(store_get_entry(store, box, 1, &room->arena, &entry, &err), &err));
+    assert_true(is_too_late(store_each_entry(store, box, 0, 0, note_entry, &list, &err), &err));
+    assert_true(is_too_late(store_track(store, SPAN_LIT("k"), note_event, &list, &err), &err));
+    assert_true(is_too_late(store_get_record(store, STORE_USER, SPAN_LIT("ann"), &out, &err), &err));
+    assert_true(is_too_late(store_each_record(store, STORE_USER, note_record, &list, &err), &err));
+    assert_true(list.count == 0 && store_accepting(store));
+    store_read_until(store, 0);
+    assert_true(store_each_entry(store, box, 0, 0, note_entry, &list, &err));
+    assert_int_equal(list.count, 1);
+    expect_message(room, entry.message, 100000, 1);
+    buf_free(&out);
+}
+
 /* "A", "a" and "Aa" become "a", "b" stays, "?" is left as it is. */
 static struct span first_letter(void *context, struct span name) {
     static uint8_t key[1];
@@ -686,6 +724,7 @@ int main(void) {
         IN_ROOM(mailbox_entries),
         IN_ROOM(mailboxes_are_renamed_and_joined),
         IN_ROOM(records_by_kind_and_name),
+        IN_ROOM(nothing_is_read_after_its_time),
         IN_ROOM(activity_out_goes_with_its_work),
         IN_ROOM(events_come_back_in_order),
         IN_ROOM(events_are_walked_backwards_in_pages),

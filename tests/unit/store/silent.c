@@ -145,6 +145,34 @@ static void reader_calls_before_it_is_asked(void **state) {
     store_close(reader);
 }
 
+/* A session of another that has done `text` in a transaction; PQfinish undoes it. */
+static PGconn *hold(struct room *room, const char *text) {
+    char database[32];
+    place_database(room->path, database);
+    PGconn *conn = place_connect(database);
+    PQclear(PQexec(conn, "BEGIN"));
+    PGresult *result = PQexec(conn, text);
+    assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
+    PQclear(result);
+    return conn;
+}
+
+/* Clients wait for it meanwhile. The lock goes after some seconds: who waits so long opens it. */
+static void reader_is_not_opened_for_long(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    be_impatient(room);
+    const struct store_options options = {.read_only = true, .engine = &room->at_server};
+    PGconn *other = hold(room, "SET idle_in_transaction_session_timeout = 10000; LOCK TABLE chasqui.setting");
+    struct store *reader = store_open(room->path, &options, &err);
+    PQfinish(other);
+    bool opened = reader != NULL;
+    store_close(reader);
+    assert_false(opened);
+    assert_int_equal(err.code, STORE_IO);
+    store_close(open_reader(room));
+}
+
 static void append(struct store_content *content, unsigned mib, struct error *err) {
     static const uint8_t octets[1u << 20];
     for (unsigned i = 0; i < mib; i++)
@@ -179,18 +207,6 @@ static void silent_session_holds_up_no_content(void **state) {
 }
 
 /* ---- what is slow and not silent ---- */
-
-/* A session of another that has done `text` in a transaction; PQfinish undoes it. */
-static PGconn *hold(struct room *room, const char *text) {
-    char database[32];
-    place_database(room->path, database);
-    PGconn *conn = place_connect(database);
-    PQclear(PQexec(conn, "BEGIN"));
-    PGresult *result = PQexec(conn, text);
-    assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
-    PQclear(result);
-    return conn;
-}
 
 /* Each chunk that comes first takes as long. */
 static void slow_chunks(struct room *room, const char *seconds) {
@@ -283,6 +299,35 @@ static void slow_read_is_no_silence(void **state) {
     if (!read)
         fail_msg("%s", err.text);
     assert_true(place_run(database, "DROP VIEW chasqui.work; ALTER TABLE chasqui.slow_work RENAME TO work"));
+}
+
+struct walked {
+    struct store *store;
+    unsigned rows;
+};
+
+static bool time_is_over(void *context, const struct store_entry *entry) {
+    struct walked *walked = context;
+    (void)entry;
+    walked->rows++;
+    store_read_until(walked->store, 1);
+    return true;
+}
+
+/* What the server has given is walked to its end, and it is asked for no more. */
+static void no_more_rows_are_asked_for_after_the_time(void **state) {
+    struct room *room = *state;
+    struct walked walked = {.store = room->store};
+    struct error err = {0};
+    char database[32];
+    place_database(room->path, database);
+    assert_true(place_run(database,
+                          "INSERT INTO chasqui.entry(mailbox, sequence, message, at, flags, octets, data)"
+                          " SELECT 7, i, 1, 0, 0, 0, '' FROM generate_series(1, 600) i"));
+    assert_false(store_each_entry(room->store, 7, 0, 0, time_is_over, &walked, &err));
+    assert_true(walked.rows == 500 && strstr(err.text, "takes too long"));
+    assert_true(store_accepting(room->store));
+    assert_true(place_run(database, "DELETE FROM chasqui.entry"));
 }
 
 static unsigned count_chunks(struct room *room) {
@@ -453,6 +498,7 @@ int main(void) {
         IN_ROOM(silent_session_holds_up_a_read_for_a_moment),
         IN_ROOM(first_request_after_a_silence_is_answered),
         IN_ROOM(reader_calls_before_it_is_asked),
+        IN_ROOM(reader_is_not_opened_for_long),
         IN_ROOM(silent_session_holds_up_no_content),
         IN_ROOM(reader_ends_its_former_session),
         IN_ROOM(end_of_the_former_session_is_waited_for),
@@ -460,6 +506,7 @@ int main(void) {
         IN_ROOM(lock_ends_a_read_and_no_session),
         IN_ROOM(read_waits_for_slow_chunks),
         IN_ROOM(slow_read_is_no_silence),
+        IN_ROOM(no_more_rows_are_asked_for_after_the_time),
         IN_ROOM(session_that_was_given_up_writes_no_more),
         IN_ROOM(next_host_is_called),
         IN_ROOM(addresses_of_all_hosts_are_found),

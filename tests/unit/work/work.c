@@ -32,7 +32,7 @@ struct stage {
 struct verdict {
     unsigned verdict, reason, diagnostic;
     uint64_t length;
-    uint32_t types;
+    uint32_t types, texts, files, parts;
     char text[200];
 };
 
@@ -112,6 +112,9 @@ static void read_verdict(struct span payload, struct verdict *verdict) {
     if (verdict->verdict == IPC_WORK_DONE) {
         verdict->length = reader_u64(&r);
         verdict->types = reader_u32(&r);
+        verdict->texts = reader_u32(&r);
+        verdict->files = reader_u32(&r);
+        verdict->parts = reader_u32(&r);
     } else {
         verdict->reason = reader_u16(&r);
         verdict->diagnostic = reader_u16(&r);
@@ -202,6 +205,7 @@ static void a_content_is_asked_for_and_given_back(void **state) {
     struct verdict verdict = do_job(stage, 7, 0);
     assert_int_equal(verdict.verdict, IPC_WORK_DONE);
     assert_int_equal(verdict.types, 1u << 2); /* IA5 text */
+    assert_int_equal(verdict.texts + verdict.files + verdict.parts, 0);
     assert_true(stage->reads > 0 && verdict.length > 100);
     assert_int_equal(finish(stage), 0);
 }

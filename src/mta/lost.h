@@ -1,0 +1,21 @@
+/*
+ * Channels to other processes that ended without an order. While the daemon stops, the processes have theirs
+ * one after the other, and the end of one may be seen before the own order: an end is warned of only when no
+ * order has come in the moment after it.
+ */
+#ifndef MTA_LOST_H
+#define MTA_LOST_H
+
+#include <event2/event.h>
+
+/* Most octets of lines of one moment. */
+#define LOST_LINES 8192
+
+struct mta;
+
+/* The channel to the process `name` ended because of `cause`. */
+void lost_note(struct mta *mta, const char *name, const char *cause);
+/* Its timer. */
+void lost_on_moment(evutil_socket_t fd, short what, void *arg);
+
+#endif

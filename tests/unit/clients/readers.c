@@ -1,0 +1,270 @@
+/* Requests to readers that do not answer: each has an answer all the same, and what comes late goes to
+ * nobody. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "clients/clients.h"
+#include "ipc/channel.h"
+#include "ipc/door.h"
+#include "ipc/payload.h"
+
+enum { STORE, READER, OTHER_READER, CLIENT, ENDS };
+
+#define LIST SPAN_LIT("{\"operation\":\"mailbox-list\",\"mailbox\":\"x\"}")
+
+/* The other end of a channel of the process: what was heard there last. */
+struct end {
+    struct ipc_channel *channel;
+    unsigned heard, closed; /* requests, or responses */
+    uint64_t ref;
+    char text[300]; /* of a response, behind its first octet */
+};
+
+struct world {
+    struct event_base *loop;
+    struct clients *clients;
+    struct clients_config config;
+    int door;
+    struct end ends[ENDS];
+};
+
+static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
+                     struct span payload) {
+    struct end *end = context;
+    (void)channel;
+    if (type != IPC_REQUEST && type != IPC_RESPONSE)
+        return true;
+    end->heard++;
+    end->ref = ref;
+    struct span text = span_sub(payload, type == IPC_RESPONSE, payload.len);
+    snprintf(end->text, sizeof end->text, "%.*s", (int)text.len, (const char *)text.data);
+    return true;
+}
+
+static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
+    struct end *end = context;
+    (void)channel, (void)cause;
+    end->channel = NULL;
+    end->closed++;
+}
+
+static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed};
+
+static void attach(struct world *world, unsigned number, int fd) {
+    world->ends[number] = (struct end){0};
+    world->ends[number].channel = ipc_channel_new(world->loop, fd, "end", &handler, &world->ends[number]);
+    assert_non_null(world->ends[number].channel);
+}
+
+/* The process's end; the other is the test's. */
+static int open_end(struct world *world, unsigned number) {
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    attach(world, number, pair[0]);
+    return pair[1];
+}
+
+static void start_reader(struct world *world, unsigned number) {
+    int end = open_end(world, number);
+    assert_true(ipc_door_pass(world->door, IPC_END_READER, (uint8_t)(number - READER), end));
+    close(end);
+}
+
+/* A local socket without a name in the file system, and a client of it. */
+static int listen_local(struct sockaddr_un *local, socklen_t *length) {
+    static unsigned count; /* one that fell keeps its own */
+    *local = (struct sockaddr_un){.sun_family = AF_UNIX};
+    int octets = snprintf(local->sun_path + 1, sizeof local->sun_path - 1, "chasqui-test-readers-%d-%u",
+                          (int)getpid(), ++count);
+    *length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)octets);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0 && bind(fd, (const struct sockaddr *)local, *length) == 0 && listen(fd, 8) == 0);
+    return fd;
+}
+
+static void run(struct world *world) {
+    for (int i = 0; i < 100; i++)
+        event_base_loop(world->loop, EVLOOP_NONBLOCK);
+}
+
+static void begin(struct world *world, unsigned readers, unsigned answer_ms) {
+    struct sockaddr_un local;
+    socklen_t length;
+    int door[2], fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    *world = (struct world){
+        .loop = event_base_new(),
+        .config = {
+            .clients_max = 100, .clients_per_user = 20, .reader_count = readers, .answer_ms = answer_ms}};
+    assert_true(ipc_door(door));
+    world->door = door[0];
+    struct clients_descriptors descriptors = {.store = open_end(world, STORE),
+                                              .parent = -1,
+                                              .local = listen_local(&local, &length),
+                                              .door = door[1]};
+    world->clients = clients_new(world->loop, &world->config, NULL, &descriptors);
+    assert_non_null(world->clients);
+    for (unsigned i = 0; i < readers; i++)
+        start_reader(world, READER + i);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&local, length), 0);
+    attach(world, CLIENT, fd);
+    assert_true(ipc_send(world->ends[CLIENT].channel, IPC_HELLO, 0, SPAN_LIT("\0\1\0\0\0\0"),
+                         (struct span){NULL, 0}));
+    run(world);
+}
+
+static void end(struct world *world) {
+    clients_free(world->clients);
+    run(world);
+    for (unsigned i = 0; i < ENDS; i++)
+        ipc_channel_free(world->ends[i].channel);
+    close(world->door);
+    event_base_free(world->loop);
+}
+
+static void ask(struct world *world, uint64_t ref) {
+    assert_true(ipc_send(world->ends[CLIENT].channel, IPC_REQUEST, ref, LIST, (struct span){NULL, 0}));
+    run(world);
+}
+
+static void answer(struct world *world, unsigned reader, uint64_t ref, bool last, const char *text) {
+    uint8_t octet = last;
+    assert_true(ipc_send(world->ends[reader].channel, IPC_RESPONSE, ref, span_of(&octet, 1), span_str(text)));
+    run(world);
+}
+
+/* Until the client has heard so many answers: 20 s at most, where one is due after less than one. */
+static void await(struct world *world, unsigned answers) {
+    const struct timeval moment = {.tv_usec = 10000};
+    for (int64_t until = clock_monotonic_us() + 20000000;
+         world->ends[CLIENT].heard < answers && clock_monotonic_us() < until;) {
+        event_base_loopexit(world->loop, &moment);
+        event_base_dispatch(world->loop);
+    }
+    assert_int_equal(world->ends[CLIENT].heard, answers);
+}
+
+static void expect_unavailable(const struct world *world, uint64_t ref, const char *text) {
+    const struct end *client = &world->ends[CLIENT];
+    assert_int_equal(client->ref, ref);
+    assert_non_null(strstr(client->text, "\"unavailable\""));
+    if (!strstr(client->text, text))
+        fail_msg("%s", client->text);
+}
+
+#define SOON 200 /* ms: tests wait for these, and for nothing else */
+
+static void a_reader_that_says_nothing_keeps_nobody_waiting(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 1, SOON);
+    ask(&world, 1);
+    ask(&world, 2);
+    assert_int_equal(world.ends[READER].heard, 2);
+    await(&world, 2);
+    expect_unavailable(&world, 2, "has not answered in time");
+    ask(&world, 3); /* it is asked nothing more */
+    expect_unavailable(&world, 3, "no process that reads the store");
+    assert_int_equal(world.ends[READER].heard, 2);
+    end(&world);
+}
+
+static void nobody_is_told_before_the_time(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 1, 0);
+    ask(&world, 1);
+    usleep(2 * SOON * 1000);
+    run(&world);
+    assert_int_equal(world.ends[CLIENT].heard, 0);
+    answer(&world, READER, world.ends[READER].ref, true, "{}");
+    assert_int_equal(world.ends[CLIENT].heard, 1);
+    assert_string_equal(world.ends[CLIENT].text, "{}");
+    end(&world);
+}
+
+/* The client may have used the ref for something else by then. */
+static void what_comes_late_goes_to_nobody(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 1, SOON);
+    ask(&world, 1);
+    uint64_t first = world.ends[READER].ref;
+    answer(&world, READER, first, false, "{\"entries\":[1]}");
+    assert_int_equal(world.ends[CLIENT].heard, 1);
+    await(&world, 2);
+    expect_unavailable(&world, 1, "in time");
+    answer(&world, READER, first, false, "{\"entries\":[2]}");
+    answer(&world, READER, first, true, "{\"entries\":[3]}");
+    assert_int_equal(world.ends[CLIENT].heard, 2);
+    ask(&world, 1); /* and it is as good as before */
+    assert_int_equal(world.ends[READER].heard, 2);
+    answer(&world, READER, world.ends[READER].ref, true, "{\"entries\":[4]}");
+    assert_string_equal(world.ends[CLIENT].text, "{\"entries\":[4]}");
+    assert_int_equal(world.ends[READER].closed, 0);
+    end(&world);
+}
+
+static void another_reader_answers_in_its_place(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 2, SOON);
+    ask(&world, 1);
+    unsigned silent = world.ends[READER].heard ? READER : OTHER_READER;
+    unsigned other = silent == READER ? OTHER_READER : READER;
+    await(&world, 1);
+    ask(&world, 2);
+    assert_int_equal(world.ends[other].heard, 1);
+    answer(&world, other, world.ends[other].ref, true, "{}");
+    assert_string_equal(world.ends[CLIENT].text, "{}");
+    end(&world);
+}
+
+/* One that ends, or is followed by another of its number, takes with it what nobody was told of. */
+static void the_end_of_a_late_reader_tells_nobody_twice(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 1, SOON);
+    ask(&world, 1);
+    await(&world, 1);
+    ipc_channel_free(world.ends[READER].channel);
+    start_reader(&world, READER);
+    run(&world);
+    assert_int_equal(world.ends[CLIENT].heard, 1);
+    ask(&world, 2);
+    answer(&world, READER, world.ends[READER].ref, true, "{}");
+    assert_string_equal(world.ends[CLIENT].text, "{}");
+    end(&world);
+}
+
+static void an_answer_that_nobody_asked_for_ends_the_channel(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 1, 0);
+    ask(&world, 1);
+    answer(&world, READER, world.ends[READER].ref + 1, false, "{}");
+    assert_int_equal(world.ends[READER].closed, 1);
+    expect_unavailable(&world, 1, "ended");
+    end(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reader_that_says_nothing_keeps_nobody_waiting),
+        cmocka_unit_test(nobody_is_told_before_the_time),
+        cmocka_unit_test(what_comes_late_goes_to_nobody),
+        cmocka_unit_test(another_reader_answers_in_its_place),
+        cmocka_unit_test(the_end_of_a_late_reader_tells_nobody_twice),
+        cmocka_unit_test(an_answer_that_nobody_asked_for_ends_the_channel),
+    };
+    return cmocka_run_group_tests_name("readers", tests, NULL, NULL);
+}
