@@ -1,6 +1,7 @@
 /* mhsd(8): the daemon. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -180,9 +181,20 @@ static int test_all(const char *path, const struct config *config) {
     return 0;
 }
 
+/* A reload that is asked for meanwhile is made when the daemon serves: its signal would end one that starts.
+ */
+static void put_off_reloads(void) {
+    sigset_t reload;
+    sigemptyset(&reload);
+    sigaddset(&reload, SIGHUP);
+    sigprocmask(SIG_BLOCK, &reload, NULL);
+}
+
 enum task { SERVE, TEST, CREATE_STORE };
 
 static int run(enum task task, const char *path) {
+    if (task == SERVE)
+        put_off_reloads();
     struct config *config = read_config(path);
     if (!config)
         return 1;

@@ -692,6 +692,14 @@ static bool init_children(struct parent *parent, enum child_kind kind, unsigned 
     return true;
 }
 
+/* Blocked so far: while there was no handler the signal would have ended the daemon. */
+static void take_reloads(void) {
+    sigset_t reload;
+    sigemptyset(&reload);
+    sigaddset(&reload, SIGHUP);
+    sigprocmask(SIG_UNBLOCK, &reload, NULL);
+}
+
 static bool init(struct parent *parent) {
     static const struct {
         int number;
@@ -707,11 +715,14 @@ static bool init(struct parent *parent) {
     }
     parent->patience = event_new(parent->loop, -1, 0, out_of_patience, parent);
     parent->overdue = event_new(parent->loop, -1, 0, on_overdue, parent);
-    return parent->patience && parent->overdue && init_children(parent, KIND_STORE, 1) &&
-           init_children(parent, KIND_READER, parent->config->reader_processes) &&
-           init_children(parent, KIND_NET, parent->config->net_processes) &&
-           init_children(parent, KIND_CLIENTS, 1) &&
-           init_children(parent, KIND_WORK, parent->config->work_processes);
+    if (!parent->patience || !parent->overdue || !init_children(parent, KIND_STORE, 1) ||
+        !init_children(parent, KIND_READER, parent->config->reader_processes) ||
+        !init_children(parent, KIND_NET, parent->config->net_processes) ||
+        !init_children(parent, KIND_CLIENTS, 1) ||
+        !init_children(parent, KIND_WORK, parent->config->work_processes))
+        return false;
+    take_reloads();
+    return true;
 }
 
 static void done(struct parent *parent) {

@@ -9,8 +9,9 @@
 #include "mhsd/config.h"
 
 /*
- * Serves until SIGTERM or SIGINT; SIGHUP reads the file at `path` anew. `config`
- * is what the file held. Returns the exit status: 0 after a clean stop.
+ * Serves until SIGTERM or SIGINT; SIGHUP, which the caller may have blocked until now,
+ * reads the file at `path` anew. `config` is what the file held. Returns the exit status: 0 after a clean
+ * stop.
  */
 int parent_run(const char *path, struct config *config);
 

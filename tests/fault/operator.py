@@ -2,6 +2,7 @@
 disabled and enabled, the configuration is read anew. None of it may lose or double anything."""
 import collections
 import contextlib
+import signal
 import threading
 
 from peer.local import Failed
@@ -28,7 +29,9 @@ class Operator(threading.Thread):
     def act(self, mta):
         way = self.random.random()
         if way < 0.1:
-            mta.reload()
+            process = mta.process
+            mta.request("status")       # one whose program has not begun yet would end of the signal
+            process.send_signal(signal.SIGHUP)
             self.done["reload"] += 1
         elif way < 0.25:
             peer = self.random.choice(self.peers[mta])

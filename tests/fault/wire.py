@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The wire between a daemon and its server: all passes, until it is to be cut within a COMMIT. Then either the server commits
-and its answer is lost, or nobody knows whether the COMMIT came there in time.
+"""The wire between a daemon and its server: all passes, until it is to be cut within a COMMIT. Then that never comes there, or
+the server commits and its answer is lost, or the wire is gone before anybody knows.
 
 Usage: wire.py SOCKET-OF-THE-SERVER SOCKET-TO-MAKE; a line at its input arms it or disarms it, one at its output says that it has
 struck. It is a process of its own, for those of a play have enough to do."""
@@ -49,11 +49,12 @@ class Passing:
             if strikes:
                 self.armed = False
                 lost.set()
-            sink.sendall(octets)
-            if strikes:
                 print("struck", flush=True)
                 if random.random() < 0.3:
                     return
+            sink.sendall(octets)
+            if strikes and random.random() < 0.3:
+                return
 
 
 def main():

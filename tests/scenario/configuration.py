@@ -216,6 +216,25 @@ def _():
             equal(mta.request("status")["state"], "serving")
 
 
+@case("a reload that is asked for while the daemon starts is made when it serves")
+def _():
+    with folder() as path:
+        mta = Mhsd(path + "/mta")
+        whole = mta.path + ".whole"
+        os.rename(mta.path, whole)
+        os.mkfifo(mta.path)             # it waits there for its configuration
+        mta.start(wait=False)
+        with open(mta.path, "w") as file, open(whole) as text:
+            mta.reload()
+            os.rename(whole, mta.path)
+            file.write(text.read())
+        try:
+            mta.wait_ready()
+            wait_until(lambda: "read anew" in mta.log(), what="a reload")
+        finally:
+            mta.kill()
+
+
 def refusal(mta, operation, **members):
     """The code of the error that answers."""
     try:
