@@ -191,8 +191,9 @@ bool ipc_client_waiting(struct ipc_client *client) {
     enum ipc_type type;
     uint64_t ref;
     struct span payload;
-    if (!client->greets || !is_waiting(client))
-        return is_waiting(client);
+    bool waiting = is_waiting(client); /* asked once: the greeting may come at any moment */
+    if (!client->greets || !waiting)
+        return waiting;
     /* It may be the answer to our hello, which nobody waits for;
      * what else it is, ipc_client_receive tells. */
     if (!receive(client, &type, &ref, &payload, 10000, &err))

@@ -49,7 +49,7 @@ sys.dont_write_bytecode = True
 from fault import rollback                                              # noqa: E402
 from fault.cutting import Cutting                                       # noqa: E402
 from fault.ledger import Ledger                                         # noqa: E402
-from fault.operator import Operator                                     # noqa: E402
+from fault.meddling import Operator                                     # noqa: E402
 from fault.reader import Reader                                         # noqa: E402
 from fault.recovering import AWAY, SENDERS, TAKERS, USERS, Counts, Sender, Taker    # noqa: E402
 from fault.servers import DAEMON, FAULTS, MACHINE, PATIENCE, PROCESSES, SERVER, Server, strike    # noqa: E402
