@@ -71,6 +71,8 @@ static json_t *event_json(const struct event_record *record, int64_t at) {
                               recipients, "detail", detail_of(record));
     if (began)
         json_object_set_new(event, "originator", json_text(printable(record->name)));
+    if (record->kind == MTS_EVENT_NOT_DELIVERED)
+        json_object_set_new(event, "address", json_text(printable(record->other)));
     if (is_try(record) && record->number > 0) {
         json_object_set_new(event, "try", json_integer(record->number));
         json_object_set_new(event, "next-try",

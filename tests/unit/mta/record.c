@@ -291,6 +291,33 @@ static void a_doubt_is_recorded_once(void **state) {
     world_end(&world);
 }
 
+/* ---- what is told ---- */
+
+static void whom_nobody_knows_is_named(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_operator(&world);
+    comes_in(&world, OURS "/S=nobody");
+    assert_true(is_told(&world, "\"non-delivered\""));
+    assert_true(is_told(&world, "\"address\":\"/"));
+    assert_true(is_told(&world, "S=nobody"));
+    world_end(&world);
+}
+
+/* So many came on it that the record is not read whole: that is told, and not that nothing was sent. */
+static void a_record_that_is_not_read_whole_is_told_as_that(void **state) {
+    struct world world;
+    (void)state;
+    begin_relay(&world);
+    report(&world, 2, 1);
+    assert_true(is_told(&world, "no copy of its subject was sent"));
+    for (int i = 0; i < 1030; i++)
+        report(&world, 2, 1);
+    assert_true(is_told(&world, "so many reports"));
+    world_kill(&world);
+    world_end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_comes_back_waits_for_the_record),
@@ -303,6 +330,7 @@ int main(void) {
         cmocka_unit_test(a_report_is_of_what_was_in_doubt_to_its_end),
         cmocka_unit_test(a_report_is_of_what_came_in_doubt_while_the_disk_was_full),
         cmocka_unit_test(a_doubt_is_recorded_once),
+        cmocka_unit_test(whom_nobody_knows_is_named),
     };
     signal(SIGXFSZ, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
