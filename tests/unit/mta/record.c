@@ -201,7 +201,7 @@ static void a_report_is_of_what_was_confirmed_while_the_disk_was_full(void **sta
     assert_int_equal(queued(&world), 1);
     assert_false(is_told(&world, "\"transferred\""));
     empty_disk(&world);
-    EVENTUALLY(queued(&world) == 0);
+    EVENTUALLY(queued(&world) == 0 && !is_refusing(&world));
     assert_true(is_told(&world, "\"transferred\""));
     report(&world, 2, 1);
     assert_int_equal(queued(&world), 1);
