@@ -137,6 +137,10 @@ void events_print(const json_t *events) {
                 end_piece(&piece);
             }
         print_recipients(&piece, json_object_get(event, "recipients"));
+        if (json_is_string(json_object_get(event, "address"))) {
+            buf_printf(&piece.text, "%s", out_text(event, "address"));
+            end_piece(&piece);
+        }
         print_try(&piece, event, out_time(json_array_get(events, 0), "time"));
         print_detail(&piece, event);
         putchar('\n');

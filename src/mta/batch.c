@@ -210,11 +210,14 @@ static void tell_if_slow(const struct mta *mta) {
                     (long long)(age / 1000000));
 }
 
-/* Effects add to the batch that fills, which is next. */
+/* Effects add to the batch that fills, which is next. What nobody asked for (confirmations that are written
+ * again each second, say) is not told of each time while the store takes nothing, which the log says. */
 static void on_landed(void *context, bool done, const struct error *err) {
     struct mta *mta = context;
     struct batch *flight = &mta->batches.flight;
-    if (!done)
+    if (!done && !flight->requests && store_accepting(mta->view.store))
+        log_caused_by(&mta->lines, LOG_LEVEL_ERROR, "the store refused what nobody waits for: %s", err->text);
+    else if (!done && flight->requests)
         log_caused_by(&mta->lines, LOG_LEVEL_ERROR, "the store refused a batch of %u requests: %s",
                       flight->requests, err->text);
     tell_if_slow(mta);

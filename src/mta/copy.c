@@ -113,8 +113,16 @@ static void work_is_still_there(struct mta *mta, const struct effect *effect) {
 
 static const struct effect_kind finished = {work_is_gone, work_is_still_there};
 
+/* What the peer reports of it later is believed by that (record.c). That the copy may have arrived was seen
+ * at the start alone, or could not be written. */
+static bool record_doubt(struct mta *mta, const struct work *work) {
+    const struct peer *peer = peer_at(mta, work->destination);
+    return !work->in_doubt || work->doubt_recorded || !peer ||
+           event_copy(mta, work->message, EVENT_IN_DOUBT, peer, SPAN_LIT("it may have arrived there"));
+}
+
 bool copy_finish(struct mta *mta, struct work *work) {
-    if (!store_finish_work(mta->batch.store, work->id, work->message) ||
+    if (!record_doubt(mta, work) || !store_finish_work(mta->batch.store, work->id, work->message) ||
         !batch_effect(mta, (struct effect){.kind = &finished, .work = work->id}))
         return false;
     schedule_set(&mta->schedule, work, WORK_SENDING, 0, false);

@@ -147,11 +147,11 @@ bool event_copy(struct mta *mta, uint64_t message, enum event_own what, const st
 }
 
 bool event_try(struct mta *mta, uint64_t message, enum event_own what, const struct peer *peer,
-               unsigned number, int64_t next, struct span text) {
+               unsigned number, int64_t when, struct span text) {
     uint8_t key[9];
     return add_own(mta, event_message_key(message, key),
                    (struct event_record){.kind = (uint8_t)what,
-                                         .time = next / SECOND,
+                                         .time = when / SECOND,
                                          .number = number,
                                          .peer = span_str(peer ? peer->name : NULL),
                                          .text = text});

@@ -48,9 +48,10 @@ bool event_message(struct mta *mta, struct span identifier, uint64_t message);
 /* Something happened to a copy of the message. */
 bool event_copy(struct mta *mta, uint64_t message, enum event_own what, const struct peer *peer,
                 struct span text);
-/* A try to transfer a copy ended: which it was, and when the next one is due (µs; 0: none). */
+/* A try to transfer a copy ended: which it was, and when the next one is due (µs; 0: none); of TRANSFERRED,
+ * which may be written late, when that was. */
 bool event_try(struct mta *mta, uint64_t message, enum event_own what, const struct peer *peer,
-               unsigned number, int64_t next, struct span text);
+               unsigned number, int64_t when, struct span text);
 /* Something happened that no copy stands for. */
 bool event_identifier(struct mta *mta, struct span identifier, enum event_own what, const struct peer *peer,
                       struct span text);

@@ -152,9 +152,9 @@ struct mta {
     bool peers_first;                       /* when a commit has landed, before what clients asked for */
     size_t hot_octets;                      /* held by work's bytes */
     unsigned associations_in;
-    bool held;                   /* some channels are not read, as the store takes no octets (link.h) */
-    struct event *release;       /* then: looks whether it does */
-    struct event *lost;          /* channels ended, which lost_lines tell of (lost.h) */
+    bool held;             /* some channels are not read, as the store takes no octets (link.h) */
+    struct event *release; /* then: looks whether it does */
+    struct event *lost;    /* channels ended, which lost_lines tell of (lost.h) */
     struct buf lost_lines;
     struct map associations;     /* by their numbers */
     uint64_t association_number; /* of the last that came */
@@ -169,6 +169,7 @@ struct mta {
     struct unsaved {
         struct work *work; /* finished with the peer, the row's removal failed */
         uint64_t octets;   /* that it took */
+        int64_t at;        /* when the peer confirmed it, in µs since 1970 */
     } * unsaved;
     size_t unsaved_count, unsaved_room;
     bool stopping;

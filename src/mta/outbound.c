@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "mta/event.h"
 #include "mta/mta_private.h"
 
 struct outbound_activity *outbound_find(const struct mta *mta, uint64_t work) {
@@ -156,21 +157,8 @@ static void is_gone(struct mta *mta, const struct effect *effect) {
     schedule_remove(&mta->schedule, work);
 }
 
-static void is_unsaved(struct mta *mta, const struct effect *effect) {
-    struct work *work = schedule_find(&mta->schedule, effect->work);
-    if (work)
-        outbound_unsaved(mta, work, effect->octets);
-}
-
-static const struct effect_kind transferred = {is_gone, is_unsaved};
-
-bool outbound_done(struct mta *mta, struct work *work, uint64_t octets) {
-    return store_finish_work(mta->batch.store, work->id, work->message) &&
-           batch_effect_later(mta, (struct effect){.kind = &transferred, .work = work->id, .octets = octets});
-}
-
 /* Without room in the list the unit stays as it is, under way with nobody: the restart finds it in doubt. */
-void outbound_unsaved(struct mta *mta, struct work *work, uint64_t octets) {
+static void keep_unsaved(struct mta *mta, struct work *work, uint64_t octets, int64_t at) {
     if (mta->unsaved_count == mta->unsaved_room) {
         size_t room = mta->unsaved_room ? mta->unsaved_room * 2 : 64;
         struct unsaved *grown = mem_resize(mta->unsaved, room * sizeof *grown);
@@ -181,7 +169,33 @@ void outbound_unsaved(struct mta *mta, struct work *work, uint64_t octets) {
         mta->unsaved = grown;
         mta->unsaved_room = room;
     }
-    mta->unsaved[mta->unsaved_count++] = (struct unsaved){work, octets};
+    mta->unsaved[mta->unsaved_count++] = (struct unsaved){work, octets, at};
+}
+
+static void is_unsaved(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (work)
+        keep_unsaved(mta, work, effect->octets, (int64_t)effect->ref);
+}
+
+static const struct effect_kind transferred = {is_gone, is_unsaved};
+
+/* That it was sent goes with the removal of its row, whichever try writes that: without it what the peer
+ * reports of the copy would not be believed (record.c). A unit's tries stay as they are meanwhile. */
+static bool save(struct mta *mta, struct work *work, uint64_t octets, int64_t at) {
+    struct effect effect = {.kind = &transferred, .work = work->id, .octets = octets, .ref = (uint64_t)at};
+    struct batch_mark mark = batch_mark(mta);
+    if (event_try(mta, work->message, EVENT_TRANSFERRED, peer_at(mta, work->destination), work->tries + 1u,
+                  at, (struct span){NULL, 0}) &&
+        store_finish_work(mta->batch.store, work->id, work->message) && batch_effect_later(mta, effect))
+        return true;
+    batch_undo(mta, mark);
+    keep_unsaved(mta, work, octets, at);
+    return false;
+}
+
+void outbound_done(struct mta *mta, struct work *work, uint64_t octets) {
+    save(mta, work, octets, clock_now_us());
 }
 
 void outbound_save_again(struct mta *mta) {
@@ -189,11 +203,7 @@ void outbound_save_again(struct mta *mta) {
     mta->unsaved_count = 0;
     for (size_t i = 0; i < count; i++) {
         batch_request(mta);
-        struct batch_mark mark = batch_mark(mta);
         struct unsaved unsaved = mta->unsaved[i];
-        if (outbound_done(mta, unsaved.work, unsaved.octets))
-            continue;
-        store_batch_undo(mta->batch.store, mark.store);
-        outbound_unsaved(mta, unsaved.work, unsaved.octets);
+        save(mta, unsaved.work, unsaved.octets, unsaved.at);
     }
 }

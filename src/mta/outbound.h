@@ -39,10 +39,9 @@ struct span outbound_recovery(struct mta *mta, const struct peer *peer);
 /* A ready copy whose transfer the association recovers, or NULL. */
 struct work *outbound_unfinished(struct mta *mta, const struct association *association);
 
-/* The peer has the copy, of so many octets: its row goes. When that can't be written the unit is kept and
- * written again (I6). */
-bool outbound_done(struct mta *mta, struct work *work, uint64_t octets);
-void outbound_unsaved(struct mta *mta, struct work *work, uint64_t octets);
+/* The peer has the copy, of so many octets: its row goes, and that it was transferred is recorded. When that
+ * can't be written the unit is kept and both are written again (I6). */
+void outbound_done(struct mta *mta, struct work *work, uint64_t octets);
 void outbound_save_again(struct mta *mta);
 
 #endif

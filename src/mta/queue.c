@@ -252,8 +252,14 @@ static void recall_cause(struct mta *mta, struct work *work) {
     json_decref(events);
 }
 
+/* The originator's deferred delivery time has not come. A copy that was tried is past it. */
+static bool is_deferred(const struct work *work) {
+    return work->tries == 0 && !work->in_doubt && work->due > clock_now_us();
+}
+
 /* Why the copy waits; absent when nothing failed. What is wrong with its peer concerns it while the peer is
- * left alone only; that nothing is tried there any more, more than why its last try failed. */
+ * left alone only, and not before its time, where its originator deferred it; that nothing is tried there any
+ * more, more than why its last try failed. */
 static struct span cause_of(struct mta *mta, struct work *work) {
     const struct destination *destination = destination_of(mta, work);
     if (work->state != WORK_HELD && work->state != WORK_SENDING && destination_blocked(mta, destination))
@@ -262,7 +268,8 @@ static struct span cause_of(struct mta *mta, struct work *work) {
         recall_cause(mta, work);
     if (work->cause)
         return span_str(work->cause);
-    const char *trouble = destination_waits(mta, destination) ? destination_trouble(mta, destination) : NULL;
+    bool waits = destination_waits(mta, destination) && !is_deferred(work);
+    const char *trouble = waits ? destination_trouble(mta, destination) : NULL;
     return trouble ? span_str(trouble) : (struct span){NULL, 0};
 }
 
@@ -417,11 +424,6 @@ struct change {
 
 static bool is_asked(const struct change *change, const char *operation) {
     return strcmp(change->operation, operation) == 0;
-}
-
-/* The originator's deferred delivery time has not come. A copy that was tried is past it. */
-static bool is_deferred(const struct work *work) {
-    return work->tries == 0 && !work->in_doubt && work->due > clock_now_us();
 }
 
 /* A unit's new state follows the row: applied when the row is on disk. */
@@ -580,6 +582,12 @@ static json_t *refuse_change(const struct change *change, const struct work *wor
         return client_error("wrong-state", "the copy is held: 'mhs queue release' lets it go");
     if (work->in_doubt && peer && (wrong = refuse_doubtful(change, peer)))
         return wrong;
+    if (is_asked(change, "queue-retry") && peer && destination_blocked(change->mta, destination))
+        return client_error("wrong-state",
+                            peer->config ? "the peer is disabled: 'mhs peer enable %s' lets its copies go"
+                                         : "the peer %s is not in the configuration any more: 'mhs queue "
+                                           "redirect' has the copy take another way",
+                            peer->name);
     if (is_asked(change, "queue-retry") && !work->in_doubt && is_deferred(work))
         return client_error("wrong-state", "the originator deferred it until %s: it can't go before",
                             clock_format(work->due / SECOND, until));

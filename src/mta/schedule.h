@@ -45,6 +45,7 @@ struct work {
     uint8_t state;
     uint8_t aborts;      /* tries in a row that ended by an abort, the peer's or one that it caused */
     bool in_doubt;       /* may have arrived: recipients and route are frozen */
+    bool doubt_recorded; /* its history on disk says so */
     bool marked;         /* its row says so: the mark of I3 */
     bool lost;           /* its content is (STORE_LOST_HOP): it is to be reported */
     bool no_alternative; /* no other next hop was known when its peer was last found down */

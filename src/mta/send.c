@@ -248,19 +248,13 @@ static int64_t broken_delay(const struct work *work) {
 
 static void transferred(struct association *association, struct work *work) {
     struct mta *mta = association->net->mta;
-    struct batch_mark mark = batch_mark(mta);
     association->peer->done++;
     association->peer->last_taken = clock_monotonic_us();
     if (association->peer->refusals)
         refusal_over(mta, association->peer);
     schedule_doubt(&mta->schedule, work, false);
     work_forget_bytes(mta, work);
-    if (event_try(mta, work->message, EVENT_TRANSFERRED, association->peer, work->tries + 1u, 0,
-                  (struct span){NULL, 0}) &&
-        outbound_done(mta, work, association->length))
-        return;
-    batch_undo(mta, mark);
-    outbound_unsaved(mta, work, association->length);
+    outbound_done(mta, work, association->length);
 }
 
 static void refused(struct association *association, struct work *work, struct span cause) {
@@ -284,6 +278,20 @@ static int64_t deferral(const struct mta *mta, const struct work *work) {
     return mts_retry_delay(send_schedule(mta, work->lane), work->tries + 1u) * SECOND;
 }
 
+static void doubt_is_recorded(struct mta *mta, const struct effect *effect) {
+    struct work *work = schedule_find(&mta->schedule, effect->work);
+    if (work)
+        work->doubt_recorded = true;
+}
+
+/* The next try says it again, or copy_finish. */
+static void doubt_is_not_recorded(struct mta *mta, const struct effect *effect) {
+    (void)mta;
+    (void)effect;
+}
+
+static const struct effect_kind doubted = {doubt_is_recorded, doubt_is_not_recorded};
+
 /*
  * Off the hot path, so that the row may be written: tries and time survive a
  * restart, and the mark goes from a copy that is not in doubt. An earlier try's
@@ -300,7 +308,9 @@ static void again(struct association *association, struct work *work, enum event
     work->begun = false; /* in doubt says the same */
     schedule_cause(work, log_text(cause, text));
     peer_error(association->peer, cause);
-    event_try(mta, work->message, what, association->peer, work->tries, jump_now(mta) + delay, cause);
+    if (event_try(mta, work->message, what, association->peer, work->tries, jump_now(mta) + delay, cause) &&
+        what == EVENT_IN_DOUBT)
+        batch_effect(mta, (struct effect){.kind = &doubted, .work = work->id});
     schedule_set(&mta->schedule, work, state, jump_now(mta) + delay, true);
     copy_save(mta, work);
     batch_arm(mta);

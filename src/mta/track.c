@@ -71,6 +71,8 @@ static json_t *event_json(const struct event_record *record, int64_t at) {
                               recipients, "detail", detail_of(record));
     if (began)
         json_object_set_new(event, "originator", json_text(printable(record->name)));
+    if (record->kind == MTS_EVENT_NOT_DELIVERED)
+        json_object_set_new(event, "address", json_text(printable(record->other)));
     if (is_try(record) && record->number > 0) {
         json_object_set_new(event, "try", json_integer(record->number));
         json_object_set_new(event, "next-try",
@@ -94,6 +96,12 @@ struct history {
     bool truncated;
 };
 
+/* One that was written again after a refused commit happened before, in a second that is known. */
+static int64_t time_of(const struct event_record *record, int64_t at) {
+    bool late = record->kind == EVENT_TRANSFERRED && record->time < at / SECOND;
+    return late ? record->time * SECOND + SECOND - 1 : at;
+}
+
 static bool add_events(void *context, int64_t at, struct span data) {
     struct history *history = context;
     struct reader r = reader_of(data);
@@ -106,8 +114,9 @@ static bool add_events(void *context, int64_t at, struct span data) {
                 history->truncated = true;
             continue;
         }
-        json_t *event = event_json(&record, at);
-        json_object_set_new(event, "at", json_integer(at)); /* to sort by; not part of the answer */
+        int64_t happened = time_of(&record, at);
+        json_t *event = event_json(&record, happened);
+        json_object_set_new(event, "at", json_integer(happened)); /* to sort by; not part of the answer */
         json_array_append_new(history->events, event);
     }
     history->truncated = history->truncated || json_array_size(history->events) >= EVENTS_MOST;

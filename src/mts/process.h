@@ -132,7 +132,7 @@ enum mts_event_kind {
     MTS_EVENT_REDIRECTED,    /* recipient to `name`; `reason` is x411_RedirectionReason_… */
     MTS_EVENT_EXPANDED,      /* the list `name` */
     MTS_EVENT_REROUTED,      /* from `hop` */
-    MTS_EVENT_DELIVERED,     /* recipient at `time` */
+    MTS_EVENT_DELIVERED,     /* recipient at `time`; `name` is its mailbox, of a probe its address */
     MTS_EVENT_NOT_DELIVERED, /* recipient, whose address is `other`; `reason`, `diagnostic` */
     MTS_EVENT_REPORTED,      /* `other` is the report's identifier, `name` its destination */
     MTS_EVENT_REPORT_IN,     /* a report on `other`, which `hop` brings, tells of a recipient: reason -1 means

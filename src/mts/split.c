@@ -185,10 +185,13 @@ static void record_outcome(struct ruling *ruling, const struct branch *branch,
                      branch->subject.identifier);
     event->recipient = branch->subject.envelope.per_recipient_fields.items[outcome->position]
                            .originally_specified_recipient_number;
-    if (outcome->delivered)
-        return;
-    event->other = ruling_address(
+    struct span address = ruling_address(
         ruling, &branch->subject.envelope.per_recipient_fields.items[outcome->position].recipient_name);
+    if (outcome->delivered) {
+        event->name = address;
+        return;
+    }
+    event->other = address;
     event->reason = outcome->cause.reason;
     event->diagnostic = outcome->cause.diagnostic;
     event->text = outcome->cause.supplementary;

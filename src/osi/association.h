@@ -239,6 +239,10 @@ enum osi_refusal {
     OSI_REFUSAL_DISCARDED,   /* the peer has forgotten it: start anew, later */
 };
 
+/* Why a transfer was refused, for people: by the reason that the peer's exception report gave; -1: none. */
+#define OSI_EXCEPTION_TEXT 128
+void osi_exception_text(int reason, char out[static OSI_EXCEPTION_TEXT]);
+
 struct osi_event {
     enum osi_event_type type;
     union {

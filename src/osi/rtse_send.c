@@ -304,8 +304,10 @@ void rtse_send_exception(struct osi_association *a, int reason) {
     }
     if (stopped)
         return;
+    char text[OSI_EXCEPTION_TEXT];
+    osi_exception_text(reason, text);
     osi_cause_set(&a->cause, OSI_END_PROVIDER_ABORT, OSI_LAYER_RTSE, true, OSI_ABORT_TEMPORARY_PROBLEM, "",
-                  "the peer reported an exception, reason %d", reason);
+                  "%s", text);
     association_abort(a, OSI_ABORT_TEMPORARY_PROBLEM);
 }
 

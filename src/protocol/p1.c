@@ -147,7 +147,7 @@ static void on_event(struct connection *c, struct osi_event *event) {
         transfer_out_ended(p1, IPC_SENT, "", 0);
         break;
     case OSI_EVENT_TRANSFER_REFUSED:
-        transfer_out_refused(p1, event->u.refused.what, event->u.refused.reason);
+        transfer_out_refused(p1, event->u.refused.reason);
         break;
     case OSI_EVENT_TURN_PLEASE:
         if (!p1->out.active)

@@ -144,7 +144,7 @@ bool transfer_in_resume_result(struct p1 *p1, struct span payload);
 
 void transfer_out_push(struct p1 *p1);
 void transfer_out_checkpoint(struct p1 *p1, const struct osi_checkpoint *checkpoint);
-void transfer_out_refused(struct p1 *p1, enum osi_refusal what, int reason);
+void transfer_out_refused(struct p1 *p1, int reason);
 /* `flags`: enum ipc_sent_flag; whether a resume failed is added here where the peer ended it. */
 void transfer_out_ended(struct p1 *p1, enum ipc_sent result, const char *cause, unsigned flags);
 void transfer_out_free(struct transfer_out *out);

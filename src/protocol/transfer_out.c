@@ -91,10 +91,9 @@ void transfer_out_ended(struct p1 *p1, enum ipc_sent result, const char *cause, 
 }
 
 /* A refused transfer is tried again in both cases: the receiver has not taken responsibility (X.228 §7.7). */
-void transfer_out_refused(struct p1 *p1, enum osi_refusal what, int reason) {
-    char cause[96];
-    snprintf(cause, sizeof cause, "the peer refused the transfer: activity %s, exception reason %d",
-             what == OSI_REFUSAL_INTERRUPTED ? "interrupted" : "discarded", reason);
+void transfer_out_refused(struct p1 *p1, int reason) {
+    char cause[OSI_EXCEPTION_TEXT];
+    osi_exception_text(reason, cause);
     transfer_out_ended(p1, IPC_SENT_DEFERRED, cause, IPC_SENT_FOR_NOW);
 }
 

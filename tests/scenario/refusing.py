@@ -19,6 +19,9 @@ class Refused(Exception):
     pass
 
 
+IN_WORDS = "the peer can't take mail now (temporary): exception reason 5, local SS-user error"
+
+
 class FullNeighbour(Neighbour):
     """Refuses each transfer at its end while `full`, by an exception report or, with `aborts`, by an abort."""
 
@@ -74,6 +77,8 @@ def refused_and_taken(far):
         check(refused <= seconds + 4, f"{refused} refusals in {seconds:.0f} s")
         [status] = stage.mta.request("peer-status", peer="FAR")["peers"]
         check(status["tries"] > 0 and status["last-error"], f"{status}")
+        if not far.aborts:
+            check(IN_WORDS in stage.mta.log(), "the log does not say why")
         far.full = False
         arrived = [far.next(60).identifier[1] for _ in range(COPIES)]
         equal(sorted(arrived), sorted(f"full-{number}" for number in range(COPIES)))

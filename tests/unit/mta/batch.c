@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "mta/jump.h"
@@ -168,6 +169,54 @@ static void effects_run_in_their_order_when_all_is_on_disk(void **state) {
     assert_int_equal(stage->after, 1);
     settle(&stage->mta); /* of nothing */
     assert_int_equal(stage->after, 1);
+}
+
+/* What the log says while a commit fails for the cause; the caller frees it. */
+static char *log_of_failure(struct stage *stage, const struct error *cause) {
+    char *said = calloc(1, 1000);
+    FILE *file = tmpfile();
+    int stderr_fd = dup(STDERR_FILENO);
+    assert_true(said && file && stderr_fd >= 0);
+    fails = cause;
+    fflush(stderr);
+    dup2(fileno(file), STDERR_FILENO);
+    settle(&stage->mta);
+    fflush(stderr);
+    dup2(stderr_fd, STDERR_FILENO);
+    fails = NULL;
+    rewind(file);
+    assert_true(fread(said, 1, 999, file) < 999);
+    fclose(file);
+    close(stderr_fd);
+    return said;
+}
+
+static void expect_said(struct stage *stage, const struct error *cause, const char *text) {
+    char *said = log_of_failure(stage, cause);
+    if (text ? !strstr(said, text) : *said != '\0')
+        fail_msg("not '%s', but: %s", text ? text : "", said);
+    free(said);
+}
+
+/* What is written again each second while the store is away; it is told elsewhere that it is. */
+static void a_failure_that_nobody_waits_for_is_not_told_again(void **state) {
+    static const struct error away = {.code = STORE_IO, .text = "the server is away"};
+    static const struct error bad = {.code = STORE_BAD_REQUEST, .text = "a constraint"};
+    const struct effect unasked = {.kind = &kind, .number = 'a'};
+    struct stage *stage = *state;
+    be_late(stage);
+    assert_true(batch_effect_later(&stage->mta, unasked));
+    put(stage, "one");
+    expect_said(stage, &bad, "refused what nobody waits for: a constraint");
+    for (int i = 0; i < 2; i++) {
+        assert_true(batch_effect_later(&stage->mta, unasked));
+        put(stage, "one");
+        expect_said(stage, &away, NULL);
+    }
+    put(stage, "two");
+    add(stage, 'b');
+    expect_said(stage, &away, "refused a batch of 1 requests: the server is away");
+    assert_string_equal(stage->did, "AAAB");
 }
 
 static void what_a_request_added_is_taken_back(void **state) {
@@ -487,6 +536,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_repeat_of_what_flies_is_pending, begin, end),
         cmocka_unit_test_setup_teardown(a_failed_flight_takes_what_filled_meanwhile_along, begin, end),
         cmocka_unit_test_setup_teardown(a_refused_request_fails_alone, begin, end),
+        cmocka_unit_test_setup_teardown(a_failure_that_nobody_waits_for_is_not_told_again, begin, end),
         cmocka_unit_test_setup_teardown(what_rests_on_a_refused_request_is_undone, begin, end),
         cmocka_unit_test_setup_teardown(a_repeat_of_a_refused_request_in_its_batch_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(what_a_hook_adds_is_a_request_of_its_own, begin, end),

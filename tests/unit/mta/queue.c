@@ -115,6 +115,47 @@ static void tries_survive_a_restart(void **state) {
     world_end(&world);
 }
 
+/* An operator said that nothing goes to its peer: a retry changes nothing, and says so. */
+static void a_copy_of_a_disabled_peer_is_not_retried(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_operator(&world);
+    comes_in(&world, FRANK);
+    json_decref(ask(&world, "{\"operation\":\"peer-disable\",\"peer\":\"gamma\",\"reason\":\"test\"}"));
+    json_int_t id = expect_copy(&world, "peer-disabled", 0);
+    refuses(&world, "retry", id, "the peer is disabled: 'mhs peer enable gamma'");
+    json_t *answer =
+        ask(&world, "{\"operation\":\"queue-retry\",\"all\":true,\"limit\":10,\"reason\":\"a test\"}");
+    assert_int_equal(number_at(answer, "changed", NULL), 0);
+    assert_int_equal(number_at(answer, "skipped", NULL), 1);
+    json_decref(answer);
+    json_decref(ask(&world, "{\"operation\":\"peer-enable\",\"peer\":\"gamma\",\"reason\":\"test\"}"));
+    changes(&world, "retry", id);
+    world_end(&world);
+}
+
+static const char *cause_at(json_t *list, size_t i) {
+    return json_string_value(json_object_get(entry_at(list, i), "last-error"));
+}
+
+/* Its peer is no reason why a copy waits whose time has not come. */
+static void a_deferred_copy_waits_for_its_time_alone(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_operator(&world);
+    world.deferred = clock_now_us() / 1000000 + 600;
+    comes_in(&world, FRANK);
+    world.deferred = 0;
+    comes_in(&world, FRANK);
+    connect_fails(&world, "gamma");
+    EVENTUALLY(failed_calls(&world) == 1);
+    json_t *list = ask(&world, "{\"operation\":\"queue-list\"}");
+    assert_null(cause_at(list, 0));
+    assert_non_null(strstr(cause_at(list, 1), "no such host"));
+    json_decref(list);
+    world_end(&world);
+}
+
 /* I3: the mark says that a copy may have been sent. One that was not has none after a clean stop. */
 static void what_was_never_sent_is_not_in_doubt_after_a_stop(void **state) {
     struct world world;
@@ -222,6 +263,7 @@ static void without_another_route_a_copy_stays(void **state) {
     begin_again(&world);
     expect_none(&world, IPC_CONNECT);
     json_int_t id = expect_copy(&world, "peer-removed", 0);
+    refuses(&world, "retry", id, "not in the configuration any more");
     changes(&world, "hold", id);
     world_stop(&world);
     put_gamma_back(&world);
@@ -512,6 +554,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_held_copy_keeps_its_deferred_delivery_time),
         cmocka_unit_test(tries_survive_a_restart),
+        cmocka_unit_test(a_copy_of_a_disabled_peer_is_not_retried),
+        cmocka_unit_test(a_deferred_copy_waits_for_its_time_alone),
         cmocka_unit_test(what_was_never_sent_is_not_in_doubt_after_a_stop),
         cmocka_unit_test(copies_of_a_peer_that_is_gone_at_the_start_are_routed_anew),
         cmocka_unit_test(a_copy_in_doubt_waits_for_its_peer_to_come_back),

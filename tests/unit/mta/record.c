@@ -1,5 +1,5 @@
 /* What the rules ask of the record: whether it can be read, and whether what was routed was sent. */
-#include "world.h"
+#include "disk.h"
 
 /* beta may send for its own users only, and brings back what went out; loops are not looked for. */
 static struct mts_tables *strict_tables(void) {
@@ -186,6 +186,124 @@ static bool is_told(struct world *world, const char *text) {
     return told;
 }
 
+/* ---- what could not be written at once ---- */
+
+/* I6: that the copy was sent is written with the removal of its row, by whichever try that is. */
+static void a_report_is_of_what_was_confirmed_while_the_disk_was_full(void **state) {
+    struct world world;
+    (void)state;
+    begin_relay(&world);
+    connect_out(&world, 3, "beta");
+    outgoing_of(&world, 3);
+    fill_disk(&world);
+    sent(&world, 3, IPC_SENT);
+    EVENTUALLY(is_refusing(&world));
+    assert_int_equal(queued(&world), 1);
+    assert_false(is_told(&world, "\"transferred\""));
+    empty_disk(&world);
+    EVENTUALLY(queued(&world) == 0 && !is_refusing(&world));
+    assert_true(is_told(&world, "\"transferred\""));
+    report(&world, 2, 1);
+    assert_int_equal(queued(&world), 1);
+    world_kill(&world);
+    world_end(&world);
+}
+
+/* The same of one that the next process finds in doubt: the peer's confirmation of the repeat says it. */
+static void a_report_is_of_what_was_confirmed_again(void **state) {
+    struct world world;
+    (void)state;
+    begin_relay(&world);
+    connect_out(&world, 3, "beta");
+    outgoing_of(&world, 3);
+    fill_disk(&world);
+    sent(&world, 3, IPC_SENT);
+    EVENTUALLY(is_refusing(&world));
+    world_stop(&world); /* in good order */
+    empty_disk(&world);
+    begin_again(&world);
+    assert_int_equal(copies_in(&world, "in-doubt"), 1);
+    goes_out(&world, 3, "beta");
+    EVENTUALLY(queued(&world) == 0);
+    assert_true(is_told(&world, "\"transferred\""));
+    associate(&world, 2, "beta");
+    report(&world, 2, 1);
+    assert_int_equal(queued(&world), 1);
+    world_kill(&world);
+    world_end(&world);
+}
+
+static void delete_all(struct world *world) {
+    json_t *answer = ask(world, "{\"operation\":\"queue-delete\",\"all\":true,\"limit\":10,\"reason\":"
+                                "\"test\",\"may-arrive-twice\":true}");
+    assert_int_equal(number_at(answer, "changed", NULL), 1);
+    json_decref(answer);
+    expect_drained(world);
+}
+
+/* It may have arrived, whatever became of it here: an earlier process began to send it. */
+static void a_report_is_of_what_was_in_doubt_to_its_end(void **state) {
+    struct world world;
+    (void)state;
+    begin_relay(&world);
+    connect_out(&world, 3, "beta");
+    outgoing_of(&world, 3);
+    world_kill(&world);
+    begin_again(&world);
+    delete_all(&world);
+    associate(&world, 2, "beta");
+    report(&world, 2, 1);
+    assert_int_equal(queued(&world), 1);
+    world_kill(&world);
+    world_end(&world);
+}
+
+/* Or that it is in doubt could not be written. */
+static void a_report_is_of_what_came_in_doubt_while_the_disk_was_full(void **state) {
+    struct world world;
+    (void)state;
+    begin_relay(&world);
+    connect_out(&world, 3, "beta");
+    outgoing_of(&world, 3);
+    fill_disk(&world);
+    close_association(&world, 3, IPC_CLOSE_BROKEN);
+    EVENTUALLY(is_refusing(&world));
+    empty_disk(&world);
+    EVENTUALLY(!is_refusing(&world));
+    delete_all(&world);
+    report(&world, 2, 1);
+    assert_int_equal(queued(&world), 1);
+    world_kill(&world);
+    world_end(&world);
+}
+
+/* What was said of it once is not said again at its end. */
+static void a_doubt_is_recorded_once(void **state) {
+    struct world world;
+    (void)state;
+    begin_relay(&world);
+    connect_out(&world, 3, "beta");
+    outgoing_of(&world, 3);
+    close_association(&world, 3, IPC_CLOSE_BROKEN);
+    EVENTUALLY(is_told(&world, "\"in-doubt\""));
+    delete_all(&world);
+    assert_false(is_told(&world, "it may have arrived there"));
+    world_end(&world);
+}
+
+/* ---- what is told ---- */
+
+static void whom_nobody_knows_is_named(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_operator(&world);
+    comes_in(&world, OURS "/S=nobody");
+    assert_true(is_told(&world, "\"non-delivered\""));
+    assert_true(is_told(&world, "\"address\":\"/"));
+    assert_true(is_told(&world, "S=nobody"));
+    world_end(&world);
+}
+
 /* So many came on it that the record is not read whole: that is told, and not that nothing was sent. */
 static void a_record_that_is_not_read_whole_is_told_as_that(void **state) {
     struct world world;
@@ -207,6 +325,13 @@ int main(void) {
         cmocka_unit_test(a_report_is_of_what_is_in_doubt),
         cmocka_unit_test(a_report_on_a_long_list_is_believed),
         cmocka_unit_test(a_record_that_is_not_read_whole_is_told_as_that),
+        cmocka_unit_test(a_report_is_of_what_was_confirmed_while_the_disk_was_full),
+        cmocka_unit_test(a_report_is_of_what_was_confirmed_again),
+        cmocka_unit_test(a_report_is_of_what_was_in_doubt_to_its_end),
+        cmocka_unit_test(a_report_is_of_what_came_in_doubt_while_the_disk_was_full),
+        cmocka_unit_test(a_doubt_is_recorded_once),
+        cmocka_unit_test(whom_nobody_knows_is_named),
     };
+    signal(SIGXFSZ, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,32 +1,6 @@
 /* I6: a store that can't write. What comes is refused for now, what the peers confirmed is kept, and all goes
  * on afterwards. */
-#include <sys/resource.h>
-
-#include "world.h"
-
-/* A limit on the length of files stands for the full disk: writes beyond it fail. At the server a trigger on
- * what each commit and each probe writes says that it is full. */
-static void fill_disk(const struct world *world) {
-    struct rlimit limit = {1, RLIM_INFINITY};
-    if (place_server())
-        assert_true(place_spoil(world->place, "",
-                                "CREATE FUNCTION full_disk() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION"
-                                " 'a full disk' USING ERRCODE = 'disk_full'; END $$ LANGUAGE plpgsql;"
-                                "CREATE TRIGGER full_disk BEFORE UPDATE ON node FOR EACH STATEMENT EXECUTE"
-                                " FUNCTION full_disk();"
-                                "CREATE TRIGGER full_disk BEFORE INSERT ON setting FOR EACH STATEMENT EXECUTE"
-                                " FUNCTION full_disk()"));
-    else
-        assert_int_equal(prlimit(world->pid, RLIMIT_FSIZE, &limit, NULL), 0);
-}
-
-static void empty_disk(const struct world *world) {
-    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
-    if (place_server())
-        assert_true(place_spoil(world->place, "", "DROP FUNCTION full_disk() CASCADE"));
-    else
-        assert_int_equal(prlimit(world->pid, RLIMIT_FSIZE, &limit, NULL), 0);
-}
+#include "disk.h"
 
 static enum ipc_result send_by(struct world *world, uint64_t ref) {
     send_whole(world, ref, envelope_to(world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));

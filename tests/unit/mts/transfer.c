@@ -337,6 +337,10 @@ static struct x411_ProbeTransferEnvelope *probe(struct play *play,
     return envelope;
 }
 
+static bool names(struct span address, const char *part) {
+    return memmem(address.data, address.len, part, strlen(part)) != NULL;
+}
+
 static void probe_is_answered_and_passed_on(void **state) {
     struct play *play = *state;
     struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
@@ -351,6 +355,8 @@ static void probe_is_answered_and_passed_on(void **state) {
     assert_int_equal(bob->choice, x411_ReportType_delivery);
     assert_int_equal(bob->u.delivery.type_of_MTS_user, x411_TypeOfMTSUser_private);
     assert_not_delivered(play, 3, UNABLE, x411_NonDeliveryDiagnosticCode_unrecognised_OR_name);
+    assert_true(names(event_of(play, MTS_EVENT_DELIVERED)->name, "S=bob"));
+    assert_true(names(event_of(play, MTS_EVENT_NOT_DELIVERED)->other, "S=nobody"));
     assert_null(find_copy(play, NULL, "bob", NULL));
     struct mts_stored stored = stored_copy(play, "other", NULL);
     assert_int_equal(stored.kind, MTS_PROBE);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "osi/association.h"
 #include "osi/session.h"
 #include "osi/spdu.h"
 #include "osi/tpkt.h"
@@ -446,6 +447,29 @@ static void minor_sync_acks_are_judged(void **state) {
     end(&m);
 }
 
+/* Each reason that X.225 names has its name, and a text that an event's detail has room for. */
+static void exceptions_are_told_in_words(void **state) {
+    static const struct {
+        int reason;
+        const char *text;
+    } told[] = {{0, "can't take mail now (temporary): exception reason 0, non-specific error"},
+                {1, "exception reason 1, user receiving ability jeopardized"},
+                {3, "exception reason 3, user sequence error"},
+                {5, "can't take mail now (temporary): exception reason 5, local SS-user error"},
+                {6, "exception reason 6, unrecoverable procedural error"},
+                {128, "exception reason 128, demand data token"},
+                {77, "exception reason 77, which X.225 does not name"},
+                {-1, "gave no reason"}};
+    char text[OSI_EXCEPTION_TEXT];
+    (void)state;
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        osi_exception_text(told[i].reason, text);
+        if (!strstr(text, told[i].text))
+            fail_msg("no '%s' in: %s", told[i].text, text);
+        assert_true(strlen(text) < sizeof text - 1);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(user_data_is_cut_at_every_length),
@@ -461,6 +485,7 @@ int main(void) {
         cmocka_unit_test(control_is_given_by_who_has_it),
         cmocka_unit_test(the_token_ends_an_exception),
         cmocka_unit_test(exceptions_come_up),
+        cmocka_unit_test(exceptions_are_told_in_words),
         cmocka_unit_test(what_was_under_way_is_overtaken),
         cmocka_unit_test(an_end_that_is_not_answered_may_be_stopped),
         cmocka_unit_test(minor_sync_acks_are_judged),
