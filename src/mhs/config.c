@@ -1,4 +1,5 @@
 /* `mhs reload` and `mhs config`: the daemon's configuration. */
+#include <stdio.h>
 #include <string.h>
 
 #include "mhs/commands.h"
@@ -43,6 +44,24 @@ int cmd_reload(int argc, char **argv) {
     return daemon_ask(json_pack("{s:s}", "operation", "reload"), print_changes);
 }
 
+/* As in a file; a list goes on below itself, a text stays whole. */
+static void print_option(const char *section, const char *option, const char *value, bool set) {
+    char name[80];
+    snprintf(name, sizeof name, "%s%s = ", section ? "    " : "", option);
+    struct out_flow flow = {.at = strlen(name), .indent = strlen(name)};
+    fputs(name, stdout);
+    if (*value == '{') {
+        out_flow(&flow, value);
+    } else {
+        out_line(value);
+        flow.at += out_width(value);
+    }
+    flow.tab = flow.at + 4;
+    if (!set)
+        out_flow(&flow, "# default");
+    putchar('\n');
+}
+
 static void print_options(const json_t *answer) {
     const json_t *options = json_object_get(answer, "options"), *option;
     const char *last = "-";
@@ -54,9 +73,11 @@ static void print_options(const json_t *answer) {
         if (section && strcmp(section, last) != 0)
             printf("\n%s%s%s\n", out_style(OUT_BOLD), section, out_end());
         last = section ? section : "-";
-        printf("%s%s = ", section ? "    " : "", out_text(option, "option"));
-        out_line(value ? value : set ? "(not shown)" : "(not set)");
-        printf("%s\n", set ? "" : "    # default");
+        print_option(section, out_text(option, "option"),
+                     value ? value
+                     : set ? "(not shown)"
+                           : "(not set)",
+                     set);
     }
 }
 
