@@ -18,7 +18,7 @@ static void print_changes(const json_t *answer) {
         struct out_flow flow = {.indent = CONTINUED};
         out_flow(&flow, out_text(change, "text"));
         if (json_is_true(json_object_get(change, "restart")))
-            out_flow(&flow, "(takes effect when the daemon is started anew)");
+            out_flow(&flow, "(takes effect when the daemon is restarted)");
         putchar('\n');
     }
     json_array_foreach(json_object_get(answer, "warnings"), i, warning) {
@@ -32,7 +32,7 @@ static void print_changes(const json_t *answer) {
 
 int cmd_reload(int argc, char **argv) {
     static const struct command_usage usage = {
-        "reload", NULL, "Has the daemon read its configuration anew, and says what has changed.",
+        "reload", NULL, "Has the daemon reread its configuration, and says what has changed.",
         "It returns when all of the daemon's processes have it. A wrong configuration is refused\n"
         "with file, line and option of all that is wrong, and the old one stays. What can't work, or\n"
         "does nothing, is said as a warning.",

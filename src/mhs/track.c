@@ -244,7 +244,7 @@ static int show(struct wanted *wanted) {
         out_json(all);
     else if (!wanted->shown)
         printf("No message that is still known here %s.\n",
-               wanted->originator || wanted->recipient || wanted->since || wanted->until ? "fits"
+               wanted->originator || wanted->recipient || wanted->since || wanted->until ? "matches"
                                                                                          : "came in");
     else if (wanted->recent && wanted->recent != ALL && wanted->after)
         printf("Older ones: --after %lld\n", (long long)wanted->after);
@@ -305,7 +305,8 @@ int cmd_track(int argc, char **argv) {
         wanted.recent = ALL;
     if ((wanted.identifier != NULL) + (wanted.recent != 0) + (wanted.content_identifier != NULL) != 1 ||
         command_line_operand(&line))
-        return command_usage_error(&usage, "give one of MTS-IDENTIFIER, --recent and --content-identifier");
+        return command_usage_error(&usage, "give one of MTS-IDENTIFIER, --content-identifier and --recent; or, alone or with --recent, "
+                                   "--originator, --recipient, --since or --until");
     if (wanted.after && !wanted.recent)
         return command_usage_error(&usage, "--after goes with --recent");
     return show(&wanted);

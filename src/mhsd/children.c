@@ -107,8 +107,8 @@ static bool may_be_made(const struct config *config, struct error *err) {
         return true;
     if (!config->create_store)
         return error_set(err, ENOENT,
-                         "%s; see whether its disk is mounted. 'create-store' forbids to make an empty one; "
-                         "mhsd --create-store makes it all the same",
+                         "%s; see whether its disk is mounted. 'create-store' forbids making an empty one; "
+                         "mhsd --create-store -c FILE makes it all the same, FILE being this configuration",
                          there.text);
     log_warning("%s: an empty one is made. If there should be one, stop, and see whether its disk is mounted",
                 there.text);
@@ -212,7 +212,7 @@ bool child_may_use_store(const struct config *config, struct error *err) {
                    ? may_make_folder(config, err)
                    : error_set(err, errno, "store: %s can't be entered: %s", directory, strerror(errno));
     if (access(directory, W_OK) != 0 && errno == EROFS)
-        return error_set(err, EROFS, "store: %s lies on a read-only file system: mount it for writing",
+        return error_set(err, EROFS, "store: %s is on a read-only file system: mount it for writing",
                          directory);
     /* An empty folder of another's is given to the user at the start. */
     if (geteuid() == 0 && !store_is_there(directory, &there))

@@ -42,7 +42,7 @@ static bool parse(struct loader *l, struct config_section *section, const char *
     if (paddress_parse(span_str(text), &l->arena, address, &why))
         return true;
     const char *cause = strncmp(why.text, kind, strlen(kind)) == 0 ? why.text + strlen(kind) : why.text;
-    return config_fail(l, section, option, "'%.60s' is no presentation address: %.100s", text, cause);
+    return config_fail(l, section, option, "'%.60s' is not a presentation address: %.100s", text, cause);
 }
 
 static bool read_name_servers(struct loader *l) {

@@ -32,7 +32,7 @@ static const char help[] =
     "  -h, --help               print this help\n"
     "      --version            print the version\n"
     "\n"
-    "SIGHUP reads the configuration anew, SIGTERM stops.\n"
+    "SIGHUP rereads the configuration, SIGTERM stops.\n"
     "Exit status: 0 stopped or the configuration is right, 1 failed, 2 wrong usage.\n"
     "See mhsd(8), chasqui.conf(5), mhs(1).\n";
 
@@ -101,7 +101,7 @@ static bool is_own(const char *store) {
 }
 
 /* A store that is not there yet is no fault of the configuration. Root becomes the user of 'run-as' here. */
-static bool test_store(const struct config *config) {
+static bool test_store(const char *path, const struct config *config) {
     struct error err = {0};
     bool root = geteuid() == 0;
     bool read = store_examine(config->mta.store_place, &err);
@@ -113,9 +113,9 @@ static bool test_store(const struct config *config) {
     if (!read && err.code == STORE_NOT_FOUND && !config->create_store) {
         fprintf(
             stderr,
-            "mhsd: %s, and 'create-store' forbids to make an empty one: see whether its disk is mounted, or "
-            "make it: mhsd --create-store\n",
-            err.text);
+            "mhsd: %s, and 'create-store' forbids making an empty one: see whether its disk is mounted, or "
+            "make it: mhsd --create-store -c %s\n",
+            err.text, path);
         return false;
     }
     return read ? test_users(config) : err.code == STORE_NOT_FOUND || complain(&err, true);
@@ -173,7 +173,7 @@ static void warn_of_debug_build(void) {
 
 static int test_all(const char *path, const struct config *config) {
     test_secrets(config);
-    bool socket = test_socket(config), store = test_store(config);
+    bool socket = test_socket(config), store = test_store(path, config);
     if (!socket || !store)
         return 1;
     printf("%s: the configuration is right\n", path);

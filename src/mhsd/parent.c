@@ -618,7 +618,7 @@ static bool reload(struct parent *parent, struct config_report *report) {
     log_lines(LOG_LEVEL_NOTICE, "reload: ", &report->changes, "");
     log_lines(LOG_LEVEL_WARNING, "", &report->warnings, "");
     log_lines(LOG_LEVEL_WARNING, "reload: ", &report->waiting,
-              ": that takes effect when the daemon is started anew");
+              ": that takes effect when the daemon is restarted");
     if (!tell_configs(parent))
         log_error("the configuration was not reloaded in all processes: no memory");
     examine_store(parent, report);

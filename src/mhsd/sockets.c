@@ -69,7 +69,7 @@ static bool is_no_other(const char *path, struct error *err) {
     if (lstat(path, &status) != 0 || S_ISSOCK(status.st_mode))
         return true;
     return error_set(err, EEXIST,
-                     "socket: %s is there, and is no socket: move it away, or let 'socket' name another",
+                     "socket: %s is there, and is not a socket: move it away, or let 'socket' name another",
                      path);
 }
 

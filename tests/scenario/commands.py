@@ -172,7 +172,7 @@ def _():
             pair.beta.mhs("save", "--user", UWE, "--force", number, arguments[0], saved, *arguments[1:])
             with open(saved, "rb") as file:
                 equal(file.read(), octets)
-        check("no text" in refuse(pair.beta, 1, "save", "--user", UWE, "--text", number, "3", "-"))
+        check("is not a text" in refuse(pair.beta, 1, "save", "--user", UWE, "--text", number, "3", "-"))
 
 
 @case("a reply goes to the reply recipients, names what it answers and what came before, and says when it is late")
@@ -274,6 +274,15 @@ def _():
         wait_until(lambda: not pair.beta.request("queue-list")["entries"], what="an empty queue")
         equal(sorted(e["content-identifier"] for e in pair.entries(pair.alpha, ADA, rounds)),
               [f"rn {i}" for i in range(rounds)])
+
+
+@case("a report that is asked for behind all recipients is for all, and blind copies are told as such")
+def _():
+    with folder() as path, Pair(path) as pair:
+        said = pair.alpha.mhs("send", "--from", ADA, "--to", UWE, "--bcc", EVA, "--text", "x", "--report", "delivery").stdout.splitlines()
+        check(len(said) == 2 and said[0].startswith("Message submitted at") and
+              said[1].startswith("Message to the blind copy recipients submitted at"), said)
+        equal([entry["delivered"] for entry in pair.entries(pair.alpha, ADA, 2)], [1, 1])
 
 
 @case("no copy but the blind ones names a blind copy recipient")
@@ -456,6 +465,16 @@ def _():
         check("no such alias: 'nonsense'" in refuse(pair.alpha, 2, "send", "--from", ADA, "--to", "nonsense", "--text", "x"))
         refuse(pair.alpha, 2, "send", "--from", ADA, "--text", "x")
         refuse(pair.alpha, 2, "queue", "hold")
+        said = refuse(pair.alpha, 2, "track")
+        check(all(option in said for option in ("--content-identifier", "--recent", "--originator", "--recipient", "--since", "--until")), said)
+        for option in "--latest", "--deferred", "--expiry", "--reply-by":
+            said = refuse(pair.alpha, 2, "send", "--from", ADA, "--to", UWE, option, "-1h", "--text", "x")
+            check(f"{option}: -1h is past" in said, said)
+        elsewhere = ask(pair.alpha, "send", "--from", ADA, "--to", "/C=US/A=NONE/S=x", "--text", "x")
+        report = pair.entries(pair.alpha, ADA, 1)[0]["entry"]
+        said, = ask(pair.alpha, "read", "--user", ADA, str(report))["recipients"]
+        equal(said["supplementary-information"], "no route matches the address")
+        check("no route matches" in pair.alpha.mhs("--wide", "track", elsewhere["mts-identifier"]).stdout, "the history says so too")
         refuse(pair.alpha, 2, "nonsense")
         refuse(pair.alpha, 4, "send", "--from", ADA, "--to", UWE, "--attach", os.path.join(path, "missing"))
         refuse(pair.alpha, 1, "read", "--user", ADA, "99")

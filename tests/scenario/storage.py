@@ -155,10 +155,10 @@ def _():
         for _kind in "no folder", "an empty folder, as of a disk that is not mounted":
             done = run("mhsd", "-c", mta.path)
             equal((done.returncode, os.path.exists(os.path.join(store, "queue.db"))), (1, False), done.stderr)
-            check(f"{store}: there is no store here" in done.stderr and "mhsd --create-store" in done.stderr, done.stderr)
+            check(f"{store}: there is no store here" in done.stderr and "mhsd --create-store -c FILE" in done.stderr, done.stderr)
             done = run("mhsd", "-t", "-c", mta.path)
             equal(done.returncode, 1, done.stderr)
-            check("'create-store' forbids" in done.stderr, done.stderr)
+            check("'create-store' forbids making" in done.stderr and f"mhsd --create-store -c {mta.path}\n" in done.stderr, done.stderr)
             os.makedirs(store, exist_ok=True)
         done = run("mhsd", "--create-store", "-c", mta.path)
         equal((done.returncode, done.stderr), (0, ""))
@@ -218,7 +218,7 @@ def _():
             wait_until(lambda: "the store process exited with status 1; it is started again in " in mta.log())
             told_to_callers(mta, "it ended ")
             line = next(line for line in mta.log().splitlines() if "this process can't start" in line)
-            check("make room where 'store' lies" in line, line)
+            check("make room where 'store' is" in line, line)
             resource.prlimit(mta.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
             mta.wait_ready()
             check(deliver(mta))
@@ -285,7 +285,7 @@ def _():
         for arguments in ("-t", "-c"), ("-c",):
             done = run("mhsd", *arguments, mta.path)
             equal(done.returncode, 1, done.stderr)
-            check(f"{mta.socket_path} is there, and is no socket" in done.stderr, done.stderr)
+            check(f"{mta.socket_path} is there, and is not a socket" in done.stderr, done.stderr)
         with open(mta.socket_path) as file:
             equal(file.read(), "mine")
 

@@ -164,7 +164,7 @@ def _():
             equal(ann()[1], nobody)
             mta.mhs("user", "set", "--uid", "none", spelled)
             for arguments, text in ((["--directory-name", "rubbish", spelled], "bad-request"),
-                                    (["--uid", "7", f"{HOME}/S=nobody"], "is no user here"),
+                                    (["--uid", "7", f"{HOME}/S=nobody"], "is not a user here"),
                                     (["--uid", "7", f"{HOME}/S=fixed"], "configuration file")):
                 done = mta.mhs("user", "set", *arguments, check=False)
                 equal(done.returncode, 1)
