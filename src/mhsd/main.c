@@ -1,8 +1,10 @@
 /* mhsd(8): the daemon. */
 #include <errno.h>
 #include <getopt.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -128,6 +130,43 @@ static void test_secrets(const struct config *config) {
                 path, path);
 }
 
+/* Whoever knows the name may call then, from anywhere. */
+static void test_peers(const struct config *config) {
+    for (size_t i = 0; i < config->mta.peer_count; i++) {
+        const struct mta_bind *bind = &config->mta.peers[i].bind;
+        if (!bind->unauthenticated && !bind->passwords[0].data && !bind->passwords[1].data &&
+            !bind->check_address)
+            fprintf(stderr,
+                    "mhsd: warning: peer \"%.60s\": without 'password' or 'check-address' whoever gives its "
+                    "MTA name is taken for it\n",
+                    config->mta.peers[i].name);
+    }
+}
+
+/* Ports below 1024 are root's, or of whom the system lets; asked of the system, as only it knows. A port that
+ * is in use is no matter here: the daemon may be running. */
+static bool may_bind(const struct protocol_endpoint *endpoint) {
+    int fd = socket(endpoint->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool denied = fd >= 0 && bind(fd, (const struct sockaddr *)&endpoint->address, endpoint->length) != 0 &&
+                  errno == EACCES;
+    if (fd >= 0)
+        close(fd);
+    return !denied;
+}
+
+static void test_ports(const struct config *config) {
+    for (size_t i = 0; i < config->protocol.listener_count; i++) {
+        const struct protocol_endpoint *endpoint = &config->protocol.listeners[i].endpoint;
+        /* In sockaddr_in and sockaddr_in6 the port stands in the same place. */
+        unsigned port = ntohs(((const struct sockaddr_in *)&endpoint->address)->sin_port);
+        if (endpoint->length && port < 1024 && geteuid() != 0 && !may_bind(endpoint))
+            fprintf(stderr,
+                    "mhsd: warning: listen: port %u may not be opened by this user: start the daemon as root, "
+                    "with 'run-as', or choose a port from 1024 up\n",
+                    port);
+    }
+}
+
 static int create_store(const struct config *config) {
     struct error err = {0};
     if (!child_create_store(config, &err)) {
@@ -173,6 +212,8 @@ static void warn_of_debug_build(void) {
 
 static int test_all(const char *path, const struct config *config) {
     test_secrets(config);
+    test_peers(config);
+    test_ports(config);
     bool socket = test_socket(config), store = test_store(path, config);
     if (!socket || !store)
         return 1;

@@ -346,6 +346,8 @@ def _():
         check("(NOT deliverable: 1 of 2)" in shown[3], shown)
         shown = pair.alpha.mhs("read", "--user", ADA, str(mixed["entry"])).stdout
         check(f"deliverable to {UWE}" in shown and f"NOT deliverable to {NOBODY}" in shown, shown)
+        history = pair.alpha.mhs("--wide", "track", "--recent", "20").stdout
+        check("deliverable" in history and not re.search(r"\bdelivered\b", history.split("probe submitted")[1].split("\n[")[0]), history)
         check("report on probe:" in shown and "delivered" not in shown, shown)
         check(f"delivered to {UWE}" in pair.alpha.mhs("read", "--user", ADA, str(sent["entry"])).stdout)
         for mta, probe, message in (pair.alpha, "probe submitted", "  submitted"), (pair.beta, "probe received", "  received"):
@@ -450,7 +452,14 @@ def _():
         equal(ask(pair.alpha, "status")["state"], "serving")
         check(re.search("^copies: +0$", pair.alpha.mhs("status").stdout, re.M))
         new = "/C=GB/A=GOLD/P=ALPHA/S=New"
-        pair.alpha.mhs("user", "add", new)
+        pair.alpha.mhs("user", "add", "--directory-name", "CN=New,C=GB", new)
+        sent = ask(pair.alpha, "send", "--from", ADA, "--to", new, "--text", "x")
+        pair.alpha.mhs("send", "--from", ADA, "--to", ADA, "--text", "x")
+        for option in "--recipient", "--originator":
+            shown = wait_until(lambda option=option: ask(pair.alpha, "track", option, "DN:CN=New,C=GB"))["messages"]
+            equal([m["mts-identifier"] for m in shown], [sent["mts-identifier"]] if option == "--recipient" else [])
+        check("has no address for" in refuse(pair.alpha, 2, "track", "--recipient", "DN:CN=Nobody,C=GB"))
+        pair.alpha.mhs("delete", "--user", new, "1")
         equal([u["address"] for u in ask(pair.alpha, "user", "list")["users"]], [ADA, new])
         pair.alpha.mhs("user", "remove", new)
         refuse(pair.alpha, 1, "user", "remove", ADA)

@@ -40,6 +40,7 @@ def _():
                              ("peers.conf: line 3", "monologue, two-way-alternate"),
                              ("peers.conf: line 4", "mean 'password'"), ("peers.conf: line 6", "appears twice"),
                              ("main.conf: line 9", "'many' is not a number"),
+                             ("main.conf: line 8", "write Internet=HOST+PORT"),
                              ("main.conf: line 10", "does not belong at the top level, but in a section peer"),
                              ("main.conf: line 12", "the file ends where a value is expected")):
             check(any(place + ":" in line and words in line for line in said.splitlines()), (place, words, said))

@@ -274,6 +274,25 @@ def _():
         check(done.returncode == 0 and f"chmod 600 {mta.path}" in done.stderr, done.stderr)
         os.chmod(mta.path, 0o600)
         equal(run("mhsd", "-t", "-c", mta.path).stderr, "")
+        with open(mta.path, "a") as file:
+            file.write('peer "OPEN" { }\npeer "NONE" { unauthenticated = true check-address = true address = { "Internet=127.0.0.1+1" } }\n')
+        done = run("mhsd", "-t", "-c", mta.path)
+        equal((done.returncode, [line.split(":")[2] for line in done.stderr.splitlines() if "is taken for it" in line]), (0, [' peer "OPEN"']))
+
+
+@case("a port that only root may open is warned of when another user asks")
+def _():
+    if os.geteuid() != 0:
+        return                              # only root can ask as somebody else
+    with folder() as path:
+        mta = daemon(path)
+        os.chmod(path, 0o777)
+        for port, warned in (102, True), (10102, False):
+            mta.configure(listen=[f"Internet=127.0.0.1+{port}"])
+            os.chmod(mta.path, 0o644)
+            done = subprocess.run([program("mhsd"), "-t", "-c", mta.path], capture_output=True, text=True, user="nobody", check=False)
+            equal((done.returncode, f"port {port} may not be opened by this user" in done.stderr), (0, warned), done.stderr)
+            check("may not be opened" not in run("mhsd", "-t", "-c", mta.path).stderr)
 
 
 @case("a file in the local socket's place is named, by the test and by the start, and left there")
