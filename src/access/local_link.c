@@ -202,7 +202,7 @@ enum mhs_code local_request(struct mhs_session *session, json_t *request, json_t
     *answer = NULL;
     enum mhs_code code =
         text ? local_ask(session, text, answer)
-             : access_fail(session, MHS_INVALID, "no memory for the request, or text in it that is no UTF-8");
+             : access_fail(session, MHS_INVALID, "no memory for the request, or text in it that is not UTF-8");
     free(text);
     json_decref(request);
     return code;

@@ -275,7 +275,7 @@ bool file_parameters_encode(const struct ipm_new_part *part, uint64_t length, st
     struct x420_FileAttributes *attributes = arena_alloc(arena, sizeof *attributes);
     struct ber_error why = {0};
     if (!wire || !attributes || !attributes_to(part, length, arena, attributes))
-        return error_set(err, 1, "no memory for a file's attributes, or its name is no UTF-8");
+        return error_set(err, 1, "no memory for a file's attributes, or its name is not UTF-8");
     wire->file_attributes = attributes;
     return ber_encode_arena(&x420_FileTransferParameters_type, wire, arena, out, &why) ||
            error_set(err, 1, "a file's attributes can't be written: %s", why.text);

@@ -121,7 +121,7 @@ static bool lay_out_text(const struct ipm_new_part *part, struct arena *arena, s
                            : part->registration ? part->registration
                                                 : text_smallest_registration(part->octets);
     if (!text_is_utf8(part->octets))
-        return error_set(err, 1, "a text is no UTF-8");
+        return error_set(err, 1, "a text is not UTF-8");
     out->octets = text_to_registration(part->octets, registration, arena);
     if (!out->octets.data)
         return error_set(err, 1, "a text has characters that %s lacks",

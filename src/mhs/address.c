@@ -122,7 +122,7 @@ bool time_from_text(const char *text, int64_t *seconds) {
         return false;
     }
     command_fail(COMMAND_USAGE,
-                 "'%s' is no time; write 2026-11-22T06:30:00Z (UTC), or from now +90s, +30m, +2h or +1d, "
+                 "'%s' is not a time; write 2026-11-22T06:30:00Z (UTC), or from now +90s, +30m, +2h or +1d, "
                  "before now -2h",
                  text);
     return false;

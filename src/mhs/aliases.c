@@ -87,7 +87,7 @@ static void read_file(const char *path) {
     for (unsigned number = 1; read_line(file, line, &cut); number++) {
         const char *wrong = cut ? "it is too long" : take_line(line, path, number);
         if (wrong)
-            fprintf(stderr, "mhs: %s:%u is no alias and is passed over: %s; write name = ADDRESS\n", path,
+            fprintf(stderr, "mhs: %s:%u is not an alias and is passed over: %s; write name = ADDRESS\n", path,
                     number, wrong);
     }
     fclose(file);
@@ -136,7 +136,7 @@ static const struct alias *follow(const char *name, bool aloud) {
             }
         const struct alias *next = look_up(alias->value);
         if (aloud && !next)
-            command_fail(COMMAND_USAGE, "%s: '%s = %s' leads to no such alias and is no address",
+            command_fail(COMMAND_USAGE, "%s: '%s = %s' leads to no such alias and is not an address",
                          alias->place, alias->name, alias->value);
         else if (aloud && count + 1 == STEPS_MOST)
             command_fail(COMMAND_USAGE,

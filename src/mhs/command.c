@@ -55,12 +55,8 @@ void command_print_wrapped(FILE *out, const char *text, size_t at, size_t indent
         fprintf(out, "%.*s", (int)length, text);
         at += length;
         text += length;
-        first = *text == '\n';
-        if (first) {
-            fprintf(out, "\n%*s", (int)indent, "");
-            at = indent;
-        }
         text += *text != '\0';
+        first = false;
     }
     putc('\n', out);
 }

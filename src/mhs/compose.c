@@ -107,8 +107,12 @@ static int take_recipient_option(struct compose *compose, const struct command_u
                                  const char *value) {
     int64_t chosen = 0;
     int status;
-    if (id != COMPOSE_ALTERNATE)
+    if (id == COMPOSE_REPORT)
+        compose->report_idle = true;
+    else if (id != COMPOSE_ALTERNATE)
         compose->idle = idle_option(id);
+    if (id == COMPOSE_TO || id == COMPOSE_CC || id == COMPOSE_BCC)
+        compose->report_idle = false;
     switch (id) {
     case COMPOSE_TO:
     case COMPOSE_CC:
@@ -192,6 +196,17 @@ static bool take_flag(struct draft *draft, int id) {
     }
 }
 
+/* What is over can't be waited for: a sign that slipped in is told. A date is left to the daemon, whose clock
+ * may be another. */
+static int take_future(const struct command_usage *usage, const char *option, const char *value,
+                       int64_t *seconds) {
+    if (!time_from_text(value, seconds))
+        return COMMAND_USAGE;
+    return *value != '-'
+               ? COMMAND_OK
+               : command_usage_error(usage, "%s: %s is past; give a time to come, as +2h", option, value);
+}
+
 static bool add_exempted(struct draft *draft, const char *address) {
     struct x411_DLExemptedRecipients *exempted = &draft->exempted;
     if (!exempted->items)
@@ -207,16 +222,16 @@ static int take_envelope_value(struct draft *draft, const struct command_usage *
     case COMPOSE_PRIORITY:
         return choose(usage, priorities, value, &draft->priority);
     case COMPOSE_DEFERRED:
-        return time_from_text(value, &draft->deferred) ? COMMAND_OK : COMMAND_USAGE;
+        return take_future(usage, "--deferred", value, &draft->deferred);
     case COMPOSE_LATEST:
-        return time_from_text(value, &draft->latest) ? COMMAND_OK : COMMAND_USAGE;
+        return take_future(usage, "--latest", value, &draft->latest);
     case COMPOSE_EXEMPT:
         return add_exempted(draft, value) ? COMMAND_OK : COMMAND_USAGE;
     case COMPOSE_LENGTH:
         draft->probe_length = strtoull(value, &end, 10);
         return *value && !*end
                    ? COMMAND_OK
-                   : command_usage_error(usage, "--content-length: '%s' is no number of octets", value);
+                   : command_usage_error(usage, "--content-length: '%s' is not a number of octets", value);
     default:
         draft->content_identifier = value;
         return strlen(value) <= x411_ub_content_id_length
@@ -249,7 +264,7 @@ static int add_language(struct draft *draft, const struct command_usage *usage, 
     struct ipm_heading *heading = &draft->heading;
     const char **languages = (const char **)(uintptr_t)heading->languages;
     if (strlen(code) != 2 && strlen(code) != 5)
-        return command_usage_error(usage, "'%s' is no language; write en, or pt-BR", code);
+        return command_usage_error(usage, "'%s' is not a language; write en, or pt-BR", code);
     if (!languages)
         heading->languages = languages = arena_array(draft->arena, draft->capacity, sizeof *languages);
     if (!languages)
@@ -264,7 +279,7 @@ static int one_line(const struct command_usage *usage, const char *what, const c
         if (text_control(span_str(at)))
             return command_usage_error(usage, "%s has a control character at octet %zu; take it out", what,
                                        (size_t)(at - value) + 1);
-    return text_is_utf8(span_str(value)) ? COMMAND_OK : command_usage_error(usage, "%s is no UTF-8", what);
+    return text_is_utf8(span_str(value)) ? COMMAND_OK : command_usage_error(usage, "%s is not UTF-8", what);
 }
 
 /* Options of the heading. */
@@ -285,9 +300,9 @@ static int take_heading(struct draft *draft, const struct command_usage *usage, 
         heading->sensitivity = (enum ipm_sensitivity)chosen;
         return status;
     case COMPOSE_EXPIRY:
-        return time_from_text(value, &heading->expiry_time) ? COMMAND_OK : COMMAND_USAGE;
+        return take_future(usage, "--expiry", value, &heading->expiry_time);
     case COMPOSE_REPLY_BY:
-        return time_from_text(value, &heading->reply_time) ? COMMAND_OK : COMMAND_USAGE;
+        return take_future(usage, "--reply-by", value, &heading->reply_time);
     case COMPOSE_REPLY_TO:
         return add_user(&heading->reply_recipients, value, draft) ? COMMAND_OK : COMMAND_USAGE;
     case COMPOSE_AUTHORIZING:
@@ -344,7 +359,15 @@ int compose_originator(struct compose *compose, const struct command_usage *usag
     return draft->has_originator ? COMMAND_OK : COMMAND_USAGE;
 }
 
+/* A report that is asked for behind the last recipient is meant for all. */
+static void spread_report(struct compose *compose) {
+    struct draft *draft = compose->draft;
+    for (size_t i = 0; compose->report_idle && i < draft->recipient_count; i++)
+        draft->recipients[i].report = compose->next.report;
+}
+
 int compose_finish(struct compose *compose, const struct command_usage *usage) {
+    spread_report(compose);
     if (compose->draft->recipient_count == 0)
         return command_usage_error(usage, "no recipient; give one with --to ADDRESS");
     if (compose->idle)

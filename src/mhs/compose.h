@@ -70,7 +70,7 @@ enum compose_option {
          "the domain's alternate recipient may get it"},                                                     \
         {COMPOSE_NO_REASSIGNMENT, "reassignment-prohibited", NULL, "recipients must not redirect it"},       \
         {COMPOSE_NO_EXPANSION, "dl-expansion-prohibited", NULL, "no recipient may be a distribution list"},  \
-        {COMPOSE_EXEMPT, "dl-exempted", "ADDRESS", "a member of lists who shall get no copy from them"},     \
+        {COMPOSE_EXEMPT, "dl-exempted", "ADDRESS", "a member of lists who is to get no copy from them"},     \
         {COMPOSE_CONTENT_IDENTIFIER, "content-identifier", "TEXT",                                           \
          "returned in reports (at most 16 characters)"},                                                     \
     {                                                                                                        \
@@ -95,9 +95,9 @@ enum compose_option {
         {COMPOSE_RETURN_CONTENT, "return-content", NULL, "return the content with a non-delivery report"},   \
         {COMPOSE_IMPORTANCE, "importance", "NAME", "low, normal or high"},                                   \
         {COMPOSE_SENSITIVITY, "sensitivity", "NAME", "personal, private or company-confidential"},           \
-        {COMPOSE_EXPIRY, "expiry", "TIME", "when the message loses its worth"},                              \
+        {COMPOSE_EXPIRY, "expiry", "TIME", "when the message is of no more use"},                              \
         {COMPOSE_REPLY_BY, "reply-by", "TIME", "when a reply is wanted"},                                    \
-        {COMPOSE_REPLY_TO, "reply-to", "ADDRESS", "who shall get the replies"},                              \
+        {COMPOSE_REPLY_TO, "reply-to", "ADDRESS", "who is to get the replies"},                              \
         {COMPOSE_AUTHORIZING, "authorizing-user", "ADDRESS", "who authorized the message"},                  \
         {COMPOSE_OBSOLETES, "obsoletes", "IPM-ID", "a message of the originator's that this one replaces"},  \
         {COMPOSE_RELATED, "related", "IPM-ID",                                                               \
@@ -115,6 +115,7 @@ struct compose {
     struct draft *draft;
     struct draft_recipient next;
     int64_t registration;
+    bool report_idle; /* --report stands behind the last recipient */
     const char *idle; /* an option that holds for recipients, none of which followed yet; else NULL */
 };
 

@@ -1,4 +1,5 @@
 /* `mhs reload` and `mhs config`: the daemon's configuration. */
+#include <stdio.h>
 #include <string.h>
 
 #include "mhs/commands.h"
@@ -17,7 +18,7 @@ static void print_changes(const json_t *answer) {
         struct out_flow flow = {.indent = CONTINUED};
         out_flow(&flow, out_text(change, "text"));
         if (json_is_true(json_object_get(change, "restart")))
-            out_flow(&flow, "(takes effect when the daemon is started anew)");
+            out_flow(&flow, "(takes effect when the daemon is restarted)");
         putchar('\n');
     }
     json_array_foreach(json_object_get(answer, "warnings"), i, warning) {
@@ -31,7 +32,7 @@ static void print_changes(const json_t *answer) {
 
 int cmd_reload(int argc, char **argv) {
     static const struct command_usage usage = {
-        "reload", NULL, "Has the daemon read its configuration anew, and says what has changed.",
+        "reload", NULL, "Has the daemon reread its configuration, and says what has changed.",
         "It returns when all of the daemon's processes have it. A wrong configuration is refused\n"
         "with file, line and option of all that is wrong, and the old one stays. What can't work, or\n"
         "does nothing, is said as a warning.",
@@ -41,6 +42,24 @@ int cmd_reload(int argc, char **argv) {
     if (command_line_operands(&line, 0, 0, NULL) < 0)
         return line.status;
     return daemon_ask(json_pack("{s:s}", "operation", "reload"), print_changes);
+}
+
+/* As in a file; a list goes on below itself, a text stays whole. */
+static void print_option(const char *section, const char *option, const char *value, bool set) {
+    char name[80];
+    snprintf(name, sizeof name, "%s%s = ", section ? "    " : "", option);
+    struct out_flow flow = {.at = strlen(name), .indent = strlen(name)};
+    fputs(name, stdout);
+    if (*value == '{') {
+        out_flow(&flow, value);
+    } else {
+        out_line(value);
+        flow.at += out_width(value);
+    }
+    flow.tab = flow.at + 4;
+    if (!set)
+        out_flow(&flow, "# default");
+    putchar('\n');
 }
 
 static void print_options(const json_t *answer) {
@@ -54,9 +73,11 @@ static void print_options(const json_t *answer) {
         if (section && strcmp(section, last) != 0)
             printf("\n%s%s%s\n", out_style(OUT_BOLD), section, out_end());
         last = section ? section : "-";
-        printf("%s%s = ", section ? "    " : "", out_text(option, "option"));
-        out_line(value ? value : set ? "(not shown)" : "(not set)");
-        printf("%s\n", set ? "" : "    # default");
+        print_option(section, out_text(option, "option"),
+                     value ? value
+                     : set ? "(not shown)"
+                           : "(not set)",
+                     set);
     }
 }
 

@@ -205,7 +205,7 @@ static int decode_unknown(struct span in) {
         printf("%02X", in.data[i]);
     printf(command_settings.json ? "\"}\n" : "'H\n");
     fprintf(stderr, "mhs: the type is unknown: %s\n",
-            whole ? "the octets fit none well enough; name it with --type"
+            whole ? "the octets match none well enough; name it with --type"
                   : "no whole element of BER is there");
     return COMMAND_NO;
 }
@@ -262,7 +262,7 @@ static const struct command_usage encode_usage = {
     .operands = "[FILE|-]",
     .summary = "Turn the JSON that `mhs decode --json` prints into BER.",
     .notes =
-        "Values over their bounds or outside their repertoires are told of, and encoded (exit status 5). "
+        "Values over their bounds or outside their repertoires are reported, and encoded (exit status 5). "
         "What is given as octets in hex is not looked at, as is told. mhs-json(7) tells the JSON form.",
     .options = encode_options,
 };

@@ -27,29 +27,44 @@ static const char *report_line(const json_t *row, struct arena *arena) {
     const char *word = !command_settings.json ? "" : probe ? "report on a probe: " : "report: ";
     const char *done = probe ? "deliverable" : "delivered";
     if (delivered && non_delivered && command_settings.json)
-        return arena_printf(arena, "(%s%lld %s, %lld NOT %s)", word, delivered, done, non_delivered, done);
+        return arena_printf(arena, "%s%lld %s, %lld NOT %s", word, delivered, done, non_delivered, done);
     if (delivered && non_delivered)
-        return arena_printf(arena, "(NOT %s: %lld of %lld)", done, non_delivered, delivered + non_delivered);
+        return arena_printf(arena, "NOT %s: %lld of %lld", done, non_delivered, delivered + non_delivered);
     if (!delivered && !non_delivered)
-        return "(report)";
-    return arena_printf(arena, "(%s%s%s)", word, non_delivered ? "NOT " : "", done);
+        return "report";
+    return arena_printf(arena, "%s%s%s", word, non_delivered ? "NOT " : "", done);
 }
 
-/* The subject of an entry, or what it is when it has none. */
-static const char *find_subject(const char *mailbox, const json_t *row, struct arena *arena) {
+/* The subject of an entry; NULL: it has none, and `remark` says what it is. */
+static const char *find_subject(const char *mailbox, const json_t *row, struct arena *arena,
+                                const char **remark) {
     struct ipm_heading heading;
-    if (strcmp(out_text(row, "kind"), "report") == 0)
-        return report_line(row, arena);
-    if (strcmp(out_text(row, "kind"), "damaged") == 0)
-        return arena_printf(arena, "(damaged: %s)", out_text(row, "damage"));
     uint64_t number = (uint64_t)out_integer(row, "entry");
-    struct span beginning = out_integer(row, "size") > 0
+    bool report = strcmp(out_text(row, "kind"), "report") == 0;
+    bool damaged = strcmp(out_text(row, "kind"), "damaged") == 0;
+    struct span beginning = !report && !damaged && out_integer(row, "size") > 0
                                 ? entry_peek(mailbox, number, MHS_CONTENT, HEADING_OCTETS, arena)
                                 : (struct span){NULL, 0};
-    if (!beginning.data || !ipm_read_heading(beginning, arena, &heading, NULL))
-        return beginning.len > 0 && beginning.data[0] == 0xA1 ? "(notification)"
-                                                              : "(no interpersonal message)";
-    return heading.subject ? heading.subject : "(no subject)";
+    if (beginning.data && ipm_read_heading(beginning, arena, &heading, NULL)) {
+        *remark = "no subject";
+        return heading.subject;
+    }
+    *remark = report                                              ? report_line(row, arena)
+              : damaged                                           ? arena_printf(arena, "damaged: %s", out_text(row, "damage"))
+              : beginning.len > 0 && beginning.data[0] == 0xA1 ? "notification"
+                                                                  : "no interpersonal message";
+    return NULL;
+}
+
+/* Whoever reads the JSON must not take for a subject what is none; a table tells it by the parentheses. */
+static void set_subject(const char *mailbox, json_t *row, struct arena *arena) {
+    const char *remark = NULL, *subject = find_subject(mailbox, row, arena, &remark);
+    if (subject)
+        json_object_set_new(row, "subject", json_string(subject));
+    else if (command_settings.json)
+        json_object_set_new(row, "remark", json_string(remark ? remark : "?"));
+    else
+        json_object_set_new(row, "subject", json_sprintf("(%s)", remark ? remark : "?"));
 }
 
 /* ---- whom a report tells of ---- */
@@ -106,8 +121,7 @@ static void complete(void *context, const json_t *rows) {
     json_array_foreach(rows, i, row) {
         char size[16];
         arena_reset(&listing->arena);
-        json_object_set_new(row, "subject",
-                            json_string(find_subject(listing->mailbox, row, &listing->arena)));
+        set_subject(listing->mailbox, row, &listing->arena);
         bool report = strcmp(out_text(row, "kind"), "report") == 0;
         if (report)
             set_recipients(listing->mailbox, row, &listing->arena);
@@ -282,6 +296,9 @@ static int read_wish(struct wish *wish, const struct command_usage *usage, int a
     }
     if (id == COMMAND_LINE_STOP)
         return line.status;
+    if (wish->mailboxes && (wish->user || wish->unseen || wish->limit || wish->after))
+        return command_usage_error(
+            usage, "--mailboxes lists all that you may use: no other option goes with it");
     if (command_line_operand(&line))
         return command_usage_error(
             usage, "no operand is wanted: 'mhs read ENTRY' shows an entry, --user says whose mailbox");

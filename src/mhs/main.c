@@ -29,7 +29,7 @@ static const struct command commands[] = {
     {"route", cmd_route, "say where a message to an address would go, and why"},
     {"ping", cmd_ping, "associate with a peer, bind and release"},
     {"user", cmd_user, "list, add and remove users with a mailbox"},
-    {"reload", cmd_reload, "have the daemon read its configuration anew"},
+    {"reload", cmd_reload, "have the daemon reread its configuration"},
     {"config", cmd_config, "show the configuration that runs, or what a reload would change"},
     {"store", cmd_store, "check, repair, back up, restore or move the store"},
     {"decode", cmd_decode, "print an APDU, envelope, content or presentation PDU", "Octets"},

@@ -86,7 +86,7 @@ static json_t *moved_json(const char *from, const char *to, const struct store_m
 
 /* Without passwords. */
 static void tell(const struct line *line, const struct store_moved *moved) {
-    char *from = store_public_place(line->from), *to = store_public_place(line->to);
+    char *from = store_full_place(line->from), *to = store_full_place(line->to);
     if (from && to && command_settings.json) {
         json_t *answer = moved_json(from, to, moved);
         out_json(answer);

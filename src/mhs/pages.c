@@ -17,7 +17,7 @@ bool pages_number(const struct command_usage *usage, const char *option, const c
     *value = number;
     if (errno == 0 && *text >= '0' && *text <= '9' && !*end && number > 0)
         return true;
-    command_usage_error(usage, "--%s: '%s' is no whole number above 0", option, text);
+    command_usage_error(usage, "--%s: '%s' is not a whole number above 0", option, text);
     return false;
 }
 

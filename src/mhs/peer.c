@@ -159,9 +159,18 @@ static int peer_change(const struct change *change, int argc, char **argv) {
         return command_usage_error(&usage, "give one PEER; 'mhs peer list' shows them");
     if (change->wants_reason && !reason)
         return command_usage_error(&usage, "say why: give --reason");
-    return daemon_ask(
-        json_pack("{s:s, s:s, s:s*}", "operation", change->operation, "peer", peer, "reason", reason),
-        change->print);
+    json_t *answer,
+        *request = json_pack("{s:s, s:s, s:s*}", "operation", change->operation, "peer", peer, "reason", reason);
+    int status = daemon_request(request, &answer);
+    if (status != COMMAND_OK)
+        return status;
+    if (command_settings.json)
+        out_json(answer);
+    else
+        change->print(answer);
+    status = out_integer(answer, "changed") ? COMMAND_OK : COMMAND_NO;
+    json_decref(answer);
+    return status;
 }
 
 static int peer_change_named(int argc, char **argv) {

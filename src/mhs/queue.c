@@ -96,7 +96,7 @@ static int take_option(const struct command_usage *usage, json_t *request, int i
     if (text_member(id))
         return json_object_set_new(request, text_member(id), json_string(value)) == 0
                    ? COMMAND_OK
-                   : command_usage_error(usage, "--%s: '%s' is no UTF-8", text_member(id), value);
+                   : command_usage_error(usage, "--%s: '%s' is not UTF-8", text_member(id), value);
     const char *name = id == OPTION_LIMIT ? "limit" : id == OPTION_AFTER ? "after" : "older-than";
     if (!pages_number(usage, name, value, &number))
         return COMMAND_USAGE;
@@ -213,7 +213,7 @@ static int queue_list(int argc, char **argv) {
     json_object_del(request, "after");
     json_object_del(request, "all");
     pages.none =
-        json_object_size(request) > 1 || pages.after ? "No copy in the queue fits." : "The queue is empty.";
+        json_object_size(request) > 1 || pages.after ? "No copy in the queue matches." : "The queue is empty.";
     return pages_show(request, &pages);
 }
 
@@ -248,7 +248,7 @@ static int take_operands(struct command_line *line, const struct change *change,
     if (!json_object_get(request, "all")) {
         const char *text = command_line_operand(line);
         if (!queue_id(text))
-            return text ? command_usage_error(line->usage, "'%s' is no ID; 'mhs queue list' shows them", text)
+            return text ? command_usage_error(line->usage, "'%s' is not an ID; 'mhs queue list' shows them", text)
                         : command_usage_error(line->usage, "ID is missing; 'mhs queue list' shows them");
         json_object_set_new(request, "id", json_integer(queue_id(text)));
     }
@@ -275,6 +275,7 @@ static int take_reason(const struct command_usage *usage, const struct change *c
 struct tally {
     json_int_t changed, skipped, last;
     json_t *redirected; /* of all parts; NULL: none is */
+    char why[240];      /* the first of those was left alone */
 };
 
 static void take_redirected(struct tally *tally, const json_t *answer) {
@@ -299,6 +300,8 @@ static enum command_status change_parts(const json_t *wanted, struct tally *tall
         tally->skipped += out_integer(answer, "skipped");
         tally->last = out_integer(answer, "last");
         take_redirected(tally, answer);
+        if (!tally->why[0] && json_object_get(answer, "why"))
+            snprintf(tally->why, sizeof tally->why, "%s", out_text(answer, "why"));
         cursor = out_integer(answer, "cursor");
         json_decref(answer);
         if (cursor)
@@ -330,7 +333,7 @@ static int confirm(const struct command_usage *usage, const struct change *chang
         return COMMAND_OK;
     if (!isatty(STDIN_FILENO))
         return command_usage_error(
-            usage, "%" JSON_INTEGER_FORMAT " fit: give --yes to change them without being asked",
+            usage, "%" JSON_INTEGER_FORMAT " match: give --yes to change them without being asked",
             tally.changed);
     return says_yes(tally.changed, change->done) ? COMMAND_OK
                                                  : command_fail(COMMAND_NO, "nothing was changed");
@@ -358,14 +361,17 @@ static void print_redirected(const json_t *redirected) {
 
 static void tell_tally(const struct change *change, const struct tally *tally) {
     if (command_settings.json) {
-        json_t *answer = json_pack("{s:I, s:I, s:O*}", "changed", tally->changed, "skipped", tally->skipped,
-                                   "redirected", tally->redirected);
+        json_t *answer =
+            json_pack("{s:I, s:I, s:O*, s:s*}", "changed", tally->changed, "skipped", tally->skipped,
+                      "redirected", tally->redirected, "why", tally->why[0] ? tally->why : NULL);
         out_json(answer);
         json_decref(answer);
         return;
     }
     printf("%" JSON_INTEGER_FORMAT " %s, %" JSON_INTEGER_FORMAT " left alone\n", tally->changed, change->done,
            tally->skipped);
+    if (tally->why[0])
+        printf("the first that was left alone is %s\n", tally->why);
     print_redirected(tally->redirected);
 }
 
@@ -426,7 +432,7 @@ int queue_reroute(int argc, char **argv) {
     static const struct command_usage usage = {
         "peer reroute", "PEER", "Sends all that waits for a peer where the rules would send it now.",
         "What has no better way stays. Disable a peer first when nothing shall go there.", options};
-    static const struct change reroute = {.name = "reroute", .done = "routed anew"};
+    static const struct change reroute = {.name = "reroute", .done = "rerouted"};
     struct command_line line;
     int status = COMMAND_FAILED;
     command_line_init(&line, &usage, argc, argv);

@@ -112,6 +112,6 @@ int queue_show(int argc, char **argv) {
     if (!wish.operand || command_line_operand(&line))
         return command_usage_error(&usage, "give one ID; 'mhs queue list' shows them");
     if (!queue_id(wish.operand))
-        return command_usage_error(&usage, "'%s' is no ID; 'mhs queue list' shows them", wish.operand);
+        return command_usage_error(&usage, "'%s' is not an ID; 'mhs queue list' shows them", wish.operand);
     return show(&wish);
 }

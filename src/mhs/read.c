@@ -144,7 +144,7 @@ static enum command_status save_part(struct entry *entry, const struct save *sav
     struct span text = save->utf8 ? ipm_part_text(part, entry->arena) : (struct span){NULL, 0};
     if (save->utf8 && !text.data)
         return (enum command_status)command_fail(
-            COMMAND_NO, "part %s is no text; without --text it is saved as it is", save->part);
+            COMMAND_NO, "part %s is not a text; without --text it is saved as it is", save->part);
     return path ? save_file(path, save->force, part, text)
                 : (enum command_status)command_fail(COMMAND_FAILED, "no memory");
 }

@@ -67,7 +67,7 @@ static int read_line(struct run *run, int argc, char **argv) {
             status = compose_take(&run->compose, &usage, id, value);
         else if (!take_discard(run, value))
             status =
-                command_usage_error(&usage, "'%s' is no reason to discard a message; it is " REASONS, value);
+                command_usage_error(&usage, "'%s' is not a reason to discard a message; it is " REASONS, value);
     }
     if (status != COMMAND_OK)
         return status;

@@ -126,7 +126,7 @@ int cmd_route(int argc, char **argv) {
     if (!address || command_line_operand(&line)) {
         json_decref(request);
         if (!good)
-            return command_usage_error(&usage, "'%s' is no number of octets", value);
+            return command_usage_error(&usage, "'%s' is not a number of octets", value);
         return id == COMMAND_LINE_STOP ? (int)line.status : command_usage_error(&usage, "give one ADDRESS");
     }
     json_object_set_new(request, "address", json_string(address));

@@ -135,18 +135,37 @@ static void note_finding(void *context, const struct store_finding *finding) {
         printf("database: %s\n", finding->text);
 }
 
+/* A store that was moved away may be sound, and is not to be relied on. What can't be opened here was told by
+ * the check. */
+static bool is_out_of_date(const char *folder, struct error *err) {
+    static const struct store_options reader = {.read_only = true};
+    struct store *store = store_open(folder, &reader, err);
+    store_close(store);
+    return !store && err->code == STORE_MOVED;
+}
+
 static int finish(const char *folder, bool repair, uint64_t findings, const struct told *told) {
+    struct error moved = {0};
+    bool old = is_out_of_date(folder, &moved);
     if (command_settings.json) {
+        if (old)
+            json_array_append_new(told->notes, json_string(moved.text));
         json_t *answer =
             json_pack("{s:s, s:I, s:O, s:O, s:O}", "store", folder, "count", (json_int_t)findings, "findings",
                       told->findings, "lost", told->lost, "notes", told->notes);
         out_json(answer);
         json_decref(answer);
-    } else if (!findings)
-        printf("%s: every invariant holds\n", folder);
+        return findings ? COMMAND_NO : COMMAND_OK;
+    }
+    if (!findings)
+        printf(old ? "%s: every invariant holds, but it is not the store any more\n"
+                   : "%s: every invariant holds\n",
+               folder);
     else
         printf("%s: %llu finding%s%s\n", folder, (unsigned long long)findings, findings == 1 ? "" : "s",
                repair ? "" : "; nothing was changed");
+    if (old)
+        printf("%s\n", moved.text);
     return findings ? COMMAND_NO : COMMAND_OK;
 }
 

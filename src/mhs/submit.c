@@ -168,7 +168,7 @@ static enum command_status send_file(const char *path, uint64_t length) {
         if (got <= 0)
             status = (enum command_status)command_fail(
                 COMMAND_FAILED,
-                "%s became shorter, or can't be read, while it was sent; nothing was submitted: send it anew",
+                "%s became shorter, or can't be read, while it was sent; nothing was submitted: send it again",
                 path);
         else if (code != MHS_OK)
             status = daemon_failed(code);
@@ -230,15 +230,16 @@ static void tell_first(void) {
 }
 
 /* Says what identifier the message got. */
-static void print_result(const struct draft *draft, const struct mhs_submitted *submitted) {
+static void print_result(const struct draft *draft, enum round round, const struct mhs_submitted *submitted) {
     char time[21];
     clock_format(submitted->time, time);
     if (command_settings.json)
         keep_result(json_pack("{s:s, s:s, s:s*}", "mts-identifier", submitted->identifier, "submission-time",
                               time, "ipm-identifier", draft->heading.this_ipm.user_relative_identifier));
     else
-        printf("%s submitted at %s: %s%s%s\n", draft->word ? draft->word : "Message", time,
-               out_style(OUT_BOLD), submitted->identifier, out_end());
+        printf("%s%s submitted at %s: %s%s%s\n", draft->word ? draft->word : "Message",
+               round == ROUND_BLIND ? " to the blind copy recipients" : "", time, out_style(OUT_BOLD),
+               submitted->identifier, out_end());
 }
 
 static enum command_status submit_round(struct draft *draft, enum round round) {
@@ -261,7 +262,7 @@ static enum command_status submit_round(struct draft *draft, enum round round) {
     code = mhs_submit_end(daemon_session(), &submitted);
     if (code != MHS_OK)
         return daemon_failed(code);
-    print_result(draft, &submitted);
+    print_result(draft, round, &submitted);
     return COMMAND_OK;
 }
 

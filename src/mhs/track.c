@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "mhs/address.h"
@@ -68,7 +69,14 @@ static bool begins_probe(const json_t *event) {
     return json_object_get(event, "originator") && strcmp(out_text(event, "detail"), "probe") == 0;
 }
 
-static void print_detail(struct piece *piece, const json_t *event) {
+/* Nothing is delivered of a probe: it asks whether a message could be. */
+static const char *of_probe(const char *word, bool probe) {
+    return probe && strcmp(word, "delivered") == 0       ? "deliverable"
+           : probe && strcmp(word, "non-delivered") == 0 ? "not-deliverable"
+                                                         : word;
+}
+
+static void print_detail(struct piece *piece, const json_t *event, bool probe) {
     const char *detail = json_string_value(json_object_get(event, "detail"));
     int length;
     if (!detail || begins_probe(event))
@@ -76,7 +84,7 @@ static void print_detail(struct piece *piece, const json_t *event) {
     const struct passwd *user = operator_of(detail, &length);
     if (user)
         buf_printf(&piece->text, "by %s (%.*s): ", user->pw_name, length - 2, detail);
-    buf_printf(&piece->text, "%s", user ? detail + length : detail);
+    buf_printf(&piece->text, "%s", user ? detail + length : of_probe(detail, probe));
     end_piece(piece);
 }
 
@@ -123,14 +131,15 @@ void events_print(const json_t *events) {
     const json_t *event;
     size_t i;
     struct piece piece;
+    bool probe = begins_probe(json_array_get(events, 0));
     buf_init(&piece.text, 0);
     json_array_foreach(events, i, event) {
         const char *name = out_text(event, "event"), *before = begins_probe(event) ? "probe " : "";
         int taken = printf("  %s  ", out_text(event, "time"));
         size_t indent = (size_t)taken;
         piece.flow = (struct out_flow){
-            .at = indent + strlen(before) + strlen(name), .tab = indent + EVENT_COLUMNS, .indent = indent};
-        printf("%s%s%s%s", out_style(event_style(name)), before, name, out_end());
+            .at = indent + strlen(before) + strlen(of_probe(name, probe)), .tab = indent + EVENT_COLUMNS, .indent = indent};
+        printf("%s%s%s%s", out_style(event_style(name)), before, of_probe(name, probe), out_end());
         for (size_t k = 0; k < sizeof names / sizeof *names; k++)
             if (json_is_string(json_object_get(event, names[k]))) {
                 buf_printf(&piece.text, "%s %s", names[k], out_text(event, names[k]));
@@ -142,10 +151,31 @@ void events_print(const json_t *events) {
             end_piece(&piece);
         }
         print_try(&piece, event, out_time(json_array_get(events, 0), "time"));
-        print_detail(&piece, event);
+        print_detail(&piece, event, probe);
         putchar('\n');
     }
     buf_free(&piece.text);
+}
+
+/* What a history names is the address that the directory had for a name. NULL: there is none, and that was
+ * said. */
+static const char *address_of_name(const char *name) {
+    static json_t *kept; /* the answers whose texts are in use */
+    json_t *answer;
+    if (daemon_request(json_pack("{s:s, s:s}", "operation", "route", "address", name), &answer) != COMMAND_OK)
+        return NULL;
+    kept = kept ? kept : json_array();
+    json_array_append_new(kept, answer);
+    const char *found = json_string_value(json_object_get(answer, "recipient"));
+    if (found && *found == '/')
+        return found;
+    command_fail(COMMAND_USAGE, "the directory has no address for '%s'; give the O/R address", name);
+    return NULL;
+}
+
+static const char *whom(const char *value) {
+    const char *address = aliases_resolve(value);
+    return address && strncasecmp(address, "DN:", 3) == 0 ? address_of_name(address) : address;
 }
 
 struct wanted {
@@ -248,7 +278,7 @@ static int show(struct wanted *wanted) {
         out_json(all);
     else if (!wanted->shown)
         printf("No message that is still known here %s.\n",
-               wanted->originator || wanted->recipient || wanted->since || wanted->until ? "fits"
+               wanted->originator || wanted->recipient || wanted->since || wanted->until ? "matches"
                                                                                          : "came in");
     else if (wanted->recent && wanted->recent != ALL && wanted->after)
         printf("Older ones: --after %lld\n", (long long)wanted->after);
@@ -265,9 +295,9 @@ static bool take_option(const struct command_usage *usage, struct wanted *wanted
         wanted->content_identifier = value;
         return true;
     case ORIGINATOR:
-        return (wanted->originator = aliases_resolve(value)) != NULL;
+        return (wanted->originator = whom(value)) != NULL;
     case RECIPIENT:
-        return (wanted->recipient = aliases_resolve(value)) != NULL;
+        return (wanted->recipient = whom(value)) != NULL;
     case SINCE:
         return time_from_text(value, &wanted->since);
     case UNTIL:
@@ -309,7 +339,8 @@ int cmd_track(int argc, char **argv) {
         wanted.recent = ALL;
     if ((wanted.identifier != NULL) + (wanted.recent != 0) + (wanted.content_identifier != NULL) != 1 ||
         command_line_operand(&line))
-        return command_usage_error(&usage, "give one of MTS-IDENTIFIER, --recent and --content-identifier");
+        return command_usage_error(&usage, "give one of MTS-IDENTIFIER, --content-identifier and --recent; or, alone or with --recent, "
+                                   "--originator, --recipient, --since or --until");
     if (wanted.after && !wanted.recent)
         return command_usage_error(&usage, "--after goes with --recent");
     return show(&wanted);

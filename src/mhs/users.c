@@ -86,7 +86,7 @@ static bool set_member(const struct command_usage *usage, json_t *request, const
         return json_object_set_new(request, member, json_string(text)) == 0;
     if (!read_login(text, &uid)) {
         command_usage_error(usage,
-                            "--uid: '%s' is no user's number, and no user of this system has the name; "
+                            "--uid: '%s' is neither a user's number nor the name of a user of this system; "
                             "'getent passwd' shows them",
                             text);
         return false;
@@ -103,7 +103,8 @@ static bool set_member(const struct command_usage *usage, json_t *request, const
 struct many {
     const char *name;
     json_t *users, *lines;
-    json_t *wrong; /* {"line": n, "code": text, "text": text}, by lines */
+    json_t *wrong;    /* {"line": n, "code": text, "text": text}, by lines */
+    json_t *warnings; /* {"line": n, "text": text}: of lines that are taken all the same */
 };
 
 /* At its place: what the daemon finds comes behind all that was seen here. */
@@ -115,12 +116,12 @@ static void wrong_line(struct many *many, json_int_t line, const char *code, con
                           json_pack("{s:I, s:s, s:s}", "line", line, "code", code, "text", what));
 }
 
-static void tell_wrong(const struct many *many) {
+static void tell_lines(const struct many *many, const json_t *lines, const char *label) {
     const json_t *one;
     size_t i;
-    json_array_foreach(many->wrong, i, one) {
+    json_array_foreach(lines, i, one) {
         const char *what = out_text(one, "text");
-        fputs("mhs: ", stderr);
+        fprintf(stderr, "mhs: %s", label);
         out_untrusted(stderr, many->name, strlen(many->name));
         fprintf(stderr, ": line %" JSON_INTEGER_FORMAT ": ", (json_int_t)out_integer(one, "line"));
         out_untrusted(stderr, what, strlen(what));
@@ -128,42 +129,74 @@ static void tell_wrong(const struct many *many) {
     }
 }
 
-/* `ADDRESS`, or with UID and DIRECTORY-NAME behind tabs. NULL: it is none. */
-static json_t *read_user(char *text) {
+/* A field that is no login is told as such: what is wrong with it does not show in the form of the line. */
+static bool take_field(json_t *user, size_t number, const char *field, char *why, size_t size) {
     static const char *const members[] = {"address", "uid", "directory-name"};
+    json_int_t uid = 0;
+    if (number < 3 && !*field)
+        return true;
+    if (number == 1 && !read_login(field, &uid)) {
+        snprintf(why, size,
+                 "'%.60s' is neither a user's number nor the name of a user of this system; 'getent passwd' "
+                 "shows them",
+                 field);
+        return false;
+    }
+    return number < 3 && json_object_set_new(user, members[number],
+                                             number == 1 ? json_integer(uid) : json_string(field)) == 0;
+}
+
+/* `ADDRESS`, or with UID and DIRECTORY-NAME behind tabs. NULL: it is none, and `why` says what is wrong. */
+static json_t *read_user(char *text, char *why, size_t size) {
     json_t *user = json_object();
     bool right = user != NULL;
     size_t i = 0;
-    for (char *field; right && (field = strsep(&text, "\t")); i++) {
-        json_int_t uid = 0;
-        right = i < 3 && (!*field || i != 1 || read_login(field, &uid));
-        if (right && *field)
-            right =
-                json_object_set_new(user, members[i], i == 1 ? json_integer(uid) : json_string(field)) == 0;
-    }
+    snprintf(why, size,
+             "it must be ADDRESS, or ADDRESS, UID (or login) and DIRECTORY-NAME with tabs between, in UTF-8");
+    for (char *field; right && (field = strsep(&text, "\t")); i++)
+        right = take_field(user, i, field, why, size);
     if (right && json_dumpb(user, NULL, 0, JSON_COMPACT) <= USERS_OCTETS)
         return user;
     json_decref(user);
     return NULL;
 }
 
+/* An address may hold spaces, but one that ends in a login was hardly meant to. */
+static void warn_of_space(struct many *many, json_int_t line, const json_t *user) {
+    const char *address = out_text(user, "address"), *last = strrchr(address, ' ');
+    json_int_t uid;
+    char text[200];
+    if (json_object_get(user, "uid") || !last || !read_login(last + 1, &uid))
+        return;
+    snprintf(text, sizeof text,
+             "the address ends in '%.60s', which looks like a login: is a tab meant where the space is?", last);
+    json_array_append_new(many->warnings, json_pack("{s:I, s:s}", "line", line, "text", text));
+}
+
+static void read_line(struct many *many, json_int_t line, char *text) {
+    char why[240];
+    json_t *user = read_user(text, why, sizeof why);
+    if (!user) {
+        wrong_line(many, line, "bad-request", why);
+        return;
+    }
+    warn_of_space(many, line, user);
+    json_array_append_new(many->users, user);
+    json_array_append_new(many->lines, json_integer(line));
+}
+
+/* Lines that end in CR LF are of a file from elsewhere. */
 static void read_lines(struct many *many, FILE *file) {
     char *text = NULL;
     size_t room = 0;
     ssize_t length;
     for (json_int_t line = 1; (length = getline(&text, &room, file)) >= 0; line++) {
         if (length > 0 && text[length - 1] == '\n')
-            text[length - 1] = '\0';
-        if (!text[0] || text[0] == '#')
-            continue;
-        json_t *user = read_user(text);
-        if (user) {
-            json_array_append_new(many->users, user);
-            json_array_append_new(many->lines, json_integer(line));
-        } else
-            wrong_line(many, line, "bad-request",
-                       "it must be ADDRESS, or ADDRESS, UID (or login) and DIRECTORY-NAME with tabs between, "
-                       "in UTF-8");
+            text[--length] = '\0';
+        if (length > 0 && text[length - 1] == '\r')
+            text[--length] = '\0';
+        if (text[0] && text[0] != '#')
+            read_line(many, line, text);
     }
     free(text);
 }
@@ -219,12 +252,27 @@ static void take_wrong(struct many *many, const json_t *answer) {
     }
 }
 
+static void show_many(const struct many *many, json_int_t changed) {
+    size_t wrong = json_array_size(many->wrong);
+    json_t *shown = json_pack("{s:I, s:O}", "changed", changed, "wrong", many->wrong);
+    if (json_array_size(many->warnings))
+        json_object_set(shown, "warnings", many->warnings);
+    if (wrong) {
+        char text[64];
+        snprintf(text, sizeof text, "none added: %zu line%s wrong", wrong, wrong == 1 ? " is" : "s are");
+        json_object_set_new(shown, "error", json_pack("{s:s, s:s}", "code", "bad-request", "text", text));
+    }
+    out_json(shown);
+    json_decref(shown);
+}
+
 static int add_many(struct many *many) {
     json_t *answer = NULL;
     int status = send_users(many, json_array_size(many->wrong) > 0, &answer);
     if (status == COMMAND_OK)
         take_wrong(many, answer);
-    tell_wrong(many);
+    tell_lines(many, many->wrong, "");
+    tell_lines(many, many->warnings, "warning: ");
     if (status != COMMAND_OK) {
         json_decref(answer);
         return status;
@@ -232,11 +280,9 @@ static int add_many(struct many *many) {
     size_t wrong = json_array_size(many->wrong);
     json_int_t changed = wrong ? 0 : out_integer(answer, "changed");
     json_decref(answer);
-    if (command_settings.json) {
-        answer = json_pack("{s:I, s:O}", "changed", changed, "wrong", many->wrong);
-        out_json(answer);
-        json_decref(answer);
-    } else if (wrong)
+    if (command_settings.json)
+        show_many(many, changed);
+    else if (wrong)
         printf("none added: %zu line%s wrong\n", wrong, wrong == 1 ? " is" : "s are");
     else
         printf("%" JSON_INTEGER_FORMAT " added\n", changed);
@@ -244,13 +290,15 @@ static int add_many(struct many *many) {
 }
 
 static int add_file(const char *name) {
-    struct many many = {.name = name, .users = json_array(), .lines = json_array(), .wrong = json_array()};
+    struct many many = {.name = name, .users = json_array(), .lines = json_array(), .wrong = json_array(),
+                        .warnings = json_array()};
     int status;
     if (read_file(&many, &status))
         status = add_many(&many);
     json_decref(many.users);
     json_decref(many.lines);
     json_decref(many.wrong);
+    json_decref(many.warnings);
     return status;
 }
 
@@ -320,7 +368,7 @@ static int user_add(int argc, char **argv) {
         "user add", "ADDRESS, or --file FILE", "Gives an address of our domain a mailbox.",
         "A line of FILE is ADDRESS, or ADDRESS, UID and DIRECTORY-NAME with tabs between; '#' begins\n"
         "a comment. All are added in one transaction, 20,000 at most, or none: then each line that\n"
-        "is wrong is told.",
+        "is wrong is reported.",
         options};
     return user_change(&usage, "user-add", argc, argv);
 }

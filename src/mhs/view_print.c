@@ -1,9 +1,15 @@
 /* An entry of a mailbox for a person: prints what view.c made. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "asn1/ber.h"
+#include "base/clock.h"
 #include "mhs/output.h"
+#include "mhs/table.h"
 #include "mhs/view.h"
+
+enum { CONTINUED = 6 };
 
 static const char *member(const json_t *object, const char *name) {
     return json_string_value(json_object_get(object, name));
@@ -21,12 +27,23 @@ static char *in_line(const json_t *value) {
     return value && !json_is_null(value) ? json_dumps(value, JSON_ENCODE_ANY | JSON_SORT_KEYS) : NULL;
 }
 
+/* `label: text` that goes on below itself where the terminal ends. Takes `text`, which may be NULL without
+ * memory. */
+static void print_flowing(const char *indent, const char *label, enum out_style style, json_t *text) {
+    struct out_flow flow = {.indent = CONTINUED};
+    printf("%s%s%s:%s", indent, out_style(style), label, style == OUT_PLAIN ? "" : out_end());
+    flow.at = strlen(indent) + strlen(label) + 1;
+    out_flow(&flow, text ? json_string_value(text) : "?");
+    putchar('\n');
+    json_decref(text);
+}
+
 /* One row of a history: `address at time (reason)`. */
 static void print_row(const char *label, const json_t *row) {
-    printf("%s%s:%s ", out_style(OUT_BOLD), label, out_end());
-    out_line(out_text(row, "address"));
-    printf(" at %s", out_text(row, "time"));
-    printf(member(row, "reason") ? " (%s)\n" : "\n", member(row, "reason"));
+    const char *reason = member(row, "reason");
+    print_flowing("", label, OUT_BOLD,
+                  json_sprintf("%s at %s%s%s%s", out_text(row, "address"), out_text(row, "time"),
+                               reason ? " (" : "", reason ? reason : "", reason ? ")" : ""));
 }
 
 static void print_label(const char *label) {
@@ -135,6 +152,17 @@ static void print_text(const char *text) {
     }
 }
 
+/* What is known of an attribute of a file, and a time as all others are shown. */
+static char *attribute(const json_t *value) {
+    const json_t *actual = json_object_size(value) == 1 ? json_object_get(value, "actual-values") : NULL;
+    const char *text = json_string_value(actual);
+    char shown[21];
+    int64_t seconds;
+    if (text && ber_generalizedtime_read(span_str(text), &seconds))
+        return strdup(clock_format(seconds, shown));
+    return in_line(actual ? actual : value);
+}
+
 /* Members of one that has several have a line each: `file-attributes pathname`. */
 static void print_parameter(const char *name, const json_t *value) {
     const char *member_name;
@@ -148,7 +176,7 @@ static void print_parameter(const char *name, const json_t *value) {
     json_object_foreach((json_t *)(uintptr_t)value, member_name, inner) {
         char label[160];
         snprintf(label, sizeof label, "%.70s %.70s", name, member_name);
-        text = in_line(inner);
+        text = attribute(inner);
         out_field(label, text);
         free(text);
     }
@@ -239,8 +267,10 @@ static void print_sentence(const char *label, const json_t *recipient, const cha
                            const char *code) {
     if (!member(recipient, text))
         return;
-    printf("    %s: %s (%s, %s)\n", label, member(recipient, text),
-           member(recipient, name) ? member(recipient, name) : "no name", out_text(recipient, code));
+    print_flowing("    ", label, OUT_PLAIN,
+                  json_sprintf("%s (%s, %s)", member(recipient, text),
+                               member(recipient, name) ? member(recipient, name) : "no name",
+                               out_text(recipient, code)));
 }
 
 static void print_reported(const json_t *recipient, bool probe) {
@@ -254,16 +284,12 @@ static void print_reported(const json_t *recipient, bool probe) {
     putchar('\n');
     print_sentence("reason", recipient, "reason-text", "reason", "reason-code");
     print_sentence("diagnostic", recipient, "diagnostic-text", "diagnostic", "diagnostic-code");
-    if (member(recipient, "supplementary-information")) {
-        printf("    more: ");
-        out_line(member(recipient, "supplementary-information"));
-        putchar('\n');
-    }
-    if (member(recipient, "originally-intended-recipient")) {
-        printf("    originally for ");
-        out_line(member(recipient, "originally-intended-recipient"));
-        putchar('\n');
-    }
+    if (member(recipient, "supplementary-information"))
+        print_flowing("    ", "more", OUT_PLAIN,
+                      json_incref(json_object_get(recipient, "supplementary-information")));
+    if (member(recipient, "originally-intended-recipient"))
+        print_flowing("    ", "originally for", OUT_PLAIN,
+                      json_incref(json_object_get(recipient, "originally-intended-recipient")));
     print_extensions(json_object_get(recipient, "extensions"));
 }
 

@@ -1,4 +1,7 @@
 /* Extensions, parameters and types of a message as JSON, by the schema's tables. */
+#include <stdio.h>
+#include <string.h>
+
 #include "asn1/print.h"
 #include "base/clock.h"
 #include "mhs/address.h"
@@ -200,17 +203,37 @@ json_t *view_extensions(const struct x411_Extensions *extensions, struct arena *
 
 /* ---- encoded information types, parameters ---- */
 
+static const char *const built_in[] = {"unknown", "telex",    "ia5-text", "g3-facsimile", "g4-class-1",
+                                       "teletex", "videotex", "voice",    "sfd",          "mixed-mode"};
+
+/* What follows `prefix` is a number. */
+static bool is_below(const char *dotted, const char *prefix, unsigned *last) {
+    size_t length = strlen(prefix);
+    return strncmp(dotted, prefix, length) == 0 && sscanf(dotted + length, "%u", last) == 1;
+}
+
+/* id-eit of X.411 has the built-in types again, that of X.420 two of its own; a general text's are the
+ * registration numbers of its character sets (X.420 annex B). Others are their numbers alone. */
+static json_t *extended_type(const char *dotted) {
+    unsigned last;
+    if (is_below(dotted, "2.6.3.4.", &last) && last < sizeof built_in / sizeof *built_in)
+        return json_string(built_in[last]);
+    if (is_below(dotted, "2.6.1.12.", &last) && last < 2)
+        return json_string(last ? "voice" : "file-transfer");
+    if (is_below(dotted, "1.0.10021.7.1.0.", &last))
+        return json_sprintf("iso-ir-%u", last);
+    return json_string(dotted);
+}
+
 json_t *view_types(const struct x411_EncodedInformationTypes *types) {
-    static const char *const names[] = {"unknown", "telex",    "ia5-text", "g3-facsimile", "g4-class-1",
-                                        "teletex", "videotex", "voice",    "sfd",          "mixed-mode"};
     json_t *array = types ? json_array() : NULL;
     char dotted[128];
-    for (unsigned bit = 0; types && bit < sizeof names / sizeof *names; bit++)
+    for (unsigned bit = 0; types && bit < sizeof built_in / sizeof *built_in; bit++)
         if (ber_bit(&types->built_in_encoded_information_types, bit))
-            json_array_append_new(array, json_string(names[bit]));
+            json_array_append_new(array, json_string(built_in[bit]));
     for (size_t i = 0; types && i < types->extended_encoded_information_types.count; i++)
         if (ber_oid_format(types->extended_encoded_information_types.items[i], dotted, sizeof dotted))
-            json_array_append_new(array, json_string(dotted));
+            json_array_append_new(array, extended_type(dotted));
     return array;
 }
 

@@ -17,6 +17,7 @@
 #include "ipc/payload.h"
 #include "ipc/sandbox.h"
 #include "mhsd/config.h"
+#include "mhsd/sockets.h"
 #include "mhsd/spawn.h"
 #include "protocol/net.h"
 #include "store/store.h"
@@ -106,12 +107,20 @@ static bool may_be_made(const struct config *config, struct error *err) {
         return true;
     if (!config->create_store)
         return error_set(err, ENOENT,
-                         "%s; see whether its disk is mounted. 'create-store' forbids to make an empty one; "
-                         "mhsd --create-store makes it all the same",
+                         "%s; see whether its disk is mounted. 'create-store' forbids making an empty one; "
+                         "mhsd --create-store -c FILE makes it all the same, FILE being this configuration",
                          there.text);
     log_warning("%s: an empty one is made. If there should be one, stop, and see whether its disk is mounted",
                 there.text);
     return true;
+}
+
+/* A start makes the socket's folder first: what it can make then, the others must not refuse. */
+static bool is_in_socket_folder(const struct config *config) {
+    char above[4096], folder[4096];
+    sockets_folder_of(config->mta.store, above, sizeof above);
+    sockets_folder_of(config->socket, folder, sizeof folder);
+    return strcmp(above, folder) == 0;
 }
 
 /* The store's folder is made by root if need be and belongs to the user that the processes run as. */
@@ -163,6 +172,8 @@ bool child_create_store(const struct config *config, struct error *err) {
     static const struct store_options options = {.create = true};
     const char *place = config->mta.store_place;
     struct error there = {0};
+    if (store_is_folder(place) && is_in_socket_folder(config) && !sockets_make_folder(config->socket, err))
+        return false;
     umask(077);
     /* A server is asked as the user that the processes run as. */
     if (!prepare_store(config, err) || (!store_is_folder(place) && !sandbox_drop_user(config->user, err)))
@@ -176,13 +187,14 @@ bool child_create_store(const struct config *config, struct error *err) {
     return store != NULL;
 }
 
-/* The folder that the store's is made in. */
-static bool may_make_folder(const char *directory, struct error *err) {
+/* The folder that the store's is made in; that of the socket may have to be made too. */
+static bool may_make_folder(const struct config *config, struct error *err) {
+    const char *directory = config->mta.store;
     char above[4096];
-    snprintf(above, sizeof above, "%s", directory);
-    char *end = strrchr(above, '/');
-    snprintf(end ? end + (end == above) : above, 2, "%s", end ? "" : ".");
+    sockets_folder_of(directory, above, sizeof above);
     if (access(above, W_OK | X_OK) == 0)
+        return true;
+    if (errno == ENOENT && is_in_socket_folder(config) && sockets_may_serve(config->socket, err))
         return true;
     return error_set(err, errno, "store: the folder %s can't be made in %s: %s%s", directory, above,
                      strerror(errno), errno == ENOENT ? "; make that first (mkdir -p)" : "");
@@ -197,10 +209,10 @@ bool child_may_use_store(const struct config *config, struct error *err) {
                (store_examine(config->mta.store_place, err) || err->code == STORE_NOT_FOUND);
     if (stat(directory, &status) != 0)
         return errno == ENOENT
-                   ? may_make_folder(directory, err)
+                   ? may_make_folder(config, err)
                    : error_set(err, errno, "store: %s can't be entered: %s", directory, strerror(errno));
     if (access(directory, W_OK) != 0 && errno == EROFS)
-        return error_set(err, EROFS, "store: %s lies on a read-only file system: mount it for writing",
+        return error_set(err, EROFS, "store: %s is on a read-only file system: mount it for writing",
                          directory);
     /* An empty folder of another's is given to the user at the start. */
     if (geteuid() == 0 && !store_is_there(directory, &there))

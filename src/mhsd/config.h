@@ -32,7 +32,7 @@ struct config_report {
     struct buf complaints; /* all that is wrong, the first of which is the error too */
     struct buf warnings;   /* of a right one: what can't work all the same, or does nothing; a line each */
     struct buf changes;    /* what differs from the configuration that runs */
-    struct buf waiting;    /* the same of what takes effect only when the daemon is started anew */
+    struct buf waiting;    /* the same of what takes effect only when the daemon is restarted */
 };
 void config_report_init(struct config_report *report);
 void config_report_free(struct config_report *report);

@@ -1,11 +1,12 @@
 /* The first configuration: what is to be set, then every other option with its default. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "mhsd/config_private.h"
 
-enum { WIDTH = 100 };
+enum { WIDTH = 80 };
 
 static const char head[] =
     "# The configuration of Chasqui; chasqui.conf(5) describes every option.\n"
@@ -19,20 +20,21 @@ static const char head[] =
     "store = \"%s\"\n"
     "socket = \"%s\"\n"
     "\n"
-    "# The user to run as when the daemon is started by root (useradd --system chasqui makes one); empty: "
-    "stay what you are.\n"
+    "# The user to run as when the daemon is started by root; empty: stay what you\n"
+    "# are. 'useradd --system chasqui' makes one.\n"
     "run-as = \"%s\"\n"
     "\n"
-    "# Where P1 associations are accepted: presentation addresses (RFC 1278), "
-    "\"T-selector\"/Internet=host+port.\n"
+    "# Where P1 associations are accepted: presentation addresses (RFC 1278),\n"
+    "# \"T-selector\"/Internet=host+port.\n"
     "# Port 102 is the standard one and needs root.\n"
     "listen = { \"Internet=127.0.0.1+10102\" }\n"
     "\n"
-    "# Who has a mailbox here. 'login' lets that local user read it; more users: mhs user add.\n"
+    "# Who has a mailbox here. 'login' lets that local user read it; more users:\n"
+    "# mhs user add.\n"
     "user \"/C=XX/A= /P=LOCAL/S=POSTMASTER\" { }\n"
     "\n"
-    "# An adjacent MTA, and what is sent to it. Remove the '#' and fill in what you agreed with its "
-    "operator.\n"
+    "# An adjacent MTA, and what is sent to it. Remove the '#' and fill in what you\n"
+    "# agreed with its operator.\n"
     "# peer BETA {\n"
     "#     address = { \"\\\"P1\\\"/Internet=192.0.2.7+102\" }\n"
     "#     mta-name = \"BETA-MTA\"        # as it gives it when it calls\n"
@@ -77,12 +79,18 @@ static void write_help(struct buf *out, const char *indent, const char *help) {
 static void write_option(struct buf *out, const char *indent, const struct config_section *holds,
                          const struct config_option *row) {
     bool none = !row->text && !row->items && row->type != CONFIG_NUMBER && row->type != CONFIG_FLAG;
+    bool has_room = !row->none || strlen(indent) + strlen(row->name) + strlen(row->none) + 30 <= WIDTH;
     write_help(out, indent, row->help);
+    if (none && !has_room) {
+        char text[200];
+        snprintf(text, sizeof text, "Not set: %s.", row->none);
+        write_help(out, indent, text);
+    }
     buf_printf(out, "%s# %s = ", indent, row->name);
     config_write_value(out, holds, row);
     buf_printf(out,
                row->flags & CONFIG_SECONDS ? "        # seconds\n"
-               : none && row->none         ? "        # not set: %s\n"
+               : none && row->none && has_room ? "        # not set: %s\n"
                : none                      ? "        # not set\n"
                                            : "\n",
                row->none);

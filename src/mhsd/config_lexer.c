@@ -77,7 +77,7 @@ static bool read_file(struct config_lexer *lexer, const char *path, const struct
     if (!done)
         return cannot_read(lexer->l, path, outer, cause);
     if (octets->len && memchr(octets->data, '\0', octets->len))
-        return config_complain(lexer->l, whole, "%s%.100s it is no text: it has an octet of 0",
+        return config_complain(lexer->l, whole, "%s%.100s it is not a text: it has an octet of 0",
                                outer ? path : "", outer ? ":" : "");
     lexer->octets += octets->len;
     return true;
@@ -114,7 +114,7 @@ bool config_lexer_text(struct config_lexer *lexer, struct loader *l, struct span
     buf_init(&lexer->text, IPC_CONFIG_FILES);
     lexer->open[lexer->depth++] = (struct lexer_file){.rest = text, .place = {.line = 1}};
     return !text.len || !memchr(text.data, '\0', text.len) ||
-           config_complain(l, (struct config_place){0}, "it is no text: it has an octet of 0");
+           config_complain(l, (struct config_place){0}, "it is not a text: it has an octet of 0");
 }
 
 bool config_lexer_file(struct config_lexer *lexer, struct loader *l) {

@@ -169,7 +169,7 @@ static void put_facts(const struct config_option *row) {
     else if (empty)
         put_none(row->none ? row->none : "none");
     if (row->flags & CONFIG_RESTART)
-        puts("A change takes effect when the daemon is started anew.");
+        puts("A change takes effect when the daemon is restarted.");
 }
 
 /* ---- the page ---- */

@@ -125,10 +125,10 @@ static bool read_refusal(struct loader *l, struct config_section *section, struc
     route->diagnostic = diagnostic ? mts_diagnostic_read(diagnostic) : -1;
     route->supplementary = config_text(section, "supplementary-information");
     if (route->reason < 0)
-        return config_fail(l, section, "non-delivery", "'%s' is no non-delivery reason code of X.411",
+        return config_fail(l, section, "non-delivery", "'%s' is not a non-delivery reason code of X.411",
                            reason);
     if (diagnostic && route->diagnostic < 0)
-        return config_fail(l, section, "diagnostic", "'%s' is no non-delivery diagnostic code of X.411",
+        return config_fail(l, section, "diagnostic", "'%s' is not a non-delivery diagnostic code of X.411",
                            diagnostic);
     return true;
 }

@@ -105,7 +105,7 @@ static bool add_title(struct reading *r, struct config_section *section) {
         return config_no_memory(r->l);
     const struct config_section **slot = slot_of(&r->titles, section);
     if (*slot && (*slot)->place.line)
-        return config_fail(r->l, section, NULL, "it stands twice: first in %.100s, line %d",
+        return config_fail(r->l, section, NULL, "it appears twice: first in %.100s, line %d",
                            r->l->files[(*slot)->place.file], (*slot)->place.line);
     r->titles.used += !*slot;
     *slot = section;
@@ -202,7 +202,7 @@ static void tell_unknown(struct reading *r, const struct config_section *section
     bool top = !section->outer;
     shown(name, text);
     if (near)
-        config_complain(r->l, name->place, "there is no option %s%s%s; '%s' is meant, perhaps", text,
+        config_complain(r->l, name->place, "there is no option %s%s%s; did you mean '%s'?", text,
                         top ? "" : " in a ", section->option->name, near->name);
     else if (home)
         config_complain(r->l, name->place, "the option %s does not belong %s%s, but %s%s", text,
@@ -282,7 +282,7 @@ static bool check_number(struct loader *l, struct config_section *section, struc
     errno = 0;
     value->number = strtoll(text, &end, 0);
     if (*text == '\0' || *end != '\0')
-        return config_fail(l, section, row->name, "'%.40s' is no number: one from %lld to %lld is wanted",
+        return config_fail(l, section, row->name, "'%.40s' is not a number: one from %lld to %lld is wanted",
                            text, (long long)row->least, (long long)row->most);
     if (value->number == 0 && errno == 0 && row->flags & CONFIG_ZERO_DEFAULT)
         value->number = row->number;
@@ -406,7 +406,7 @@ static bool read_value(struct reading *r, struct config_section *section, const 
     if (!take(r, adds ? '+' : '='))
         return expected(r, is_list(row) ? "'=' or '+='" : "'='");
     if (value && !adds)
-        config_complain(l, place, "%s stands twice: first in %.100s, line %d", row->name,
+        config_complain(l, place, "%s appears twice: first in %.100s, line %d", row->name,
                         l->files[value->place.file], value->place.line);
     if (is_list(row) && take(r, '{') ? !read_items(r, &items, &count) : !read_item(r, &end, &count))
         return false;
@@ -448,7 +448,7 @@ static struct config_section *begin_section(struct reading *r, struct config_sec
     if (!section)
         return NULL;
     if (once && section->place.line)
-        config_complain(r->l, place, "%s%s%s%s stands twice: first in %.100s, line %d", row->name,
+        config_complain(r->l, place, "%s%s%s%s appears twice: first in %.100s, line %d", row->name,
                         title ? " \"" : "", title ? title : "", title ? "\"" : "",
                         r->l->files[section->place.file], section->place.line);
     section->place = place;

@@ -11,8 +11,14 @@
 #include "mhsd/spawn.h"
 #include "store/store.h"
 
-/* The first argument of the process that looks, which answers by CHILD_PARENT, a pipe. */
+/* The first argument of the process that looks, which answers by CHILD_PARENT, a pipe. The second says whether
+ * at the users too. */
 #define EXAMINE "examine-store"
+#define MOVED   "moved"
+#define USERS   "users"
+
+/* Remarks are bounded by IPC_REMARKS_MAX; each gets the file's name and a place. */
+#define WARNINGS_MOST ((size_t)256 * 1024)
 
 /* A server that does not answer by then is not waited for: the process ends by itself. */
 #define EXAMINE_SECONDS 10
@@ -20,7 +26,7 @@
 struct examination {
     struct event *event;
     int pipe;
-    struct buf warning;
+    struct buf warnings;
     examine_done *done;
     void *context;
 };
@@ -31,7 +37,7 @@ void examine_free(struct examination *examination) {
     if (examination->event)
         event_free(examination->event);
     close(examination->pipe);
-    buf_free(&examination->warning);
+    buf_free(&examination->warnings);
     mem_free(examination);
 }
 
@@ -40,17 +46,17 @@ static void on_answer(evutil_socket_t fd, short what, void *arg) {
     char text[1024];
     ssize_t got = what & EV_READ ? read(fd, text, sizeof text) : 0;
     if (got > 0) {
-        buf_append(&examination->warning, text, (size_t)got);
+        buf_append(&examination->warnings, text, (size_t)got);
         return;
     }
-    examination->done(examination->context, buf_span(&examination->warning));
+    examination->done(examination->context, buf_span(&examination->warnings));
     examine_free(examination);
 }
 
-struct examination *examine_begin(struct event_base *loop, int program, const char *path, examine_done *done,
-                                  void *context) {
+struct examination *examine_begin(struct event_base *loop, int program, const char *path,
+                                  enum examine_what what, examine_done *done, void *context) {
     static const struct timeval most = {.tv_sec = EXAMINE_SECONDS};
-    char *arguments[] = {"mhsd", EXAMINE, (char *)path, NULL};
+    char *arguments[] = {"mhsd", EXAMINE, what == EXAMINE_USERS ? USERS : MOVED, (char *)path, NULL};
     int ends[2];
     struct examination *examination = mem_alloc(sizeof *examination);
     if (!examination || pipe2(ends, O_CLOEXEC) != 0) {
@@ -58,7 +64,7 @@ struct examination *examine_begin(struct event_base *loop, int program, const ch
         return NULL;
     }
     *examination = (struct examination){.pipe = ends[0], .done = done, .context = context};
-    buf_init(&examination->warning, 4096);
+    buf_init(&examination->warnings, WARNINGS_MOST);
     examination->event = event_new(loop, ends[0], EV_READ | EV_PERSIST, on_answer, examination);
     int end = ends[1];
     bool begun = examination->event && event_add(examination->event, &most) == 0 &&
@@ -74,21 +80,37 @@ struct examination *examine_begin(struct event_base *loop, int program, const ch
 
 bool examine_is_asked(int argc, char **argv) {
     struct stat status;
-    return argc == 3 && strcmp(argv[1], EXAMINE) == 0 && fstat(CHILD_PARENT, &status) == 0 &&
+    return argc == 4 && strcmp(argv[1], EXAMINE) == 0 && fstat(CHILD_PARENT, &status) == 0 &&
            S_ISFIFO(status.st_mode);
+}
+
+static bool tell(struct span text) {
+    while (text.len) {
+        ssize_t written = write(CHILD_PARENT, text.data, text.len);
+        if (written <= 0)
+            return false;
+        text = span_sub(text, (size_t)written, text.len);
+    }
+    return true;
 }
 
 int examine_run(char **argv) {
     struct error err = {0}, use = {0};
-    struct buf remarks;
-    struct config *config = config_read_file(argv[2], NULL, NULL, &err);
+    struct buf remarks, warnings;
+    struct config *config = config_read_file(argv[3], NULL, NULL, &err);
     alarm(EXAMINE_SECONDS);
     buf_init(&remarks, 0);
-    bool there = config && store_examine(config->mta.store_place, &err);
-    bool moved = there && child_may_use_store(config, &use) &&
-                 !mta_examine_users(&config->mta, &remarks, &err) && err.code == STORE_MOVED;
-    ssize_t told = moved ? write(CHILD_PARENT, err.text, strlen(err.text)) : 0;
+    buf_init(&warnings, WARNINGS_MOST);
+    if (config && store_examine(config->mta.store_place, &err) && child_may_use_store(config, &use)) {
+        bool read = mta_examine_users(&config->mta, &remarks, &err);
+        if (!read && err.code == STORE_MOVED)
+            buf_printf(&warnings, "%s\n", err.text);
+        else if (read && strcmp(argv[2], USERS) == 0)
+            config_add_remarks(config, buf_span(&remarks), &warnings);
+    }
+    bool told = tell(buf_span(&warnings));
     buf_free(&remarks);
+    buf_free(&warnings);
     config_free(config);
-    return told < 0;
+    return !told;
 }

@@ -1,9 +1,11 @@
 /* mhsd(8): the daemon. */
 #include <errno.h>
 #include <getopt.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,7 +35,7 @@ static const char help[] =
     "  -h, --help               print this help\n"
     "      --version            print the version\n"
     "\n"
-    "SIGHUP reads the configuration anew, SIGTERM stops.\n"
+    "SIGHUP rereads the configuration, SIGTERM stops.\n"
     "Exit status: 0 stopped or the configuration is right, 1 failed, 2 wrong usage.\n"
     "See mhsd(8), chasqui.conf(5), mhs(1).\n";
 
@@ -102,7 +104,7 @@ static bool is_own(const char *store) {
 }
 
 /* A store that is not there yet is no fault of the configuration. Root becomes the user of 'run-as' here. */
-static bool test_store(const struct config *config) {
+static bool test_store(const char *path, const struct config *config) {
     struct error err = {0};
     bool root = geteuid() == 0;
     bool read = store_examine(config->mta.store_place, &err);
@@ -114,9 +116,9 @@ static bool test_store(const struct config *config) {
     if (!read && err.code == STORE_NOT_FOUND && !config->create_store) {
         fprintf(
             stderr,
-            "mhsd: %s, and 'create-store' forbids to make an empty one: see whether its disk is mounted, or "
-            "make it: mhsd --create-store\n",
-            err.text);
+            "mhsd: %s, and 'create-store' forbids making an empty one: see whether its disk is mounted, or "
+            "make it: mhsd --create-store -c %s\n",
+            err.text, path);
         return false;
     }
     return read ? test_users(config) : err.code == STORE_NOT_FOUND || complain(&err, true);
@@ -127,6 +129,43 @@ static void test_secrets(const struct config *config) {
     if (path)
         fprintf(stderr, "mhsd: warning: %s holds passwords, and others may read it; close it: chmod 600 %s\n",
                 path, path);
+}
+
+/* Whoever knows the name may call then, from anywhere. */
+static void test_peers(const struct config *config) {
+    for (size_t i = 0; i < config->mta.peer_count; i++) {
+        const struct mta_bind *bind = &config->mta.peers[i].bind;
+        if (!bind->unauthenticated && !bind->passwords[0].data && !bind->passwords[1].data &&
+            !bind->check_address)
+            fprintf(stderr,
+                    "mhsd: warning: peer \"%.60s\": without 'password' or 'check-address' whoever gives its "
+                    "MTA name is taken for it\n",
+                    config->mta.peers[i].name);
+    }
+}
+
+/* Ports below 1024 are root's, or of whom the system lets; asked of the system, as only it knows. A port that
+ * is in use is no matter here: the daemon may be running. */
+static bool may_bind(const struct protocol_endpoint *endpoint) {
+    int fd = socket(endpoint->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool denied = fd >= 0 && bind(fd, (const struct sockaddr *)&endpoint->address, endpoint->length) != 0 &&
+                  errno == EACCES;
+    if (fd >= 0)
+        close(fd);
+    return !denied;
+}
+
+static void test_ports(const struct config *config) {
+    for (size_t i = 0; i < config->protocol.listener_count; i++) {
+        const struct protocol_endpoint *endpoint = &config->protocol.listeners[i].endpoint;
+        /* In sockaddr_in and sockaddr_in6 the port stands in the same place. */
+        unsigned port = ntohs(((const struct sockaddr_in *)&endpoint->address)->sin_port);
+        if (endpoint->length && port < 1024 && geteuid() != 0 && !may_bind(endpoint))
+            fprintf(stderr,
+                    "mhsd: warning: listen: port %u may not be opened by this user: start the daemon as root, "
+                    "with 'run-as', or choose a port from 1024 up\n",
+                    port);
+    }
 }
 
 static int create_store(const struct config *config) {
@@ -174,7 +213,9 @@ static void warn_of_debug_build(void) {
 
 static int test_all(const char *path, const struct config *config) {
     test_secrets(config);
-    bool socket = test_socket(config), store = test_store(config);
+    test_peers(config);
+    test_ports(config);
+    bool socket = test_socket(config), store = test_store(path, config);
     if (!socket || !store)
         return 1;
     printf("%s: the configuration is right\n", path);

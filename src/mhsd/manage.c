@@ -119,7 +119,7 @@ static json_t *show(const struct config *running, const json_t *request) {
     if (done)
         return json_pack("{s:o}", "options", shown);
     json_decref(shown);
-    return manage_error("bad-request", "'sections' is no array of names, or there is no memory");
+    return manage_error("bad-request", "'sections' is not an array of names, or there is no memory");
 }
 
 /* ---- diff ---- */

@@ -67,6 +67,9 @@ struct parent {
     json_t *reload_answer;   /* for that client, when all have taken the reload */
     struct event *overdue;   /* that answer */
     struct examination *examination; /* of the store that a reload's configuration names; NULL: none */
+    uint64_t compared;               /* the ref of the client that waits for its config-diff; 0: nobody */
+    json_t *comparison;              /* for that client, when its warnings are complete */
+    struct examination *users;       /* which looks for them; NULL: none */
     int status;
 };
 
@@ -121,11 +124,22 @@ static void start_others(struct parent *parent) {
             start_child(child);
 }
 
+/* Who is answered: the client of that ref. */
+struct asker {
+    struct parent *parent;
+    uint64_t ref;
+};
+
 static void send_managed(void *context, struct span payload) {
-    struct parent *parent = context;
-    struct ipc_channel *channel = parent->children[KIND_CLIENTS]->channel;
+    struct asker *asker = context;
+    struct ipc_channel *channel = asker->parent->children[KIND_CLIENTS]->channel;
     if (channel)
-        ipc_send(channel, IPC_MANAGED, parent->asked, payload, (struct span){NULL, 0});
+        ipc_send(channel, IPC_MANAGED, asker->ref, payload, (struct span){NULL, 0});
+}
+
+/* `answer` is consumed. */
+static void answer_asker(struct parent *parent, uint64_t ref, json_t *answer) {
+    manage_send(answer, send_managed, &(struct asker){parent, ref});
 }
 
 /* Said once, when the peers and the local socket are served. */
@@ -161,7 +175,7 @@ static void answer_reload(struct parent *parent) {
         untaken += child->untaken;
     if (untaken > 0 || parent->examination || !parent->asked)
         return;
-    manage_send(parent->reload_answer, send_managed, parent);
+    answer_asker(parent, parent->asked, parent->reload_answer);
     parent->reload_answer = NULL;
     parent->asked = 0;
 }
@@ -443,6 +457,11 @@ static void forget_asker(struct parent *parent) {
     json_decref(parent->reload_answer);
     parent->reload_answer = NULL;
     parent->asked = 0;
+    json_decref(parent->comparison);
+    parent->comparison = NULL;
+    parent->compared = 0;
+    examine_free(parent->users);
+    parent->users = NULL;
 }
 
 static void log_ending(const struct child *child, int status) {
@@ -567,12 +586,12 @@ static bool tell_configs(struct parent *parent) {
     return done;
 }
 
-static void store_examined(void *context, struct span warning) {
+static void store_examined(void *context, struct span warnings) {
     struct parent *parent = context;
     struct buf lines;
     parent->examination = NULL;
     buf_init(&lines, 0);
-    buf_append_span(&lines, warning);
+    buf_append_span(&lines, warnings);
     warn(parent, &lines);
     buf_free(&lines);
     answer_reload(parent);
@@ -582,7 +601,7 @@ static void store_examined(void *context, struct span warning) {
 static void examine_store(struct parent *parent, const struct config_report *report) {
     examine_free(parent->examination);
     parent->examination = report->waiting.len ? examine_begin(parent->loop, parent->program, parent->path,
-                                                              store_examined, parent)
+                                                              EXAMINE_MOVED, store_examined, parent)
                                               : NULL;
 }
 
@@ -599,7 +618,7 @@ static bool reload(struct parent *parent, struct config_report *report) {
     log_lines(LOG_LEVEL_NOTICE, "reload: ", &report->changes, "");
     log_lines(LOG_LEVEL_WARNING, "", &report->warnings, "");
     log_lines(LOG_LEVEL_WARNING, "reload: ", &report->waiting,
-              ": that takes effect when the daemon is started anew");
+              ": that takes effect when the daemon is restarted");
     if (!tell_configs(parent))
         log_error("the configuration was not reloaded in all processes: no memory");
     examine_store(parent, report);
@@ -634,7 +653,7 @@ static void on_overdue(evutil_socket_t fd, short what, void *arg) {
              "the others use it",
              child_name(child), RELOAD_SECONDS);
     json_decref(parent->reload_answer);
-    manage_send(manage_error("unavailable", text), send_managed, parent);
+    answer_asker(parent, parent->asked, manage_error("unavailable", text));
     parent->reload_answer = NULL;
     parent->asked = 0;
 }
@@ -650,24 +669,59 @@ static void reload_for(struct parent *parent) {
     answer_reload(parent);
 }
 
-/* One reload at a time is answered; the other requests at once. */
+static void users_examined(void *context, struct span warnings) {
+    struct parent *parent = context;
+    struct buf lines;
+    parent->users = NULL;
+    buf_init(&lines, 0);
+    buf_append_span(&lines, warnings);
+    manage_add_warnings(parent->comparison, &lines);
+    buf_free(&lines);
+    answer_asker(parent, parent->compared, parent->comparison);
+    parent->comparison = NULL;
+    parent->compared = 0;
+}
+
+/* A reload's warnings on users come from the store process, which has their records; here a process looks at
+ * them as `mhsd -t` does. A file that is refused needs none. */
+static void compare_for(struct parent *parent, uint64_t ref, json_t *answer) {
+    if (json_object_get(answer, "warnings"))
+        parent->users = examine_begin(parent->loop, parent->program, parent->path, EXAMINE_USERS,
+                                      users_examined, parent);
+    if (!parent->users) {
+        answer_asker(parent, ref, answer);
+        return;
+    }
+    parent->compared = ref;
+    parent->comparison = answer;
+}
+
+static void manage(struct parent *parent, uint64_t ref, const json_t *request, const char *operation) {
+    bool is_diff = operation && strcmp(operation, "config-diff") == 0;
+    if (parent->stopping)
+        answer_asker(parent, ref, manage_error("unavailable", "the daemon is stopping"));
+    else if (is_diff && parent->compared)
+        answer_asker(parent, ref, manage_error("unavailable", "a config diff is under way; ask again"));
+    else if (is_diff)
+        compare_for(parent, ref, manage_answer(parent->path, parent->config, request));
+    else
+        answer_asker(parent, ref, manage_answer(parent->path, parent->config, request));
+}
+
+/* One reload at a time is answered, and one config-diff; the other requests at once. */
 static bool on_manage(struct child *child, uint64_t ref, struct span payload) {
     struct parent *parent = child->parent;
     json_t *request = json_loadb((const char *)payload.data, payload.len, JSON_REJECT_DUPLICATES, NULL);
     const char *operation = json_string_value(json_object_get(request, "operation"));
     bool is_reload = operation && strcmp(operation, "reload") == 0 && json_object_size(request) == 1;
-    uint64_t before = parent->asked;
-    parent->asked = ref;
-    if (is_reload && !before) {
+    if (is_reload && !parent->asked) {
+        parent->asked = ref;
         reload_for(parent);
-        json_decref(request);
-        return true;
+    } else if (is_reload) {
+        answer_asker(parent, ref, manage_error("unavailable", "a reload is under way; ask again"));
+    } else {
+        manage(parent, ref, request, operation);
     }
-    manage_send(is_reload          ? manage_error("unavailable", "a reload is under way; ask again")
-                : parent->stopping ? manage_error("unavailable", "the daemon is stopping")
-                                   : manage_answer(parent->path, parent->config, request),
-                send_managed, parent);
-    parent->asked = before;
     json_decref(request);
     return true;
 }

@@ -69,7 +69,7 @@ static bool is_no_other(const char *path, struct error *err) {
     if (lstat(path, &status) != 0 || S_ISSOCK(status.st_mode))
         return true;
     return error_set(err, EEXIST,
-                     "socket: %s is there, and is no socket: move it away, or let 'socket' name another",
+                     "socket: %s is there, and is not a socket: move it away, or let 'socket' name another",
                      path);
 }
 
@@ -89,8 +89,7 @@ static bool make_way(const char *path, const struct sockaddr_un *address, struct
     return true;
 }
 
-/* The folder that `path` is in; "." for a name without one. */
-static void folder_of(const char *path, char *folder, size_t size) {
+void sockets_folder_of(const char *path, char *folder, size_t size) {
     snprintf(folder, size, "%s", path);
     char *end = strrchr(folder, '/');
     if (!end)
@@ -99,10 +98,9 @@ static void folder_of(const char *path, char *folder, size_t size) {
         end[end == folder] = '\0';
 }
 
-/* The socket's folder is made if need be, as the store's is; those above it are not. */
-static bool make_folder(const char *path, struct error *err) {
+bool sockets_make_folder(const char *path, struct error *err) {
     char folder[sizeof((struct sockaddr_un *)NULL)->sun_path];
-    folder_of(path, folder, sizeof folder);
+    sockets_folder_of(path, folder, sizeof folder);
     if (mkdir(folder, 0755) == 0 || errno == EEXIST)
         return true;
     return error_set(err, errno, "cannot make the folder %s for the local socket: %s; make it: mkdir -p %s",
@@ -111,8 +109,8 @@ static bool make_folder(const char *path, struct error *err) {
 
 bool sockets_may_serve(const char *path, struct error *err) {
     char folder[4096], inside[4100], above[4096];
-    folder_of(path, folder, sizeof folder);
-    folder_of(folder, above, sizeof above);
+    sockets_folder_of(path, folder, sizeof folder);
+    sockets_folder_of(folder, above, sizeof above);
     snprintf(inside, sizeof inside, "%s/.", folder); /* "/.": a file is no folder */
     if (access(inside, W_OK | X_OK) == 0 || (errno == ENOENT && access(above, W_OK | X_OK) == 0))
         return is_no_other(path, err);
@@ -128,7 +126,7 @@ static int listen_local(const char *path, struct error *err) {
         return -1;
     }
     memcpy(address.sun_path, path, strlen(path) + 1);
-    if (!make_folder(path, err) || !make_way(path, &address, err))
+    if (!sockets_make_folder(path, err) || !make_way(path, &address, err))
         return -1;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     /* Everybody may connect: the store process decides by uid what each may do. The mode is given while the

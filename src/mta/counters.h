@@ -7,11 +7,11 @@
 struct mta;
 
 enum counter {
-    COUNT_RECEIVED,    /* of peers */
+    COUNT_RECEIVED,    /* of peers: messages, probes and reports */
     COUNT_SUBMITTED,   /* of users */
     COUNT_TRANSFERRED, /* to peers */
     COUNT_DELIVERED,   /* entries of messages, in mailboxes */
-    COUNT_REPORTS,     /* made here */
+    COUNT_REPORTS,     /* made here; those that came in count as received */
     COUNT_REPEATS,     /* confirmed, not worked on */
     COUNT_REFUSED,     /* transfers in */
     COUNT_POSSIBLE_DUPLICATES,

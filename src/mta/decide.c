@@ -260,8 +260,6 @@ static bool is_for_now(const struct decision *decision, const struct mts_copy *c
 
 static bool add_object(const struct decision *decision, const struct mts_object *object) {
     struct mta *mta = decision->mta;
-    if (object->kind == MTS_REPORT && !counter_with_batch(mta, COUNT_REPORTS))
-        return false;
     if (!object->copy_count)
         return true;
     uint64_t message = store_add_message(mta->batch.store, decision->run->now * SECOND, object->octets,
@@ -278,11 +276,19 @@ static bool add_object(const struct decision *decision, const struct mts_object 
     return true;
 }
 
+/* One event tells of each report that is made; one that only passes has none. */
+static bool count_reports(struct mta *mta, const struct mts_decisions *decisions) {
+    for (size_t i = 0; i < decisions->event_count; i++)
+        if (decisions->events[i].kind == MTS_EVENT_REPORTED && !counter_with_batch(mta, COUNT_REPORTS))
+            return false;
+    return true;
+}
+
 static bool apply(const struct decision *decision, const struct mts_decisions *decisions) {
     if (decisions->result != MTS_DECIDED)
         return decisions->result == 0; /* a delivery that had nothing more to decide */
     /* The decision's own events come before those of the copies that it leads to. */
-    if (!event_decided(decision->mta, decisions))
+    if (!event_decided(decision->mta, decisions) || !count_reports(decision->mta, decisions))
         return false;
     telling_note(decision->telling, decisions);
     for (size_t i = 0; i < decisions->object_count; i++)

@@ -59,7 +59,7 @@ struct destination_operations {
     /* What is wrong with it, or NULL. NULL: nothing. */
     const char *(*trouble)(const struct destination *destination);
 
-    /* It left the configuration: its copies are routed anew, but for those in doubt. NULL: never. */
+    /* It left the configuration: its copies are rerouted, but for those in doubt. NULL: never. */
     bool (*is_gone)(const struct destination *destination);
 
     /* An operator wants its copies tried now. NULL: they are tried as soon as they are ready. */

@@ -119,9 +119,9 @@ bool process_attach(struct process *process, const struct mta_descriptors *descr
 static const char *remedy_of(int code) {
     switch (code) {
     case STORE_LOCKED:
-        return "; end that first, or let 'store' name another folder";
+        return "; end that first, or let 'store' name another place";
     case STORE_FULL:
-        return "; make room where 'store' lies: it is tried again by itself until there is some";
+        return "; make room where 'store' is: it is tried again by itself until there is some";
     case STORE_READ_ONLY:
         return "; let the user of 'run-as' write the store (or the disk is mounted read-only): it is tried "
                "again by itself until that can be";

@@ -636,6 +636,7 @@ static bool change_one(const struct change *change, struct work *work) {
 struct tally {
     const struct change *change;
     json_int_t changed, skipped;
+    char why[200]; /* the first of these was left alone */
 };
 
 static void change_taken(struct scan *scan, struct work *work, struct copy *copy) {
@@ -643,6 +644,10 @@ static void change_taken(struct scan *scan, struct work *work, struct copy *copy
     json_t *refusal = refuse_change(tally->change, work);
     (void)copy;
     bool done = !refusal && (tally->change->count || change_one(tally->change, work));
+    const char *why = json_string_value(json_object_get(json_object_get(refusal, "error"), "text"));
+    if (!done && !tally->skipped)
+        snprintf(tally->why, sizeof tally->why, "copy %llu: %.170s", (unsigned long long)work->id,
+                 why ? why : "no memory for the change");
     json_decref(refusal);
     tally->changed += done;
     tally->skipped += !done;
@@ -660,8 +665,9 @@ static json_t *change_all(const struct change *change, json_t *request) {
     scan.until = (uint64_t)json_integer_value(json_object_get(request, "until"));
     if (!run_scan(&scan, &err))
         return client_error("unavailable", "%s", err.text);
-    return json_pack("{s:I, s:I, s:I, s:o, s:O*}", "last", (json_int_t)scan.last, "changed", tally.changed,
-                     "skipped", tally.skipped, "cursor", cursor_of(&scan), "redirected", change->redirected);
+    return json_pack("{s:I, s:I, s:I, s:o, s:O*, s:s*}", "last", (json_int_t)scan.last, "changed",
+                     tally.changed, "skipped", tally.skipped, "cursor", cursor_of(&scan), "redirected",
+                     change->redirected, "why", tally.why[0] ? tally.why : NULL);
 }
 
 static json_t *check_target(const struct change *change, json_t *request) {

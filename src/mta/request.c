@@ -144,8 +144,8 @@ static json_t *read_rows(struct client *client, const struct operation *operatio
     return answer;
 }
 
-/* After an upgrade the old daemon runs till it is started anew. */
-#define NEWER "; if mhs is newer than the daemon that runs ('mhs status'), start that anew"
+/* After an upgrade the old daemon runs till it is restarted. */
+#define NEWER "; if mhs is newer than the daemon that runs ('mhs status'), restart that"
 
 static json_t *run(struct client *client, const struct asked *asked, json_t *request, enum answers *when) {
     const char *name = json_string_value(json_object_get(request, "operation"));

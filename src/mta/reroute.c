@@ -71,7 +71,7 @@ static void leave_behind(struct mta *mta, struct destination *destination) {
     const struct queue *queue = &mta->schedule.queues[destination->number];
     size_t copies = queue->count - queue->in_doubt;
     if (copies)
-        log_notice("peer=%s is not in the configuration any more: its copies are routed anew (%zu)",
+        log_notice("peer=%s is not in the configuration any more: its copies are rerouted (%zu)",
                    destination->name, copies);
     if (queue->in_doubt)
         log_warning("peer=%s is not in the configuration any more, but copies may have arrived there (%zu): "

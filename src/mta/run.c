@@ -664,7 +664,7 @@ static bool follow(struct process *process, struct error *err) {
 
 /* The parent logs the remarks, with file and line. */
 static void reloaded(struct process *process, struct buf *remarks) {
-    log_notice("the configuration was read anew");
+    log_notice("the configuration was reread");
     buf_append_span(remarks, buf_span(&mta_of(process)->view.users.remarks));
     destinations_left(mta_of(process));
     tick(mta_of(process));

@@ -140,7 +140,7 @@ static bool give_up_silent(struct client *client, int64_t now) {
             continue;
         refuse(client, client->submissions.slots[i].key,
                client_error("unavailable",
-                            "the submission was given up: nothing came for 10 minutes; submit it anew"));
+                            "the submission was given up: nothing came for 10 minutes; submit it again"));
         return true;
     }
     return false;
@@ -369,7 +369,7 @@ static json_t *submit(struct attempt *attempt, uint64_t ref) {
                    probe ? &attempt->probe.originator_name : &attempt->message.originator_name, &user))
         return client_error(
             "originator-invalid",
-            "the originator is no mailbox of yours; 'mhs list --mailboxes' shows those that are");
+            "the originator is not a mailbox of yours; 'mhs list --mailboxes' shows those that are");
     struct mts_run run = run_begin(mta, &mta->arena);
     run.over_bounds = attempt->over_bounds;
     do

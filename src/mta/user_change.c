@@ -124,9 +124,9 @@ json_t *user_take_members(const json_t *request, struct local_user *user) {
     const json_t *uid = json_object_get(request, "uid"), *name = json_object_get(request, "directory-name");
     json_int_t number = json_integer_value(uid);
     if (uid && !json_is_null(uid) && (!json_is_integer(uid) || number < 0 || number > UINT32_MAX))
-        return client_error("bad-request", "uid is no user's number: it is 0 to 4294967295, or null");
+        return client_error("bad-request", "uid is not a user's number: it is 0 to 4294967295, or null");
     if (name && !json_is_null(name) && !json_is_string(name))
-        return client_error("bad-request", "directory-name is no text, nor null");
+        return client_error("bad-request", "directory-name is neither a text nor null");
     if (uid) {
         user->has_uid = !json_is_null(uid);
         user->uid = (uint32_t)number;

@@ -24,7 +24,7 @@ static json_t *user_json(struct view *view, const struct local_user *user, struc
 }
 
 static json_t *no_such_user(const char *address) {
-    return client_error("not-found", "%s is no user here; 'mhs user list' shows them",
+    return client_error("not-found", "%s is not a user here; 'mhs user list' shows them",
                         address ? address : "what is no text");
 }
 

@@ -206,7 +206,7 @@ static void remark_on_double(struct users *users, const struct local_user *first
     buf_printf(
         &users->remarks,
         "%s\tthe store has another record of this address, %s, which does not count: remove the user and "
-        "add him anew\n",
+        "add him again\n",
         first->address, record);
 }
 

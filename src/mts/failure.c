@@ -223,7 +223,7 @@ void mts_redirect(struct mts_run *run, const struct mts_stored *stored, const ch
     if (stored->kind == MTS_REPORT)
         invalid(&ruling, "a report is not redirected by hand");
     else if (!address_parse(ruling.arena, address, &to, NULL))
-        invalid(&ruling, "the address is no valid address");
+        invalid(&ruling, "the address is not a valid address");
     else {
         struct branch *branch = open_copy(&ruling, stored, &plan);
         while (branch && plan_next(&plan, &branch->subject, &cursor, &position))

@@ -145,7 +145,9 @@ static void resolve_route(struct ruling *ruling, struct branch *branch, size_t p
                           const struct address *address) {
     struct decision decision;
     struct cause cause = unrecognised;
-    if (route_find(ruling->tables, address, &decision)) {
+    if (!route_find(ruling->tables, address, &decision)) {
+        cause.supplementary = "no route matches the address";
+    } else {
         const struct route *route = decision.route;
         if (route->action == MTS_ROUTE_TRANSFER) {
             int hop = usable_hop(ruling, branch, position, route, &cause);

@@ -49,7 +49,7 @@ static bool check_originator(struct submit *s, struct x411_ORName *originator) {
         return out_of_memory(s);
     const struct entry *entry = entry_find(s->ruling->tables, address.key);
     if (!entry || !entry->user)
-        return refuse(s, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator is no user of this MTA");
+        return refuse(s, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator is not a user of this MTA");
     if (entry->user->given.may_not_submit)
         return refuse(s, MTS_SUBMIT_ELEMENT_NOT_SUBSCRIBED, "the originator may not submit");
     if (!s->user)

@@ -604,7 +604,7 @@ bool oraddress_build_unknown(const struct oraddress_attribute *item, struct aren
     struct ber_element read;
     if (!good || !ber_element_read(element, &read, NULL) || read.total != element.len)
         return error_set(err, ORADDRESS_SYNTAX,
-                         "O/R address: X-EXT:%.*s is no attribute's number and BER in hex",
+                         "O/R address: X-EXT:%.*s is not an attribute's number and BER in hex",
                          (int)(item->type.len < 20 ? item->type.len : 20), (const char *)item->type.data);
     *attribute = (struct x411_ExtensionAttribute){.extension_attribute_type = number,
                                                   .extension_attribute_value = element};

@@ -211,8 +211,8 @@ bool store_move(const char *from, const char *to, bool replace, store_move_cb *p
     struct move move = {.from = from,
                         .to = to,
                         .replace = replace,
-                        .from_shown = store_public_place(from),
-                        .to_shown = store_public_place(to),
+                        .from_shown = store_full_place(from),
+                        .to_shown = store_full_place(to),
                         .progress = progress,
                         .context = context,
                         .moved = moved};

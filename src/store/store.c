@@ -2,6 +2,9 @@
 #include "store/mark_private.h"
 #include "store/store_private.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "base/alloc.h"
 #include "base/clock.h"
 
@@ -86,6 +89,14 @@ bool store_is_folder(const char *place) {
 
 char *store_public_place(const char *place) {
     return store_is_folder(place) ? mem_strdup(place) : home_of(place)->public_place(place);
+}
+
+char *store_full_place(const char *place) {
+    char folder[4096], full[8192];
+    if (!store_is_folder(place) || *place == '/' || !getcwd(folder, sizeof folder))
+        return store_public_place(place);
+    snprintf(full, sizeof full, "%s/%s", folder[1] ? folder : "", place);
+    return mem_strdup(full);
 }
 
 char *store_secret_place(const char *place, const char *password) {

@@ -97,6 +97,10 @@ bool store_is_folder(const char *place);
 /* The place without a password that stands in it, to be shown; and with one. NULL without memory, or where
  * the place can't have one. The caller frees it with mem_free. */
 char *store_public_place(const char *place);
+
+/* The same, but that a folder is named from the root on: what is read elsewhere, or later, must not hang on
+ * where it was written. */
+char *store_full_place(const char *place);
 char *store_secret_place(const char *place, const char *password);
 
 /* What a process needs to open a place from within a sandbox. */

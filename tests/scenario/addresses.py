@@ -219,7 +219,7 @@ def _():
             done = mhs("--json", "route", alias)
             equal(json.loads(done.stdout)["recipient"], SMITH, done.stderr)
         for line, words in ((10, "there is no '='"), (11, "no name"), (12, "no address"), (13, "too long")):
-            check(any(f"{file}:{line} is no alias" in text and words in text for text in done.stderr.splitlines()), done.stderr)
+            check(any(f"{file}:{line} is not an alias" in text and words in text for text in done.stderr.splitlines()), done.stderr)
         equal(len(done.stderr.splitlines()), 4)
         refusals = {"smiht": "no such alias: 'smiht'", "a": f"round in a circle, by {file}:5: 'a = b'",
                     "lost": f"{file}:8: 'lost = nobody' leads to no such alias", "n1": "over more than 16 others"}

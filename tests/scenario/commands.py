@@ -72,6 +72,7 @@ def _():
         equal((read["mts-identifier"], read["priority"]), (sent["mts-identifier"], "urgent"))
         equal([(p["type"], p.get("text"), p.get("file-name")) for p in read["ipm"]["parts"]],
               [("general-text", "Grüße", None), ("file-transfer", None, "plans.bin")])
+        equal(read["original-types"], ["iso-ir-1", "iso-ir-6", "iso-ir-100", "file-transfer"])
         equal(ask(pair.beta, "list", "--user", UWE, "--new")["entries"], [])
         saved = os.path.join(path, "saved.bin")
         pair.beta.mhs("save", "--user", UWE, str(entry["entry"]), "2", saved)
@@ -80,7 +81,7 @@ def _():
         pair.beta.mhs("reply", "--from", UWE, "--all", "--text", "Danke", str(entry["entry"]))
         pair.beta.mhs("forward", "--from", UWE, "--to", ADA, str(entry["entry"]))
         found = pair.entries(pair.alpha, ADA, 4)
-        by_subject = {e["subject"]: e["entry"] for e in found}
+        by_subject = {e.get("subject"): e["entry"] for e in found}
         answer = ask(pair.alpha, "read", "--user", ADA, str(by_subject["Re: Brücke €"]))["ipm"]
         equal(answer["replied-to"]["identifier"], read["ipm"]["identifier"])
         equal([user["address"] for user in answer["cc"]], [EVA])
@@ -100,6 +101,16 @@ def extended(kind, value, parameters=None):
         return ber.oid(oid) + ber.ctx(0, element)
     first = ber.tlv(ber.CONTEXT, 0, True, external(f"2.6.1.11.{kind}", parameters)) if parameters else b""
     return ber.ctx(15, first, ber.tlv(ber.UNIVERSAL, 8, True, external(f"2.6.1.4.{kind}", value)))
+
+
+@case("no line of a command's help is longer than 80 columns, and none but a paragraph's last is torn")
+def _():
+    for command in ("send", "save", "reply", "route", "reload", "user add", "completion", "store move", "config show", "queue delete"):
+        text = subprocess.run([program("mhs"), *command.split(), "--help"], capture_output=True, text=True, check=True).stdout
+        lines = text.rstrip("\n").split("\n\n")[-1].split("\n")
+        check(max(map(len, text.splitlines())) <= 80, text)
+        for line, after in zip(lines, lines[1:]):
+            check(len(line) + 1 + len(after.split(" ")[0]) > 80, (command, line, after))
 
 
 @case("who writes a text at a terminal is told how to end it")
@@ -161,7 +172,7 @@ def _():
             pair.beta.mhs("save", "--user", UWE, "--force", number, arguments[0], saved, *arguments[1:])
             with open(saved, "rb") as file:
                 equal(file.read(), octets)
-        check("no text" in refuse(pair.beta, 1, "save", "--user", UWE, "--text", number, "3", "-"))
+        check("is not a text" in refuse(pair.beta, 1, "save", "--user", UWE, "--text", number, "3", "-"))
 
 
 @case("a reply goes to the reply recipients, names what it answers and what came before, and says when it is late")
@@ -189,10 +200,11 @@ def _():
     with folder() as path, Pair(path) as pair:
         sent = ask(pair.alpha, "send", "--from", ADA, "--to", NOBODY, "--text", "anybody?")
         entry = pair.entries(pair.alpha, ADA, 1)[0]
-        equal((entry["delivered"], entry["non-delivered"], entry["subject"]), (0, 1, "(report: NOT delivered)"))
+        equal((entry["delivered"], entry["non-delivered"], entry["remark"], "subject" in entry), (0, 1, "report: NOT delivered", False))
         recipient, = ask(pair.alpha, "read", "--user", ADA, str(entry["entry"]))["recipients"]
         equal((recipient["delivered"], recipient["diagnostic"]), (False, "unrecognised-OR-name"))
-        check("NOT delivered to " + NOBODY in pair.alpha.mhs("read", "--user", ADA, str(entry["entry"])).stdout)
+        shown = pair.alpha.mhs("read", "--user", ADA, str(entry["entry"])).stdout
+        check("NOT delivered to " + NOBODY in shown and max(map(len, shown.splitlines())) <= 80, shown)
         for mta, event in ((pair.alpha, "report-received"), (pair.beta, "non-delivered")):
             history, = ask(mta, "track", sent["mts-identifier"])["messages"]
             check(event in [e["event"] for e in history["events"]], history)
@@ -264,6 +276,15 @@ def _():
               [f"rn {i}" for i in range(rounds)])
 
 
+@case("a report that is asked for behind all recipients is for all, and blind copies are told as such")
+def _():
+    with folder() as path, Pair(path) as pair:
+        said = pair.alpha.mhs("send", "--from", ADA, "--to", UWE, "--bcc", EVA, "--text", "x", "--report", "delivery").stdout.splitlines()
+        check(len(said) == 2 and said[0].startswith("Message submitted at") and
+              said[1].startswith("Message to the blind copy recipients submitted at"), said)
+        equal([entry["delivered"] for entry in pair.entries(pair.alpha, ADA, 2)], [1, 1])
+
+
 @case("no copy but the blind ones names a blind copy recipient")
 def _():
     with folder() as path, Pair(path) as pair:
@@ -290,7 +311,10 @@ def _():
         pair.alpha.mhs("send", "--from", ADA, "--to", ADA, "--attach", pair.alpha.path)
         last = pair.entries(pair.alpha, ADA, 5)[-1]["entry"]
         shown = pair.alpha.mhs("read", "--user", ADA, str(last)).stdout
-        check("\nfile-attributes object-size: {" in shown, shown)
+        check(re.search(r"\nfile-attributes object-size: \d+\n", shown), shown)
+        check(re.search(r"\nfile-attributes date-and-time-of-last-modification: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n", shown), shown)
+        check("no other option" in refuse(pair.alpha, 2, "list", "--mailboxes", "--user", ADA))
+        equal(len(ask(pair.alpha, "list", "--mailboxes")["mailboxes"]), 1)
         check("say what is to be changed" in refuse(pair.alpha, 2, "user", "set", ADA))
         check("FROM and TO are the same" in refuse(pair.alpha, 2, "store", "move", path, path + "/."))
 
@@ -322,6 +346,8 @@ def _():
         check("(NOT deliverable: 1 of 2)" in shown[3], shown)
         shown = pair.alpha.mhs("read", "--user", ADA, str(mixed["entry"])).stdout
         check(f"deliverable to {UWE}" in shown and f"NOT deliverable to {NOBODY}" in shown, shown)
+        history = pair.alpha.mhs("--wide", "track", "--recent", "20").stdout
+        check("deliverable" in history and not re.search(r"\bdelivered\b", history.split("probe submitted")[1].split("\n[")[0]), history)
         check("report on probe:" in shown and "delivered" not in shown, shown)
         check(f"delivered to {UWE}" in pair.alpha.mhs("read", "--user", ADA, str(sent["entry"])).stdout)
         for mta, probe, message in (pair.alpha, "probe submitted", "  submitted"), (pair.beta, "probe received", "  received"):
@@ -342,7 +368,7 @@ def _():
         equal(len(ask(pair.alpha, "queue", "list", "--kind", "probe")["entries"]), 3)
         pair.beta.start()
         entries = pair.entries(pair.alpha, ADA, 3)
-        equal([(entry["kind"], entry["seen"], entry["subject"]) for entry in entries], [("report", False, "(report on a probe: deliverable)")] * 3)
+        equal([(entry["kind"], entry["seen"], entry["remark"]) for entry in entries], [("report", False, "report on a probe: deliverable")] * 3)
         refuse(pair.alpha, 3, "--socket", os.path.join(path, "no.sock"), "probe", "--from", ADA, UWE)
         refuse(pair.alpha, 1, "probe", "--from", UWE, ADA)      # no mailbox of ours
 
@@ -360,7 +386,7 @@ def _():
         report = next(entry for entry in entries if entry["kind"] == "report")
         equal(sorted((r["recipient"], r["delivered"]) for r in report["recipients"]), [(NOBODY, False), (UWE, True)])
         equal((report["delivered"], report["non-delivered"]), (1, 1))
-        equal(report["subject"], "(report on a probe: 1 deliverable, 1 NOT deliverable)")
+        equal(report["remark"], "report on a probe: 1 deliverable, 1 NOT deliverable")
         shown = pair.alpha.mhs("--wide", "list", "--user", ADA, environment=home).stdout
         check(re.search(rf" {NOBODY} \+1 +\(NOT deliverable: 1 of 2\)", shown), shown)
         check(re.search(r" me +\(no subject\)", shown), shown)
@@ -426,7 +452,14 @@ def _():
         equal(ask(pair.alpha, "status")["state"], "serving")
         check(re.search("^copies: +0$", pair.alpha.mhs("status").stdout, re.M))
         new = "/C=GB/A=GOLD/P=ALPHA/S=New"
-        pair.alpha.mhs("user", "add", new)
+        pair.alpha.mhs("user", "add", "--directory-name", "CN=New,C=GB", new)
+        sent = ask(pair.alpha, "send", "--from", ADA, "--to", new, "--text", "x")
+        pair.alpha.mhs("send", "--from", ADA, "--to", ADA, "--text", "x")
+        for option in "--recipient", "--originator":
+            shown = wait_until(lambda option=option: ask(pair.alpha, "track", option, "DN:CN=New,C=GB"))["messages"]
+            equal([m["mts-identifier"] for m in shown], [sent["mts-identifier"]] if option == "--recipient" else [])
+        check("has no address for" in refuse(pair.alpha, 2, "track", "--recipient", "DN:CN=Nobody,C=GB"))
+        pair.alpha.mhs("delete", "--user", new, "1")
         equal([u["address"] for u in ask(pair.alpha, "user", "list")["users"]], [ADA, new])
         pair.alpha.mhs("user", "remove", new)
         refuse(pair.alpha, 1, "user", "remove", ADA)
@@ -441,6 +474,16 @@ def _():
         check("no such alias: 'nonsense'" in refuse(pair.alpha, 2, "send", "--from", ADA, "--to", "nonsense", "--text", "x"))
         refuse(pair.alpha, 2, "send", "--from", ADA, "--text", "x")
         refuse(pair.alpha, 2, "queue", "hold")
+        said = refuse(pair.alpha, 2, "track")
+        check(all(option in said for option in ("--content-identifier", "--recent", "--originator", "--recipient", "--since", "--until")), said)
+        for option in "--latest", "--deferred", "--expiry", "--reply-by":
+            said = refuse(pair.alpha, 2, "send", "--from", ADA, "--to", UWE, option, "-1h", "--text", "x")
+            check(f"{option}: -1h is past" in said, said)
+        elsewhere = ask(pair.alpha, "send", "--from", ADA, "--to", "/C=US/A=NONE/S=x", "--text", "x")
+        report = pair.entries(pair.alpha, ADA, 1)[0]["entry"]
+        said, = ask(pair.alpha, "read", "--user", ADA, str(report))["recipients"]
+        equal(said["supplementary-information"], "no route matches the address")
+        check("no route matches" in pair.alpha.mhs("--wide", "track", elsewhere["mts-identifier"]).stdout, "the history says so too")
         refuse(pair.alpha, 2, "nonsense")
         refuse(pair.alpha, 4, "send", "--from", ADA, "--to", UWE, "--attach", os.path.join(path, "missing"))
         refuse(pair.alpha, 1, "read", "--user", ADA, "99")

@@ -36,10 +36,11 @@ def _():
                                           'limits { clients = many }\ntpdu-size = 128\ncatch-all =\n')
         status, said, _ = examine(f"{path}/main.conf")
         equal(status, 1)
-        for place, words in (("main.conf: line 6", "node stands twice"), ("peers.conf: line 2", "between 1 and 100"),
+        for place, words in (("main.conf: line 6", "node appears twice"), ("peers.conf: line 2", "between 1 and 100"),
                              ("peers.conf: line 3", "monologue, two-way-alternate"),
-                             ("peers.conf: line 4", "'password' is meant"), ("peers.conf: line 6", "stands twice"),
-                             ("main.conf: line 9", "'many' is no number"),
+                             ("peers.conf: line 4", "mean 'password'"), ("peers.conf: line 6", "appears twice"),
+                             ("main.conf: line 9", "'many' is not a number"),
+                             ("main.conf: line 8", "write Internet=HOST+PORT"),
                              ("main.conf: line 10", "does not belong at the top level, but in a section peer"),
                              ("main.conf: line 12", "the file ends where a value is expected")):
             check(any(place + ":" in line and words in line for line in said.splitlines()), (place, words, said))
@@ -53,9 +54,9 @@ def _():
             ("peer BETA { window-size 500", "'=' is expected"), ("  mta-name = BETA", None), ("}", None),
             ("peer GAMMA", None), ("  mta-name = GAMMA", "'{' is expected"), ("}", None),
             ('peer DELTA { domain = "/C=DE/Q=X" }', "'X'"), ('route "/C=DE" { next-hop DELTA { } }', None),
-            (f'user "{user}" {{ max-length = many }}', "'many' is no number"), (f'user "{out}" {{ }}', "unknown label 'Z'"),
+            (f'user "{user}" {{ max-length = many }}', "'many' is not a number"), (f'user "{out}" {{ }}', "unknown label 'Z'"),
             (f'list "{user[:-1]}l" {{ members = {{ "{user}" "{user}" }} }}', "',' or '}' is expected"),
-            ('alias "/C=G" { target = "x" }', "country 'G'"), ("limits { clients = many }", "'many' is no number"),
+            ('alias "/C=G" { target = "x" }', "country 'G'"), ("limits { clients = many }", "'many' is not a number"),
             ("listen = { nonsense }", "nonsense")]
     text[1] = ("# nothing", None)
     text[10] = ('peer DELTA { domain = "/C=DE/Q=X/ZZ=1" }', "'ZZ'")
@@ -203,16 +204,16 @@ def _():
             mta.configure(peer={"BETA": peer_section(1, password="second", idle=7), "DELTA": peer_section(1)}, node="other",
                           log_level="debug")
             mta.reload()
-            wait_until(lambda: "read anew" in mta.log() and "configuration reloaded" in mta.log())
+            wait_until(lambda: "was reread" in mta.log() and "configuration reloaded" in mta.log())
             for words in ('peer "BETA": password has changed', 'peer "BETA": idle = 7, was 60', 'peer "GAMMA": it is gone',
                           'peer "DELTA": it is new', 'log-level = "debug", was "info"',
-                          'reload: node = "other", was "a": that takes effect when the daemon is started anew'):
+                          'reload: node = "other", was "a": that takes effect when the daemon is restarted'):
                 check(words in mta.log(), (words, mta.log_tail()))
             check("first" not in mta.log() and "second" not in mta.log(), mta.log_tail())
             with open(mta.path, "a") as file:
                 file.write('node = again\npeer BETA { iddle = 3 }\n')
             mta.reload()
-            wait_until(lambda: "node stands twice" in mta.log() and "'idle' is meant" in mta.log())
+            wait_until(lambda: "node appears twice" in mta.log() and "mean 'idle'" in mta.log())
             equal(mta.request("status")["state"], "serving")
 
 
@@ -294,10 +295,10 @@ def _():
         for command in ["reload"], ["config", "diff"]:
             error = ask(mta, *command, status=1)["error"]
             equal(error["code"], "bad-configuration")
-            check(any("'listen' is meant" in line and f"{mta.path}: line " in line for line in error["complaints"]), error)
+            check(any("mean 'listen'" in line and f"{mta.path}: line " in line for line in error["complaints"]), error)
             check(any("log-level" in line for line in error["complaints"]), error)
             said = mta.mhs(*command, check=False).stderr
-            check("'listen' is meant" in said and "log-level" in said, said)
+            check("mean 'listen'" in said and "log-level" in said, said)
         equal(mta.request("status")["state"], "serving")
 
 

@@ -97,6 +97,13 @@ def _():
             file.write(text.replace("127.0.0.1+10102", f"127.0.0.1+{mta.port}").replace(f'run-as = "{user}"', 'run-as = ""') +
                        f'sandbox = "{SANDBOX}"\n')
         mta.socket_path = f"{path}/var/mhsd.sock"
+        # Neither folder is there yet: the start makes both, which the test foresees, as does the other maker.
+        done = subprocess.run([program("mhsd"), "-t", "-c", mta.path], capture_output=True, text=True)
+        equal((done.returncode, done.stderr, os.path.exists(f"{path}/var")), (0, "", False))
+        done = subprocess.run([program("mhsd"), "--create-store", "-c", mta.path], capture_output=True, text=True)
+        equal((done.returncode, os.stat(f"{path}/var/store").st_mode & 0o777), (0, 0o700), done.stderr)
+        equal(os.stat(f"{path}/var").st_mode & 0o777, 0o755)
+        shutil.rmtree(f"{path}/var")
         with mta:
             done = {line: run(line, mta, "", path) for line in commands("README.md")}
             check(len(done) == 4, done)

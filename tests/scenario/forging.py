@@ -278,7 +278,7 @@ def _():
         section.update(originators=["/C=NO"], destinations=[FAR])
         play.mta.configure()
         play.mta.reload()
-        attack.logged("configuration was read anew")
+        attack.logged("configuration was reread")
         play.hand_over(evil("after", [BEN, FAY], "/C=NO/A=X/S=nils"))
         wait_until(play.entries)
         equal(play.stage.far.next().identifier[1], "after")
@@ -286,7 +286,7 @@ def _():
         section["transit"] = True
         play.mta.configure()
         play.mta.reload()
-        wait_until(lambda: play.mta.log().count("configuration was read anew") == 2)
+        wait_until(lambda: play.mta.log().count("configuration was reread") == 2)
         play.hand_over(evil("all", [FAY], JOE))
         equal(play.stage.far.next().identifier[1], "all")
         attack.served("options")

@@ -71,7 +71,7 @@ def _():
         stage.mta.configure(peer={**stage.mta.settings["peer"], "FAR": {
             **stage.mta.settings["peer"]["FAR"], "address": [f"Internet=127.0.0.1+{late.port}"]}})
         stage.mta.reload()
-        wait_until(lambda: "read anew" in stage.mta.log())
+        wait_until(lambda: "was reread" in stage.mta.log())
         stage.mta.request("queue-release", all=True, reason="play")
         got = [late.next() for _ in range(4)]
         equal([m.identifier[1] for m in got if m.kind == "message"], ["u", "n", "l"])
@@ -244,10 +244,17 @@ def _():
         wait_until(lambda: len(queue(stage)) == 4)
         chosen = ("--peer", "FAR", "--priority", "normal", "--reason", "a play")
         asked = stage.mta.mhs("queue", "hold", *chosen, check=False)
-        check(asked.returncode == 2 and "3 fit" in asked.stderr and "--yes" in asked.stderr, asked)
+        check(asked.returncode == 2 and "3 match" in asked.stderr and "--yes" in asked.stderr, asked)
         equal(queue(stage, state="held"), [])
         equal(ask(stage.mta, "queue", "hold", *chosen, "--yes"), {"changed": 3, "skipped": 0})
-        equal(ask(stage.mta, "queue", "release", "--state", "held", "--reason", "go", "--yes")["changed"], 3)
+        # What changes nothing says so by its exit status, and why.
+        nothing = ask(stage.mta, "queue", "hold", *chosen, "--yes", status=1)
+        equal((nothing["changed"], nothing["skipped"], "the copy is held already" in nothing["why"]), (0, 3, True), nothing)
+        said = stage.mta.mhs("queue", "release", "--peer", "FAR", "--reason", "go", "--yes").stdout
+        check(said.startswith("3 released, 1 left alone\nthe first that was left alone is copy ") and "the copy is not held" in said, said)
+        for command in ["queue", "release", "--peer", "FAR", "--reason", "go", "--yes"], ["queue", "delete", "--peer", "NEAR", "--reason", "x", "--yes"], ["peer", "retry", "NEAR"]:
+            equal(ask(stage.mta, *command, status=1)["changed"], 0)
+        equal(ask(stage.mta, "queue", "list", "--peer", "NEAR")["entries"], [])
         check("say why" in stage.mta.mhs("queue", "hold", "--peer", "FAR", "--yes", check=False).stderr)
         # What takes the place of a redirected copy is not redirected again.
         moved = ask(stage.mta, "queue", "redirect", "--peer", "FAR", "--address", ANN, "--reason", "she sorts it", "--yes")
@@ -386,7 +393,7 @@ def _():
             here.close()
 
 
-@case("what waits for a peer is routed anew")
+@case("what waits for a peer is rerouted")
 def _():
     routes = {FAR: {"next-hop": {"FAR": {"rank": 1}, "NEAR": {"rank": 2}}}}
     with folder() as path, Stage(path, far=Closed(), more_routes=routes) as stage:
@@ -430,7 +437,7 @@ def _():
             for option in "--originator", "--recipient":
                 done = stage.mta.mhs("track", option, wrong, check=False)
                 equal((done.returncode, option[2:] in done.stderr, why in done.stderr), (1, True, True), done.stderr)
-        equal(stage.mta.mhs("track", "--since", "+1h").stdout, "No message that is still known here fits.\n")
+        equal(stage.mta.mhs("track", "--since", "+1h").stdout, "No message that is still known here matches.\n")
 
 
 def columns(line):
@@ -566,9 +573,9 @@ def _():
             stage.mta.configure(operators="root", user={**settings["user"], f"{HOME}/S=new": {"login": "root"}},
                                 log_level="debug", node="other", net_processes=2, store=os.path.join(path, "elsewhere"))
             stage.mta.reload()
-            wait_until(lambda: "read anew" in stage.mta.log() and "configuration reloaded" in stage.mta.log())
+            wait_until(lambda: "was reread" in stage.mta.log() and "configuration reloaded" in stage.mta.log())
             for name in ("node", "net-processes", "store"):
-                check(re.search(f"warning: reload: {name} = .*: that takes effect when the daemon is started anew", stage.mta.log()), stage.mta.log_tail())
+                check(re.search(f"warning: reload: {name} = .*: that takes effect when the daemon is restarted", stage.mta.log()), stage.mta.log_tail())
             peer.transfer(text_message("after", [FAY, f"{HOME}/S=new"]))
             equal(stage.far.next().identifier[1], "after")
             equal(len(stage.far.logs), 1)      # neither of the two associations was lost
@@ -622,7 +629,7 @@ def _():
         equal(peer_status(stage.mta, "FAR")["configured"], False)
         for operation in "status", "peer-status":
             equal({peer["peer"] for peer in stage.mta.request(operation)["peers"]}, {"NEAR", "LATE"}, "it has nothing here any more")
-        check("peer=FAR is not in the configuration any more: its copies are routed anew (5)" in stage.mta.log(),
+        check("peer=FAR is not in the configuration any more: its copies are rerouted (5)" in stage.mta.log(),
               stage.mta.log_tail())
         late.close()
 
@@ -727,8 +734,8 @@ def _():
                 (2, "usage", ("track",)), (2, "usage", ("track", "--recent", "none")), (2, "usage", ("ping",)),
                 (2, "usage", ("send", "--from", ANN, "--text", "x")),
                 *((2, "usage", ("send", "--from", ANN, "--to", FAY, "--text", "x", *late))
-                  for late in (("--report", "delivery"), ("--notify", "rn"), ("--reply-requested",), ("--delivery-method", "mhs"))),
-                (2, "usage", ("probe", "--from", ANN, "--to", FAY, "--report", "delivery")),
+                  for late in (("--notify", "rn"), ("--reply-requested",), ("--delivery-method", "mhs"))),
+                (2, "usage", ("probe", "--from", ANN, "--to", FAY, "--delivery-method", "mhs")),
                 (2, "usage", ("queue", "nondeliver", "--all")), (2, "usage", ("queue", "delete", "1")), (2, "usage", ("delete", "--user", ANN, "x")),
                 (1, "not-found", ("read", "--user", ANN, "99")), (1, "not-found", ("list", "--user", FAY)),
                 (1, "not-found", ("queue", "show", "99")), (1, "not-found", ("queue", "list", "--next-hop", "NONE")),
@@ -786,7 +793,7 @@ def _():
             equal((done.returncode, remedy in done.stderr), (status, True), f"{arguments}: {done.stderr}")
         mta.mhs("queue", "release", ident)
         for operation, members, remedy in (("queue-release", {"id": copy["id"], "reason": "twice"}, "'mhs queue retry'"),
-                                           ("rubbish", {}, "start that anew"), ("status", {"rubbish": 1}, "start that anew"),
+                                           ("rubbish", {}, "restart that"), ("status", {"rubbish": 1}, "restart that"),
                                            ("queue-list", {"older-than": "x"}, "a number of seconds"),
                                            ("user-add", {"address": f"{HOME}/S=x", "uid": "x"}, "or null"),
                                            ("peer-retry", {}, "'mhs peer list' shows them"),

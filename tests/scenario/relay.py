@@ -82,6 +82,10 @@ def _():
         equal((got.kind, got.subject[1]), ("report", "theirs"))
         stage.hand_over(x411.report(NEAR, "report-4", ANN, (HOME, "ours"), [x411.reported(JOE, 1, delivered=x411.now())]))
         equal([entry["kind"] for entry in wait_until(lambda: entries(stage, ANN))], ["report"])
+        counters = stage.mta.request("status")["counters"]
+        equal((counters["received"], counters["reports"]), (2, 0))      # none of the two was made here
+        stage.hand_over(text_message("report-5", [UNKNOWN, x411.recipient(ANN, 2, x411.REPORTED)]))
+        wait_until(lambda: stage.mta.request("status")["counters"]["reports"] == 2)
 
 
 @case("each next hop gets one copy, responsible for its own recipients")

@@ -79,10 +79,10 @@ def runs_as_user(pid):
 
 
 def reloaded(mta, **settings):
-    before = mta.log().count("read anew")
+    before = mta.log().count("was reread")
     mta.configure(**settings)
     mta.reload()
-    wait_until(lambda: mta.log().count("read anew") > before, what="the reload")
+    wait_until(lambda: mta.log().count("was reread") > before, what="the reload")
 
 
 # ---- identity

@@ -155,10 +155,10 @@ def _():
         for _kind in "no folder", "an empty folder, as of a disk that is not mounted":
             done = run("mhsd", "-c", mta.path)
             equal((done.returncode, os.path.exists(os.path.join(store, "queue.db"))), (1, False), done.stderr)
-            check(f"{store}: there is no store here" in done.stderr and "mhsd --create-store" in done.stderr, done.stderr)
+            check(f"{store}: there is no store here" in done.stderr and "mhsd --create-store -c FILE" in done.stderr, done.stderr)
             done = run("mhsd", "-t", "-c", mta.path)
             equal(done.returncode, 1, done.stderr)
-            check("'create-store' forbids" in done.stderr, done.stderr)
+            check("'create-store' forbids making" in done.stderr and f"mhsd --create-store -c {mta.path}\n" in done.stderr, done.stderr)
             os.makedirs(store, exist_ok=True)
         done = run("mhsd", "--create-store", "-c", mta.path)
         equal((done.returncode, done.stderr), (0, ""))
@@ -218,7 +218,7 @@ def _():
             wait_until(lambda: "the store process exited with status 1; it is started again in " in mta.log())
             told_to_callers(mta, "it ended ")
             line = next(line for line in mta.log().splitlines() if "this process can't start" in line)
-            check("make room where 'store' lies" in line, line)
+            check("make room where 'store' is" in line, line)
             resource.prlimit(mta.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
             mta.wait_ready()
             check(deliver(mta))
@@ -274,6 +274,25 @@ def _():
         check(done.returncode == 0 and f"chmod 600 {mta.path}" in done.stderr, done.stderr)
         os.chmod(mta.path, 0o600)
         equal(run("mhsd", "-t", "-c", mta.path).stderr, "")
+        with open(mta.path, "a") as file:
+            file.write('peer "OPEN" { }\npeer "NONE" { unauthenticated = true check-address = true address = { "Internet=127.0.0.1+1" } }\n')
+        done = run("mhsd", "-t", "-c", mta.path)
+        equal((done.returncode, [line.split(":")[2] for line in done.stderr.splitlines() if "is taken for it" in line]), (0, [' peer "OPEN"']))
+
+
+@case("a port that only root may open is warned of when another user asks")
+def _():
+    if os.geteuid() != 0:
+        return                              # only root can ask as somebody else
+    with folder() as path:
+        mta = daemon(path)
+        os.chmod(path, 0o777)
+        for port, warned in (102, True), (10102, False):
+            mta.configure(listen=[f"Internet=127.0.0.1+{port}"])
+            os.chmod(mta.path, 0o644)
+            done = subprocess.run([program("mhsd"), "-t", "-c", mta.path], capture_output=True, text=True, user="nobody", check=False)
+            equal((done.returncode, f"port {port} may not be opened by this user" in done.stderr), (0, warned), done.stderr)
+            check("may not be opened" not in run("mhsd", "-t", "-c", mta.path).stderr)
 
 
 @case("a file in the local socket's place is named, by the test and by the start, and left there")
@@ -285,7 +304,7 @@ def _():
         for arguments in ("-t", "-c"), ("-c",):
             done = run("mhsd", *arguments, mta.path)
             equal(done.returncode, 1, done.stderr)
-            check(f"{mta.socket_path} is there, and is no socket" in done.stderr, done.stderr)
+            check(f"{mta.socket_path} is there, and is not a socket" in done.stderr, done.stderr)
         with open(mta.socket_path) as file:
             equal(file.read(), "mine")
 

@@ -36,6 +36,8 @@ def _():
             equal(done.returncode, 1)
             for line in 203, 204, 205, 206, 207:
                 check(f"users: line {line}: " in done.stderr, (line, done.stderr))
+            check("users: line 204: 'many' is neither a user's number nor the name of a user" in done.stderr, done.stderr)
+            equal(said["error"], {"code": "bad-request", "text": "none added: 5 lines are wrong"})
             check("users: line 203: the same user stands in line 10 already" in done.stderr and f"our domain is {HOME}" in done.stderr, done.stderr)
             said = json.loads(done.stdout)
             equal((said["changed"], [wrong["line"] for wrong in said["wrong"]]), (0, [203, 204, 205, 206, 207]), "in the order of lines")
@@ -66,11 +68,27 @@ def _():
             equal(mta.mhs("user", "add", "--file", f"{path}/users", "--uid", "7", check=False).returncode, 2)
             for wrong in "many", "-1", "99999999999999999999":
                 done = mta.mhs("user", "add", "--uid", wrong, f"{HOME}/S=x", check=False)
-                equal((done.returncode, f"'{wrong}' is no user's number" in done.stderr), (2, True), done.stderr)
+                equal((done.returncode, f"'{wrong}' is neither a user's number nor" in done.stderr), (2, True), done.stderr)
             unharmed.served("all")
         equal(mta.stop(), 0)
         mta.start()
         equal(sorted(users(mta)), sorted(names))
+
+
+@case("a file of users whose lines end in CR LF, and a space where a tab is meant")
+def _():
+    with folder() as path, hostile_stage(path, user={}) as stage:
+        mta = stage.mta
+        with open(f"{path}/users", "w", newline="") as file:
+            file.write(f"{HOME}/S=one\r\n\r\n# two\r\n{HOME}/S=two\t7\tCN=two,C=GB\r\n{HOME}/S=three root\r\n{HOME}/S=four 4\t4\r\n")
+        done = mta.mhs("--json", "user", "add", "--file", f"{path}/users", check=False)
+        equal(done.returncode, 0, done.stderr)
+        found = users(mta)
+        equal(sorted(found), sorted(f"{HOME}/S={name}" for name in ("one", "two", "three root", "four 4")))
+        equal(found[f"{HOME}/S=two"]["directory-name"], "CN=two,C=GB")
+        warning, = json.loads(done.stdout)["warnings"]
+        equal((warning["line"], "a tab meant" in warning["text"]), (5, True), warning)
+        equal(done.stderr, f"mhs: warning: {path}/users: line 5: {warning['text']}\n")
 
 
 @case("thousands of users are one transaction, whether they are added or not")
@@ -146,7 +164,7 @@ def _():
             equal(ann()[1], nobody)
             mta.mhs("user", "set", "--uid", "none", spelled)
             for arguments, text in ((["--directory-name", "rubbish", spelled], "bad-request"),
-                                    (["--uid", "7", f"{HOME}/S=nobody"], "is no user here"),
+                                    (["--uid", "7", f"{HOME}/S=nobody"], "is not a user here"),
                                     (["--uid", "7", f"{HOME}/S=fixed"], "configuration file")):
                 done = mta.mhs("user", "set", *arguments, check=False)
                 equal(done.returncode, 1)
@@ -180,6 +198,7 @@ def _():
             lines = {number: line for number, line in enumerate(open(mta.path).read().splitlines(), 1)}
             number, = [number for number, line in lines.items() if spelled in line]
             warning, = tested()
+            equal(json.loads(mta.mhs("--json", "config", "diff", check=False).stdout)["warnings"], [warning])
             said = json.loads(mta.mhs("--json", "reload").stdout)["warnings"]
             equal(said, [warning])
             check(warning.startswith(f'{mta.path}: line {number}: user "{spelled}": login: none is given here'), warning)

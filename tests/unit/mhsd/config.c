@@ -159,7 +159,7 @@ static void errors_name_place_and_cause(void **state) {
     refused(HEAD "log-level = loud\n", "log-level", "warning");
     refused(HEAD "limits { opening = 0 }\n", "opening", "between");
     refused(HEAD "operators = nobody-of-this-name\n", "line 4", "groupadd");
-    refused(HEAD "peer B { }\npeer B { }\n", "line 5", "stands twice");
+    refused(HEAD "peer B { }\npeer B { }\n", "line 5", "appears twice");
     refused(HEAD "peer B { tpdu-size = many }\n", "line 4", "tpdu-size");
     refused(HEAD "peer B { permanent = perhaps }\n", "line 4", "permanent");
     refused(HEAD "name-servers = { somewhere }\n", "line 4", "somewhere");
@@ -609,18 +609,18 @@ static void values_are_written_in_many_ways(void **state) {
 
 static void what_stands_twice_or_is_unknown_is_said(void **state) {
     (void)state;
-    refused(HEAD "node = a\nnode = b\n", "line 5: node stands twice", "line 4");
-    refused(HEAD "peer B { idle = 1\nidle = 1 }\n", "line 5: idle stands twice", "line 4");
-    refused(HEAD "limits { }\nlimits { }\n", "line 5: limits stands twice", "line 4");
-    refused(HEAD "schedule urgent { }\nschedule urgent { }\n", "line 5: schedule \"urgent\" stands twice",
+    refused(HEAD "node = a\nnode = b\n", "line 5: node appears twice", "line 4");
+    refused(HEAD "peer B { idle = 1\nidle = 1 }\n", "line 5: idle appears twice", "line 4");
+    refused(HEAD "limits { }\nlimits { }\n", "line 5: limits appears twice", "line 4");
+    refused(HEAD "schedule urgent { }\nschedule urgent { }\n", "line 5: schedule \"urgent\" appears twice",
             "line 4");
-    refused(HEAD "route \"\" { next-hop B { } next-hop B { } }\n", "next-hop \"B\": it stands twice",
+    refused(HEAD "route \"\" { next-hop B { } next-hop B { } }\n", "next-hop \"B\": it appears twice",
             "line 4");
     refused(HEAD "peer B { windowsize = 1 }\n", "no option 'windowsize' in a peer", "window-size");
-    refused(HEAD "peers B { }\n", "'peers'", "'peer' is meant");
+    refused(HEAD "peers B { }\n", "'peers'", "mean 'peer'");
     refused(HEAD "tpdu-size = 128\n", "'tpdu-size' does not belong at the top level", "peer");
     refused(HEAD "peer B { net-processes = 2 }\n", "does not belong in a peer", "top level");
-    refused(HEAD "peer B { idle = 12x }\n", "'12x' is no number", "from 1 to 86400");
+    refused(HEAD "peer B { idle = 12x }\n", "'12x' is not a number", "from 1 to 86400");
     refused(HEAD "peer B { idle = \n }\n", "line 5: a value is expected here, not '}'", "");
     refused(HEAD "peer B { idle = 99999999999999999999 }\n", "is not between", "86400");
     refused(HEAD "peer B { idle 5 }\n", "'=' is expected here, not '5'", "");
