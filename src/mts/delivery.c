@@ -107,23 +107,31 @@ static struct span message_envelope(struct arena *arena, const struct subject *s
     return octets;
 }
 
-/* The message is the user's: its place in the envelope, event, and the report if one was asked for. */
-static void delivered(struct ruling *ruling, const struct branch *branch, size_t position,
-                      struct mts_delivery *out) {
+/* The entry is that of the first recipient whose it is. */
+static void fill_delivery(struct ruling *ruling, const struct branch *branch, size_t position,
+                          struct mts_delivery *out) {
     const struct subject *subject = &branch->subject;
-    const recipient_fields *recipient = &subject->envelope.per_recipient_fields.items[position];
-    const struct target *target = &branch->targets[position];
-    struct outcome outcome = {
-        .position = position, .delivered = true, .time = ruling->run->now, .user_type = target->user_type};
-    out->mailbox = target->mailbox;
+    out->delivered = true;
+    out->mailbox = branch->targets[position].mailbox;
     out->originator = ruling_address(ruling, &subject->envelope.originator_name);
-    out->recipient = ruling_address(ruling, &recipient->recipient_name);
+    out->recipient =
+        ruling_address(ruling, &subject->envelope.per_recipient_fields.items[position].recipient_name);
     out->identifier = subject->identifier;
     out->position = (uint32_t)position;
+}
+
+/* The message is the user's under that number, too. The recipient is done with. */
+static struct outcome delivered(struct ruling *ruling, const struct branch *branch, size_t position) {
+    const struct subject *subject = &branch->subject;
+    struct target *target = &branch->targets[position];
+    struct outcome outcome = {
+        .position = position, .delivered = true, .time = ruling->run->now, .user_type = target->user_type};
     struct mts_event *event = ruling_event(ruling, MTS_EVENT_DELIVERED, subject->identifier);
-    event->recipient = recipient->originally_specified_recipient_number;
+    event->recipient =
+        subject->envelope.per_recipient_fields.items[position].originally_specified_recipient_number;
     event->name = span_str(target->mailbox);
-    report_make(ruling, subject, &outcome, 1);
+    *target = (struct target){.kind = TARGET_NONE};
+    return outcome;
 }
 
 /* ---- reports ---- */
@@ -220,35 +228,72 @@ struct mts_opened *mts_open(struct mts_run *run, const struct mts_stored *stored
     return opened;
 }
 
+/* The recipients of the copy, all with one mailbox. */
+struct addressed {
+    size_t *positions;
+    recipient_fields *as_they_came;
+    size_t count;
+};
+
+static bool find_addressed(struct ruling *ruling, const struct mts_stored *stored,
+                           const struct subject *subject, struct addressed *addressed) {
+    struct plan plan;
+    size_t cursor = 0, position;
+    *addressed = (struct addressed){0};
+    if (!plan_read(ruling->arena, stored->plan, &plan))
+        return false;
+    while (plan_next(&plan, subject, &cursor, &position)) {
+        size_t count = addressed->count;
+        size_t *positions = ruling_grow(ruling, addressed->positions, count, sizeof *positions);
+        recipient_fields *fields = ruling_grow(ruling, addressed->as_they_came, count, sizeof *fields);
+        if (!positions || !fields)
+            return false;
+        positions[count] = position;
+        fields[count] = subject->envelope.per_recipient_fields.items[position];
+        *addressed = (struct addressed){positions, fields, count + 1};
+    }
+    return addressed->count;
+}
+
 /*
- * The recipient is resolved anew: since the copy was stored the user may have
+ * Each recipient is resolved anew: since the copy was stored the user may have
  * gone, assigned a redirection or changed what he takes, and the latest
- * delivery time may have passed.
+ * delivery time may have passed. One entry comes of all to whom it is delivered;
+ * each of their numbers has its event and its part of the report.
  */
-static void decide_delivery(struct ruling *ruling, struct branch *branch, size_t position,
+static void decide_delivery(struct ruling *ruling, struct branch *branch, const struct addressed *addressed,
                             struct mts_delivery *out) {
     struct cause cause;
-    if (!check_latest_delivery(ruling, &branch->subject, &cause))
-        branch->targets[position] = (struct target){.kind = TARGET_FAILED, .cause = cause};
-    else
-        recipient_resolve(ruling, branch, position);
-    if (ruling->no_memory)
-        return;
-    out->delivered = branch->targets[position].kind == TARGET_MAILBOX;
-    if (out->delivered)
-        delivered(ruling, branch, position, out);
-    else if (subject_own_recipients(ruling, &branch->subject)) /* what becomes of him changes the envelope */
+    bool in_time = check_latest_delivery(ruling, &branch->subject, &cause);
+    struct outcome *outcomes = arena_array(ruling->arena, addressed->count, sizeof *outcomes);
+    size_t count = 0;
+    if (!outcomes)
+        ruling->no_memory = true;
+    for (size_t i = 0; i < addressed->count && !ruling->no_memory; i++) {
+        size_t position = addressed->positions[i];
+        if (in_time)
+            recipient_resolve(ruling, branch, position);
+        else
+            branch->targets[position] = (struct target){.kind = TARGET_FAILED, .cause = cause};
+        if (ruling->no_memory || branch->targets[position].kind != TARGET_MAILBOX)
+            continue;
+        if (!count)
+            fill_delivery(ruling, branch, position, out);
+        outcomes[count++] = delivered(ruling, branch, position);
+    }
+    if (count && !ruling->no_memory)
+        report_make(ruling, &branch->subject, outcomes, count);
+    if (count < addressed->count &&
+        subject_own_recipients(ruling, &branch->subject)) /* what becomes of them changes the envelope */
         split_branches(ruling);
 }
 
 static void deliver_message(struct ruling *ruling, const struct mts_stored *stored,
                             struct mts_delivery *out) {
     struct mts_opened *opened = stored->opened ? stored->opened : open_message(ruling, stored);
-    struct plan plan;
-    size_t cursor = 0, position;
+    struct addressed addressed;
     ruling->has_content = stored->has_content;
-    if (!opened || !plan_read(ruling->arena, stored->plan, &plan) ||
-        !plan_next(&plan, &opened->subject, &cursor, &position)) {
+    if (!opened || !find_addressed(ruling, stored, &opened->subject, &addressed)) {
         ruling->out->result = MTS_INVALID;
         ruling->out->cause = "the stored copy can't be decoded";
         return;
@@ -256,11 +301,12 @@ static void deliver_message(struct ruling *ruling, const struct mts_stored *stor
     struct branch *branch = branch_with(ruling, &opened->subject, opened->targets);
     if (!branch)
         return;
-    recipient_fields *recipient = &opened->subject.envelope.per_recipient_fields.items[position];
-    recipient_fields as_it_came = *recipient;
-    decide_delivery(ruling, branch, position, out);
-    *recipient = as_it_came;
-    opened->targets[position] = (struct target){0};
+    decide_delivery(ruling, branch, &addressed, out);
+    for (size_t i = 0; i < addressed.count; i++) {
+        opened->subject.envelope.per_recipient_fields.items[addressed.positions[i]] =
+            addressed.as_they_came[i];
+        opened->targets[addressed.positions[i]] = (struct target){0};
+    }
 }
 
 void mts_deliver(struct mts_run *run, const struct mts_stored *stored, struct mts_delivery *out) {

@@ -100,7 +100,7 @@ enum mts_copy_kind { MTS_COPY_TRANSFER = 1, MTS_COPY_DELIVER, MTS_COPY_CONVERT }
 struct mts_copy {
     enum mts_copy_kind kind;
     int hop;                    /* TRANSFER: the next hop's number; CONVERT: that for which it is done */
-    const char *mailbox;        /* DELIVER */
+    const char *mailbox;        /* DELIVER: to all of the copy's recipients, whose address is one user's */
     enum mts_priority priority; /* the lane: a report's is urgent */
     int64_t due;                /* not before this time (deferred delivery); else the run's now */
     int64_t expires;            /* call mts_work_expired then, a span of time after `due` */
@@ -278,8 +278,8 @@ bool mts_recipients(const struct mts_stored *stored, struct arena *arena, struct
 
 struct mts_delivery {
     bool delivered;
-    uint32_t
-        position; /* the recipient's in the stored envelope's per-recipient-fields, from 0; 0 for a report */
+    uint32_t position; /* that of the first recipient to whom it was delivered in the stored envelope's
+                          per-recipient-fields, from 0; 0 for a report */
     struct span
         returned_content; /* of a report that came with it; with has_content it is the stored content */
     const char *mailbox;
@@ -297,8 +297,9 @@ struct mts_delivery {
  */
 struct mts_opened *mts_open(struct mts_run *run, const struct mts_stored *stored);
 
-/* Delivers a DELIVER copy at run->now. Store position and time in the mailbox, with a reference to the
- * object, and `more`, in one commit. */
+/* Delivers a DELIVER copy at run->now: once, however many of the envelope's recipients it is for; each has
+ * its event, and its part of the report where one was asked for. Store position and time in the mailbox, with
+ * a reference to the object, and `more`, in one commit. */
 void mts_deliver(struct mts_run *run, const struct mts_stored *stored, struct mts_delivery *out);
 
 /*

@@ -5,12 +5,35 @@
  */
 #include "mts/mts_private.h"
 
+/* A list that decided on the report already, by its key; or who got it as a list's owner. Each is met once in
+ * each of the two roles, whatever the report's history says: else one report would become many. */
+struct met {
+    struct span key;
+    bool owner;
+    struct met *earlier;
+};
+
 struct report_on_way {
     struct x411_Report *report;
     bool has_content;
     struct span identifier;
     struct span subject;
+    struct met **met; /* by all that come of the report */
 };
+
+static bool meet(struct ruling *ruling, const struct report_on_way *r, struct span key, bool owner) {
+    for (const struct met *met = *r->met; met; met = met->earlier)
+        if (met->owner == owner && span_eq(met->key, key))
+            return false;
+    struct met *met = arena_alloc(ruling->arena, sizeof *met);
+    if (!met) {
+        ruling->no_memory = true;
+        return false;
+    }
+    *met = (struct met){key, owner, *r->met};
+    *r->met = met;
+    return true;
+}
 
 static void discard(struct ruling *ruling, const struct report_on_way *r, const char *why) {
     struct mts_event *event = ruling_event(ruling, MTS_EVENT_DISCARDED, r->identifier);
@@ -79,19 +102,28 @@ static bool keep_what_originator_wants(struct ruling *ruling, struct x411_Report
     return count != 0;
 }
 
-/* The name before this list in the history: who put the message to it. NULL: the history does not know the
- * list. */
+/* The name before this list in the history: who put the message to it. NULL: `why` says why there is none. A
+ * message meets a list once: a history that has it twice would lead the report round and round. */
 static const struct x411_ORName *before(struct ruling *ruling, const struct x411_Report *report,
-                                        const struct dl *dl) {
+                                        const struct dl *dl, const char **why) {
     struct x411_OriginatorAndDLExpansionHistory history = {0};
     struct address address;
+    const struct x411_ORName *found = NULL;
+    *why = "the report's history does not name the list";
     extension_decode(ruling->arena, &report->envelope.extensions, EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY,
                      &x411_OriginatorAndDLExpansionHistory_type, &history);
-    for (size_t i = history.count; i-- > 1;)
-        if (address_of(ruling->arena, &history.items[i].originator_or_dl_name, &address) &&
-            span_eq(address.key, dl->key))
-            return &history.items[i - 1].originator_or_dl_name;
-    return NULL;
+    for (size_t i = 0; i < history.count; i++) {
+        if (!address_of(ruling->arena, &history.items[i].originator_or_dl_name, &address) ||
+            !span_eq(address.key, dl->key))
+            continue;
+        if (found || !i) {
+            *why = i ? "the report's history names the list twice"
+                     : "the report's history names the list as the originator";
+            return NULL;
+        }
+        found = &history.items[i - 1].originator_or_dl_name;
+    }
+    return found;
 }
 
 static void follow(struct ruling *ruling, struct report_on_way r, unsigned depth);
@@ -129,12 +161,23 @@ static void send_by_list(struct ruling *ruling, struct report_on_way r, const st
         follow(ruling, r, depth + 1);
 }
 
+static void send_to_owner(struct ruling *ruling, const struct report_on_way *r, const struct dl *dl,
+                          unsigned depth) {
+    struct address address;
+    if (!address_of(ruling->arena, dl->owner, &address))
+        ruling->no_memory = true;
+    else if (meet(ruling, r, address.key, true))
+        send_by_list(ruling, *r, dl->owner, dl, depth);
+    else
+        discard(ruling, r, "the list's owner has had the report already");
+}
+
 /* What came to this list as another's owner goes on to its own owner: the first list has told the originator
  * already, and lists that own each other must not multiply a report. */
 static void follow_owner(struct ruling *ruling, const struct report_on_way *r, const struct dl *dl,
                          unsigned depth) {
     if (dl->owner)
-        send_by_list(ruling, *r, dl->owner, dl, depth);
+        send_to_owner(ruling, r, dl, depth);
     else
         discard(ruling, r, "the list's owner is a list without one");
 }
@@ -142,19 +185,24 @@ static void follow_owner(struct ruling *ruling, const struct report_on_way *r, c
 static void follow_policy(struct ruling *ruling, const struct report_on_way *r, const struct dl *dl,
                           unsigned depth) {
     enum mts_dl_reports policy = dl->owner ? dl->given.reports : MTS_DL_REPORTS_TO_ORIGINATOR;
-    const struct x411_ORName *origin = before(ruling, r->report, dl);
+    const char *why;
     if (extension_find(&r->report->envelope.extensions, EXT_REPORTING_DL_NAME)) {
         follow_owner(ruling, r, dl, depth);
         return;
     }
+    if (!meet(ruling, r, dl->key, false)) {
+        discard(ruling, r, "the list has had the report already");
+        return;
+    }
+    const struct x411_ORName *origin = before(ruling, r->report, dl, &why);
     if (policy != MTS_DL_REPORTS_TO_ORIGINATOR)
-        send_by_list(ruling, *r, dl->owner, dl, depth);
+        send_to_owner(ruling, r, dl, depth);
     if (policy == MTS_DL_REPORTS_TO_OWNER)
         return;
     if (origin)
         send_by_list(ruling, *r, origin, NULL, depth);
     else
-        discard(ruling, r, "the report's history does not name the list");
+        discard(ruling, r, why);
 }
 
 /* As the user asked for: the history says so, as that of a message does (X.411, 1999, §12.2.1.3). */
@@ -285,8 +333,9 @@ static void follow(struct ruling *ruling, struct report_on_way r, unsigned depth
 static struct report_on_way begin(struct ruling *ruling, struct x411_Report *report, bool has_content,
                                   struct span identifier) {
     struct report_on_way r = {report, has_content, identifier,
-                              identifier_text(ruling->arena, &report->content.subject_identifier)};
-    if (!r.subject.data)
+                              identifier_text(ruling->arena, &report->content.subject_identifier),
+                              arena_alloc(ruling->arena, sizeof *r.met)};
+    if (!r.subject.data || !r.met)
         ruling->no_memory = true;
     return r;
 }

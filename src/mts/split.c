@@ -1,16 +1,26 @@
 /*
- * Splitting (X.411 §14.3): one copy for each next hop and each mailbox, and
+ * Splitting (X.411 §14.3): one copy for each next hop and each mailbox, however often the
+ * envelope names it, and
  * a report for those who failed or were answered. In a stored envelope the
  * responsibility flag stands on exactly the recipients that have a copy.
  */
+#include <stdlib.h>
+
+#include "base/map.h"
 #include "mts/mts_private.h"
 
 struct grouping {
     struct mts_copy *copies;
     struct plan *plans;
     size_t count;
-    size_t *slot_of_hop; /* 1 + index of the hop's copy */
+    size_t *slot_of_hop;  /* 1 + index of the hop's copy */
+    struct map mailboxes; /* the same of a mailbox's, by mailbox_key() */
 };
+
+/* Equal addresses lead to one user, whose mailbox's name is one place in the tables. */
+static uint64_t mailbox_key(const struct target *target) {
+    return (uintptr_t)target->mailbox;
+}
 
 static bool has_copy(const struct target *target) {
     return target->kind == TARGET_HOP || target->kind == TARGET_MAILBOX;
@@ -39,11 +49,28 @@ static void set_times(struct ruling *ruling, const struct subject *subject, cons
         copy->latest = latest;
 }
 
-/* The copy that the recipient belongs to: its hop's, or a new one. */
+/* 1 + index of the copy for the recipient's hop or mailbox; 0: there is none yet. */
+static size_t slot_of(const struct grouping *grouping, const struct target *target) {
+    if (target->kind == TARGET_HOP)
+        return grouping->slot_of_hop[target->hop];
+    const struct map_slot *slot = map_find(&grouping->mailboxes, mailbox_key(target));
+    return slot ? (size_t)slot->number : 0;
+}
+
+/* The next copy is that for the mailbox. */
+static bool keep_slot(struct grouping *grouping, const struct target *target) {
+    struct map_slot *slot = map_at(&grouping->mailboxes, mailbox_key(target));
+    if (slot)
+        slot->number = (int64_t)grouping->count + 1;
+    return slot != NULL;
+}
+
+/* The copy that the recipient belongs to: its hop's or its mailbox's, or a new one. */
 static struct mts_copy *copy_for(struct ruling *ruling, struct grouping *grouping,
                                  const struct subject *subject, const struct target *target) {
-    if (target->kind == TARGET_HOP && grouping->slot_of_hop[target->hop])
-        return &grouping->copies[grouping->slot_of_hop[target->hop] - 1];
+    size_t known = slot_of(grouping, target);
+    if (known)
+        return &grouping->copies[known - 1];
     struct mts_copy *copies = ruling_grow(ruling, grouping->copies, grouping->count, sizeof *copies);
     struct plan *plans = ruling_grow(ruling, grouping->plans, grouping->count, sizeof *plans);
     if (!copies || !plans)
@@ -69,6 +96,9 @@ static struct mts_copy *copy_for(struct ruling *ruling, struct grouping *groupin
         }
         plans[grouping->count].rfc1328_address = span_str(ruling->tables->self.rfc1328_address);
         grouping->slot_of_hop[target->hop] = grouping->count + 1;
+    } else if (!keep_slot(grouping, target)) {
+        ruling->no_memory = true;
+        return NULL;
     }
     grouping->count++;
     set_times(ruling, subject, hop, copy, &plans[grouping->count - 1]);
@@ -242,6 +272,18 @@ static bool mailboxes_together(struct ruling *ruling, const struct branch *branc
     return true;
 }
 
+/* A recipient whose target is a mailbox, and the first one with the same. */
+struct named {
+    size_t first, position;
+};
+
+static int compare_named(const void *left, const void *right) {
+    const struct named *a = left, *b = right;
+    if (a->first != b->first)
+        return a->first < b->first ? -1 : 1;
+    return (a->position > b->position) - (a->position < b->position);
+}
+
 static size_t count_mailboxes(const struct branch *branch) {
     size_t count = 0;
     for (size_t i = 0; i < branch->subject.envelope.per_recipient_fields.count; i++)
@@ -249,20 +291,56 @@ static size_t count_mailboxes(const struct branch *branch) {
     return count;
 }
 
-/* Moves the next mailboxes, from recipient `*cursor` on, to a branch whose envelope has their fields alone.
- */
-static bool deal_some(struct ruling *ruling, struct branch *branch, size_t together, size_t *cursor) {
+/* The `count` recipients with mailboxes: those of one mailbox stand together. NULL without memory. */
+static struct named *order_mailboxes(struct ruling *ruling, const struct branch *branch, size_t count) {
+    struct named *order = arena_array(ruling->arena, count, sizeof *order);
+    struct map firsts = {0}; /* 1 + position */
+    for (size_t i = 0, at = 0; order && at < count; i++) {
+        if (branch->targets[i].kind != TARGET_MAILBOX)
+            continue;
+        struct map_slot *slot = map_at(&firsts, mailbox_key(&branch->targets[i]));
+        if (!slot) {
+            order = NULL;
+            break;
+        }
+        if (!slot->number)
+            slot->number = (int64_t)i + 1;
+        order[at++] = (struct named){(size_t)slot->number - 1, i};
+    }
+    map_free(&firsts);
+    if (order)
+        qsort(order, count, sizeof *order, compare_named);
+    else
+        ruling->no_memory = true;
+    return order;
+}
+
+/* How many of the first ones go into one envelope: those of one mailbox are not parted, and stand alone where
+ * they are too many for the others. */
+static size_t count_dealt(const struct named *order, size_t left, size_t together) {
+    size_t count = 0;
+    while (count < left) {
+        size_t end = count + 1;
+        while (end < left && order[end].first == order[count].first)
+            end++;
+        if (count && end > together)
+            break;
+        count = end;
+    }
+    return count;
+}
+
+/* Moves those recipients to a branch whose envelope has their fields alone. */
+static bool deal_some(struct ruling *ruling, struct branch *branch, const struct named *order, size_t count) {
     struct subject subject = branch->subject;
     const recipient_fields *from = branch->subject.envelope.per_recipient_fields.items;
-    recipient_fields *items = arena_array(ruling->arena, together, sizeof *items);
-    struct target *targets = arena_array(ruling->arena, together, sizeof *targets);
-    size_t count = 0, recipients = branch->subject.envelope.per_recipient_fields.count;
-    for (; items && targets && count < together && *cursor < recipients; ++*cursor) {
-        if (branch->targets[*cursor].kind != TARGET_MAILBOX)
-            continue;
-        items[count] = from[*cursor];
-        targets[count++] = branch->targets[*cursor];
-        branch->targets[*cursor] = (struct target){.kind = TARGET_NONE};
+    recipient_fields *items = arena_array(ruling->arena, count, sizeof *items);
+    struct target *targets = arena_array(ruling->arena, count, sizeof *targets);
+    for (size_t i = 0; items && targets && i < count; i++) {
+        size_t position = order[i].position;
+        items[i] = from[position];
+        targets[i] = branch->targets[position];
+        branch->targets[position] = (struct target){.kind = TARGET_NONE};
     }
     subject.envelope.per_recipient_fields.items = items;
     subject.envelope.per_recipient_fields.count = count;
@@ -274,28 +352,36 @@ static bool deal_some(struct ruling *ruling, struct branch *branch, size_t toget
 }
 
 static bool deal_mailboxes(struct ruling *ruling, struct branch *branch) {
-    size_t cursor = 0, left = count_mailboxes(branch), together;
+    size_t left = count_mailboxes(branch), together, count;
     if (left <= MAILBOXES_TOGETHER || branch->dealt ||
         subject_has(&branch->subject, x411_PerMessageIndicators_disclosure_of_other_recipients))
         return true;
-    if (!mailboxes_together(ruling, branch, &together))
+    const struct named *order = order_mailboxes(ruling, branch, left);
+    if (!order || !mailboxes_together(ruling, branch, &together))
         return false;
-    together = together < left ? together : left;
-    for (; left > 0; left -= left < together ? left : together)
-        if (!deal_some(ruling, branch, together, &cursor))
+    for (; left > 0; left -= count, order += count) {
+        count = count_dealt(order, left, together);
+        if (!deal_some(ruling, branch, order, count))
             return false;
+    }
     return true;
 }
 
-void split_branches(struct ruling *ruling) {
-    for (struct branch *branch = ruling->first; branch && !ruling->no_memory && !ruling->out->need_count;
-         branch = branch->next) {
-        struct grouping grouping = {0};
-        if (!deal_mailboxes(ruling, branch) || !group(ruling, branch, &grouping))
-            return;
+/* Copies and their object. */
+static void keep_branch(struct ruling *ruling, struct branch *branch) {
+    struct grouping grouping = {0};
+    if (group(ruling, branch, &grouping)) {
         /* Reports speak of the flags as they came in: before they are set. */
         report(ruling, branch);
         if (grouping.count)
             keep(ruling, branch, &grouping);
     }
+    map_free(&grouping.mailboxes);
+}
+
+void split_branches(struct ruling *ruling) {
+    for (struct branch *branch = ruling->first; branch && !ruling->no_memory && !ruling->out->need_count;
+         branch = branch->next)
+        if (deal_mailboxes(ruling, branch))
+            keep_branch(ruling, branch);
 }

@@ -1,4 +1,6 @@
 /* The delivery envelope, and what may have changed since the copy was stored. */
+#include <stdio.h>
+
 #include "play.h"
 
 static struct x411p3_MessageDeliveryEnvelope *delivered(struct play *play, const char *mailbox,
@@ -57,16 +59,34 @@ static void others_are_disclosed_on_request(void **state) {
     assert_name(play, &got->other_fields.other_recipient_names.items[1], EVA);
 }
 
-/* A message to EVA and 130 of our recipients. */
+static const char *mailbox_of(struct play *play, size_t i) {
+    char *name = arena_alloc(&play->arena, 24);
+    snprintf(name, 24, "u%zu", i);
+    return name;
+}
+
+static const char *address_of_mailbox(struct play *play, const char *mailbox) {
+    char *address = arena_alloc(&play->arena, 64);
+    snprintf(address, 64, OURS "/S=%s", mailbox);
+    return address;
+}
+
+/* A user of ours, who is known from then on. */
+static const char *somebody(struct play *play, size_t i) {
+    const char *mailbox = mailbox_of(play, i), *address = address_of_mailbox(play, mailbox);
+    add_user(play, address, (struct mts_user){.mailbox = mailbox});
+    return address;
+}
+
+/* A message to EVA and 130 of our users. */
 static struct x411_MessageTransferEnvelope *to_many(struct play *play) {
     struct x411_MessageTransferEnvelope *envelope = message(play, FRANK, OTHER);
     for (size_t i = 0; i < 131; i++)
-        to(play, envelope, i == 5 ? EVA : i % 2 ? ALICE : BOB, WANTS_NDN);
+        to(play, envelope, i == 5 ? EVA : somebody(play, i), WANTS_NDN);
     return envelope;
 }
 
-static size_t recipients_held(struct play *play, const struct mts_object *object,
-                              int64_t numbers[static 131]) {
+static size_t recipients_held(struct play *play, const struct mts_object *object, int64_t *numbers) {
     struct x411_MessageTransferEnvelope envelope = {0};
     struct ber_error error = {0};
     if (!ber_decode(&x411_MessageTransferEnvelope_type, object->octets, &play->arena, NULL, &envelope,
@@ -96,7 +116,7 @@ static void many_mailboxes_share_envelopes_in_parts(void **state) {
             struct mts_stored stored = stored_of(object, &object->copies[k]);
             mts_deliver(&play->run, &stored, &delivery);
             assert_true(delivery.delivered);
-            assert_string_equal(delivery.mailbox, at % 2 ? "alice" : "bob");
+            assert_string_equal(delivery.mailbox, mailbox_of(play, at - 2));
         }
     }
     struct x411_MessageTransferEnvelope *sent = sent_to(play, "beta");
@@ -114,6 +134,117 @@ static void disclosed_names_stay_together(void **state) {
     assert_int_equal(play->out.object_count, 1);
     assert_int_equal(play->out.objects[0].copy_count, 131);
     assert_int_equal(recipients_held(play, &play->out.objects[0], numbers), 131);
+}
+
+static size_t copies_for(const struct play *play, const char *mailbox) {
+    size_t count = 0;
+    for (size_t i = 0; i < play->out.object_count; i++)
+        for (size_t k = 0; k < play->out.objects[i].copy_count; k++)
+            count += play->out.objects[i].copies[k].mailbox &&
+                     strcmp(play->out.objects[i].copies[k].mailbox, mailbox) == 0;
+    return count;
+}
+
+/* Also where the address is written otherwise, and among so many that the envelope is dealt. */
+static void a_mailbox_that_is_named_often_gets_one_copy(void **state) {
+    struct play *play = *state;
+    struct mts_delivery delivery;
+    struct x411_MessageTransferEnvelope *envelope = message(play, FRANK, OTHER);
+    to(play, envelope, BOB, WANTS_REPORT);
+    to(play, envelope, ALICE, WANTS_NDN);
+    to(play, envelope, "/C=gb/A=gold/P=alpha/S=BOB", WANTS_REPORT);
+    to(play, envelope, BOB, WANTS_NDN);
+    arrives(play, "other", envelope);
+    assert_int_equal(copies_for(play, "bob"), 1);
+    assert_int_equal(copies_for(play, "alice"), 1);
+    play->run.now += 5;
+    struct x411p3_MessageDeliveryEnvelope *got = delivered(play, "bob", &delivery);
+    assert_name(play, &got->other_fields.this_recipient_name, BOB);
+    assert_int_equal(delivery.position, 0);
+    play->out = delivery.more;
+    struct x411_Report *report = report_held(play, 0);
+    assert_int_equal(report->content.per_recipient_fields.count, 2); /* the third did not ask */
+    for (int64_t number = 1; number <= 3; number += 2)
+        assert_true(span_eq(
+            reported(report, number)->last_trace_information.report_type.u.delivery.message_delivery_time,
+            SPAN_LIT("261122060005Z")));
+    size_t events = 0;
+    for (size_t i = 0; i < play->out.event_count; i++)
+        events += play->out.events[i].kind == MTS_EVENT_DELIVERED;
+    assert_int_equal(events, 3);
+}
+
+static void one_copy_among_many_that_are_dealt(void **state) {
+    static const size_t held[] = {64, 1, 200};
+    struct play *play = *state;
+    int64_t numbers[265];
+    struct x411_MessageTransferEnvelope *envelope = message(play, FRANK, OTHER);
+    for (size_t i = 0; i < 65; i++)
+        to(play, envelope, somebody(play, i), WANTS_NDN);
+    for (size_t i = 0; i < 200; i++)
+        to(play, envelope, i % 2 ? BOB : "/C=gb/A=gold/P=alpha/S=BOB", WANTS_NDN);
+    arrives(play, "other", envelope);
+    assert_int_equal(play->out.object_count, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(recipients_held(play, &play->out.objects[i], numbers), held[i]);
+    assert_int_equal(copies_for(play, "u0"), 1);
+    assert_int_equal(copies_for(play, "u64"), 1);
+    assert_int_equal(copies_for(play, "bob"), 1);
+}
+
+/* Redirected recipients share an envelope, and a list's members do. */
+static void redirected_and_members_are_joined(void **state) {
+    struct play *play = *state;
+    struct mts_delivery delivery;
+    struct mts_redirection away = {.alternate = BOB};
+    struct x411_MessageTransferEnvelope *envelope = message(play, FRANK, OTHER);
+    add_user(play, ALICE,
+             (struct mts_user){.mailbox = "alice", .redirections = &away, .redirection_count = 1});
+    add_dl(play, (struct mts_dl){.address = OURS "/CN=list"}, CAROL, CAROL, CAROL, NULL);
+    add_user(play, CAROL, (struct mts_user){.mailbox = "carol"});
+    for (size_t i = 0; i < 9; i++)
+        to(play, envelope, i % 3 ? ALICE : OURS "/CN=list", WANTS_REPORT);
+    arrives(play, "other", envelope);
+    assert_int_equal(copies_for(play, "bob"), 1);
+    assert_int_equal(copies_for(play, "carol"), 1);
+    struct x411p3_MessageDeliveryEnvelope *got = delivered(play, "bob", &delivery);
+    assert_name(play, got->other_fields.originally_intended_recipient_name, ALICE);
+    play->out = delivery.more;
+    assert_int_equal(report_held(play, 0)->content.per_recipient_fields.count, 6);
+}
+
+/* Both lead to Bob, who has meanwhile forbidden what one of them redirects. */
+static void a_joined_copy_may_fail_in_part(void **state) {
+    struct play *play = *state;
+    struct mts_delivery delivery;
+    struct mts_redirection away = {.alternate = BOB};
+    struct mts_restriction not_from_alice = {.sources = MTS_REDIRECTED_BY, .pattern = ALICE};
+    struct mts_failure failure = {.reason = UNABLE, .diagnostic = -1};
+    struct x411_MessageTransferEnvelope *envelope = message(play, FRANK, OTHER);
+    add_user(play, ALICE,
+             (struct mts_user){.mailbox = "alice", .redirections = &away, .redirection_count = 1});
+    add_user(play, CAROL,
+             (struct mts_user){.mailbox = "carol", .redirections = &away, .redirection_count = 1});
+    to(play, envelope, ALICE, WANTS_REPORT);
+    to(play, envelope, CAROL, WANTS_REPORT);
+    arrives(play, "other", envelope);
+    assert_int_equal(copies_for(play, "bob"), 1);
+    struct mts_stored stored = stored_copy(play, NULL, "bob");
+    add_user(play, BOB,
+             (struct mts_user){.mailbox = "bob", .restrictions = &not_from_alice, .restriction_count = 1});
+    mts_deliver(&play->run, &stored, &delivery);
+    assert_true(delivery.delivered);
+    assert_int_equal(delivery.position, 1);
+    play->out = delivery.more;
+    assert_int_equal(play->out.object_count, 2); /* both are reports: no second copy */
+    const struct x411_ReportType *type =
+        &reported(report_held(play, 0), 2)->last_trace_information.report_type;
+    assert_int_equal(type->choice, x411_ReportType_delivery);
+    type = &reported(report_held(play, 1), 1)->last_trace_information.report_type;
+    assert_int_equal(type->choice, x411_ReportType_non_delivery);
+    /* One that fails as a whole, as for a full mailbox, is told for each number. */
+    mts_work_failed(&play->run, &stored, &failure, &play->out);
+    assert_int_equal(report_held(play, 0)->content.per_recipient_fields.count, 2);
 }
 
 static void extensions_that_a_user_gets(void **state) {
@@ -195,17 +326,25 @@ static void assert_same_decisions(const struct mts_decisions *a, const struct mt
     }
 }
 
-/* Delivered, redirected, gone to another MTA and failed, in turn: none leaves a trace in what is open. */
+/* Delivered, redirected to another MTA and failed, in turn: none leaves a trace in what is open. Every second
+ * address is named twice. */
 static void an_open_envelope_delivers_as_its_octets_do(void **state) {
     struct play *play = *state;
     struct mts_redirection away = {.alternate = EVA};
     struct x411_MessageTransferEnvelope *envelope = message(play, FRANK, OTHER);
     for (size_t i = 0; i < 24; i++)
-        to(play, envelope, i % 3 == 0 ? ALICE : i % 3 == 1 ? BOB : CAROL, WANTS_REPORT);
-    add_user(play, CAROL, (struct mts_user){.mailbox = "carol"});
+        to(play, envelope, somebody(play, i), WANTS_REPORT);
+    for (size_t i = 0; i < 24; i += 2)
+        to(play, envelope, address_of_mailbox(play, mailbox_of(play, i)), WANTS_REPORT);
     arrives(play, "other", envelope);
-    add_user(play, BOB, (struct mts_user){.mailbox = "bob", .redirections = &away, .redirection_count = 1});
-    assert_true(mts_tables_remove(play->tables, CAROL));
+    for (size_t i = 0; i < 24; i++) {
+        const char *mailbox = mailbox_of(play, i), *address = address_of_mailbox(play, mailbox);
+        if (i % 3 == 1)
+            add_user(play, address,
+                     (struct mts_user){.mailbox = mailbox, .redirections = &away, .redirection_count = 1});
+        else if (i % 3 == 2)
+            assert_true(mts_tables_remove(play->tables, address));
+    }
     struct mts_object *object = &play->out.objects[0];
     assert_int_equal(object->copy_count, 24);
     struct mts_stored stored = stored_of(object, &object->copies[0]);
@@ -234,7 +373,7 @@ static void an_open_envelope_costs_a_delivery_nothing(void **state) {
     struct mts_delivery delivery;
     struct arena small;
     for (size_t i = 0; i < 60; i++)
-        to(play, envelope, i % 2 ? ALICE : BOB, WANTS_NDN);
+        to(play, envelope, somebody(play, i), WANTS_NDN);
     assert_true(
         extension_set(&play->arena, &envelope->extensions, 30, span_of(long_octets, sizeof long_octets)));
     arrives(play, "other", envelope);
@@ -255,7 +394,7 @@ static void an_open_envelope_costs_a_delivery_nothing(void **state) {
         stored.opened = opened;
         mts_deliver(&run, &stored, &delivery);
         assert_true(delivery.delivered);
-        assert_string_equal(delivery.mailbox, i % 2 ? "alice" : "bob");
+        assert_string_equal(delivery.mailbox, mailbox_of(play, i));
     }
     arena_free(&small);
 }
@@ -279,6 +418,10 @@ int main(void) {
         SCENE(others_are_disclosed_on_request),
         SCENE(many_mailboxes_share_envelopes_in_parts),
         SCENE(disclosed_names_stay_together),
+        SCENE(a_mailbox_that_is_named_often_gets_one_copy),
+        SCENE(one_copy_among_many_that_are_dealt),
+        SCENE(redirected_and_members_are_joined),
+        SCENE(a_joined_copy_may_fail_in_part),
         SCENE(extensions_that_a_user_gets),
         SCENE(user_has_gone),
         SCENE(user_has_assigned_an_alternate),

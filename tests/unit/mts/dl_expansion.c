@@ -299,7 +299,8 @@ static void reports_do_not_circle_among_owners(void **state) {
            NULL);
     arrives(play, "beta", for_list(play, STAFF));
     assert_int_equal(play->out.object_count, 0);
-    assert_string_equal(event_of(play, MTS_EVENT_DISCARDED)->text, "too many lists");
+    assert_string_equal(event_of(play, MTS_EVENT_DISCARDED)->text,
+                        "the list's owner has had the report already");
     /* Nor do they multiply: the originator gets one. */
     add_dl(play, (struct mts_dl){.address = STAFF, .owner = BOARD, .reports = MTS_DL_REPORTS_TO_BOTH}, BOARD,
            NULL);
@@ -325,8 +326,76 @@ static void report_climbs_back_through_nested_lists(void **state) {
     assert_non_null(find_copy(play, "beta", NULL, NULL));
 }
 
+/* A peer's report to the list STAFF, whose history says what the peer likes. */
+static void reported_by_history(struct play *play, const char *const *names, size_t count) {
+    struct x411_Report report = {0};
+    struct x411_PerRecipientReportTransferFields fields = {
+        .actual_recipient_name = name_of(play, DIETER),
+        .originally_specified_recipient_number = 1,
+        .per_recipient_indicators = bits(play, WANTS_NDN),
+        .last_trace_information = {.arrival_time = utc(play, NOW),
+                                   .report_type = {.choice = x411_ReportType_non_delivery}}};
+    struct x411_OriginatorAndDLExpansion items[8];
+    struct x411_OriginatorAndDLExpansionHistory history = {.items = items, .count = count};
+    for (size_t i = 0; i < count; i++)
+        items[i] = (struct x411_OriginatorAndDLExpansion){.originator_or_dl_name = name_of(play, names[i]),
+                                                          .origination_or_expansion_time = utc(play, NOW)};
+    report.envelope.report_identifier.global_domain_identifier = domain_named(play, BETA);
+    report.envelope.report_identifier.local_identifier = SPAN_LIT("r-1");
+    report.envelope.report_destination_name = name_of(play, STAFF);
+    visit(play, &report.envelope.trace_information, BETA, VISIT);
+    report.content.subject_identifier.global_domain_identifier = domain_named(play, OURS);
+    report.content.subject_identifier.local_identifier = SPAN_LIT("m-7");
+    report.content.per_recipient_fields.items = &fields;
+    report.content.per_recipient_fields.count = 1;
+    assert_true(extension_encode(&play->arena, &report.envelope.extensions,
+                                 EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY,
+                                 &x411_OriginatorAndDLExpansionHistory_type, &history));
+    mts_accept_report(&play->run, 0, &report, &play->out);
+    assert_int_equal(play->out.result, MTS_DECIDED);
+}
+
+#define ALIAS OURS "/CN=employees"
+
+/* One report stays one for each who has a right to it, whatever its history says. */
+static void a_history_does_not_multiply_a_report(void **state) {
+    static const struct {
+        const char *names[6];
+        size_t objects;
+        const char *end;
+    } cases[] = {
+        {{FRANK, STAFF}, 2, NULL},
+        {{STAFF, STAFF}, 1, "the report's history names the list as the originator"},
+        {{FRANK, STAFF, STAFF}, 1, "the report's history names the list twice"},
+        {{FRANK, STAFF, BOARD, STAFF, BOARD, STAFF}, 1, "the report's history names the list twice"},
+        {{FRANK, ALIAS, STAFF}, 1, "the list has had the report already"},
+        {{FRANK, BOARD, STAFF}, 2, "the list's owner has had the report already"},
+    };
+    struct play *play = *state;
+    struct error err = {0};
+    struct mts_dl dl = {.address = STAFF, .owner = ALICE, .reports = MTS_DL_REPORTS_TO_BOTH};
+    add_dl(play, dl, BOB, NULL);
+    dl.address = BOARD;
+    add_dl(play, dl, BOB, NULL);
+    assert_true(mts_tables_add_alias(play->tables, ALIAS, STAFF, &err));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t count = 0;
+        while (count < 6 && cases[i].names[count])
+            count++;
+        reported_by_history(play, cases[i].names, count);
+        assert_int_equal(play->out.object_count, cases[i].objects);
+        assert_non_null(find_copy(play, NULL, "alice", NULL));
+        assert_int_equal(find_copy(play, "other", NULL, NULL) != NULL, cases[i].objects == 2);
+        const struct mts_event *event = event_of(play, MTS_EVENT_DISCARDED);
+        assert_int_equal(event != NULL, cases[i].end != NULL);
+        if (event)
+            assert_string_equal(event->text, cases[i].end);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        SCENE(a_history_does_not_multiply_a_report),
         SCENE(members_get_it),
         SCENE(others_are_no_part_of_it),
         SCENE(prohibited_by_the_originator),
