@@ -161,10 +161,11 @@ static void test_ports(const struct config *config) {
         /* In sockaddr_in and sockaddr_in6 the port stands in the same place. */
         unsigned port = ntohs(((const struct sockaddr_in *)&endpoint->address)->sin_port);
         if (endpoint->length && port < 1024 && geteuid() != 0 && !may_bind(endpoint))
-            fprintf(stderr,
-                    "mhsd: warning: listen: port %u may not be opened by this user: start the daemon as root, "
-                    "with 'run-as', or choose a port from 1024 up\n",
-                    port);
+            fprintf(
+                stderr,
+                "mhsd: warning: listen: port %u may not be opened by this user: start the daemon as root, "
+                "with 'run-as', or choose a port from 1024 up\n",
+                port);
     }
 }
 
