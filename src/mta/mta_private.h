@@ -29,7 +29,7 @@
  *     batch before is refused (I6).
  * I6  When a commit fails nothing in memory says otherwise: every effect of the
  *     batch is undone, requests are refused for now, confirmations that came
- *     are kept and written again. When a request is refused that is so of its
+ *     are kept and written again, with the record of them. When a request is refused that is so of its
  *     own. All of the batch that filled meanwhile is undone in both cases, and
  *     first, for it may rest on the other. A request that is given up
  *     (batch_undo) takes back what it added to the batch that fills; it never

@@ -208,6 +208,8 @@ def _():
         for mta, event in ((pair.alpha, "report-received"), (pair.beta, "non-delivered")):
             history, = ask(mta, "track", sent["mts-identifier"])["messages"]
             check(event in [e["event"] for e in history["events"]], history)
+        equal([e["address"] for e in history["events"] if e["event"] == "non-delivered"], [NOBODY])
+        check(NOBODY in pair.beta.mhs("track", sent["mts-identifier"]).stdout, "the history names nobody")
 
 
 @case("a receipt goes back when it was asked for, and only then")
