@@ -90,7 +90,7 @@ def _():
         check("line 5: column 13: " in said and "put \" at its end" in said, said)
         write(f"{path}/main.conf", HEAD + 'peer"A"{ mta-name="x"password=\'y\'}\nnode="a"# fine\n')
         check("line 5: column 21: " in examine(f"{path}/main.conf")[1])
-        write(f"{path}/main.conf", HEAD + 'peer"A"{ mta-name="x" domain=\'/C=FR\'}\nnode="a"# fine\n')
+        write(f"{path}/main.conf", HEAD + 'peer"A"{ mta-name="x" check-address=true address={"Internet=192.0.2.1+1"} domain=\'/C=FR\'}\nnode="a"# fine\n')
         equal(examine(f"{path}/main.conf")[:2], (0, ""))
 
 
@@ -145,7 +145,7 @@ def advice(path, peer, more=""):
     write(f"{path}/main.conf", HEAD + f"peer BETA {{\n{peer}\n}}\n" + more)
     status, said, _ = examine(f"{path}/main.conf")
     equal(status, 0, said)
-    lines = [line for line in said.splitlines() if ': peer "BETA": ' in line]
+    lines = [line for line in said.splitlines() if ': peer "BETA": ' in line and ".conf: line " in line]
     check(all(line.startswith(f"mhsd: warning: {path}/main.conf: line ") for line in lines), said)
     return [tuple(line.partition(': peer "BETA": ')[2].split(": ", 1)) for line in lines]
 
