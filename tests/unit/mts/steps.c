@@ -3,6 +3,8 @@
  * many domains, not the product of both. Steps are counted, not time: the rules are compiled once more with a
  * call in each basic block.
  */
+#include <stdio.h>
+
 #include "play.h"
 
 void __sanitizer_cov_trace_pc(void);
@@ -16,17 +18,26 @@ void __sanitizer_cov_trace_pc(void) {
 static const char *const ours[] = {ALICE, BOB};
 static const char *const nobodys[] = {OURS "/S=nobody", OURS "/S=noone"};
 
-/* From FRANK, by so many domains, to so many recipients, by turns the two. */
+/* A user of ours who is known from then on. */
+static struct x411_ORName user_of_number(struct play *play, size_t i) {
+    char address[64];
+    snprintf(address, sizeof address, OURS "/S=u%zu", i);
+    add_user(play, address, (struct mts_user){.mailbox = address});
+    return name_of(play, address);
+}
+
+/* From FRANK, by so many domains, to so many recipients, by turns the two; NULL: to as many users of ours. */
 static struct x411_MessageTransferEnvelope *by_many(struct play *play, size_t domains, size_t recipients,
-                                                    const char *const addresses[static 2],
-                                                    unsigned indicators) {
+                                                    const char *const *addresses, unsigned indicators) {
     struct x411_MessageTransferEnvelope *envelope = message(play, FRANK, OTHER);
     struct x411_TraceInformationElement *elements = arena_array(&play->arena, domains, sizeof *elements);
     recipient_fields *items = arena_array(&play->arena, recipients, sizeof *items);
     for (size_t i = 0; i < 2; i++)
-        items[i] = *to(play, envelope, addresses[i], indicators);
+        items[i] = *to(play, envelope, addresses ? addresses[i] : ALICE, indicators);
     for (size_t i = 0; i < recipients; i++) {
         items[i] = items[i % 2];
+        if (!addresses)
+            items[i].recipient_name = user_of_number(play, i);
         items[i].originally_specified_recipient_number = (int64_t)i + 1;
     }
     for (size_t i = 0; i < domains; i++)
@@ -76,7 +87,7 @@ static struct cost of_a_refusal(size_t domains, size_t recipients) {
 static struct cost of_an_arrival(size_t domains, size_t recipients) {
     struct play play;
     play_begin(&play);
-    receive(&play, by_many(&play, domains, recipients, ours, WANTS_NDN));
+    receive(&play, by_many(&play, domains, recipients, NULL, WANTS_NDN));
     assert_true(play.out.object_count >= 1 && play.out.objects[0].copies[0].kind == MTS_COPY_DELIVER);
     struct cost cost = cost_now(&play);
     play_end(&play);
@@ -84,12 +95,12 @@ static struct cost of_an_arrival(size_t domains, size_t recipients) {
 }
 
 /* Each message is opened once, and delivered to each of its mailboxes, which is reported. */
-static struct cost of_deliveries(size_t domains, size_t recipients) {
+static struct cost of_deliveries_to(const char *const *addresses, size_t domains, size_t recipients) {
     struct play play;
     size_t delivered = 0;
     play_begin(&play);
     play.arena.cap = (size_t)1 << 30;
-    receive(&play, by_many(&play, domains, recipients, ours, WANTS_REPORT));
+    receive(&play, by_many(&play, domains, recipients, addresses, WANTS_REPORT));
     steps = 0;
     for (size_t i = 0; i < play.out.object_count; i++) {
         const struct mts_object *object = &play.out.objects[i];
@@ -103,10 +114,19 @@ static struct cost of_deliveries(size_t domains, size_t recipients) {
             delivered += delivery.delivered;
         }
     }
-    assert_int_equal(delivered, recipients);
+    assert_int_equal(delivered, addresses ? 2 : recipients);
     struct cost cost = {.steps = steps};
     play_end(&play);
     return cost;
+}
+
+static struct cost of_deliveries(size_t domains, size_t recipients) {
+    return of_deliveries_to(NULL, domains, recipients);
+}
+
+/* To two mailboxes that are named again and again. */
+static struct cost of_joined_deliveries(size_t domains, size_t recipients) {
+    return of_deliveries_to(ours, domains, recipients);
 }
 
 /* Twice as much of both is twice as much, where their product would be four times. */
@@ -132,6 +152,7 @@ static void an_arrival_costs_what_was_sent(void **state) {
 static void deliveries_cost_what_was_sent(void **state) {
     (void)state;
     costs_what_it_is(of_deliveries);
+    costs_what_it_is(of_joined_deliveries);
 }
 
 /* However long an envelope is, what is kept of it for many mailboxes is a few times as long at most. */
