@@ -42,7 +42,10 @@
  *     before: nothing can be asked for by that association's name then, which is
  *     on disk before anything of the later one is confirmed. When that can't be
  *     written its association ends, and no outcome of before counts any more,
- *     which the next commit tells the next start; the same where one was refused
+ *     which the next commit tells the next start; and the same holds for the
+ *     name that a resume gives its activity, with the association on which that
+ *     is and with the one on which the activity began: what else has it goes,
+ *     and a row keeps it; the same where one was refused
  *     for now as nobody could tell what was known.
  * I8  What came in by RT-RECOVER instead of a bind transfers what the broken
  *     association left unfinished, and nothing else, in either direction (but
@@ -152,9 +155,9 @@ struct mta {
     bool peers_first;                       /* when a commit has landed, before what clients asked for */
     size_t hot_octets;                      /* held by work's bytes */
     unsigned associations_in;
-    bool held;                   /* some channels are not read, as the store takes no octets (link.h) */
-    struct event *release;       /* then: looks whether it does */
-    struct event *lost;          /* channels ended, which lost_lines tell of (lost.h) */
+    bool held;             /* some channels are not read, as the store takes no octets (link.h) */
+    struct event *release; /* then: looks whether it does */
+    struct event *lost;    /* channels ended, which lost_lines tell of (lost.h) */
     struct buf lost_lines;
     struct map associations;     /* by their numbers */
     uint64_t association_number; /* of the last that came */
