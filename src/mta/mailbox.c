@@ -186,18 +186,23 @@ static bool began_as_probe(void *context, int64_t at, struct span data) {
 }
 
 /* A report does not tell what it is about; our own record does, while it is kept. */
-static bool is_about_probe(const struct view *view, struct span subject) {
-    bool probe = false;
-    if (subject.len)
-        store_track(view->store, subject, began_as_probe, &probe, NULL);
-    return probe;
+static bool is_about_probe(const struct view *view, struct span subject, bool *probe, struct error *err) {
+    struct error inner = {0};
+    *probe = false;
+    return !subject.len || store_track(view->store, subject, began_as_probe, probe, &inner) ||
+           !track_failed_for_now(&inner) || error_set(err, inner.code, "%s", inner.text);
 }
 
-static json_t *entry_json(const struct view *view, const struct loaded *loaded, struct arena *arena) {
+/* NULL: it can't be told now, for `err`. */
+static json_t *entry_json(const struct view *view, const struct loaded *loaded, struct arena *arena,
+                          struct error *err) {
     const struct delivered *delivered = &loaded->delivered;
     const struct store_entry *entry = loaded->entry;
     struct summary summary;
+    bool probe = false;
     summarize(loaded, arena, &summary);
+    if (delivered->kind == MTS_REPORT && !is_about_probe(view, summary.identifier, &probe, err))
+        return NULL;
     json_t *json =
         json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:s, s:b, s:b}", "entry",
                   (json_int_t)entry->sequence, "kind", summary_kind(delivered->kind), "mts-identifier",
@@ -210,7 +215,7 @@ static json_t *entry_json(const struct view *view, const struct loaded *loaded, 
     if (delivered->kind == MTS_REPORT) {
         json_object_set_new(json, "delivered", json_integer((json_int_t)summary.delivered));
         json_object_set_new(json, "non-delivered", json_integer((json_int_t)summary.non_delivered));
-        json_object_set_new(json, "probe", json_boolean(is_about_probe(view, summary.identifier)));
+        json_object_set_new(json, "probe", json_boolean(probe));
     }
     return json;
 }
@@ -239,7 +244,7 @@ static json_t *listed_json(struct listing *listing, const struct store_entry *en
     struct error err = {0};
     arena_reset(&listing->arena);
     if (load_entry(listing->view, entry, &listing->arena, &loaded, &err))
-        return entry_json(listing->view, &loaded, &listing->arena);
+        return entry_json(listing->view, &loaded, &listing->arena, &listing->err);
     if (err.code == STORE_CORRUPT || err.code == STORE_NOT_FOUND)
         return damaged_json(entry, &err);
     listing->err = err;
@@ -302,7 +307,9 @@ json_t *request_mailbox_show(struct client *client, json_t *request) {
         return client_error(
             "unavailable",
             "the entry's envelope can't be read; 'mhs store check' tells whether the store is damaged");
-    json_t *answer = entry_json(view, &loaded, &view->arena);
+    json_t *answer = entry_json(view, &loaded, &view->arena, &err);
+    if (!answer)
+        return client_error("unavailable", "the entry can't be read: %s", err.text);
     json_object_set_new(answer, "envelope-octets", json_integer((json_int_t)envelope.len));
     return answer;
 }

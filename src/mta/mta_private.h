@@ -42,7 +42,10 @@
  *     before: nothing can be asked for by that association's name then, which is
  *     on disk before anything of the later one is confirmed. When that can't be
  *     written its association ends, and no outcome of before counts any more,
- *     which the next commit tells the next start; the same where one was refused
+ *     which the next commit tells the next start; and the same holds for the
+ *     name that a resume gives its activity, with the association on which that
+ *     is and with the one on which the activity began: what else has it goes,
+ *     and a row keeps it; the same where one was refused
  *     for now as nobody could tell what was known.
  * I8  What came in by RT-RECOVER instead of a bind transfers what the broken
  *     association left unfinished, and nothing else, in either direction (but

@@ -236,7 +236,7 @@ static void log_shared(const struct association *association) {
     if (burst_line(&peer->shared_lines, BURST_MINUTE, clock_monotonic_us(), &untold))
         log_notice(
             "peer=%s gives one name to several associations, or to several activities of one: what breaks "
-            "there is not resumed, and begins anew",
+            "there is not resumed, and begins anew, large transfers too",
             peer->name);
 }
 
@@ -258,7 +258,9 @@ static bool share(struct association *association) {
 void outcome_look(struct association *association) {
     struct mta *mta = association->net->mta;
     note_namesakes(association);
-    if (batch_is_open(mta, mta->named_in)) /* it may say something of the name */
+    if (association->recovers && span_eq(bytes_head(association->recovers), bytes_head(association->id)))
+        association->looked = true;             /* what is stored by its name is what it came for */
+    else if (batch_is_open(mta, mta->named_in)) /* it may say something of the name */
         association->named_in = mta->named_in;
     else
         look(association, NULL);
@@ -282,6 +284,25 @@ bool outcome_resumes(struct association *association, struct error *err) {
     if (!association->looked && !look(association, err))
         return false;
     return !association->shares_id || share(association) || error_set(err, STORE_NO_MEMORY, "no memory");
+}
+
+/* One that has the name, and nothing on disk yet, leaves nothing there either. */
+static void note_renamed(struct association *association, const struct store_outcome *name) {
+    for (struct net_process *net = association->net->mta->nets; net; net = net->next)
+        for (size_t i = 0; i < net->associations.room; i++) {
+            struct association *other = net->associations.slots[i].value;
+            if (other && other != association && other->inbound && other->peer == association->peer &&
+                span_eq(bytes_head(other->inbound->names), name->association) &&
+                span_eq(bytes_rest(other->inbound->names), name->activity))
+                other->shares_id = true;
+        }
+}
+
+bool outcome_renamed(struct association *association, const struct store_outcome *name) {
+    struct effect effect = {.kind = &sharing, .association = association->number};
+    note_renamed(association, name);
+    return put_here(association, name->association, name->activity, LOST) &&
+           batch_effect_later(association->net->mta, effect);
 }
 
 bool outcome_is_kept(struct association *association, bool *kept) {

@@ -48,6 +48,8 @@ bool outcome_begins(struct association *association, struct span activity, struc
 /* The association resumes an activity, to which it gives a name of its own with that. False: as for what
  * begins. */
 bool outcome_resumes(struct association *association, struct error *err);
+/* It gives that name to what it resumes: nothing can be asked for by it any more. False without memory. */
+bool outcome_renamed(struct association *association, const struct store_outcome *name);
 /* The transfer under way has a checkpoint: is it kept, to be resumed? False without memory. */
 bool outcome_is_kept(struct association *association, bool *kept);
 /* One that began may have had the names of another: no outcome of before counts any more (I7). */

@@ -169,6 +169,7 @@ struct scan {
     json_int_t most, taken;
     unsigned rows_seen;
     bool more;
+    struct error err; /* the copy that is next can't be read now */
 };
 
 static bool is_damaged(const struct work *work, const struct error *err) {
@@ -183,9 +184,18 @@ static bool fits(struct scan *scan, struct work *work, struct copy *copy, bool *
     *damaged = work->damaged || !copy_load_rows(scan->mta, work, copy, &err);
     if (!*damaged)
         return fits_row(scan->mta, scan->filter, copy);
-    if (!work->cause)
+    if (is_damaged(work, &err) && !work->cause)
         schedule_cause(work, err.text);
+    if (!is_damaged(work, &err) && track_failed_for_now(&err))
+        scan->err = err;
     return is_damaged(work, &err) && !needs_row(scan->filter);
+}
+
+/* Nobody can tell whether it is asked for: what was found is told, and the next request begins with it. */
+static bool stop_before(struct scan *scan, uint64_t id) {
+    scan->more = true;
+    scan->last = id - 1;
+    return false;
 }
 
 /* In the order of ids, as the store has them. */
@@ -203,7 +213,7 @@ static bool look_at(void *context, const struct store_work *row) {
     scan->last = row->id;
     struct work *work = schedule_find(&scan->mta->schedule, row->id);
     if (!fits(scan, work, &copy, &damaged))
-        return true;
+        return !scan->err.code || stop_before(scan, row->id);
     scan->taken++;
     scan->take(scan, work, damaged ? NULL : &copy);
     return true;
@@ -220,7 +230,9 @@ static json_t *read_page(struct scan *scan, json_t *request, json_int_t usual) {
 }
 
 static bool run_scan(struct scan *scan, struct error *err) {
-    return store_each_work(scan->mta->view.store, scan->last, 0, 0, -1, look_at, scan, err);
+    if (!store_each_work(scan->mta->view.store, scan->last, 0, 0, -1, look_at, scan, err))
+        return false;
+    return !scan->err.code || scan->taken || error_set(err, scan->err.code, "%s", scan->err.text);
 }
 
 static json_t *cursor_of(const struct scan *scan) {
@@ -240,7 +252,7 @@ static bool tells_cause(const struct work *work, const char *event) {
 static void recall_cause(struct mta *mta, struct work *work) {
     uint8_t key[9];
     json_t *events = json_array();
-    track_events(&mta->view, event_message_key(work->message, key), events);
+    bool told = track_events(&mta->view, event_message_key(work->message, key), events, NULL);
     for (size_t i = json_array_size(events); i > 0 && !work->cause; i--) {
         const json_t *event = json_array_get(events, i - 1);
         const char *name = json_string_value(json_object_get(event, "event"));
@@ -248,7 +260,7 @@ static void recall_cause(struct mta *mta, struct work *work) {
         if (detail && name && tells_cause(work, name))
             schedule_cause(work, detail);
     }
-    work->recalled = true; /* also where it tells nothing: the next list does not read it again */
+    work->recalled = told; /* also where it tells nothing: the next list does not read it again */
     json_decref(events);
 }
 
@@ -399,14 +411,17 @@ json_t *request_queue_show(struct client *client, json_t *request) {
         for (size_t i = 0; i < count; i++)
             json_array_append_new(names, json_text(recipients[i].name));
     uint8_t key[9];
-    track_events(&mta->view, summary.identifier, events);
-    track_events(&mta->view, event_message_key(work->message, key), events);
+    bool told = track_events(&mta->view, summary.identifier, events, &err) &&
+                track_events(&mta->view, event_message_key(work->message, key), events, &err);
     json_object_set_new(entry, "content-type", json_text(summary.content_type));
     json_object_set_new(entry, "recipient-list", names);
     json_object_set_new(entry, "submitted", json_time(summary.submitted));
     json_object_set_new(entry, "trace", trace_json(summary.trace));
     json_object_set_new(entry, "events", events);
-    return entry;
+    if (told)
+        return entry;
+    json_decref(entry);
+    return client_error("unavailable", "%s", err.text);
 }
 
 /* ---- changes ---- */

@@ -214,14 +214,48 @@ static bool resume_shared(struct association *association, struct span old, stru
     return true;
 }
 
+/* The resumed activity has this name from now on, and its sender may ask by it: what else had it, or gets it
+ * later, is not what is meant then. False: it can't be told now what has it, or there is no memory. */
+static bool void_name(struct association *association, struct store_outcome name, struct error *err) {
+    struct mta *mta = association->net->mta;
+    struct store_activity_in other;
+    struct error inner = {0};
+    if (store_find_activity_in(mta->view.store, span_str(association->peer->name), name.association,
+                               name.activity, &other, &inner)) {
+        end_elsewhere(mta, association, other.id);
+        inbound_forget(mta, &other);
+    } else if (inner.code != STORE_NOT_FOUND) {
+        return error_set(err, inner.code, "%s", inner.text);
+    }
+    return outcome_renamed(association, &name) || error_set(err, STORE_NO_MEMORY, "no memory");
+}
+
+/* Some senders name it as it was called last with the association on which that was, others with the one on
+ * which it began. */
+static bool void_names(struct association *association, struct span old, struct span name, struct span new,
+                       struct error *err) {
+    struct span here = bytes_head(association->id);
+    bool elsewhere = !span_eq(here, old);
+    if (!new.len || (!elsewhere && span_eq(new, name)))
+        return true;
+    return void_name(association, (struct store_outcome){.association = here, .activity = new}, err) &&
+           (!elsewhere || span_eq(new, name) ||
+            void_name(association, (struct store_outcome){.association = old, .activity = new}, err));
+}
+
 /* A sender's activity that is not over is never taken for one that is, whatever serial it wants to go on
  * from. */
-static void resume(struct association *association, struct span old, struct span name, uint32_t serial) {
+static void resume(struct association *association, struct span old, struct span name, uint32_t serial,
+                   struct span new) {
     struct mta *mta = association->net->mta;
     struct store_activity_in activity;
     struct error err = {0};
     if (outcome_is_unknown(mta)) {
         association_end(association, IPC_CLOSE_ABORTED, batch_cause(mta));
+        return;
+    }
+    if (serial && !void_names(association, old, name, new, &err)) {
+        resume_later(association, &err);
         return;
     }
     if (resume_shared(association, old, name))
@@ -256,12 +290,13 @@ bool receive_resume(struct association *association, struct span payload) {
     uint32_t transfer = reader_u32(&r);
     struct span old = payload_octets(&r), name = payload_octets(&r);
     uint32_t serial = reader_u32(&r);
+    struct span new = payload_octets(&r);
     inbound_forget_answered(association);
     association->transfer = transfer;
     if (old.len == 0)
         old = bytes_head(association->id);
     if (name.len && recovery_is_for(association, old))
-        resume(association, old, name, serial);
+        resume(association, old, name, serial, new);
     else
         answer(association, IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
     return true;

@@ -164,6 +164,12 @@ static bool add_refused(struct history *history, struct span identifier, struct 
     return done;
 }
 
+/* A server says so by other codes than STORE_IO too: a lock of somebody else ends a read with STORE_LOCKED.
+ */
+bool track_failed_for_now(const struct error *err) {
+    return err->code && err->code != STORE_NOT_FOUND && err->code != STORE_CORRUPT;
+}
+
 /* A store that can't be read now is told of, by `err`: what it does not say may be there. */
 static json_t *history_of(const struct view *view, struct span identifier, struct error *err) {
     struct history history = {.view = view, .events = json_array()};
@@ -175,7 +181,7 @@ static json_t *history_of(const struct view *view, struct span identifier, struc
         done = store_track(view->store, event_message_key(history.messages[i], key), add_events, &history,
                            &inner);
     }
-    if (!done && inner.code == STORE_IO)
+    if (!done && track_failed_for_now(&inner))
         *err = inner;
     if (!done || json_array_size(history.events) == 0) {
         json_decref(history.events);
@@ -186,13 +192,14 @@ static json_t *history_of(const struct view *view, struct span identifier, struc
                      "events", sorted(history.events), "truncated", history.truncated);
 }
 
-bool track_events(const struct view *view, struct span key, json_t *events) {
+bool track_events(const struct view *view, struct span key, json_t *events, struct error *err) {
     struct history history = {.view = view, .events = events};
-    bool found = store_track(view->store, key, add_events, &history, NULL);
+    struct error inner = {0};
+    bool told = store_track(view->store, key, add_events, &history, &inner) || !track_failed_for_now(&inner);
     json_t *event;
     size_t i;
     json_array_foreach(events, i, event) json_object_del(event, "at");
-    return found;
+    return told || error_set(err, inner.code, "%s", inner.text);
 }
 
 /* ---- which messages ---- */
@@ -228,16 +235,16 @@ static json_t *by_message(struct view *view, uint64_t message, struct error *err
     arena_reset(&view->arena);
     json_t *events = json_array();
     uint8_t key[9];
-    track_events(view, event_message_key(message, key), events);
+    bool told = track_events(view, event_message_key(message, key), events, err);
     struct summary summary = {0};
-    bool known = store_get_message(view->store, message, &view->arena, &row, &inner) &&
+    bool known = told && store_get_message(view->store, message, &view->arena, &row, &inner) &&
                  (summary_of(MTS_MESSAGE, row.envelope, &view->arena, &summary) ||
                   summary_of(MTS_PROBE, row.envelope, &view->arena, &summary) ||
                   summary_of(MTS_REPORT, row.envelope, &view->arena, &summary));
     json_t *found = known ? history_of(view, summary.identifier, err) : NULL;
-    if (inner.code == STORE_IO)
+    if (track_failed_for_now(&inner))
         *err = inner;
-    if (found || json_array_size(events) == 0) {
+    if (found || !told || json_array_size(events) == 0) {
         json_decref(events);
         return found;
     }

@@ -160,6 +160,7 @@ static void ask_resume(struct p1 *p1, const struct osi_begin *begin) {
     payload_put_octets(&payload, buf_span(&id));
     payload_put_octets(&payload, span_of(begin->old_activity.id, begin->old_activity.id_len));
     buf_append_u32(&payload, begin->serial);
+    payload_put_octets(&payload, span_of(begin->activity.id, begin->activity.id_len));
     net_tell(p1->connection->net, IPC_RESUME, p1->connection->ref, &payload);
     buf_free(&id);
     p1->in.resuming = true;

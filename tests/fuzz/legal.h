@@ -102,8 +102,10 @@ static inline void legal_begin(struct end *end, struct legal_association *a, enu
     payload_put_octets(&head, name);
     if (type == IPC_TRANSFER_WHOLE)
         payload_put_octets(&head, octets.len ? octets : SPAN_LIT("\x31\x00"));
-    if (type == IPC_RESUME)
+    if (type == IPC_RESUME) {
         buf_append_u32(&head, octets.len ? octets.data[0] : 1);
+        payload_put_octets(&head, name);
+    }
     legal_say(end, type, a->ref, &head, (struct span){NULL, 0});
     buf_free(&head);
     a->active = type != IPC_TRANSFER_WHOLE;

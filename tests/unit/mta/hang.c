@@ -472,6 +472,7 @@ static void resume_in_vain(struct world *world, uint64_t ref, const char *activi
     payload_put_octets(&payload, SPAN_LIT("in-1"));
     payload_put_octets(&payload, span_str(activity));
     buf_append_u32(&payload, 1);
+    payload_put_octets(&payload, SPAN_LIT("\2\1\11"));
     tell(world, IPC_RESUME, ref, buf_span(&payload), NOTHING);
     buf_free(&payload);
     expect(world, IPC_ASSOCIATION_CLOSE, ref);
@@ -606,11 +607,36 @@ static void an_unread_mailbox_is_not_empty(void **state) {
     unsetenv("CHASQUI_TEST_UNREAD");
 }
 
+/* Nor is what somebody else has locked at the server: reads end with STORE_LOCKED then. */
+static void a_locked_history_is_not_missing(void **state) {
+    static const char *const requests[] = {"{\"operation\":\"track\",\"message\":1}",
+                                           "{\"operation\":\"track\",\"recent\":5}"};
+    struct world world;
+    char locked[sizeof hold + 7];
+    (void)state;
+    snprintf(locked, sizeof locked, "%s.locked", hold);
+    setenv("CHASQUI_TEST_LOCKED", locked, 1);
+    open_world(&world);
+    comes_in(&world, JONES);
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        assert_string_equal(code_of_request(&world, requests[i]), ""); /* it is known */
+        assert_true(switch_file(locked, true));
+        json_t *answer = ask(&world, requests[i]);
+        bool unavailable = !strcmp(code_of(answer), "unavailable");
+        json_decref(answer);
+        assert_true(switch_file(locked, false));
+        assert_true(unavailable);
+    }
+    world_end(&world);
+    unsetenv("CHASQUI_TEST_LOCKED");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(nobody_waits_who_need_not),
         CASE(a_request_of_many_reads_ends),
         CASE(an_unread_mailbox_is_not_empty),
+        CASE(a_locked_history_is_not_missing),
         CASE(a_resume_after_a_failed_batch_is_answered),
         CASE(an_activity_waits_for_what_is_said_of_the_last),
         CASE(a_resume_waits_for_what_is_said_of_activities),

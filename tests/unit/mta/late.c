@@ -16,6 +16,8 @@
  * That of $CHASQUI_TEST_CROWDED is taken away by the record of a user that is next removed, for which the
  * batch has no room.
  *
+ * While that of $CHASQUI_TEST_LOCKED is, events can't be read: somebody else at the server has locked them.
+ *
  * While that of $CHASQUI_TEST_SLOW is, each message that is read takes a second of what a request may take.
  *
  * That of $CHASQUI_TEST_WORDLESS is taken away by the first fault of a user among many, for which there is no
@@ -148,6 +150,13 @@ static bool get_message_late(struct store *store, uint64_t id, struct arena *are
     return prompt->get_message(store, id, arena, message, err);
 }
 
+static bool track_late(struct store *store, struct span key, store_event_cb *cb, void *context,
+                       struct error *err) {
+    if (is_there("CHASQUI_TEST_LOCKED"))
+        return error_set(err, STORE_LOCKED, "canceling statement due to lock timeout");
+    return prompt->track(store, key, cb, context, err);
+}
+
 static bool takes_octets_late(const struct store *store) {
     return !is_there("CHASQUI_TEST_SATED") && (!prompt->takes_octets || prompt->takes_octets(store));
 }
@@ -211,6 +220,7 @@ struct store *__wrap_store_open(const char *place, const struct store_options *o
     late.each_entry = each_entry_late;
     late.get_entry = get_entry_late;
     late.get_message = get_message_late;
+    late.track = track_late;
     late.takes_octets = takes_octets_late;
     late.content_write = write_late;
     late.get_record = get_record_late;

@@ -24,6 +24,15 @@ static enum ipc_resume resumed(struct world *world, uint64_t ref, const char *as
     return (enum ipc_resume)reader_u8(&r);
 }
 
+/* The resumed one has that name on the association. */
+static enum ipc_resume resumed_as(struct world *world, uint64_t ref, const char *association,
+                                  const char *activity, const char *new) {
+    ask_resume_as(world, ref, association, activity, 1, new);
+    struct reader r = expect(world, IPC_RESUME_RESULT, ref);
+    assert_int_equal(reader_u32(&r), world->transfer);
+    return (enum ipc_resume)reader_u8(&r);
+}
+
 static void comes_whole(struct world *world, uint64_t ref, const char *activity) {
     begin(world, ref, activity, true);
     checkpoint(world, ref, 1);
@@ -313,6 +322,118 @@ static void a_name_comes_again_before_the_commit(void **state) {
     world_end(&world);
 }
 
+/* The sender may ask by the name that a resume gave an activity: who has the resuming association's name next
+ * gives that anew, and what became of his is no answer. */
+static void the_name_that_a_resume_gave_stays_known(void **state) {
+    struct world world;
+    (void)state;
+    for (int ends = 0; ends < 2; ends++) {
+        world_begin(&world);
+        break_off(&world, 1);
+        close_association(&world, 1, IPC_CLOSE_BROKEN);
+        associate(&world, 2, "beta"); /* there it is the first activity, too */
+        assert_int_equal(resumed_as(&world, 2, "in-1", "\2\1\1", "\2\1\1"), IPC_RESUME_FROM);
+        say_checkpoint(&world, 2, 2, 1000, "parser");
+        expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 2);
+        close_association(&world, 2, IPC_CLOSE_BROKEN);
+        announce(&world, 3, false, "beta", "in-2", "");
+        assert_int_equal(admission(&world, 3), IPC_BIND_ADMITTED);
+        begin(&world, 3, "\2\1\1", true);
+        checkpoint(&world, 3, 1);
+        if (ends)
+            assert_int_equal(end(&world, 3), IPC_ACCEPTED);
+        close_association(&world, 3, IPC_CLOSE_BROKEN);
+        associate(&world, 4, "beta"); /* it asks for what in-2 resumed, which is not over */
+        assert_int_equal(resumed(&world, 4, "in-2", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+        world_end(&world);
+    }
+}
+
+/* RT-RECOVER by the session connection identifier that the broken one had: it is no other that took the name.
+ */
+static void a_recovery_has_the_name_of_what_it_recovers(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    break_off(&world, 1);
+    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    announce(&world, 2, false, "", "in-1", "in-1");
+    assert_int_equal(admission(&world, 2), IPC_BIND_ADMITTED);
+    assert_int_equal(resumed(&world, 2, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
+    assert_int_equal(end(&world, 2), IPC_ACCEPTED);
+    world_end(&world);
+}
+
+/* As some senders ask: by the association on which an activity began, and the identifier that it had last. */
+static void the_last_identifier_on_the_first_association(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    comes_whole(&world, 1, "\2\1\1");
+    begin(&world, 1, "\2\1\2", true);
+    checkpoint(&world, 1, 1);
+    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    associate(&world, 2, "beta"); /* the resumed one is its activity 1 */
+    assert_int_equal(resumed_as(&world, 2, "in-1", "\2\1\2", "\2\1\1"), IPC_RESUME_FROM);
+    close_association(&world, 2, IPC_CLOSE_BROKEN);
+    associate(&world, 3, "beta");
+    assert_int_equal(resumed(&world, 3, "in-1", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    assert_int_equal(resumed(&world, 3, "in-1", "\2\1\2", 1), IPC_RESUME_FROM);
+    close_association(&world, 3, IPC_CLOSE_BROKEN);
+    world_end(&world);
+}
+
+/* Nor does it go on with the other one, which is not over: that has come to its checkpoint before, or comes
+ * to it on an association that is still there. */
+static void the_last_identifier_is_another_unfinished_one(void **state) {
+    struct world world;
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        world_begin(&world);
+        associate(&world, 1, "beta");
+        begin(&world, 1, "\2\1\2", true);
+        checkpoint(&world, 1, 1);
+        interrupt(&world, 1);
+        begin(&world, 1, "\2\1\1", true);
+        if (how == 0)
+            checkpoint(&world, 1, 1);
+        associate(&world, 2, "beta");
+        assert_int_equal(resumed_as(&world, 2, "in-1", "\2\1\2", "\2\1\1"), IPC_RESUME_FROM);
+        close_association(&world, 2, IPC_CLOSE_BROKEN);
+        if (how > 0) {
+            say_checkpoint(&world, 1, 1, 1000, "parser");
+            expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 1);
+        }
+        if (how > 1)
+            assert_int_equal(end(&world, 1), IPC_ACCEPTED);
+        close_association(&world, 1, IPC_CLOSE_BROKEN);
+        associate(&world, 3, "beta");
+        assert_int_equal(resumed(&world, 3, "in-1", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+        world_end(&world);
+    }
+}
+
+/* What is over leaves its last names, too. */
+static void the_name_of_a_resume_of_what_is_over_stays_known(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    comes_whole(&world, 1, "\2\1\1");
+    associate(&world, 2, "beta");
+    assert_int_equal(resumed_as(&world, 2, "in-1", "\2\1\1", "\2\1\7"), IPC_RESUME_COMPLETED);
+    close_association(&world, 2, IPC_CLOSE_BROKEN);
+    announce(&world, 3, false, "beta", "in-2", "");
+    assert_int_equal(admission(&world, 3), IPC_BIND_ADMITTED);
+    begin(&world, 3, "\2\1\7", true);
+    checkpoint(&world, 3, 1);
+    close_association(&world, 3, IPC_CLOSE_BROKEN);
+    associate(&world, 4, "beta");
+    assert_int_equal(resumed(&world, 4, "in-2", "\2\1\7", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    world_end(&world);
+}
+
 /* ---- recovery ---- */
 
 static void a_recovery_gets_what_was_unfinished(void **state) {
@@ -551,6 +672,7 @@ int main(void) {
         cmocka_unit_test(one_of_the_name_is_released),
         cmocka_unit_test(the_name_of_one_that_gave_way_stays_known),
         cmocka_unit_test(a_name_comes_again_before_the_commit),
+        cmocka_unit_test(a_recovery_has_the_name_of_what_it_recovers),
         cmocka_unit_test(a_recovery_gets_what_was_unfinished),
         cmocka_unit_test(what_cannot_be_resumed_is_forgotten),
         cmocka_unit_test(a_peer_leaves_no_more_than_the_limit),
@@ -559,6 +681,10 @@ int main(void) {
         cmocka_unit_test(the_peers_option_decides),
         cmocka_unit_test(context_and_dialogue_are_checked),
         cmocka_unit_test(our_recovery_sends_what_was_unfinished),
+        cmocka_unit_test(the_last_identifier_on_the_first_association),
+        cmocka_unit_test(the_last_identifier_is_another_unfinished_one),
+        cmocka_unit_test(the_name_of_a_resume_of_what_is_over_stays_known),
+        cmocka_unit_test(the_name_that_a_resume_gave_stays_known),
     };
     return cmocka_run_group_tests_name("outcomes", tests, NULL, NULL);
 }

@@ -531,16 +531,25 @@ UNUSED static void expect_checkpoint(struct world *world, uint64_t ref, uint32_t
     assert_int_equal(reader_u32(&r), serial);
 }
 
-UNUSED static void ask_resume(struct world *world, uint64_t ref, const char *association,
-                              const char *activity, uint32_t serial) {
+UNUSED static void ask_resume_as(struct world *world, uint64_t ref, const char *association,
+                                 const char *activity, uint32_t serial, const char *new) {
     struct buf payload;
     buf_init(&payload, 0);
     buf_append_u32(&payload, ++world->transfer);
     payload_put_octets(&payload, span_str(association));
     payload_put_octets(&payload, span_str(activity));
     buf_append_u32(&payload, serial);
+    payload_put_octets(&payload, span_str(new));
     tell(world, IPC_RESUME, ref, buf_span(&payload), NOTHING);
     buf_free(&payload);
+}
+
+/* As an activity of a name that no other has. */
+UNUSED static void ask_resume(struct world *world, uint64_t ref, const char *association,
+                              const char *activity, uint32_t serial) {
+    char new[8];
+    snprintf(new, sizeof new, "\2\4n%03u", world->transfer % 1000);
+    ask_resume_as(world, ref, association, activity, serial, new);
 }
 
 /* What the answer says behind the transfer's number. */
