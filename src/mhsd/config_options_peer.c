@@ -102,7 +102,8 @@ const struct config_option config_peer_options[] = {
      .help =
          "The peer may hand over whatever it likes: from any originator, for any recipient, and its reports "
          "are believed of any copy. Without it a peer of another domain may send for originators of its "
-         "`domain`, of the address spaces that are routed to it, and of `originators`, to addresses of our "
+         "`domain`, of the address spaces that are routed to it, and of `originators`, under "
+         "MTS-identifiers of their domains, to addresses of our "
          "own domain and `destinations`; it keeps a message for whose originator it may not send, a "
          "recipient "
          "that is none of these is non-delivered with no-bilateral-agreement, and a report is believed only "
@@ -115,7 +116,9 @@ const struct config_option config_peer_options[] = {
          "went out to that peer before and is coming back."},
     {"originators", CONFIG_TEXTS, 0, SWITCH, .none = "its own domain, and what is routed to it",
      .help = "For whom else the peer may send: address patterns like those of routes. The empty one is "
-             "everybody but us."},
+             "everybody but us. A peer whose lists send third parties' messages to our users, or whose "
+             "users redirect them to ours, needs this (or `transit`): what the histories of a message say "
+             "of lists and redirections the peer could write itself, and they prove nothing."},
     {"destinations", CONFIG_TEXTS, 0, SWITCH, .none = "our own domain",
      .help = "To whom else the peer may send through us: address patterns like those of routes."},
     {"edition", CONFIG_WORD, 0, SWITCH, .text = "1988", .words = editions,

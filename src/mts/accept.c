@@ -110,7 +110,8 @@ static void fail_not_for_us(struct ruling *ruling, struct branch *branch, int pe
 
 /* False: nothing of the message may come from the peer, and the ruling is MTS_INVALID. */
 static bool check_authority(struct ruling *ruling, int peer, struct branch *branch) {
-    if (!authority_identifier(ruling, peer, &branch->subject) || !authority_originators(ruling, peer, branch))
+    if (!authority_identifier(ruling, peer, &branch->subject) ||
+        !authority_originators(ruling, peer, &branch->subject))
         return false;
     if (authority_is_limited(ruling->tables, peer))
         fail_not_for_us(ruling, branch, peer);

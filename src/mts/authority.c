@@ -10,29 +10,29 @@
  *
  *   hands over what is for addresses of ours, and of its `destinations`.
  *
- * `transit` opens both. Whoever stands behind a copy counts (X.411 §8.4.1.1.1.7):
- * the originator, the last list, or who redirected it last, since a list of the
- * peer's has members here, and a user of its may redirect to one of ours.
+ * `transit` opens both. The originator counts, and the last list, to which reports
+ * go. Histories and the trace are the peer's to write and prove nothing: whose
+ * lists or users send third parties' messages to ours needs `originators`.
  *
  * Nobody but our own domain speaks for addresses of ours, `transit` or not: an
  * originator of ours passes no permission when a foreign peer names him. But a
  * message of ours that went out may be redirected or expanded there, and come
  * back. Two things must say so: the trace, which has an element of ours before
- * the peer's, and our record, which must know that the message is his, and that
- * a copy of it was sent to that peer (one with `transit`: out of our domain). What
- * the content was in between nobody can tell without a signature. A message of
- * somebody else's that went out to the peer may come back in the same way.
+ * the peer's, and our record, which must know that the message is his, under an
+ * MTS-identifier of our domain, and that a copy of it was sent to that peer (one
+ * with `transit`: out of our domain). What the content was in between nobody can
+ * tell without a signature. A message of somebody else's that went out to the
+ * peer may come back in the same way.
  *
- * What did not come back bears no MTS-identifier of our domain: those are ours to
- * give, and under one of them a foreign message would be
- * taken for ours when reports come.
+ * What did not come back bears an MTS-identifier of a domain for which the peer may
+ * send: under another's, ours or a third one's, its message would stand in the
+ * record before the one that is truly called so, and reports come to the wrong one.
  *
  * A report is believed of a recipient whose copy was sent to the peer that
- * brings it; or if its intermediate trace says that the subject went from here to
- * the domain to which that recipient's copy was sent. One that waits here, or
- * was given up without a try, is nothing that a peer could tell of. What is under
- * way counts as sent: a report on another association may overtake the end of the
- * transfer. What the record has forgotten nobody believes either.
+ * brings it, as the record says. One that waits here, or was given up without a
+ * try, is nothing that a peer could tell of. What is under way counts as sent: a
+ * report on another association may overtake the end of the transfer. What the
+ * record has forgotten nobody believes either.
  */
 #include <stdlib.h>
 
@@ -158,6 +158,12 @@ static bool came_back(struct ruling *ruling, const struct subject *subject, int 
     return trace_has_us(ruling, trace, trace_received(ruling, trace)) && went_out_to(ruling, subject, peer);
 }
 
+/* Under another domain's identifier it is nothing that one of ours originated, whatever the record says. */
+static bool is_numbered_here(const struct ruling *ruling, const struct subject *subject) {
+    return domain_equal(&subject->envelope.message_identifier.global_domain_identifier,
+                        &ruling->tables->domain);
+}
+
 /* ---- who stands behind a copy ---- */
 
 void authority_sources(struct ruling *ruling, const struct subject *subject,
@@ -200,16 +206,13 @@ bool authority_proves(struct ruling *ruling, const struct subject *subject, unsi
         return false;
     }
     if (is_user(ruling->tables, &address) || is_ours(ruling->tables, &address))
-        return came_back(ruling, subject, peer);
+        return (source != MTS_ORIGINATED_BY || is_numbered_here(ruling, subject)) &&
+               came_back(ruling, subject, peer);
     /* When the copy is looked at later nobody knows the peer; what it claimed was judged as it came in. */
     return peer < 0 || speaks_for(ruling->tables, peer, &address) || came_back(ruling, subject, peer);
 }
 
 /* ---- what comes in ---- */
-
-static const struct cause not_its = {x411_NonDeliveryReasonCode_unable_to_transfer,
-                                     x411_NonDeliveryDiagnosticCode_no_bilateral_agreement,
-                                     "the MTA that sent it may not send for this originator"};
 
 /* What comes from a foreign peer has passed its domain last: elements of ours at the end would be taken for
  * what was done here. */
@@ -222,68 +225,85 @@ bool authority_trace(struct ruling *ruling, int peer, const struct x411_TraceInf
     return false;
 }
 
-/* True when one of those behind the recipient's copy is proven. */
-static bool may_send(struct ruling *ruling, const struct subject *subject, const recipient_fields *recipient,
-                     bool by_all) {
-    const struct x411_ORName *sources[MTS_SOURCES];
-    if (by_all)
-        return true;
-    authority_sources(ruling, subject, recipient, sources);
-    return sources[1] && authority_proves(ruling, subject, MTS_REDIRECTED_BY, sources[1]);
-}
-
-static bool proven_for_all(struct ruling *ruling, const struct subject *subject) {
+/* Whose name the peer used though it is not its to use: the originator's, or that of the last list, to which
+ * reports would go; NULL: nobody's. */
+static const struct x411_ORName *not_its(struct ruling *ruling, const struct subject *subject) {
     static const recipient_fields nobody;
     const struct x411_ORName *sources[MTS_SOURCES];
     authority_sources(ruling, subject, &nobody, sources);
-    return authority_proves(ruling, subject, MTS_ORIGINATED_BY, sources[0]) ||
-           (sources[2] && authority_proves(ruling, subject, MTS_DL_EXPANDED_BY, sources[2]));
+    if (!authority_proves(ruling, subject, MTS_ORIGINATED_BY, sources[0]))
+        return sources[0];
+    return sources[2] && !authority_proves(ruling, subject, MTS_DL_EXPANDED_BY, sources[2]) ? sources[2]
+                                                                                            : NULL;
 }
 
-/* False: nothing of the message may come from this peer. */
-static bool fail_not_its(struct ruling *ruling, struct branch *branch) {
-    const struct x411_MessageTransferEnvelope *envelope = &branch->subject.envelope;
-    bool by_all = proven_for_all(ruling, &branch->subject);
-    size_t ours = 0, passed = 0;
-    for (size_t i = 0; i < envelope->per_recipient_fields.count && !ruling->no_memory; i++) {
-        const recipient_fields *recipient = &envelope->per_recipient_fields.items[i];
-        if (!subject_responsible(recipient))
-            continue;
-        ours++;
-        if (may_send(ruling, &branch->subject, recipient, by_all))
-            passed++;
-        else
-            branch->targets[i] = (struct target){.kind = TARGET_FAILED, .cause = not_its};
-        arena_reset(&ruling->scratch);
+/* The domain of the address, a private one or the ADMD around it. */
+static bool is_in_domain(struct ruling *ruling, const struct x411_ORName *name,
+                         const struct x411_GlobalDomainIdentifier *domain) {
+    struct address address;
+    struct x411_GlobalDomainIdentifier own;
+    if (!address_of(&ruling->scratch, name, &address))
+        return false;
+    while (address.parts.count && address.parts.items[address.parts.count - 1].kind > ORADDRESS_PRMD)
+        address.parts.count--;
+    if (!domain_build(&address.parts, &ruling->scratch, &own, NULL))
+        return false;
+    if (domain_equal(&own, domain))
+        return true;
+    own.private_domain_identifier = NULL;
+    return domain_equal(&own, domain);
+}
+
+/* Whether the peer, or an originator for whom it sends, may be of that domain. */
+static bool gives_identifiers(struct ruling *ruling, int peer, const struct subject *subject) {
+    const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
+    const struct x411_GlobalDomainIdentifier *domain = &envelope->message_identifier.global_domain_identifier;
+    struct address address;
+    if (domain_equal(domain, &ruling->tables->hops[peer].domain))
+        return true;
+    if (!domain_of(domain, &ruling->scratch, &address.parts)) {
+        ruling->no_memory = true;
+        return false;
     }
-    return passed || !ours;
+    address.key = oraddress_key(&address.parts, &ruling->scratch);
+    if (!address.key.data || is_ours(ruling->tables, &address))
+        return false;
+    return speaks_for(ruling->tables, peer, &address) ||
+           is_in_domain(ruling, &envelope->originator_name, domain);
 }
 
 bool authority_identifier(struct ruling *ruling, int peer, const struct subject *subject) {
     const struct x411_GlobalDomainIdentifier *domain =
         &subject->envelope.message_identifier.global_domain_identifier;
-    if (!authority_is_limited(ruling->tables, peer) || !domain_equal(domain, &ruling->tables->domain) ||
+    if (!authority_is_limited(ruling->tables, peer) || gives_identifiers(ruling, peer, subject) ||
         came_back(ruling, subject, peer))
         return true;
     if (!ruling->no_memory) {
         ruling->out->result = MTS_INVALID;
         ruling->out->cause =
-            "its MTS-identifier is one of our domain, from where no message of its originator "
-            "was sent to this peer under it";
+            domain_equal(domain, &ruling->tables->domain)
+                ? "its MTS-identifier is one of our domain, from where no message of its originator "
+                  "was sent to this peer under it"
+                : "its MTS-identifier is one of a domain for which the peer may not send: see its options "
+                  "`originators` and `transit`";
     }
     return false;
 }
 
-bool authority_originators(struct ruling *ruling, int peer, struct branch *branch) {
-    if (!authority_is_limited(ruling->tables, peer) || fail_not_its(ruling, branch))
+bool authority_originators(struct ruling *ruling, int peer, const struct subject *subject) {
+    const struct x411_ORName *name =
+        authority_is_limited(ruling->tables, peer) ? not_its(ruling, subject) : NULL;
+    if (!name)
         return true;
     if (!ruling->no_memory) {
-        struct span originator = ruling_address(ruling, &branch->subject.envelope.originator_name);
+        struct span whom = ruling_address(ruling, name);
         const char *cause = arena_printf(
-            ruling->arena, "the peer may not send for %s: see its options `originators` and `transit`",
-            originator.data ? (const char *)originator.data : "this originator");
+            ruling->arena,
+            "the peer may not send for %s, whatever the histories say: see its options `originators` "
+            "and `transit`",
+            whom.len ? (const char *)whom.data : "this originator");
         ruling->out->result = MTS_INVALID;
-        ruling->out->cause = cause ? cause : not_its.supplementary;
+        ruling->out->cause = cause ? cause : "the peer may not send for its originator";
     }
     return false;
 }
@@ -299,23 +319,13 @@ static int compare_routed(const void *a, const void *b) {
     return (int)left->sent - (int)right->sent;
 }
 
-/* The domain to which the subject went from here, as its intermediate trace says; NULL: it does not. */
-static const struct x411_GlobalDomainIdentifier *went_to(const struct ruling *ruling,
-                                                         const struct x411_TraceInformation *trace) {
-    for (size_t i = trace->count; i-- > 1;)
-        if (domain_equal(&trace->items[i - 1].global_domain_identifier, &ruling->tables->domain))
-            return &trace->items[i].global_domain_identifier;
-    return NULL;
-}
-
 struct evidence {
     struct mts_routed *routed; /* sorted */
     size_t count;
     int peer;
-    const struct x411_GlobalDomainIdentifier *next; /* after us, or NULL */
 };
 
-static bool is_believed(const struct ruling *ruling, const struct evidence *evidence, int64_t recipient) {
+static bool is_believed(const struct evidence *evidence, int64_t recipient) {
     size_t low = 0, high = evidence->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -324,14 +334,9 @@ static bool is_believed(const struct ruling *ruling, const struct evidence *evid
         else
             high = middle;
     }
-    for (; low < evidence->count && evidence->routed[low].recipient == recipient; low++) {
-        int hop = evidence->routed[low].hop;
-        if (!evidence->routed[low].sent)
-            continue;
-        if (hop == evidence->peer ||
-            (evidence->next && hop >= 0 && domain_equal(&ruling->tables->hops[hop].domain, evidence->next)))
+    for (; low < evidence->count && evidence->routed[low].recipient == recipient; low++)
+        if (evidence->routed[low].sent && evidence->routed[low].hop == evidence->peer)
             return true;
-    }
     return false;
 }
 
@@ -355,13 +360,11 @@ enum authority_belief authority_report(struct ruling *ruling, int peer, struct x
         !record_of(ruling, identifier_text(ruling->arena, &content->subject_identifier), &history, &is_long))
         return AUTHORITY_NONE;
     bool known = all || history.count;
-    struct evidence evidence = {.routed = history.routed,
-                                .count = sort_routed(history.routed, history.count),
-                                .peer = peer,
-                                .next = went_to(ruling, &content->subject_intermediate_trace_information)};
+    struct evidence evidence = {
+        .routed = history.routed, .count = sort_routed(history.routed, history.count), .peer = peer};
     for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
         int64_t number = content->per_recipient_fields.items[i].originally_specified_recipient_number;
-        believed[i] = all || is_believed(ruling, &evidence, number);
+        believed[i] = all || is_believed(&evidence, number);
         any |= believed[i];
     }
     return any ? AUTHORITY_SOME : is_long ? AUTHORITY_LONG : known ? AUTHORITY_NONE : AUTHORITY_UNKNOWN;

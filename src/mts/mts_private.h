@@ -215,8 +215,7 @@ enum lookup directory_look_up(struct ruling *ruling, struct x501_Name *name, str
 
 struct span ruling_address(struct ruling *ruling, const struct x411_ORName *name);
 
-/* authority.c: what a peer may say. It decides nothing itself but what a peer may not send (the targets
- * of authority_originators). */
+/* authority.c: what a peer may say. */
 enum { MTS_SOURCES = 3 };
 /* Who stands behind the recipient's copy, by the bits' order of enum mts_source: the originator, who
  * redirected it last (or NULL), the last list (or NULL). */
@@ -230,9 +229,9 @@ bool authority_proves(struct ruling *ruling, const struct subject *subject, unsi
 bool authority_trace(struct ruling *ruling, int peer, const struct x411_TraceInformation *trace);
 /* May the peer's message bear its MTS-identifier? False: the ruling is MTS_INVALID, or failed. */
 bool authority_identifier(struct ruling *ruling, int peer, const struct subject *subject);
-/* Fails the recipients whose copies may not come from the peer. False: none of them may, and the ruling is
- * MTS_INVALID, so that the peer keeps the message. */
-bool authority_originators(struct ruling *ruling, int peer, struct branch *branch);
+/* May the peer send for its originator, and by its last list? False: the ruling is MTS_INVALID, so that the
+ * peer keeps the message, or failed. */
+bool authority_originators(struct ruling *ruling, int peer, const struct subject *subject);
 /* Whether the peer is bound to what it may hand over, and whether it may what is for that address. */
 bool authority_is_limited(const struct mts_tables *tables, int peer);
 bool authority_hands_over(const struct mts_tables *tables, int peer, const struct address *address);

@@ -4,7 +4,7 @@ import contextlib
 import json
 
 from players import ANN, BEN, FAR, FAY, HOME, JOE, NEAR, Neighbour, Stage, Unharmed, folder, text_message
-from peer import ber, tap, x411
+from peer import ber, names, tap, x411
 from peer.association import Aborted, Association, Excepted
 from scenario.chasqui import peer_section
 
@@ -152,6 +152,52 @@ def _():
         wait_until(lambda: play.entries(ANN))
         equal([e for e in play.track(ours) if e[0] == "report-received"], [("report-received", "FAR", "delivered")])
         attack.served("report")
+
+
+def listed(*lists):
+    """A dl-expansion-history."""
+    return x411.extension(26, ber.seq(*[ber.seq(names.or_name(a), ber.utctime(x411.now())) for a in lists]))
+
+
+def redirected(*users):
+    """A redirection-history."""
+    return x411.extension(25, ber.seq(*[ber.seq(ber.seq(names.or_name(a), ber.utctime(x411.now())), ber.enumerated(0))
+                                        for a in users]))
+
+
+@case("a list or a user of its own in a history that it writes lends it nobody's name, nor does another's list")
+def _():
+    with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:
+        theirs = f"{EVIL}/S=list"
+        back = x411.trace((HOME, x411.now(-60)), (EVIL, x411.now(), {"actions": [1]}))
+        for local, originator in (("ann", ANN), ("joe", JOE), ("fay", FAY)):
+            play.refused(evil(f"{local}-1", [BEN], originator, extensions=[listed(theirs)]))
+            play.refused(evil(f"{local}-2", [BEN], originator, extensions=[listed(theirs)], trace=back))
+            by_eve = x411.recipient(BEN, 1, extensions=[redirected(EVE)])
+            play.refused(evil(f"{local}-3", [by_eve], originator))
+            play.refused(evil(f"{local}-4", [TEAM], originator, extensions=[listed(TEAM, theirs)]))
+        attack.logged("peer=EVIL", "refused for good", "whatever the histories say", "originators")
+        play.refused(evil("to-fay", [f"{HOME}/S=nobody"], extensions=[listed(FAY)]))     # who would get the report
+        play.refused(text_message("joe-1", [OPEN], originator=EVE, domain=NEAR, trace=x411.trace((EVIL, x411.now()))))
+        attack.logged("peer=EVIL", "MTS-identifier", "may not send")
+        equal(play.entries(), [])
+        play.hand_over(evil("own", [x411.recipient(BEN, 1, extensions=[redirected(EVE)])], extensions=[listed(theirs)]))
+        wait_until(play.entries)
+        attack.served("histories")
+
+
+@case("a trace of the subject that it writes into its report proves no copy")
+def _():
+    with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:
+        ours = play.send(FAY)
+        play.stage.far.next()
+        for local, told in (("yes", x411.reported(FAY, 1, delivered=x411.now())),
+                            ("no", x411.reported(FAY, 1, reason=1, diagnostic=0))):
+            play.hand_over(x411.report(EVIL, local, ANN, local_of(ours), [told],
+                                       intermediate=x411.trace((HOME, x411.now()), (FAR, x411.now()))))
+            attack.logged("peer=EVIL", f"{local}]", "not believed")
+        equal(play.entries(ANN), [])
+        delivered_true(play, attack, ours)
 
 
 @case("a report on what waits for its peer is not believed, nor does that come back; once it was sent it is")

@@ -20,9 +20,17 @@ static void cast(struct play *play) {
     add_dl(play, (struct mts_dl){.address = LIST, .submitters = submitters, .submitter_count = 2}, BOB, NULL);
 }
 
+static const char *domain_of_peer(const char *peer) {
+    return strcmp(peer, "inner") == 0   ? OURS
+           : strcmp(peer, "many") == 0  ? "/C=NL/A=MANY"
+           : strcmp(peer, "world") == 0 ? "/C=BE/A=WORLD"
+                                        : CLOSED;
+}
+
 static struct x411_MessageTransferEnvelope *from_to(struct play *play, const char *originator,
                                                     const char *recipient, const char *domain) {
     struct x411_MessageTransferEnvelope *envelope = message(play, originator, domain);
+    envelope->message_identifier.global_domain_identifier = domain_named(play, domain);
     to(play, envelope, recipient, WANTS_NDN);
     return envelope;
 }
@@ -63,11 +71,10 @@ static void a_peer_sends_for_those_it_speaks_for(void **state) {
         {"beta", ALICE, true},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        const char *domain = strcmp(table[i].peer, "inner") == 0 ? OURS : CLOSED;
-        enum mts_result result =
-            received(play, table[i].peer, from_to(play, table[i].originator, BOB, domain));
+        enum mts_result result = received(
+            play, table[i].peer, from_to(play, table[i].originator, BOB, domain_of_peer(table[i].peer)));
         if (result != (table[i].may ? MTS_DECIDED : MTS_INVALID))
-            fail_msg("%s for %s: %d", table[i].peer, table[i].originator, result);
+            fail_msg("%s for %s: %d, %s", table[i].peer, table[i].originator, result, play->out.cause);
         if (!table[i].may) {
             assert_non_null(strstr(play->out.cause, "originators"));
             assert_int_equal(play->out.object_count, 0);
@@ -90,9 +97,8 @@ static void a_peer_sends_to_us(void **state) {
         {"inner", ALICE, FRANK, "other"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        const char *domain = strcmp(table[i].peer, "inner") == 0 ? OURS : CLOSED;
         struct x411_MessageTransferEnvelope *envelope =
-            from_to(play, table[i].originator, table[i].recipient, domain);
+            from_to(play, table[i].originator, table[i].recipient, domain_of_peer(table[i].peer));
         to(play, envelope, BOB, WANTS_NDN);
         assert_int_equal(received(play, table[i].peer, envelope), MTS_DECIDED);
         assert_non_null(find_copy(play, NULL, "bob", NULL)); /* one recipient's fault is not another's */
@@ -141,6 +147,51 @@ static void an_originator_of_ours_passes_no_permission(void **state) {
     assert_null(find_copy(play, NULL, "bob", NULL));
 }
 
+static void came_by_list(struct play *play, struct x411_MessageTransferEnvelope *envelope, const char *list) {
+    struct x411_DLExpansion item = {.dl = name_of(play, list), .dl_expansion_time = utc(play, NOW - 60)};
+    struct x411_DLExpansionHistory history = {.items = &item, .count = 1};
+    extend(play, &envelope->extensions, EXT_DL_EXPANSION_HISTORY, &x411_DLExpansionHistory_type, &history, 0);
+}
+
+static void redirected_from(struct play *play, struct x411_MessageTransferEnvelope *envelope,
+                            const char *user) {
+    struct x411_Redirection item = {
+        .redirection_reason = x411_RedirectionReason_recipient_assigned_alternate_recipient};
+    item.intended_recipient_name.intended_recipient = name_of(play, user);
+    item.intended_recipient_name.redirection_time = utc(play, NOW - 60);
+    struct x411_RedirectionHistory history = {.items = &item, .count = 1};
+    extend(play, &envelope->per_recipient_fields.items[0].extensions, EXT_REDIRECTION_HISTORY,
+           &x411_RedirectionHistory_type, &history, 0);
+}
+
+/* A list or a user of the peer's own, written into a history by it, lends nobody's name. */
+static void a_history_of_its_own_passes_no_originator(void **state) {
+    struct play *play = *state;
+    cast(play);
+    static const char *const originators[] = {ALICE, DIETER, OURS "/S=nobody"};
+    for (size_t i = 0; i < 3; i++) {
+        struct x411_MessageTransferEnvelope *envelope = from_to(play, originators[i], BOB, CLOSED);
+        came_by_list(play, envelope, CLOSED "/S=list");
+        assert_int_equal(received(play, "shut", envelope), MTS_INVALID);
+        assert_non_null(strstr(play->out.cause, "originators"));
+        visit(play, &envelope->trace_information, OURS, VISIT);
+        visit(play, &envelope->trace_information, CLOSED, DL_OPERATION);
+        assert_int_equal(received(play, "shut", envelope), MTS_INVALID);
+        envelope = from_to(play, originators[i], BOB, CLOSED);
+        redirected_from(play, envelope, CLOSED "/S=sven");
+        assert_int_equal(received(play, "shut", envelope), MTS_INVALID);
+    }
+    /* With `originators` its lists may send what those sent to them; not so what reports to another. */
+    struct x411_MessageTransferEnvelope *envelope = from_to(play, "/C=NO/A=X/S=nils", BOB, "/C=NL/A=MANY");
+    came_by_list(play, envelope, "/C=NL/A=MANY/S=list");
+    redirected_from(play, envelope, "/C=NL/A=MANY/S=mia");
+    assert_int_equal(received(play, "many", envelope), MTS_DECIDED);
+    assert_non_null(find_copy(play, NULL, "bob", NULL));
+    envelope = from_to(play, CLOSED "/S=sven", BOB, CLOSED);
+    came_by_list(play, envelope, DIETER);
+    assert_int_equal(received(play, "shut", envelope), MTS_INVALID);
+}
+
 /* Histories are the peer's to write as well: a list or a user of ours in them proves nothing. */
 static void a_history_of_ours_passes_no_permission(void **state) {
     struct play *play = *state;
@@ -148,12 +199,10 @@ static void a_history_of_ours_passes_no_permission(void **state) {
     static const char *const lists[] = {OURS "/S=other"};
     add_dl(play, (struct mts_dl){.address = OURS "/S=other"}, LIST, NULL);
     add_dl(play, (struct mts_dl){.address = LIST, .submitters = lists, .submitter_count = 1}, BOB, NULL);
-    struct x411_DLExpansion item = {.dl = name_of(play, OURS "/S=other"),
-                                    .dl_expansion_time = utc(play, NOW - 60)};
-    struct x411_DLExpansionHistory history = {.items = &item, .count = 1};
     struct x411_MessageTransferEnvelope *envelope = from_to(play, CLOSED "/S=sven", LIST, CLOSED);
-    extend(play, &envelope->extensions, EXT_DL_EXPANSION_HISTORY, &x411_DLExpansionHistory_type, &history, 0);
-    assert_int_equal(received(play, "shut", envelope), MTS_DECIDED);
+    came_by_list(play, envelope, OURS "/S=other");
+    assert_int_equal(received(play, "shut", envelope), MTS_INVALID); /* nor would its reports go there */
+    assert_int_equal(received(play, "beta", envelope), MTS_DECIDED);
     assert_null(find_copy(play, NULL, "bob", NULL));
     /* By the list itself it comes to the members. */
     assert_int_equal(received(play, "shut", from_to(play, CLOSED "/S=sven", OURS "/S=other", CLOSED)),
@@ -216,6 +265,10 @@ static void what_went_out_may_come_back(void **state) {
     assert_int_equal(received(play, "shut", envelope), MTS_INVALID);
     record.originator = NULL;
     assert_int_equal(received(play, "shut", envelope), MTS_INVALID);
+    /* Under another domain's identifier nobody here sent it. */
+    record.originator = ALICE;
+    envelope->message_identifier.global_domain_identifier = domain_named(play, CLOSED);
+    assert_int_equal(received(play, "shut", envelope), MTS_INVALID);
 }
 
 static void what_went_out_of_others_may_come_back(void **state) {
@@ -263,6 +316,35 @@ static void nobody_else_gives_identifiers_of_ours(void **state) {
     assert_non_null(strstr(play->out.cause, "MTS-identifier"));
     assert_int_equal(received(play, "beta", envelope), MTS_DECIDED); /* which has `transit` */
     assert_int_equal(received(play, "inner", envelope), MTS_DECIDED);
+}
+
+/* Who takes a third domain's identifier first would get the reports on what is truly called so. */
+static void a_peer_gives_identifiers_of_those_it_speaks_for(void **state) {
+    struct play *play = *state;
+    cast(play);
+    static const struct {
+        const char *peer, *originator, *domain;
+        bool may;
+    } table[] = {
+        {"shut", CLOSED "/S=sven", BETA, false},
+        {"shut", CLOSED "/S=sven", "/C=SE/A=SHUT/P=SUB", true},
+        {"shut", CLOSED "/P=SUB/S=sven", CLOSED, true},
+        {"many", "/C=NO/A=X/P=Y/S=nils", "/C=NO/A=X/P=Y", true},
+        {"many", "/C=FI/A=ONE/P=P/O=O/S=x", "/C=FI/A=ONE", true},
+        {"many", "/C=FI/A=ONE/S=x", "/C=FI/A=TWO", false},
+        {"many", "/C=FI/A=ONE/S=x", CLOSED, false},
+        {"world", "/C=AR/A=FAR/S=x", "/C=AR/A=FAR", true},
+        {"world", "/C=AR/A=FAR/S=x", CLOSED, false},
+        {"beta", DIETER, CLOSED, true},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        enum mts_result result =
+            received(play, table[i].peer, from_to(play, table[i].originator, BOB, table[i].domain));
+        if (result != (table[i].may ? MTS_DECIDED : MTS_INVALID))
+            fail_msg("%s under %s: %d", table[i].peer, table[i].domain, result);
+        if (!table[i].may)
+            assert_non_null(strstr(play->out.cause, "MTS-identifier"));
+    }
 }
 
 /* One that the peer may not send is not answered by a report to whom it names, though it loops. */
@@ -375,23 +457,22 @@ static void what_was_not_sent_yet_is_not_reported(void **state) {
     assert_int_equal(event_of(play, MTS_EVENT_REPORT_IN)->recipient, 1);
 }
 
-/* The subject went to beta, was redirected there, and is reported by its next MTA straight to us. */
-static void the_intermediate_trace_may_say_how(void **state) {
+/* The subject went to beta, was redirected there, and is reported by its next MTA straight to us: who reports
+ * writes that trace, so that it proves nothing, and that MTA needs `transit`. */
+static void the_intermediate_trace_proves_nothing(void **state) {
     struct play *play = *state;
-    struct record record = {.count = 0};
+    struct record record = {.originator = ALICE};
     cast(play);
     remember(play, &record, 1, "beta");
     struct x411_Report *report = report_on(play, ALICE, CLOSED);
     struct x411_TraceInformation *trace = &report->content.subject_intermediate_trace_information;
     visit(play, trace, OURS, VISIT);
-    visit(play, trace, OTHER, VISIT);
-    mts_accept_report(&play->run, mts_hop_number(play->tables, "shut"), report, &play->out);
-    assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 0);
-    trace->count = 1;
     visit(play, trace, BETA, REDIRECTED);
     mts_accept_report(&play->run, mts_hop_number(play->tables, "shut"), report, &play->out);
-    assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 1);
-    assert_int_equal(told(play, MTS_EVENT_REPORT_DOUBTED), 1);
+    assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 0);
+    assert_int_equal(told(play, MTS_EVENT_REPORT_DOUBTED), 2);
+    mts_accept_report(&play->run, mts_hop_number(play->tables, "other"), report, &play->out);
+    assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 2); /* which has it */
 }
 
 int main(void) {
@@ -400,16 +481,18 @@ int main(void) {
         SCENE(a_peer_sends_to_us),
         SCENE(a_directory_name_is_no_way_round),
         SCENE(an_originator_of_ours_passes_no_permission),
+        SCENE(a_history_of_its_own_passes_no_originator),
         SCENE(a_history_of_ours_passes_no_permission),
         SCENE(what_went_out_may_come_back),
         SCENE(what_went_out_of_others_may_come_back),
         SCENE(nobody_else_gives_identifiers_of_ours),
+        SCENE(a_peer_gives_identifiers_of_those_it_speaks_for),
         SCENE(who_has_too_many_extensions_is_refused),
         SCENE(a_forged_loop_makes_no_report),
         SCENE(nobody_is_judged_by_a_record_that_cannot_be_read),
         SCENE(a_report_is_believed_of_what_was_routed_there),
         SCENE(what_was_not_sent_yet_is_not_reported),
-        SCENE(the_intermediate_trace_may_say_how),
+        SCENE(the_intermediate_trace_proves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
