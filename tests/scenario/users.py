@@ -37,9 +37,9 @@ def _():
             for line in 203, 204, 205, 206, 207:
                 check(f"users: line {line}: " in done.stderr, (line, done.stderr))
             check("users: line 204: 'many' is neither a user's number nor the name of a user" in done.stderr, done.stderr)
-            equal(said["error"], {"code": "bad-request", "text": "none added: 5 lines are wrong"})
             check("users: line 203: the same user stands in line 10 already" in done.stderr and f"our domain is {HOME}" in done.stderr, done.stderr)
             said = json.loads(done.stdout)
+            equal(said["error"], {"code": "bad-request", "text": "none added: 5 lines are wrong"})
             equal((said["changed"], [wrong["line"] for wrong in said["wrong"]]), (0, [203, 204, 205, 206, 207]), "in the order of lines")
             equal(re.findall(r"users: line (\d+): ", done.stderr), ["203", "204", "205", "206", "207"])
             unharmed.served("a-file-that-is-wrong")

@@ -850,7 +850,7 @@ static void an_address_may_be_for_one_context(void **state) {
     assert_null(read_text(
         HEAD "peer OLD { address = { \"mts-transfer-protocol \\\"592\\\"/Internet=127.0.0.2+102\" } }\n",
         &err));
-    assert_non_null(strstr(err.text, "no presentation address"));
+    assert_non_null(strstr(err.text, "not a presentation address"));
 }
 
 /* What an MTA of 1984 can't take never goes over its protocol, whatever `edition` says. */
