@@ -211,10 +211,10 @@ static const char bash_tail[] =
     "  local kept=${word%\"$part\"} IFS=$'\\n'\n"
     "  [[ $kind == @* ]] || found=${found// /$'\\n'}\n"
     "  COMPREPLY=()\n"
-    "  for i in $found; do\n"
-    "    [[ $i == \"$word\"* && ($word == -* || $i != -*) ]] && COMPREPLY+=(\"$(printf %q "
+    "  while IFS= read -r i; do\n"
+    "    [[ $i && $i == \"$word\"* && ($word == -* || $i != -*) ]] && COMPREPLY+=(\"$(printf %q "
     "\"${i#\"$kept\"}\")\")\n"
-    "  done\n"
+    "  done <<<\"$found\"\n"
     "}\n"
     "complete -o default -F _mhs mhs\n";
 /* It is found in a folder of functions, or was read by `source`. */

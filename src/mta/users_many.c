@@ -303,7 +303,19 @@ void users_on_adding(int fd, short what, void *arg) {
     arm(mta);
 }
 
+/* The first is answered when its commit ends, or is given up. */
+static void stop_others(struct mta *mta) {
+    while (mta->adding->next) {
+        struct adding *adding = mta->adding->next;
+        client_answer(mta, adding->process, adding->ref, client_error("unavailable", STOPPING));
+        mta->adding->next = adding->next;
+        adding_free(adding);
+    }
+}
+
 void users_many_stop(struct mta *mta) {
+    if (mta->adding)
+        stop_others(mta);
     while (mta->adding && mta->adding->step != COMMITTING)
         end(mta, mta->adding->step == ENTERING ? answer_of(mta->adding, mta->adding->seen.count)
                                                : client_error("unavailable", STOPPING));

@@ -222,7 +222,7 @@ def _():
                 wait_until(proxy.swallows.is_set)
                 began = time.monotonic()
                 equal(subjects(stage.mta, BEN), None)
-                check(time.monotonic() - began < 90)    # `mhs` itself waits for two minutes
+                check(time.monotonic() - began < 118)   # `mhs` itself gives up after two minutes
                 proxy.swallows.clear()
                 wait_until(lambda: subjects(stage.mta, BEN) == [], 60)
         finally:
@@ -248,11 +248,11 @@ def _():
                     thread.start()
                 for thread in asking:
                     thread.join()
-                check(55 < time.monotonic() - began < 110)  # `mhs` itself waits for two minutes
+                check(55 < time.monotonic() - began < 118)  # `mhs` itself gives up after two minutes
                 check("has not answered in time" in done["list"].stderr, done["list"])
                 check("the reader process has not taken the new configuration" in done["reload"].stderr, done["reload"])
                 check(subjects(stage.mta, BEN) is None)     # at once
-                check(time.monotonic() - began < 110)
+                check(time.monotonic() - began < 118)
                 check(send(stage.mta, "meanwhile"))
             finally:
                 os.kill(reader, signal.SIGCONT)

@@ -6,6 +6,7 @@ import pwd
 import re
 import shutil
 import subprocess
+import tempfile
 
 from players import HOME, LARGE, Unharmed, folder, hostile_stage      # it makes packages importable
 from peer import tap
@@ -301,6 +302,12 @@ def _():
     equal(completed("mhs", "--socket", "/x", "--json", "queue", "rel"), ["release"])
     equal(completed("mhs", "--socket=/x", "queue", "rel"), ["release"])     # bash parts words at '='
     equal(completed("mhs", "help", "queue", "rel"), ["release"])
+    with tempfile.TemporaryDirectory() as path:         # a name is no pattern of files
+        asked = os.path.join(path, "mhs")
+        with open(asked, "w") as file:
+            file.write("#!/bin/sh\necho '*'\necho 'ALPHA ONE'\n")
+        os.chmod(asked, 0o755)
+        equal(completed(asked, "peer", "show", ""), ["\\*", "ALPHA\\ ONE"])
     # Where a value or an operand stands, files are bash's to offer: nothing of ours is in their way.
     for line in ["mhs", "send", "--attach", ""], ["mhs", "--socket", ""], ["mhs", "--socket=/v"], ["mhs", "store", "check", ""]:
         equal(completed(*line), [], str(line))

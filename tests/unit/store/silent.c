@@ -163,7 +163,7 @@ static void reader_is_not_opened_for_long(void **state) {
     struct error err = {0};
     be_impatient(room);
     const struct store_options options = {.read_only = true, .engine = &room->at_server};
-    PGconn *other = hold(room, "SET idle_in_transaction_session_timeout = 10000; LOCK TABLE chasqui.setting");
+    PGconn *other = hold(room, "SET idle_in_transaction_session_timeout = 60000; LOCK TABLE chasqui.setting");
     struct store *reader = store_open(room->path, &options, &err);
     PQfinish(other);
     bool opened = reader != NULL;
@@ -192,7 +192,7 @@ static void silent_session_holds_up_no_content(void **state) {
     append(content, 3, &err);
     int64_t ms = ms_since(then);
     bool takes = store_takes_octets(room->store);
-    for (then = clock_monotonic_us(); !store_takes_octets(room->store) && ms_since(then) < 10000;
+    for (then = clock_monotonic_us(); !store_takes_octets(room->store) && ms_since(then) < 60000;
          usleep(10000))
         store_probe(room->store);
     kill(session, SIGCONT);
