@@ -200,9 +200,9 @@ enum mhs_code local_ask(struct mhs_session *session, const char *text, json_t **
 enum mhs_code local_request(struct mhs_session *session, json_t *request, json_t **answer) {
     char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
     *answer = NULL;
-    enum mhs_code code =
-        text ? local_ask(session, text, answer)
-             : access_fail(session, MHS_INVALID, "no memory for the request, or text in it that is not UTF-8");
+    enum mhs_code code = text ? local_ask(session, text, answer)
+                              : access_fail(session, MHS_INVALID,
+                                            "no memory for the request, or text in it that is not UTF-8");
     free(text);
     json_decref(request);
     return code;

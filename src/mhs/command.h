@@ -99,8 +99,8 @@ int command_line_operands(struct command_line *line, int min, int max, const cha
 int command_usage_error(const struct command_usage *usage, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Prints the words of `text` in lines of 80 columns, from column `at` on, later lines indented. Its own newlines
- * are no more than spaces. */
+/* Prints the words of `text` in lines of 80 columns, from column `at` on, later lines indented. Its own
+ * newlines are no more than spaces. */
 void command_print_wrapped(FILE *out, const char *text, size_t at, size_t indent);
 
 /* Prints `mhs: TEXT` on standard error; with --json also {"error": {"code": CODE, "text": TEXT}} on standard

@@ -95,7 +95,7 @@ enum compose_option {
         {COMPOSE_RETURN_CONTENT, "return-content", NULL, "return the content with a non-delivery report"},   \
         {COMPOSE_IMPORTANCE, "importance", "NAME", "low, normal or high"},                                   \
         {COMPOSE_SENSITIVITY, "sensitivity", "NAME", "personal, private or company-confidential"},           \
-        {COMPOSE_EXPIRY, "expiry", "TIME", "when the message is of no more use"},                              \
+        {COMPOSE_EXPIRY, "expiry", "TIME", "when the message is of no more use"},                            \
         {COMPOSE_REPLY_BY, "reply-by", "TIME", "when a reply is wanted"},                                    \
         {COMPOSE_REPLY_TO, "reply-to", "ADDRESS", "who is to get the replies"},                              \
         {COMPOSE_AUTHORIZING, "authorizing-user", "ADDRESS", "who authorized the message"},                  \

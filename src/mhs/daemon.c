@@ -72,8 +72,8 @@ enum command_status daemon_request(json_t *request, json_t **answer) {
     *answer = NULL;
     json_decref(request);
     if (!text)
-        return (enum command_status)command_fail(COMMAND_FAILED,
-                                                 "no memory for the request, or text in it that is not UTF-8");
+        return (enum command_status)command_fail(
+            COMMAND_FAILED, "no memory for the request, or text in it that is not UTF-8");
     enum mhs_code code = mhs_operate(daemon_session(), text, &told);
     free(text);
     if (code != MHS_OK)

@@ -19,7 +19,8 @@ uint64_t entry_number(const char *text) {
     unsigned long long number = text ? strtoull(text, &end, 10) : 0;
     if (text && *text >= '1' && *text <= '9' && !*end)
         return number;
-    command_fail(COMMAND_USAGE, "'%s' is not the number of an entry; 'mhs list' shows them", text ? text : "");
+    command_fail(COMMAND_USAGE, "'%s' is not the number of an entry; 'mhs list' shows them",
+                 text ? text : "");
     return 0;
 }
 

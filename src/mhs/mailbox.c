@@ -49,10 +49,10 @@ static const char *find_subject(const char *mailbox, const json_t *row, struct a
         *remark = "no subject";
         return heading.subject;
     }
-    *remark = report                                              ? report_line(row, arena)
-              : damaged                                           ? arena_printf(arena, "damaged: %s", out_text(row, "damage"))
+    *remark = report    ? report_line(row, arena)
+              : damaged ? arena_printf(arena, "damaged: %s", out_text(row, "damage"))
               : beginning.len > 0 && beginning.data[0] == 0xA1 ? "notification"
-                                                                  : "no interpersonal message";
+                                                               : "no interpersonal message";
     return NULL;
 }
 
@@ -297,8 +297,8 @@ static int read_wish(struct wish *wish, const struct command_usage *usage, int a
     if (id == COMMAND_LINE_STOP)
         return line.status;
     if (wish->mailboxes && (wish->user || wish->unseen || wish->limit || wish->after))
-        return command_usage_error(
-            usage, "--mailboxes lists all that you may use: no other option goes with it");
+        return command_usage_error(usage,
+                                   "--mailboxes lists all that you may use: no other option goes with it");
     if (command_line_operand(&line))
         return command_usage_error(
             usage, "no operand is wanted: 'mhs read ENTRY' shows an entry, --user says whose mailbox");

@@ -212,8 +212,8 @@ static int queue_list(int argc, char **argv) {
     json_object_del(request, "limit");
     json_object_del(request, "after");
     json_object_del(request, "all");
-    pages.none =
-        json_object_size(request) > 1 || pages.after ? "No copy in the queue matches." : "The queue is empty.";
+    pages.none = json_object_size(request) > 1 || pages.after ? "No copy in the queue matches."
+                                                              : "The queue is empty.";
     return pages_show(request, &pages);
 }
 
@@ -248,7 +248,8 @@ static int take_operands(struct command_line *line, const struct change *change,
     if (!json_object_get(request, "all")) {
         const char *text = command_line_operand(line);
         if (!queue_id(text))
-            return text ? command_usage_error(line->usage, "'%s' is not an ID; 'mhs queue list' shows them", text)
+            return text ? command_usage_error(line->usage, "'%s' is not an ID; 'mhs queue list' shows them",
+                                              text)
                         : command_usage_error(line->usage, "ID is missing; 'mhs queue list' shows them");
         json_object_set_new(request, "id", json_integer(queue_id(text)));
     }

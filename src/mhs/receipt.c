@@ -66,8 +66,8 @@ static int read_line(struct run *run, int argc, char **argv) {
         else if (id != OPTION_DISCARDED)
             status = compose_take(&run->compose, &usage, id, value);
         else if (!take_discard(run, value))
-            status =
-                command_usage_error(&usage, "'%s' is not a reason to discard a message; it is " REASONS, value);
+            status = command_usage_error(&usage, "'%s' is not a reason to discard a message; it is " REASONS,
+                                         value);
     }
     if (status != COMMAND_OK)
         return status;

@@ -166,10 +166,10 @@ static enum command_status send_file(const char *path, uint64_t length) {
         ssize_t got = read(fd, chunk, length < sizeof chunk ? (size_t)length : sizeof chunk);
         enum mhs_code code = got > 0 ? send_octets(span_of(chunk, (size_t)got)) : MHS_OK;
         if (got <= 0)
-            status = (enum command_status)command_fail(
-                COMMAND_FAILED,
-                "%s became shorter, or can't be read, while it was sent; nothing was submitted: send it again",
-                path);
+            status = (enum command_status)command_fail(COMMAND_FAILED,
+                                                       "%s became shorter, or can't be read, while it was "
+                                                       "sent; nothing was submitted: send it again",
+                                                       path);
         else if (code != MHS_OK)
             status = daemon_failed(code);
         length -= got > 0 ? (uint64_t)got : 0;

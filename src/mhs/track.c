@@ -137,8 +137,9 @@ void events_print(const json_t *events) {
         const char *name = out_text(event, "event"), *before = begins_probe(event) ? "probe " : "";
         int taken = printf("  %s  ", out_text(event, "time"));
         size_t indent = (size_t)taken;
-        piece.flow = (struct out_flow){
-            .at = indent + strlen(before) + strlen(of_probe(name, probe)), .tab = indent + EVENT_COLUMNS, .indent = indent};
+        piece.flow = (struct out_flow){.at = indent + strlen(before) + strlen(of_probe(name, probe)),
+                                       .tab = indent + EVENT_COLUMNS,
+                                       .indent = indent};
         printf("%s%s%s%s", out_style(event_style(name)), before, of_probe(name, probe), out_end());
         for (size_t k = 0; k < sizeof names / sizeof *names; k++)
             if (json_is_string(json_object_get(event, names[k]))) {
@@ -339,8 +340,10 @@ int cmd_track(int argc, char **argv) {
         wanted.recent = ALL;
     if ((wanted.identifier != NULL) + (wanted.recent != 0) + (wanted.content_identifier != NULL) != 1 ||
         command_line_operand(&line))
-        return command_usage_error(&usage, "give one of MTS-IDENTIFIER, --content-identifier and --recent; or, alone or with --recent, "
-                                   "--originator, --recipient, --since or --until");
+        return command_usage_error(
+            &usage,
+            "give one of MTS-IDENTIFIER, --content-identifier and --recent; or, alone or with --recent, "
+            "--originator, --recipient, --since or --until");
     if (wanted.after && !wanted.recent)
         return command_usage_error(&usage, "--after goes with --recent");
     return show(&wanted);

@@ -169,7 +169,8 @@ static void warn_of_space(struct many *many, json_int_t line, const json_t *user
     if (json_object_get(user, "uid") || !last || !read_login(last + 1, &uid))
         return;
     snprintf(text, sizeof text,
-             "the address ends in '%.60s', which looks like a login: is a tab meant where the space is?", last);
+             "the address ends in '%.60s', which looks like a login: is a tab meant where the space is?",
+             last);
     json_array_append_new(many->warnings, json_pack("{s:I, s:s}", "line", line, "text", text));
 }
 
@@ -290,7 +291,10 @@ static int add_many(struct many *many) {
 }
 
 static int add_file(const char *name) {
-    struct many many = {.name = name, .users = json_array(), .lines = json_array(), .wrong = json_array(),
+    struct many many = {.name = name,
+                        .users = json_array(),
+                        .lines = json_array(),
+                        .wrong = json_array(),
                         .warnings = json_array()};
     int status;
     if (read_file(&many, &status))

@@ -8,43 +8,42 @@
 
 enum { WIDTH = 80 };
 
-static const char head[] =
-    "# The configuration of Chasqui; chasqui.conf(5) describes every option.\n"
-    "# Check it with: mhsd -t -c THIS-FILE\n"
-    "\n"
-    "# The name of this MTA, and the management domain it belongs to.\n"
-    "mta-name = \"LOCAL-MTA\"\n"
-    "domain = \"/C=XX/A= /P=LOCAL\"\n"
-    "\n"
-    "# Where messages rest, and where 'mhs' reaches the daemon.\n"
-    "store = \"%s\"\n"
-    "socket = \"%s\"\n"
-    "\n"
-    "# The user to run as when the daemon is started by root; empty: stay what you\n"
-    "# are. 'useradd --system chasqui' makes one.\n"
-    "run-as = \"%s\"\n"
-    "\n"
-    "# Where P1 associations are accepted: presentation addresses (RFC 1278),\n"
-    "# \"T-selector\"/Internet=host+port.\n"
-    "# Port 102 is the standard one and needs root.\n"
-    "listen = { \"Internet=127.0.0.1+10102\" }\n"
-    "\n"
-    "# Who has a mailbox here. 'login' lets that local user read it; more users:\n"
-    "# mhs user add.\n"
-    "user \"/C=XX/A= /P=LOCAL/S=POSTMASTER\" { }\n"
-    "\n"
-    "# An adjacent MTA, and what is sent to it. Remove the '#' and fill in what you\n"
-    "# agreed with its operator.\n"
-    "# peer BETA {\n"
-    "#     address = { \"\\\"P1\\\"/Internet=192.0.2.7+102\" }\n"
-    "#     mta-name = \"BETA-MTA\"        # as it gives it when it calls\n"
-    "#     password = \"its secret\"\n"
-    "#     our-password = \"our secret\"\n"
-    "#     domain = \"/C=DE/A=VIAT/P=BETA\"\n"
-    "# }\n"
-    "# route \"/C=DE/A=VIAT/P=BETA\" { next-hop BETA { } }\n"
-    "\n"
-    "# ---- Every other option of the daemon, with its default ----\n";
+static const char head[] = "# The configuration of Chasqui; chasqui.conf(5) describes every option.\n"
+                           "# Check it with: mhsd -t -c THIS-FILE\n"
+                           "\n"
+                           "# The name of this MTA, and the management domain it belongs to.\n"
+                           "mta-name = \"LOCAL-MTA\"\n"
+                           "domain = \"/C=XX/A= /P=LOCAL\"\n"
+                           "\n"
+                           "# Where messages rest, and where 'mhs' reaches the daemon.\n"
+                           "store = \"%s\"\n"
+                           "socket = \"%s\"\n"
+                           "\n"
+                           "# The user to run as when the daemon is started by root; empty: stay what you\n"
+                           "# are. 'useradd --system chasqui' makes one.\n"
+                           "run-as = \"%s\"\n"
+                           "\n"
+                           "# Where P1 associations are accepted: presentation addresses (RFC 1278),\n"
+                           "# \"T-selector\"/Internet=host+port.\n"
+                           "# Port 102 is the standard one and needs root.\n"
+                           "listen = { \"Internet=127.0.0.1+10102\" }\n"
+                           "\n"
+                           "# Who has a mailbox here. 'login' lets that local user read it; more users:\n"
+                           "# mhs user add.\n"
+                           "user \"/C=XX/A= /P=LOCAL/S=POSTMASTER\" { }\n"
+                           "\n"
+                           "# An adjacent MTA, and what is sent to it. Remove the '#' and fill in what you\n"
+                           "# agreed with its operator.\n"
+                           "# peer BETA {\n"
+                           "#     address = { \"\\\"P1\\\"/Internet=192.0.2.7+102\" }\n"
+                           "#     mta-name = \"BETA-MTA\"        # as it gives it when it calls\n"
+                           "#     password = \"its secret\"\n"
+                           "#     our-password = \"our secret\"\n"
+                           "#     domain = \"/C=DE/A=VIAT/P=BETA\"\n"
+                           "# }\n"
+                           "# route \"/C=DE/A=VIAT/P=BETA\" { next-hop BETA { } }\n"
+                           "\n"
+                           "# ---- Every other option of the daemon, with its default ----\n";
 
 /* Those that the head sets. */
 static const char *const set[] = {"mta-name", "domain", "store", "socket", "run-as", "listen", NULL};
@@ -89,10 +88,10 @@ static void write_option(struct buf *out, const char *indent, const struct confi
     buf_printf(out, "%s# %s = ", indent, row->name);
     config_write_value(out, holds, row);
     buf_printf(out,
-               row->flags & CONFIG_SECONDS ? "        # seconds\n"
+               row->flags & CONFIG_SECONDS     ? "        # seconds\n"
                : none && row->none && has_room ? "        # not set: %s\n"
-               : none                      ? "        # not set\n"
-                                           : "\n",
+               : none                          ? "        # not set\n"
+                                               : "\n",
                row->none);
 }
 

@@ -42,7 +42,8 @@ static bool parse(struct loader *l, struct config_section *section, const char *
     if (paddress_parse(span_str(text), &l->arena, address, &why))
         return true;
     const char *cause = strncmp(why.text, kind, strlen(kind)) == 0 ? why.text + strlen(kind) : why.text;
-    return config_fail(l, section, option, "'%.40s' is not a presentation address: %.80s; write Internet=HOST+PORT, or "
+    return config_fail(l, section, option,
+                       "'%.40s' is not a presentation address: %.80s; write Internet=HOST+PORT, or "
                        "\"T\"/Internet=HOST+PORT",
                        text, cause);
 }
@@ -52,7 +53,8 @@ static bool read_name_servers(struct loader *l) {
     protocol->name_server_count = config_list(l->tree, "name-servers", &protocol->name_servers);
     for (size_t i = 0; i < protocol->name_server_count; i++)
         if (!resolver_server_is_address(protocol->name_servers[i]))
-            return config_fail(l, l->tree, "name-servers", "'%.60s' is not an IP address, with or without a port",
+            return config_fail(l, l->tree, "name-servers",
+                               "'%.60s' is not an IP address, with or without a port",
                                protocol->name_servers[i]);
     return true;
 }

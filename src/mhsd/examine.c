@@ -11,8 +11,8 @@
 #include "mhsd/spawn.h"
 #include "store/store.h"
 
-/* The first argument of the process that looks, which answers by CHILD_PARENT, a pipe. The second says whether
- * at the users too. */
+/* The first argument of the process that looks, which answers by CHILD_PARENT, a pipe. The second says
+ * whether at the users too. */
 #define EXAMINE "examine-store"
 #define MOVED   "moved"
 #define USERS   "users"

@@ -1,7 +1,8 @@
 /*
  * What the store that a new configuration names says of it: that it was moved away, and which users lose what
  * they were given by hand. The parent opens no store and waits for nobody: a process of its own looks,
- * executed anew, which reads the configuration and becomes the user that may use the store, as `mhsd -t` does.
+ * executed anew, which reads the configuration and becomes the user that may use the store, as `mhsd -t`
+ * does.
  */
 #ifndef MHSD_EXAMINE_H
 #define MHSD_EXAMINE_H

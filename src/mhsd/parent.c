@@ -686,8 +686,8 @@ static void users_examined(void *context, struct span warnings) {
  * them as `mhsd -t` does. A file that is refused needs none. */
 static void compare_for(struct parent *parent, uint64_t ref, json_t *answer) {
     if (json_object_get(answer, "warnings"))
-        parent->users = examine_begin(parent->loop, parent->program, parent->path, EXAMINE_USERS,
-                                      users_examined, parent);
+        parent->users =
+            examine_begin(parent->loop, parent->program, parent->path, EXAMINE_USERS, users_examined, parent);
     if (!parent->users) {
         answer_asker(parent, ref, answer);
         return;

@@ -155,8 +155,8 @@ static void came_by_list(struct play *play, struct x411_MessageTransferEnvelope 
 
 static void redirected_from(struct play *play, struct x411_MessageTransferEnvelope *envelope,
                             const char *user) {
-    struct x411_Redirection item = {
-        .redirection_reason = x411_RedirectionReason_recipient_assigned_alternate_recipient};
+    struct x411_Redirection item = {.redirection_reason =
+                                        x411_RedirectionReason_recipient_assigned_alternate_recipient};
     item.intended_recipient_name.intended_recipient = name_of(play, user);
     item.intended_recipient_name.redirection_time = utc(play, NOW - 60);
     struct x411_RedirectionHistory history = {.items = &item, .count = 1};
