@@ -88,6 +88,33 @@ void branch_resolve(struct ruling *ruling, struct branch *branch) {
             recipient_resolve(ruling, branch, i);
 }
 
+/*
+ * The originator-requested-alternate-recipient is the peer's to write too. One to whom it may not hand over
+ * is taken out now: whenever the recipient fails, here or at another MTA of ours, who then knows nothing of
+ * the peer, it is as if none had been asked for. A directory name of it is not looked up: it might be
+ * anybody's.
+ */
+static void judge_alternate(struct ruling *ruling, int peer, recipient_fields *recipient) {
+    struct x411_ORName alternate;
+    struct address address;
+    if (!redirection_by_originator(ruling, recipient, &alternate))
+        return;
+    if (!address_of(&ruling->scratch, &alternate, &address)) {
+        ruling->no_memory = true;
+        return;
+    }
+    bool may = !address_is_empty(&alternate) && authority_hands_over(ruling->tables, peer, &address);
+    if (may && !alternate.directory_name)
+        return;
+    alternate.directory_name = NULL;
+    recipient->raw = (struct span){NULL, 0};
+    ruling->no_memory |=
+        may ? !extension_encode(ruling->arena, &recipient->extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
+                                &x411_MTAOriginatorRequestedAlternateRecipient_type, &alternate)
+            : !extension_set(ruling->arena, &recipient->extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
+                             (struct span){NULL, 0});
+}
+
 /* Fails those whom the peer may not hand over to us. */
 static void fail_not_for_us(struct ruling *ruling, struct branch *branch, int peer) {
     static const struct cause not_for_us = {
@@ -95,10 +122,12 @@ static void fail_not_for_us(struct ruling *ruling, struct branch *branch, int pe
         "the MTA that sent it may not hand over what is for this recipient"};
     const struct x411_MessageTransferEnvelope *envelope = &branch->subject.envelope;
     for (size_t i = 0; i < envelope->per_recipient_fields.count && !ruling->no_memory; i++) {
-        const recipient_fields *recipient = &envelope->per_recipient_fields.items[i];
+        recipient_fields *recipient = &envelope->per_recipient_fields.items[i];
         struct address address;
-        if (branch->targets[i].kind != TARGET_NONE || !subject_responsible(recipient) ||
-            !recipient_has_address(ruling, branch, i))
+        if (!subject_responsible(recipient))
+            continue;
+        judge_alternate(ruling, peer, recipient);
+        if (branch->targets[i].kind != TARGET_NONE || !recipient_has_address(ruling, branch, i))
             continue;
         if (!address_of(&ruling->scratch, &recipient->recipient_name, &address))
             ruling->no_memory = true;

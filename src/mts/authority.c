@@ -91,6 +91,18 @@ bool authority_hands_over(const struct mts_tables *tables, int peer, const struc
            !route_find(tables, address, &decision) || decision.route->action != MTS_ROUTE_TRANSFER;
 }
 
+bool authority_redirects(struct ruling *ruling, const struct subject *subject, const struct x411_ORName *to) {
+    int peer = subject->from ? (int)(subject->from - ruling->tables->hops) : -1;
+    struct address address;
+    if (peer < 0 || !authority_is_limited(ruling->tables, peer))
+        return true;
+    if (!address_of(&ruling->scratch, to, &address)) {
+        ruling->no_memory = true;
+        return false;
+    }
+    return authority_hands_over(ruling->tables, peer, &address);
+}
+
 /* ---- messages of ours that come back ---- */
 
 static bool trace_has_us(const struct ruling *ruling, const struct x411_TraceInformation *trace,

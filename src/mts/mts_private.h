@@ -235,6 +235,9 @@ bool authority_originators(struct ruling *ruling, int peer, const struct subject
 /* Whether the peer is bound to what it may hand over, and whether it may what is for that address. */
 bool authority_is_limited(const struct mts_tables *tables, int peer);
 bool authority_hands_over(const struct mts_tables *tables, int peer, const struct address *address);
+/* The same of who would take a recipient's place for something that the peer wrote; true where no peer is
+ * known. */
+bool authority_redirects(struct ruling *ruling, const struct subject *subject, const struct x411_ORName *to);
 /* Which of the report's recipients are believed: some, or none; UNKNOWN: the record has nothing of its
  * subject; LONG: its beginning, which alone was read, has nothing of them. */
 enum authority_belief { AUTHORITY_NONE, AUTHORITY_UNKNOWN, AUTHORITY_LONG, AUTHORITY_SOME };

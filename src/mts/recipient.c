@@ -134,6 +134,8 @@ static bool look_up_instead(struct ruling *ruling, struct branch *branch, size_t
     if (!name->directory_name)
         return false;
     enum lookup lookup = directory_look_up(ruling, name->directory_name, &found, &cause);
+    if (lookup == LOOKUP_FOUND && !authority_redirects(ruling, &branch->subject, &found))
+        return false;
     if (lookup == LOOKUP_FOUND && !address_equal(&ruling->scratch, name, &found))
         redirect_recipient(ruling, branch, position, &found, x411_RedirectionReason_directory_look_up);
     else if (lookup != LOOKUP_ASKED)

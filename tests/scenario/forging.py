@@ -179,11 +179,24 @@ def _():
         attack.logged("peer=EVIL", "refused for good", "whatever the histories say", "originators")
         play.refused(evil("to-fay", [f"{HOME}/S=nobody"], extensions=[listed(FAY)]))     # who would get the report
         play.refused(text_message("joe-1", [OPEN], originator=EVE, domain=NEAR, trace=x411.trace((EVIL, x411.now()))))
-        attack.logged("peer=EVIL", "MTS-identifier", "may not send")
+        refusal = play.track("[/ADMD=NEAR/C=FR/;joe-1]")[0]
+        check(refusal[:2] == ("refused", "EVIL") and "MTS-identifier" in refusal[2], refusal)
         equal(play.entries(), [])
         play.hand_over(evil("own", [x411.recipient(BEN, 1, extensions=[redirected(EVE)])], extensions=[listed(theirs)]))
         wait_until(play.entries)
         attack.served("histories")
+
+
+@case("an alternate that its message asks for is no way through us to others")
+def _():
+    with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:
+        nobody = f"{HOME}/S=nobody"
+        for local, alternate in (("to-fay", FAY), ("to-ben", BEN)):
+            asks = x411.extension(2, names.or_name(alternate))
+            play.hand_over(evil(local, [x411.recipient(nobody, 1, extensions=[asks])]))
+        wait_until(play.entries)
+        attack.logged("peer=EVIL", "to-fay]", "unrecognised")
+        attack.served("alternate")      # the next that FAR gets
 
 
 @case("a trace of the subject that it writes into its report proves no copy")

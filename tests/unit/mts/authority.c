@@ -126,6 +126,48 @@ static void a_directory_name_is_no_way_round(void **state) {
     assert_not_delivered(play, 1, UNABLE, x411_NonDeliveryDiagnosticCode_no_bilateral_agreement);
 }
 
+static void asks_for(struct play *play, struct x411_MessageTransferEnvelope *envelope,
+                     struct x411_ORName name) {
+    extend(play, &envelope->per_recipient_fields.items[0].extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
+           &x411_MTAOriginatorRequestedAlternateRecipient_type, &name, 0);
+}
+
+/* An alternate that the peer's originator names is handed over by the peer as well; one that is ours to
+ * assign is not. */
+static void an_alternate_is_no_way_round(void **state) {
+    struct play *play = *state;
+    struct x501_Name name = {0};
+    cast(play);
+    play->find = knows_dieter;
+    assert_true(dn_parse(SPAN_LIT("CN=Dieter,C=DE"), &play->arena, &name, NULL));
+    struct x411_ORName by_name = {.directory_name = &name}, both = name_of(play, OURS "/S=none");
+    both.directory_name = &name;
+    const struct x411_ORName to[] = {name_of(play, DIETER), by_name, both, name_of(play, BOB)};
+    for (size_t i = 0; i < 4; i++) {
+        struct x411_MessageTransferEnvelope *envelope =
+            from_to(play, CLOSED "/S=sven", OURS "/S=nobody", CLOSED);
+        asks_for(play, envelope, to[i]);
+        assert_int_equal(received(play, "shut", envelope), MTS_DECIDED);
+        assert_null(find_copy(play, "beta", NULL, NULL));
+        assert_int_equal(find_copy(play, NULL, "bob", NULL) != NULL, i == 3);
+        if (i == 3)
+            continue;
+        assert_int_equal(received(play, "beta", envelope), MTS_DECIDED); /* which has `transit` */
+        /* Nor is it there when the recipient fails later. */
+        envelope = from_to(play, CLOSED "/S=sven", BOB, CLOSED);
+        asks_for(play, envelope, to[i]);
+        assert_int_equal(received(play, "shut", envelope), MTS_DECIDED);
+        const struct mts_copy *copy = find_copy(play, NULL, "bob", NULL);
+        assert_non_null(copy);
+        assert_true(i == 2 ||
+                    !memmem(play->out.objects[0].octets.data, play->out.objects[0].octets.len, "VIAT", 4));
+    }
+    struct x411_MessageTransferEnvelope *envelope = from_to(play, CLOSED "/S=sven", OURS "/S=nobody", CLOSED);
+    envelope->per_recipient_fields.items[0].recipient_name.directory_name = &name;
+    assert_int_equal(received(play, "shut", envelope), MTS_DECIDED);
+    assert_null(find_copy(play, "beta", NULL, NULL));
+}
+
 /* The list's submitter is ours: only our own domain names him, whatever else the peer may do. */
 static void an_originator_of_ours_passes_no_permission(void **state) {
     struct play *play = *state;
@@ -480,6 +522,7 @@ int main(void) {
         SCENE(a_peer_sends_for_those_it_speaks_for),
         SCENE(a_peer_sends_to_us),
         SCENE(a_directory_name_is_no_way_round),
+        SCENE(an_alternate_is_no_way_round),
         SCENE(an_originator_of_ours_passes_no_permission),
         SCENE(a_history_of_its_own_passes_no_originator),
         SCENE(a_history_of_ours_passes_no_permission),
