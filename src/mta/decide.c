@@ -251,11 +251,12 @@ static bool deliver_now(const struct decision *decision, const struct mts_object
 }
 
 /* An envelope that is open already costs no more. */
-static bool is_for_now(const struct decision *decision, const struct mts_copy *copy, bool opened) {
+static bool is_for_now(const struct decision *decision, const struct mts_object *object,
+                       const struct mts_copy *copy, bool opened) {
     const struct spent *spent = decision->spent;
     return copy->kind == MTS_COPY_DELIVER && copy->due <= decision->run->now &&
            decision->depth < DEPTH_MOST && spent->deliveries < DELIVER_AT_ONCE &&
-           (opened || spent->decoded < DECODE_AT_ONCE);
+           (opened || spent->decoded + object->octets.len < DECODE_AT_ONCE);
 }
 
 static bool add_object(const struct decision *decision, const struct mts_object *object) {
@@ -269,8 +270,9 @@ static bool add_object(const struct decision *decision, const struct mts_object 
     struct mts_opened *opened = NULL;
     for (size_t i = 0; i < object->copy_count; i++) {
         const struct mts_copy *copy = &object->copies[i];
-        if (!(is_for_now(decision, copy, opened) ? deliver_now(decision, object, copy, message, &opened)
-                                                 : add_work(decision, object, copy, message)))
+        if (!(is_for_now(decision, object, copy, opened)
+                  ? deliver_now(decision, object, copy, message, &opened)
+                  : add_work(decision, object, copy, message)))
             return false;
     }
     return true;

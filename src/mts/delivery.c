@@ -238,19 +238,19 @@ struct addressed {
 static bool find_addressed(struct ruling *ruling, const struct mts_stored *stored,
                            const struct subject *subject, struct addressed *addressed) {
     struct plan plan;
-    size_t cursor = 0, position;
+    size_t cursor = 0, position, count = 0;
     *addressed = (struct addressed){0};
     if (!plan_read(ruling->arena, stored->plan, &plan))
         return false;
-    while (plan_next(&plan, subject, &cursor, &position)) {
-        size_t count = addressed->count;
-        size_t *positions = ruling_grow(ruling, addressed->positions, count, sizeof *positions);
-        recipient_fields *fields = ruling_grow(ruling, addressed->as_they_came, count, sizeof *fields);
-        if (!positions || !fields)
-            return false;
-        positions[count] = position;
-        fields[count] = subject->envelope.per_recipient_fields.items[position];
-        *addressed = (struct addressed){positions, fields, count + 1};
+    while (plan_next(&plan, subject, &cursor, &position))
+        count++;
+    addressed->positions = arena_array(ruling->arena, count + 1, sizeof *addressed->positions);
+    addressed->as_they_came = arena_array(ruling->arena, count + 1, sizeof *addressed->as_they_came);
+    if (!addressed->positions || !addressed->as_they_came)
+        return false;
+    for (cursor = 0; plan_next(&plan, subject, &cursor, &position); addressed->count++) {
+        addressed->positions[addressed->count] = position;
+        addressed->as_they_came[addressed->count] = subject->envelope.per_recipient_fields.items[position];
     }
     return addressed->count;
 }

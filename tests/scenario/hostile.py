@@ -448,6 +448,10 @@ def _():
         # As many recipients as a frame holds are no crime.
         client.submit(local.submission_envelope(ANN, [FAY] * 15_000, report=()), b"content")
         equal(len(stage.far.next(60).recipients), 15_000)
+        # Nor is one who is named as often, but he gets one entry.
+        client.submit(local.submission_envelope(ANN, [BEN] * 20_000, report=()), b"content")
+        tap.wait_until(lambda: client.entries(BEN), what="the entry")
+        equal(len(client.entries(BEN)), 1)
         unharmed.served("requests")
 
 
