@@ -19,7 +19,12 @@ struct routed {
     struct arena *arena;
     struct mts_routed *items;
     size_t count, room;
-    struct map pairs;   /* of recipient and hop, those in `items` by hash; any value */
+    struct map pairs; /* of recipient and hop: the place in `items`, from 1 */
+    struct span *lists;
+    size_t list_count, list_room;
+    struct mts_told *told;
+    size_t told_count, told_room;
+    size_t discarded;
     uint64_t *messages; /* under whose numbers it stands what became of the copies */
     size_t message_count, message_room;
     bool *wanted, *sent;  /* by hop number: one was routed there; it may have arrived there */
@@ -47,12 +52,20 @@ static void *room_for(struct arena *arena, void *items, size_t count, size_t *ro
     return grown;
 }
 
-/* Members of a list all have its number. Numbers of recipients have 15 bits; of what else they may be all
- * are kept. False without memory. */
+/* Members of a list all have its number: one is kept, and how many more there are. Numbers of recipients have
+ * 15 bits; of what else they may be all are kept. False without memory. */
 static bool is_new(struct routed *routed, int64_t recipient, int hop, bool *added) {
     uint64_t key = (uint64_t)recipient << 24 | (uint64_t)(hop + 2);
-    *added = recipient < 0 || recipient >= (int64_t)1 << 39 || !map_get(&routed->pairs, key);
-    return !*added || map_put(&routed->pairs, key, routed);
+    bool far = recipient < 0 || recipient >= (int64_t)1 << 39;
+    struct map_slot *slot = map_at(&routed->pairs, key);
+    if (!slot)
+        return false;
+    *added = far || !slot->number;
+    if (*added)
+        slot->number = (int64_t)routed->count + 1;
+    else
+        routed->items[slot->number - 1].more++;
+    return true;
 }
 
 static bool add(struct routed *routed, const struct event_record *record) {
@@ -88,8 +101,34 @@ static bool take_originator(struct routed *routed, struct span name) {
     return !name.len || routed->originator.data;
 }
 
+static bool take_list(struct routed *routed, struct span name) {
+    struct span *lists =
+        room_for(routed->arena, routed->lists, routed->list_count, &routed->list_room, sizeof *lists);
+    if (!lists)
+        return false;
+    routed->lists = lists;
+    lists[routed->list_count] = arena_dup(routed->arena, name);
+    return !name.len || lists[routed->list_count++].data;
+}
+
+static bool take_told(struct routed *routed, const struct event_record *record) {
+    struct mts_told *told =
+        room_for(routed->arena, routed->told, routed->told_count, &routed->told_room, sizeof *told);
+    if (!told)
+        return false;
+    routed->told = told;
+    told[routed->told_count] = (struct mts_told){record->number, hop_of(routed, record->peer),
+                                                 arena_dup(routed->arena, record->name)};
+    return !record->name.len || told[routed->told_count++].name.data;
+}
+
 /* False without memory. */
 static bool take(struct routed *routed, const struct event_record *record) {
+    routed->discarded += record->kind == MTS_EVENT_DISCARDED;
+    if (record->kind == MTS_EVENT_EXPANDED)
+        return take_list(routed, record->name);
+    if (record->kind == MTS_EVENT_REPORT_IN)
+        return take_told(routed, record);
     if (record->kind == MTS_EVENT_SUBMITTED || record->kind == MTS_EVENT_ACCEPTED)
         return take_originator(routed, record->name);
     if (record->kind == MTS_EVENT_ROUTED && record->peer.len)
@@ -193,8 +232,14 @@ enum mts_record event_history(void *context, struct span identifier, struct aren
     bool read =
         store_track(routed.mta->view.store, identifier, each, &routed, &err) && find_sent(&routed, &err);
     map_free(&routed.pairs);
-    *history =
-        (struct mts_history){.routed = routed.items, .count = routed.count, .originator = routed.originator};
+    *history = (struct mts_history){.routed = routed.items,
+                                    .count = routed.count,
+                                    .originator = routed.originator,
+                                    .lists = routed.lists,
+                                    .list_count = routed.list_count,
+                                    .told = routed.told,
+                                    .told_count = routed.told_count,
+                                    .discarded = routed.discarded};
     if (!read)
         log_caused_by(
             &routed.mta->lines, LOG_LEVEL_ERROR,

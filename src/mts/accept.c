@@ -156,6 +156,18 @@ static int64_t deferred_until(const struct ruling *ruling, const struct subject 
     return 0;
 }
 
+/* The list by which it came: reports on it may go there. */
+static void record_list(struct ruling *ruling, int peer, const struct subject *subject) {
+    static const recipient_fields nobody;
+    const struct x411_ORName *sources[MTS_SOURCES];
+    authority_sources(ruling, subject, &nobody, sources);
+    if (!sources[2] || !authority_proves(ruling, subject, MTS_DL_EXPANDED_BY, sources[2]))
+        return;
+    struct mts_event *event = ruling_event(ruling, MTS_EVENT_EXPANDED, subject->identifier);
+    event->hop = peer;
+    event->name = ruling_address(ruling, sources[2]);
+}
+
 static void accept_subject(struct ruling *ruling, int peer, struct subject *subject) {
     struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     if (extensions_are_too_many(&envelope->extensions)) {
@@ -182,6 +194,7 @@ static void accept_subject(struct ruling *ruling, int peer, struct subject *subj
         return;
     if (!check_authority(ruling, peer, branch))
         return;
+    record_list(ruling, peer, subject);
     if (loop) {
         ruling->out->loop = true;
         fail_all(branch, (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
@@ -212,15 +225,21 @@ void mts_accept_probe(struct mts_run *run, int peer, const struct x411_ProbeTran
     ruling_end(&ruling);
 }
 
+/* So many recipients of a report stand in its record though nobody believes what it says of them. */
+enum { DOUBTED_MOST = 16 };
+
 /* Who said it stands beside what was said. */
 static void record_report(struct ruling *ruling, int peer, const struct x411_Report *report,
                           struct span identifier, const bool *believed) {
     const struct x411_ReportTransferContent *content = &report->content;
     struct span subject = identifier_text(ruling->arena, &content->subject_identifier);
     struct mts_event *event = ruling_event(ruling, MTS_EVENT_ACCEPTED, identifier);
+    size_t doubted = 0;
     event->hop = peer;
     event->other = subject;
     for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
+        if (!believed[i] && ++doubted > DOUBTED_MOST)
+            continue;
         const struct x411_PerRecipientReportTransferFields *fields = &content->per_recipient_fields.items[i];
         const struct x411_ReportType *type = &fields->last_trace_information.report_type;
         event =
@@ -256,6 +275,17 @@ static void keep_believed(struct x411_ReportTransferContent *content, const bool
     content->per_recipient_fields.count = count;
 }
 
+static const char *const why_not[] = {
+    [AUTHORITY_NONE] = "no copy of its subject was sent to the MTA that it came from",
+    [AUTHORITY_UNKNOWN] =
+        "nothing is recorded of its subject: we did not send it, or longer ago than records are kept",
+    [AUTHORITY_LONG] =
+        "so many reports came on its subject that its record is not read whole, and what was read shows "
+        "no copy that was sent to the MTA that it came from",
+    [AUTHORITY_REPEATS] = "the MTA that it came from has reported on these recipients before",
+    [AUTHORITY_ELSEWHERE] =
+        "it is for neither the recorded originator of its subject nor a list that expanded it"};
+
 static void accept_report(struct ruling *ruling, int peer, struct x411_Report *report,
                           struct span identifier) {
     struct x411_ReportTransferContent *content = &report->content;
@@ -270,24 +300,16 @@ static void accept_report(struct ruling *ruling, int peer, struct x411_Report *r
         memcpy(items, content->per_recipient_fields.items,
                content->per_recipient_fields.count * sizeof *items);
     content->per_recipient_fields.items = items;
-    enum authority_belief belief = authority_report(ruling, peer, report, believed);
+    bool strange;
+    enum authority_belief belief = authority_report(ruling, peer, report, believed, &strange);
     record_report(ruling, peer, report, identifier, believed);
     ruling->out->loop = !ruling->tables->hops[peer].given.dont_check_loops &&
                         loop_detected(ruling->tables, &report->envelope.trace_information,
                                       &report->envelope.extensions, ruling->arena);
     if (ruling->out->loop)
         discard(ruling, identifier, report, "the report loops");
-    else if (belief == AUTHORITY_NONE)
-        discard(ruling, identifier, report, "no copy of its subject was sent to the MTA that it came from");
-    else if (belief == AUTHORITY_UNKNOWN)
-        discard(ruling, identifier, report,
-                "nothing is recorded of its subject: we did not send it, or longer ago than records are kept")
-            ->strange = true;
-    else if (belief == AUTHORITY_LONG)
-        discard(
-            ruling, identifier, report,
-            "so many reports came on its subject that its record is not read whole, and what was read shows "
-            "no copy that was sent to the MTA that it came from");
+    else if (belief != AUTHORITY_SOME)
+        discard(ruling, identifier, report, why_not[belief])->strange = strange;
     else if (criticality_unknown_in_report(report, CRITICAL_FOR_TRANSFER))
         discard(ruling, identifier, report, "an unknown extension of the report is critical for transfer");
     else if (trace_arrive(ruling, peer, &report->envelope.trace_information, &report->envelope.extensions,

@@ -32,10 +32,13 @@
  * brings it, as the record says. One that waits here, or was given up without a
  * try, is nothing that a peer could tell of. What is under way counts as sent: a
  * report on another association may overtake the end of the transfer. What the
- * record has forgotten nobody believes either.
+ * record has forgotten nobody believes either. It goes to whom the record names:
+ * the subject's originator, or a list that expanded it; and what was told once is
+ * no news, so that one copy is not told of without end.
  */
 #include <stdlib.h>
 
+#include "base/map.h"
 #include "mts/mts_private.h"
 
 /* ---- whose an address is ---- */
@@ -331,13 +334,25 @@ static int compare_routed(const void *a, const void *b) {
     return (int)left->sent - (int)right->sent;
 }
 
+/* So many reports of one peer are believed for each copy that it got: one, and those on members of a list
+ * behind it, which all have the copy's number. Never two on the same member. */
+enum { REPORTS_OF_COPY = 16 };
+/* So many that were discarded stand in their subject's record, so that nobody makes it long. */
+enum { DISCARDED_MOST = 16 };
+/* Names in the record end here. */
+enum { RECORDED_NAME = 512 };
+
 struct evidence {
     struct mts_routed *routed; /* sorted */
+    uint64_t *left;            /* for each: reports that are believed still */
     size_t count;
+    struct map seen; /* recipients of whom the peer has told, by number and name */
     int peer;
+    bool repeats; /* some field was no news */
 };
 
-static bool is_believed(const struct evidence *evidence, int64_t recipient) {
+/* The copy of that number that was sent to the peer; NULL: there is none. */
+static uint64_t *left_of(const struct evidence *evidence, int64_t recipient) {
     size_t low = 0, high = evidence->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -348,11 +363,11 @@ static bool is_believed(const struct evidence *evidence, int64_t recipient) {
     }
     for (; low < evidence->count && evidence->routed[low].recipient == recipient; low++)
         if (evidence->routed[low].sent && evidence->routed[low].hop == evidence->peer)
-            return true;
-    return false;
+            return &evidence->left[low];
+    return NULL;
 }
 
-/* Sorted, each pair once: members of a list all have its number. */
+/* Sorted, each pair once. */
 static size_t sort_routed(struct mts_routed *routed, size_t count) {
     size_t kept = 0;
     if (count)
@@ -360,24 +375,134 @@ static size_t sort_routed(struct mts_routed *routed, size_t count) {
     for (size_t i = 0; i < count; i++)
         if (!kept || compare_routed(&routed[kept - 1], &routed[i]) != 0)
             routed[kept++] = routed[i];
+        else
+            routed[kept - 1].more += 1 + routed[i].more;
     return kept;
 }
 
-enum authority_belief authority_report(struct ruling *ruling, int peer, struct x411_Report *report,
-                                       bool *believed) {
-    const struct x411_ReportTransferContent *content = &report->content;
-    bool all = !authority_is_limited(ruling->tables, peer), any = false, is_long = false;
-    struct mts_history history = {0};
-    if (!all &&
-        !record_of(ruling, identifier_text(ruling->arena, &content->subject_identifier), &history, &is_long))
-        return AUTHORITY_NONE;
-    bool known = all || history.count;
-    struct evidence evidence = {
-        .routed = history.routed, .count = sort_routed(history.routed, history.count), .peer = peer};
+/* Takes the telling from what is left of its copy. False: it is no news. */
+static bool take_news(struct ruling *ruling, struct evidence *evidence, uint64_t *left, int64_t recipient,
+                      struct span name) {
+    uint64_t key = span_hash(span_sub(name, 0, RECORDED_NAME)) * 31 + (uint64_t)recipient;
+    struct map_slot *slot = *left ? map_at(&evidence->seen, key ? key : 1) : NULL;
+    if (!slot) {
+        ruling->no_memory |= *left != 0;
+        return false;
+    }
+    if (slot->number)
+        return false;
+    slot->number = 1;
+    --*left;
+    return true;
+}
+
+static bool gather(struct ruling *ruling, int peer, const struct mts_history *history,
+                   struct evidence *evidence) {
+    *evidence = (struct evidence){
+        .routed = history->routed, .count = sort_routed(history->routed, history->count), .peer = peer};
+    evidence->left = arena_array(ruling->arena, evidence->count + 1, sizeof *evidence->left);
+    if (!evidence->left) {
+        ruling->no_memory = true;
+        return false;
+    }
+    for (size_t i = 0; i < evidence->count; i++)
+        evidence->left[i] = (uint64_t)REPORTS_OF_COPY * (1 + (uint64_t)evidence->routed[i].more);
+    for (size_t i = 0; i < history->told_count; i++) {
+        const struct mts_told *told = &history->told[i];
+        uint64_t *left = told->hop == peer ? left_of(evidence, told->recipient) : NULL;
+        if (left)
+            take_news(ruling, evidence, left, told->recipient, told->name);
+    }
+    if (ruling->no_memory)
+        map_free(&evidence->seen);
+    return !ruling->no_memory;
+}
+
+/* ---- where a report may go ---- */
+
+static bool is_recorded(struct ruling *ruling, const struct mts_history *history, struct span key) {
+    struct span known = history->originator.len
+                            ? oraddress_key_of(history->originator, &ruling->scratch, NULL)
+                            : (struct span){NULL, 0};
+    bool found = known.data && span_eq(known, key);
+    for (size_t i = 0; i < history->list_count && !found; i++) {
+        known = oraddress_key_of(history->lists[i], &ruling->scratch, NULL);
+        found = known.data && span_eq(known, key);
+    }
+    return found;
+}
+
+/* To the subject's originator, or to a list that the record says to have expanded it; and a list of ours
+ * finds none but those in the history before it. */
+static bool goes_right(struct ruling *ruling, const struct mts_history *history,
+                       const struct x411_Report *report) {
+    struct x411_OriginatorAndDLExpansionHistory written = {0};
+    struct address address;
+    if (!address_of(ruling->arena, &report->envelope.report_destination_name, &address) ||
+        !is_recorded(ruling, history, address.key))
+        return false;
+    extension_decode(ruling->arena, &report->envelope.extensions, EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY,
+                     &x411_OriginatorAndDLExpansionHistory_type, &written);
+    for (size_t i = 1; i < written.count; i++) {
+        if (!address_of(ruling->arena, &written.items[i].originator_or_dl_name, &address))
+            return false;
+        const struct entry *entry = entry_find(ruling->tables, address.key);
+        if (!entry || !entry->dl)
+            continue;
+        if (!address_of(ruling->arena, &written.items[i - 1].originator_or_dl_name, &address) ||
+            !is_recorded(ruling, history, address.key))
+            return false;
+        arena_reset(&ruling->scratch);
+    }
+    return true;
+}
+
+static bool judge(struct ruling *ruling, struct evidence *evidence,
+                  const struct x411_ReportTransferContent *content, bool *believed) {
+    bool any = false;
     for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
-        int64_t number = content->per_recipient_fields.items[i].originally_specified_recipient_number;
-        believed[i] = all || is_believed(&evidence, number);
+        const struct x411_PerRecipientReportTransferFields *fields = &content->per_recipient_fields.items[i];
+        int64_t number = fields->originally_specified_recipient_number;
+        uint64_t *left = left_of(evidence, number);
+        struct span name = {NULL, 0};
+        if (left && *left) {
+            name = address_text(&ruling->scratch, &fields->actual_recipient_name);
+            ruling->no_memory |= !name.data;
+        }
+        believed[i] = left && take_news(ruling, evidence, left, number, name);
+        arena_reset(&ruling->scratch);
+        evidence->repeats |= left && !believed[i];
         any |= believed[i];
     }
-    return any ? AUTHORITY_SOME : is_long ? AUTHORITY_LONG : known ? AUTHORITY_NONE : AUTHORITY_UNKNOWN;
+    return any;
+}
+
+enum authority_belief authority_report(struct ruling *ruling, int peer, struct x411_Report *report,
+                                       bool *believed, bool *strange) {
+    const struct x411_ReportTransferContent *content = &report->content;
+    bool is_long = false;
+    struct mts_history history = {0};
+    struct evidence evidence;
+    *strange = false;
+    if (!authority_is_limited(ruling->tables, peer)) {
+        for (size_t i = 0; i < content->per_recipient_fields.count; i++)
+            believed[i] = true;
+        return content->per_recipient_fields.count ? AUTHORITY_SOME : AUTHORITY_NONE;
+    }
+    if (!record_of(ruling, identifier_text(ruling->arena, &content->subject_identifier), &history,
+                   &is_long) ||
+        !gather(ruling, peer, &history, &evidence))
+        return AUTHORITY_NONE; /* and the ruling fails */
+    *strange = !history.count || history.discarded >= DISCARDED_MOST;
+    bool any = judge(ruling, &evidence, content, believed);
+    map_free(&evidence.seen);
+    if (any && !goes_right(ruling, &history, report)) {
+        memset(believed, 0, content->per_recipient_fields.count * sizeof *believed);
+        return AUTHORITY_ELSEWHERE;
+    }
+    return any                ? AUTHORITY_SOME
+           : evidence.repeats ? AUTHORITY_REPEATS
+           : is_long          ? AUTHORITY_LONG
+           : history.count    ? AUTHORITY_NONE
+                              : AUTHORITY_UNKNOWN;
 }

@@ -239,10 +239,19 @@ bool authority_hands_over(const struct mts_tables *tables, int peer, const struc
  * known. */
 bool authority_redirects(struct ruling *ruling, const struct subject *subject, const struct x411_ORName *to);
 /* Which of the report's recipients are believed: some, or none; UNKNOWN: the record has nothing of its
- * subject; LONG: its beginning, which alone was read, has nothing of them. */
-enum authority_belief { AUTHORITY_NONE, AUTHORITY_UNKNOWN, AUTHORITY_LONG, AUTHORITY_SOME };
+ * subject; LONG: its beginning, which alone was read, has nothing of them; REPEATS: the peer has told of them
+ * before; ELSEWHERE: it would go to whom the record does not name. `*strange`: what is discarded of it shall
+ * not stand in the subject's record. */
+enum authority_belief {
+    AUTHORITY_NONE,
+    AUTHORITY_UNKNOWN,
+    AUTHORITY_LONG,
+    AUTHORITY_REPEATS,
+    AUTHORITY_ELSEWHERE,
+    AUTHORITY_SOME
+};
 enum authority_belief authority_report(struct ruling *ruling, int peer, struct x411_Report *report,
-                                       bool *believed);
+                                       bool *believed, bool *strange);
 
 /* recipient.c: each of these decides targets[position], and of all who take its place: redirections and lists
  * are followed to their ends. */

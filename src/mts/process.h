@@ -42,7 +42,15 @@ typedef void mts_find(void *context, struct mts_answer *answer);
 struct mts_routed {
     int64_t recipient; /* originally-specified-recipient-number */
     int hop;           /* -1: one that is not in the tables any more */
-    bool sent; /* a copy of the message may have arrived there: it was taken, is in doubt or under way */
+    bool sent;     /* a copy of the message may have arrived there: it was taken, is in doubt or under way */
+    uint32_t more; /* further copies of that number there: members of a list all have its number */
+};
+
+/* A report that was believed told of a recipient. */
+struct mts_told {
+    int64_t recipient;
+    int hop;          /* which brought it */
+    struct span name; /* whom it named, as text */
 };
 
 /* What is recorded of a message or probe. */
@@ -50,6 +58,11 @@ struct mts_history {
     struct mts_routed *routed; /* in no certain order */
     size_t count;
     struct span originator; /* his address as text, as it first came in; absent: not recorded */
+    struct span *lists;     /* those that expanded it, as text: ours, and the last one before it came here */
+    size_t list_count;
+    struct mts_told *told;
+    size_t told_count;
+    size_t discarded; /* reports on it that were */
 };
 
 /* Leaves nine digits to base 36 of ub-local-id-length's 32 characters for the number. */
@@ -130,7 +143,7 @@ enum mts_event_kind {
     MTS_EVENT_TO_MAILBOX,    /* recipient to `name`'s mailbox */
     MTS_EVENT_DEFERRED,      /* until `time` */
     MTS_EVENT_REDIRECTED,    /* recipient to `name`; `reason` is x411_RedirectionReason_… */
-    MTS_EVENT_EXPANDED,      /* the list `name` */
+    MTS_EVENT_EXPANDED,      /* the list `name`; with `hop`: before that brought it */
     MTS_EVENT_REROUTED,      /* from `hop` */
     MTS_EVENT_DELIVERED,     /* recipient at `time`; `name` is its mailbox, of a probe its address */
     MTS_EVENT_NOT_DELIVERED, /* recipient, whose address is `other`; `reason`, `diagnostic` */
@@ -159,7 +172,8 @@ struct mts_event {
     int64_t diagnostic;
     int64_t time;
     const char *text;
-    bool strange; /* DISCARDED: nothing is recorded of `other`, nor shall this begin it */
+    bool strange; /* DISCARDED: it shall not stand in the record of `other`, of which nothing is recorded, or
+                     so many discarded reports already */
 };
 
 struct mts_need {

@@ -231,7 +231,7 @@ def _():
             file.write(text.read())
         try:
             mta.wait_ready()
-            wait_until(lambda: "read anew" in mta.log(), what="a reload")
+            wait_until(lambda: "was reread" in mta.log(), what="a reload")
         finally:
             mta.kill()
 

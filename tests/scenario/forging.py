@@ -187,6 +187,25 @@ def _():
         attack.served("histories")
 
 
+@case("a report on what it got goes to whom the record names, and once")
+def _():
+    calls = Neighbour("EVIL", "evil's secret")
+    with folder() as path, contextlib.closing(calls), Forgery(path, calls.port) as play, Unharmed(play.stage) as attack:
+        bens = local_of(play.send(EVE, BEN))
+        calls.next()
+        told = [x411.reported(EVE, 1, reason=1, diagnostic=0)]
+        lists = x411.extension(30, ber.seq(*[ber.seq(names.or_name(a), ber.utctime(x411.now())) for a in (FAY, TEAM)]))
+        for local, whom in (("ann", ANN), ("fay", FAY), ("team", TEAM)):
+            play.hand_over(x411.report(EVIL, local, whom, bens, told, envelope_extensions=[lists]))
+            attack.logged(f"{local}]", "neither the recorded originator")
+        for local in ("first", "second", "third"):
+            play.hand_over(x411.report(EVIL, local, BEN, bens, told * 300))
+        attack.logged("third]", "has reported on these recipients before")
+        equal([e["kind"] for e in wait_until(lambda: play.entries(BEN))], ["report"])
+        equal(play.entries(ANN), [])
+        attack.served("once")       # the next that FAR gets
+
+
 @case("an alternate that its message asks for is no way through us to others")
 def _():
     with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:

@@ -260,7 +260,10 @@ static void a_history_of_ours_passes_no_permission(void **state) {
 struct record {
     struct mts_routed items[4];
     size_t count;
-    const char *originator;
+    const char *originator, *list;
+    struct mts_told told[4];
+    size_t told_count, discarded;
+    bool is_long;
 };
 
 static enum mts_record read_record(void *context, struct span identifier, struct arena *arena,
@@ -270,8 +273,15 @@ static enum mts_record read_record(void *context, struct span identifier, struct
     *history = (struct mts_history){
         .routed = (struct mts_routed *)arena_dup(arena, span_of(record->items, sizeof record->items)).data,
         .count = record->count,
-        .originator = span_str(record->originator ? record->originator : "")};
-    return history->routed ? MTS_RECORD_READ : MTS_RECORD_NO_MEMORY;
+        .originator = span_str(record->originator ? record->originator : ""),
+        .told = (struct mts_told *)record->told,
+        .told_count = record->told_count,
+        .discarded = record->discarded};
+    if (record->list) {
+        history->lists = arena_alloc(arena, sizeof *history->lists);
+        history->lists[history->list_count++] = span_str(record->list);
+    }
+    return !history->routed ? MTS_RECORD_NO_MEMORY : record->is_long ? MTS_RECORD_LONG : MTS_RECORD_READ;
 }
 
 static enum mts_record read_nothing(void *context, struct span identifier, struct arena *arena,
@@ -281,7 +291,8 @@ static enum mts_record read_nothing(void *context, struct span identifier, struc
 }
 
 static void remember(struct play *play, struct record *record, int64_t recipient, const char *hop) {
-    record->items[record->count++] = (struct mts_routed){recipient, mts_hop_number(play->tables, hop), true};
+    record->items[record->count++] =
+        (struct mts_routed){recipient, mts_hop_number(play->tables, hop), true, 0};
     play->run.record = read_record;
     play->run.record_context = record;
 }
@@ -450,7 +461,7 @@ static size_t told(struct play *play, enum mts_event_kind kind) {
 
 static void a_report_is_believed_of_what_was_routed_there(void **state) {
     struct play *play = *state;
-    struct record record = {.count = 0};
+    struct record record = {.originator = ALICE};
     cast(play);
     int shut = mts_hop_number(play->tables, "shut");
     mts_accept_report(&play->run, shut, report_on(play, ALICE, CLOSED), &play->out);
@@ -479,7 +490,7 @@ static void a_report_is_believed_of_what_was_routed_there(void **state) {
 /* What waits for the peer, or was given up without a try, it can't tell of; nor can it send that back. */
 static void what_was_not_sent_yet_is_not_reported(void **state) {
     struct play *play = *state;
-    struct record record = {.count = 0};
+    struct record record = {.originator = ALICE};
     cast(play);
     int shut = mts_hop_number(play->tables, "shut");
     mts_accept_report(&play->run, shut, report_on(play, ALICE, CLOSED), &play->out);
@@ -497,6 +508,93 @@ static void what_was_not_sent_yet_is_not_reported(void **state) {
     mts_accept_report(&play->run, shut, report_on(play, ALICE, CLOSED), &play->out);
     assert_int_equal(told(play, MTS_EVENT_REPORT_DOUBTED), 1);
     assert_int_equal(event_of(play, MTS_EVENT_REPORT_IN)->recipient, 1);
+}
+
+static enum mts_result reports(struct play *play, const struct x411_Report *report) {
+    mts_accept_report(&play->run, mts_hop_number(play->tables, "shut"), report, &play->out);
+    return play->out.result;
+}
+
+static bool goes_on(struct play *play, const struct x411_Report *report) {
+    assert_int_equal(reports(play, report), MTS_DECIDED);
+    if (!play->out.object_count)
+        assert_non_null(event_of(play, MTS_EVENT_DISCARDED)->text);
+    return play->out.object_count && told(play, MTS_EVENT_REPORT_IN);
+}
+
+static void came_from(struct play *play, struct x411_Report *report, const char *originator,
+                      const char *list) {
+    struct x411_OriginatorAndDLExpansion items[2] = {{.originator_or_dl_name = name_of(play, originator)},
+                                                     {.originator_or_dl_name = name_of(play, list)}};
+    items[0].origination_or_expansion_time = items[1].origination_or_expansion_time = utc(play, NOW - 60);
+    struct x411_OriginatorAndDLExpansionHistory history = {.items = items, .count = 2};
+    extend(play, &report->envelope.extensions, EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY,
+           &x411_OriginatorAndDLExpansionHistory_type, &history, 0);
+}
+
+/* To the originator of the subject, or through a list of ours that had it, and from there to him. */
+static void a_report_goes_to_whom_the_record_names(void **state) {
+    struct play *play = *state;
+    struct record record = {.originator = ALICE};
+    cast(play);
+    remember(play, &record, 1, "shut");
+    assert_true(goes_on(play, report_on(play, ALICE, CLOSED)));
+    assert_false(goes_on(play, report_on(play, BOB, CLOSED)));
+    assert_false(goes_on(play, report_on(play, FRANK, CLOSED)));
+    assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 0);
+    struct x411_Report *report = report_on(play, LIST, CLOSED);
+    came_from(play, report, ALICE, LIST);
+    assert_false(goes_on(play, report));
+    record.list = LIST;
+    assert_true(goes_on(play, report));
+    report = report_on(play, LIST, CLOSED);
+    came_from(play, report, FRANK, LIST);
+    assert_false(goes_on(play, report));
+    record.list = FRANK; /* a list there, by which it came */
+    assert_true(goes_on(play, report_on(play, FRANK, CLOSED)));
+}
+
+static void one_copy_is_told_of_once(void **state) {
+    struct play *play = *state;
+    struct record record = {.originator = ALICE};
+    cast(play);
+    remember(play, &record, 1, "shut");
+    struct x411_Report *report = report_on(play, ALICE, CLOSED);
+    record.told[0] = (struct mts_told){1, mts_hop_number(play->tables, "beta"), SPAN_LIT("somebody")};
+    record.told_count = 1;
+    assert_true(goes_on(play, report));
+    record.told[1] = (struct mts_told){1, record.items[0].hop,
+                                       arena_dup(&play->arena, event_of(play, MTS_EVENT_REPORT_IN)->name)};
+    record.told_count = 2;
+    assert_false(goes_on(play, report));
+    assert_non_null(strstr(event_of(play, MTS_EVENT_DISCARDED)->text, "before"));
+    assert_false(event_of(play, MTS_EVENT_DISCARDED)->strange);
+    record.discarded = 16; /* so many that more of them would only lengthen the record */
+    assert_false(goes_on(play, report));
+    assert_true(event_of(play, MTS_EVENT_DISCARDED)->strange);
+    /* In one report alike; and many names are no news without end. */
+    record.told_count = 0;
+    struct x411_PerRecipientReportTransferFields *fields = arena_array(&play->arena, 2000, sizeof *fields);
+    for (size_t i = 0; i < 2000; i++)
+        fields[i] = report->content.per_recipient_fields.items[0];
+    report->content.per_recipient_fields.items = fields;
+    report->content.per_recipient_fields.count = 2000;
+    assert_true(goes_on(play, report));
+    assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 1);
+    assert_int_equal(told(play, MTS_EVENT_REPORT_DOUBTED), 16);
+    assert_int_equal(report_held(play, 0)->content.per_recipient_fields.count, 1);
+    for (size_t i = 0; i < 2000; i++)
+        fields[i].actual_recipient_name = name_of(play, arena_printf(&play->arena, CLOSED "/S=n%zu", i));
+    assert_true(goes_on(play, report));
+    assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 16);
+    record.items[0].more = 2; /* three members of a list */
+    assert_true(goes_on(play, report));
+    assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 48);
+    /* What was not read may have been more. */
+    record.is_long = true;
+    record.items[0].recipient = 9;
+    assert_false(goes_on(play, report));
+    assert_non_null(strstr(event_of(play, MTS_EVENT_DISCARDED)->text, "so many reports"));
 }
 
 /* The subject went to beta, was redirected there, and is reported by its next MTA straight to us: who reports
@@ -535,6 +633,8 @@ int main(void) {
         SCENE(nobody_is_judged_by_a_record_that_cannot_be_read),
         SCENE(a_report_is_believed_of_what_was_routed_there),
         SCENE(what_was_not_sent_yet_is_not_reported),
+        SCENE(a_report_goes_to_whom_the_record_names),
+        SCENE(one_copy_is_told_of_once),
         SCENE(the_intermediate_trace_proves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
