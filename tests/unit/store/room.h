@@ -37,12 +37,13 @@ struct room {
 
 static inline void room_open(struct room *room) {
     struct error err = {0};
-    /* A session of a writer that was killed may live for a moment. */
+    /* A session of a writer that was killed may live for a moment, and a server that was killed comes up. */
     int64_t end = clock_monotonic_us() + (place_server() ? 20000000 : 0);
     do {
         err.code = 0;
         room->store = store_open(room->path, &room->options, &err);
-    } while (!room->store && err.code == STORE_LOCKED && clock_monotonic_us() < end && usleep(10000) == 0);
+    } while (!room->store && (err.code == STORE_LOCKED || err.code == STORE_IO) &&
+             clock_monotonic_us() < end && usleep(10000) == 0);
     if (!room->store)
         fail_msg("open: %s", err.text);
     room->batch = store_batch_new(room->store);
