@@ -73,7 +73,8 @@ def _():
                 out.write(f'run-as = ""\nstore = "{path}/store"\nsocket = "{path}/mhsd.sock"\n' + file.read())      # whatever this machine has
             subprocess.run([program("mhsd"), "--create-store", "-c", f"{path}/chasqui.conf"], capture_output=True, check=False)
             done = subprocess.run([program("mhsd"), "-t", "-c", f"{path}/chasqui.conf"], capture_output=True, text=True)
-            equal((example, done.returncode, done.stderr), (example, 0, ""))
+            said = [line for line in done.stderr.splitlines() if os.geteuid() == 0 or "listen: port 102 " not in line]  # root's
+            equal((example, done.returncode, said), (example, 0, []))
 
 
 @case("the first configuration serves, and the README's commands do what it says")
