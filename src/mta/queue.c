@@ -648,6 +648,19 @@ static bool change_one(const struct change *change, struct work *work) {
     return false;
 }
 
+/* Why a change that was allowed could not be made. */
+static json_t *tell_undone(const struct change *change) {
+    if (is_asked(change, "queue-redirect"))
+        return client_error(
+            "wrong-state", "the copy can't go that way: %s",
+            change->by_peer
+                ? "the peer does not take it, or has it already; 'mhs route' tells who would take it"
+            : change->address ? "a report is not redirected by hand, but it may go by another PEER"
+                              : "the rules know no better way now; 'mhs queue redirect ID PEER' sends it by "
+                                "a peer of your choice");
+    return client_error("unavailable", "the store can't write the change now; its log says why");
+}
+
 struct tally {
     const struct change *change;
     json_int_t changed, skipped;
@@ -656,13 +669,16 @@ struct tally {
 
 static void change_taken(struct scan *scan, struct work *work, struct copy *copy) {
     struct tally *tally = scan->context;
+    uint64_t id = work->id; /* the change may end the unit */
     json_t *refusal = refuse_change(tally->change, work);
     (void)copy;
     bool done = !refusal && (tally->change->count || change_one(tally->change, work));
-    const char *why = json_string_value(json_object_get(json_object_get(refusal, "error"), "text"));
-    if (!done && !tally->skipped)
-        snprintf(tally->why, sizeof tally->why, "copy %llu: %.170s", (unsigned long long)work->id,
-                 why ? why : "no memory for the change");
+    if (!done && !tally->skipped) {
+        refusal = refusal ? refusal : tell_undone(tally->change);
+        const char *why = json_string_value(json_object_get(json_object_get(refusal, "error"), "text"));
+        snprintf(tally->why, sizeof tally->why, "copy %llu: %.170s", (unsigned long long)id,
+                 why ? why : "no memory to tell why");
+    }
     json_decref(refusal);
     tally->changed += done;
     tally->skipped += !done;
@@ -715,15 +731,7 @@ static json_t *change_by_id(const struct change *change, json_t *request) {
     if (change->count || change_one(change, work))
         return json_pack("{s:i, s:i, s:n, s:O*}", "changed", 1, "skipped", 0, "cursor", "redirected",
                          change->redirected);
-    if (is_asked(change, "queue-redirect"))
-        return client_error(
-            "wrong-state", "the copy can't go that way: %s",
-            change->by_peer
-                ? "the peer does not take it, or has it already; 'mhs route' tells who would take it"
-            : change->address ? "a report is not redirected by hand, but it may go by another PEER"
-                              : "the rules know no better way now; 'mhs queue redirect ID PEER' sends it by "
-                                "a peer of your choice");
-    return client_error("unavailable", "the store can't write the change now; its log says why");
+    return tell_undone(change);
 }
 
 json_t *request_queue_change(struct client *client, json_t *request) {

@@ -400,6 +400,11 @@ def _():
         stage.mta.mhs("send", "--from", ANN, "--to", FAY, "--text", "x", "--subject", "y")
         stage.near.next()       # by the other way as soon as FAR is found away
         equal(ask(stage.mta, "peer", "reroute", "FAR", "--reason", "none is left", "--yes", status=1)["changed"], 0)
+    with folder() as path, Stage(path, far=Closed()) as stage:
+        stage.mta.mhs("send", "--from", ANN, "--to", FAY, "--text", "x", "--subject", "y")
+        told = ask(stage.mta, "peer", "reroute", "FAR", "--reason", "no other way", "--yes", status=1)
+        equal((told["changed"], told["skipped"]), (0, 1))
+        check("the rules know no better way now" in told["why"], told)
 
 
 # ---- histories
