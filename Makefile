@@ -4,7 +4,7 @@ BUILD = build
 
 all:
 	@scripts/setup build
-	@[ -f $(BUILD)/release/build.ninja ] || meson setup $(BUILD)/release -Dbuildtype=release -Db_ndebug=false -Dtests=false \
+	@[ -f $(BUILD)/release/build.ninja ] || meson setup $(BUILD)/release -Dbuildtype=release -Db_ndebug=false -Db_lto=true -Dtests=false \
 		-Dwerror=false >/dev/null
 	@ninja -C $(BUILD)/release
 
