@@ -19,6 +19,9 @@
 /* Most octets of one payload of a client of the local socket or a work process, either way. */
 #define IPC_CLIENT_MAX (1024 * 1024)
 
+/* Most clients of the local socket at a time: what `clients` may be set to. */
+#define IPC_CLIENTS_MOST 100000
+
 /* Most octets of an IPC_REQUEST: it names things, and holds none. */
 #define IPC_REQUEST_MAX (64 * 1024)
 

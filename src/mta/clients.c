@@ -69,6 +69,10 @@ static bool dispatch(struct clients_process *process, enum ipc_type type, uint64
         rows[type].client(client, ref, payload);
         return true;
     }
+    if (type == IPC_CLIENT_OPEN && process->clients.count >= IPC_CLIENTS_MOST) {
+        snprintf(why, IPC_WHY, "frame %s beyond %d clients", frame->name, IPC_CLIENTS_MOST);
+        return false;
+    }
     snprintf(why, IPC_WHY, "frame %s, for which there is no memory", frame->name);
     return rows[type].process(process, ref, payload);
 }
@@ -122,6 +126,8 @@ bool clients_attach(struct event_base *loop, struct view *view, struct mta *mta,
         return false;
     }
     ipc_turn(process->channel, CLIENTS_TURN);
+    for (struct clients_process *former = view->processes; former; former = former->next)
+        link_is_replaced(former->channel, name);
     process->next = view->processes;
     view->processes = process;
     return true;

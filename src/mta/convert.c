@@ -323,6 +323,8 @@ bool mta_attach_work(struct mta *mta, int fd, const char *name) {
         return false;
     }
     ipc_limit(worker->channel, IPC_CLIENT_MAX);
+    for (struct worker *former = converter->workers; former; former = former->next)
+        link_is_replaced(former->channel, name);
     converter->workers = worker;
     return true;
 }

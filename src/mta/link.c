@@ -1,5 +1,7 @@
 #include "mta/link.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/clients.h"
@@ -52,6 +54,11 @@ void link_on_writable(void *context, struct ipc_channel *channel) {
 bool link_broke_rules(struct ipc_channel *channel, const char *why) {
     log_error("process %s broke the rules by %s; its channel is closed", ipc_name(channel), why);
     return false;
+}
+
+void link_is_replaced(struct ipc_channel *former, const char *name) {
+    if (strcmp(ipc_name(former), name) == 0)
+        ipc_cut(former);
 }
 
 struct net_process *net_with_fewest(const struct mta *mta) {

@@ -78,6 +78,9 @@ void links_release(struct mta *mta);
 void links_look(struct mta *mta);
 /* The handler for that it reads again. */
 void link_on_writable(void *context, struct ipc_channel *channel);
+/* A new process came: a channel of its name is that of one which is no more, whoever holds its end, and ends
+ * in the next turn of the loop. */
+void link_is_replaced(struct ipc_channel *former, const char *name);
 /* Logs what a process did: `why` is a frame that is against the rules (ipc/frame.h). Returns false: the
  * channel is closed. */
 bool link_broke_rules(struct ipc_channel *channel, const char *why);

@@ -250,6 +250,8 @@ bool mta_attach_net(struct mta *mta, int fd, const char *name) {
         mem_free(net);
         return false;
     }
+    for (struct net_process *former = mta->nets; former; former = former->next)
+        link_is_replaced(former->channel, name);
     net->next = mta->nets;
     mta->nets = net;
     for (size_t i = 0; i < mta->destination_count; i++)

@@ -95,7 +95,7 @@ static void attach(struct world *world) {
     require(reader_attach_clients(world->reader, end_open(&world->ends[4]), "clients"));
     require(mta_attach_clients(world->mta, end_open(&world->ends[5]), "clients"));
     require(mta_attach_net(world->mta, end_open(&world->ends[LEGAL_NET]), "net 3"));
-    require(mta_attach_clients(world->mta, end_open(&world->ends[LEGAL_CLIENTS]), "clients"));
+    require(mta_attach_clients(world->mta, end_open(&world->ends[LEGAL_CLIENTS]), "clients 2"));
 }
 
 static void begin(struct world *world) {

@@ -33,18 +33,30 @@ static const struct said of_nobody[] = {{IPC_CONFIG, 0, {(const uint8_t *)"x", 1
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+/* True when the switch closes it, whatever it says before. */
+static bool is_over(int fd) {
+    struct pollfd answer = {.fd = fd, .events = POLLIN};
+    uint8_t octets[4096];
+    ssize_t got = 1;
+    while (got > 0 && poll(&answer, 1, 10000) > 0)
+        got = read(fd, octets, sizeof octets);
+    return got <= 0;
+}
+
 /* True when the switch closes a channel of the kind on which this comes. */
 static bool ends(struct world *world, enum ipc_end kind, enum ipc_type type, uint64_t ref,
                  struct span payload) {
     int fd = pass_through(world->door, kind);
-    struct pollfd answer = {.fd = fd, .events = POLLIN};
-    uint8_t octets[4096];
     put(fd, type, ref, payload, NOTHING);
-    ssize_t got = 1;
-    while (got > 0 && poll(&answer, 1, 10000) > 0)
-        got = read(fd, octets, sizeof octets);
+    bool over = is_over(fd);
     close(fd);
-    return got <= 0;
+    return over;
+}
+
+/* The next clients process: the channel of the former one is of no use any more. */
+static void renew_clients(struct world *world) {
+    close(world->clients);
+    world->clients = pass_through(world->door, IPC_END_CLIENTS);
 }
 
 static void still_served(struct world *world) {
@@ -79,6 +91,7 @@ static void the_process_of_the_clients_is_no_peer(void **state) {
     for (size_t i = 0; i < COUNT(of_nobody); i++)
         if (!ends(&world, IPC_END_CLIENTS, of_nobody[i].type, of_nobody[i].ref, of_nobody[i].payload))
             fail_msg("the process of the clients may send frame %d", (int)of_nobody[i].type);
+    renew_clients(&world);
     still_served(&world);
     world_end(&world);
 }
@@ -90,6 +103,39 @@ static void a_work_process_answers_its_job_alone(void **state) {
     for (int type = 1; type <= IPC_WORK_CONTENT; type += type == IPC_RESUME ? 40 : 1)
         if (type != IPC_WORK_READY && !ends(&world, IPC_END_WORK, (enum ipc_type)type, 1, NOTHING))
             fail_msg("a work process without a job may send frame %d", type);
+    still_served(&world);
+    world_end(&world);
+}
+
+/* Who got the end of a former process, and keeps it, is heard no more when the parent has started another. */
+static void a_former_process_is_heard_no_more(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    client(&world, 1, 0);
+    int former = dup(world.clients);
+    renew_clients(&world);
+    client(&world, 1, 0);
+    json_decref(ask(&world, "{\"operation\":\"status\"}"));
+    assert_true(is_over(former));
+    close(former);
+    still_served(&world);
+    world_end(&world);
+}
+
+static void the_process_of_the_clients_fills_no_memory(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    int fd = pass_through(world.door, IPC_END_CLIENTS);
+    for (uint64_t ref = 1; ref <= IPC_CLIENTS_MOST; ref++)
+        put(fd, IPC_CLIENT_OPEN, ref, of_clients[0].payload, NOTHING);
+    struct pollfd answer = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&answer, 1, 500), 0);
+    put(fd, IPC_CLIENT_OPEN, IPC_CLIENTS_MOST + 1, of_clients[0].payload, NOTHING);
+    assert_true(is_over(fd));
+    close(fd);
+    renew_clients(&world);
     still_served(&world);
     world_end(&world);
 }
@@ -253,6 +299,8 @@ int main(void) {
         cmocka_unit_test(a_net_process_is_no_client),
         cmocka_unit_test(the_process_of_the_clients_is_no_peer),
         cmocka_unit_test(a_work_process_answers_its_job_alone),
+        cmocka_unit_test(a_former_process_is_heard_no_more),
+        cmocka_unit_test(the_process_of_the_clients_fills_no_memory),
         cmocka_unit_test(a_reader_answers_clients_alone),
         cmocka_unit_test(other_ends_are_not_taken),
         cmocka_unit_test(a_net_process_has_its_own_associations_only),
