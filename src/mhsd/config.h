@@ -105,7 +105,4 @@ struct config_places {
 bool config_write_first(const char *path, const struct config_places *places, const char *user,
                         struct error *err);
 
-/* The first file that holds a password and that others than its owner may read; NULL: there is none. */
-const char *config_readable_secret(const struct config *config);
-
 #endif

@@ -1,6 +1,4 @@
 /* The configuration as it holds, for people; no secret is in it. */
-#include <sys/stat.h>
-
 #include "mhsd/config_private.h"
 
 struct showing {
@@ -80,26 +78,6 @@ static void show_section(struct showing *showing, const struct config_section *s
             show(showing, section, row);
     for (const struct config_section *inner = section->first; inner; inner = inner->next)
         show_section(showing, inner);
-}
-
-static bool others_may_read(const char *path) {
-    struct stat status;
-    return stat(path, &status) == 0 && (status.st_mode & (S_IRGRP | S_IROTH)) != 0;
-}
-
-static const char *readable_secret(const struct loader *l, const struct config_section *section) {
-    for (const struct config_value *value = section->values; value; value = value->next)
-        if ((value->option->flags & CONFIG_SECRET) && others_may_read(l->files[value->place.file]))
-            return l->files[value->place.file];
-    const char *found = NULL;
-    for (const struct config_section *inner = section->first; inner && !found; inner = inner->next)
-        found = readable_secret(l, inner);
-    return found;
-}
-
-const char *config_readable_secret(const struct config *config) {
-    const struct loader *l = (const struct loader *)config;
-    return readable_secret(l, l->tree);
 }
 
 bool config_show(const struct config *config, const char *wanted, bool *found,
