@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "ipc/channel.h"
+#include "ipc/door.h"
 #include "mta/bytes.h"
 
 struct inbound;
@@ -60,6 +61,7 @@ struct net_process {
     struct mta *mta;
     struct net_process *next;
     struct ipc_channel *channel;
+    struct ipc_holder holder;
     struct map associations;
     struct map asides;     /* frames that wait for a batch, by their ref (aside.h) */
     struct map connecting; /* how many associations are being opened, by peer number + 1 */
