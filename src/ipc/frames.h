@@ -94,6 +94,7 @@ enum ipc_type {
     IPC_CONFIG_TAKEN = 131,
     IPC_MANAGE = 132,
     IPC_MANAGED = 133,
+    IPC_CHANNEL_GONE = 134,
 
     IPC_WORK_READY = 160,
     IPC_WORK_BEGIN = 161,

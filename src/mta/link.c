@@ -1,7 +1,5 @@
 #include "mta/link.h"
 
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "mta/clients.h"
@@ -56,9 +54,10 @@ bool link_broke_rules(struct ipc_channel *channel, const char *why) {
     return false;
 }
 
-void link_is_replaced(struct ipc_channel *former, const char *name) {
-    if (strcmp(ipc_name(former), name) == 0)
-        ipc_cut(former);
+void link_is_replaced(struct ipc_channel *channel, const struct ipc_holder *former,
+                      const struct ipc_holder *holder) {
+    if (former->end == holder->end && former->number == holder->number)
+        ipc_cut(channel);
 }
 
 struct net_process *net_with_fewest(const struct mta *mta) {

@@ -420,6 +420,8 @@ def _():
         check("hush" not in str(options) and "hush" not in mta.mhs("config", "show").stdout)
         equal({o["section"] for o in ask(mta, "config", "show", "BETA", "limits")["options"]}, {'peer "BETA"', "limits"})
         equal([o["value"] for o in ask(mta, "config", "show", "socket")["options"]], [mta.socket_path])
+        one = mta.request("config-show", sections=["peer"])
+        equal(mta.request("config-show", sections=["peer", "BETA"] * 3000), one, "each once, however often it is asked for")
         check("there is no option or section 'nonsense'" in mta.mhs("config", "show", "nonsense", check=False).stderr)
         for operation, members in ("config-show", {"sections": 7}), ("reload", {"sections": []}), ("config-diff", {"x": 1}):
             equal(refusal(mta, operation, **members), "bad-request")

@@ -65,6 +65,35 @@ static void still_served(struct world *world) {
     assert_int_equal(result_of(world, 77), IPC_ACCEPTED);
 }
 
+/* The parent is told of the next channel that is gone: of which process, and whether it broke the rules. */
+static void expect_told(struct world *world, enum ipc_end kind, bool broke_rules) {
+    uint8_t frame[16 + 7];
+    do /* what else it says, as that it serves, has no payload */
+        assert_int_equal(recv(world->parent, frame, 16, MSG_WAITALL), 16);
+    while (frame[5] != IPC_CHANNEL_GONE);
+    assert_int_equal(recv(world->parent, frame + 16, 7, MSG_WAITALL), 7);
+    const uint8_t told[] = {(uint8_t)kind, 0, 0, 0, 0, WORLD_LIFE, broke_rules};
+    assert_memory_equal(frame + 16, told, sizeof told);
+}
+
+/* Who was taken over may stay all the same, and nobody would follow it. */
+static void the_parent_hears_who_broke_the_rules(void **state) {
+    static const enum ipc_end kinds[] = {IPC_END_NET, IPC_END_CLIENTS, IPC_END_WORK};
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        assert_true(ends(&world, kinds[i], IPC_STOP, 0, NOTHING));
+        expect_told(&world, kinds[i], true);
+    }
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        close(pass_through(world.door, kinds[i]));
+        expect_told(&world, kinds[i], false);
+    }
+    still_served(&world);
+    world_end(&world);
+}
+
 static void a_net_process_is_no_client(void **state) {
     struct world world;
     (void)state;
@@ -296,6 +325,7 @@ static void a_net_process_recovers_what_broke_only(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_parent_hears_who_broke_the_rules),
         cmocka_unit_test(a_net_process_is_no_client),
         cmocka_unit_test(the_process_of_the_clients_is_no_peer),
         cmocka_unit_test(a_work_process_answers_its_job_alone),
