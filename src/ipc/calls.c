@@ -31,7 +31,6 @@ static const int common[] = {
     SCMP_SYS(ppoll),
     SCMP_SYS(close),
     SCMP_SYS(fstat),
-    SCMP_SYS(newfstatat),
     SCMP_SYS(brk),
     SCMP_SYS(munmap),
     SCMP_SYS(mremap),
@@ -74,10 +73,10 @@ static const int calling[] = {SCMP_SYS(connect)};
 
 /* SQLite and segment files, read. Shared memory and the WAL are written in place (I15). */
 static const int file_reading[] = {
-    SCMP_SYS(pread64),    SCMP_SYS(pwrite64),  SCMP_SYS(lseek),      SCMP_SYS(stat),       SCMP_SYS(lstat),
-    SCMP_SYS(statx),      SCMP_SYS(access),    SCMP_SYS(faccessat),  SCMP_SYS(faccessat2), SCMP_SYS(readlink),
-    SCMP_SYS(readlinkat), SCMP_SYS(getcwd),    SCMP_SYS(getdents64), SCMP_SYS(fadvise64),  SCMP_SYS(statfs),
-    SCMP_SYS(fstatfs),    SCMP_SYS(fdatasync), SCMP_SYS(fsync),
+    SCMP_SYS(pread64),  SCMP_SYS(pwrite64),   SCMP_SYS(lseek),     SCMP_SYS(newfstatat), SCMP_SYS(stat),
+    SCMP_SYS(lstat),    SCMP_SYS(statx),      SCMP_SYS(access),    SCMP_SYS(faccessat),  SCMP_SYS(faccessat2),
+    SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getcwd),    SCMP_SYS(getdents64), SCMP_SYS(fadvise64),
+    SCMP_SYS(statfs),   SCMP_SYS(fstatfs),    SCMP_SYS(fdatasync), SCMP_SYS(fsync),
 };
 
 /* Made, lengthened, shortened and removed. SQLite gives new files the owner and mode of the database. */

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -41,6 +42,7 @@ static struct {
     char root[64], store[80], file[100], outside[100], log[100];
     int network, unix_path, unix_abstract; /* listening */
     int friend[2];                         /* a connection that was taken */
+    int caller;                            /* who calls `network`: what takes connections has one to take */
     struct sockaddr_in address;
     struct sockaddr_un local, abstract;
     socklen_t abstract_length;
@@ -86,6 +88,13 @@ static bool changes_mode(void) {
 
 static bool reads_elsewhere(void) {
     return closed(open(scene.outside, O_RDONLY)) || closed(open("/etc/passwd", O_RDONLY));
+}
+
+static bool learns_of_files(void) {
+    struct stat status;
+    struct statx more;
+    return stat(scene.outside, &status) == 0 || access(scene.outside, F_OK) == 0 ||
+           statx(AT_FDCWD, scene.outside, 0, STATX_SIZE, &more) == 0;
 }
 
 static bool writes_elsewhere(void) {
@@ -228,7 +237,8 @@ static bool takes_descriptors(void) {
 static bool spoils_log_by(long fd) {
     struct iovec part = {"x", 1};
     char octet;
-    bool flags = syscall(SYS_fcntl, fd, F_SETFL, 0) == 0;
+    bool flags =
+        syscall(SYS_fcntl, fd, F_SETFL, 0) == 0 || syscall(SYS_fcntl, fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0;
     bool doubled = syscall(SYS_fcntl, fd, F_DUPFD, 50) >= 0 ||
                    syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 50) >= 0 || syscall(SYS_dup, fd) >= 0 ||
                    syscall(SYS_dup3, fd, 50, 0) >= 0;
@@ -257,12 +267,14 @@ static bool spoils_listener_by(long fd) {
     const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
     const int one = 1;
     bool blocks = syscall(SYS_fcntl, fd, F_SETFL, 0) == 0;
+    bool doubled = syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 50) >= 0 || syscall(SYS_dup, fd) >= 0;
     bool filtered = syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0;
     bool set = syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one) == 0 ||
                syscall(SYS_setsockopt, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &one, sizeof one) == 0;
     bool ended = syscall(SYS_listen, fd, 0) == 0 || syscall(SYS_shutdown, fd, SHUT_WR) == 0 ||
                  syscall(SYS_shutdown, fd, SHUT_RD) == 0;
-    return blocks || filtered || set || ended || syscall(SYS_connect, fd, &nobody, sizeof nobody) == 0;
+    return blocks || doubled || filtered || set || ended ||
+           syscall(SYS_connect, fd, &nobody, sizeof nobody) == 0;
 }
 
 static bool spoils_listener(void) {
@@ -279,6 +291,7 @@ static const struct {
     {"read a file of the store", reads_store, false},
     {"write into a file of the store", writes_store, false},
     {"read a file elsewhere", reads_elsewhere, true},
+    {"learn that a file elsewhere is there, and its size", learns_of_files, false},
     {"write, shorten or remove a file elsewhere", writes_elsewhere, true},
     {"take a connection from a listener that it has", takes_connections, false},
     {"call an Internet address", calls_network, false},
@@ -344,9 +357,8 @@ static void set_sockets(void) {
                         (int)getpid());
     scene.abstract_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)name);
     scene.unix_abstract = listen_at((struct sockaddr *)&scene.abstract, scene.abstract_length);
-    /* Somebody calls already: what takes connections has one to take. */
-    int caller = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(caller, (struct sockaddr *)&scene.address, sizeof scene.address), 0);
+    scene.caller = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(scene.caller, (struct sockaddr *)&scene.address, sizeof scene.address), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, scene.friend), 0);
     assert_int_equal(write(scene.friend[1], "x", 1), 1);
 }
@@ -365,6 +377,7 @@ static void set_scene(void) {
     set_sockets();
     scene.victim = fork();
     if (scene.victim == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails does not strike its scene */
         signal(SIGUSR1, SIG_IGN);
         for (;;)
             pause();
@@ -378,6 +391,7 @@ static void strike_scene(void) {
     close(scene.network);
     close(scene.unix_path);
     close(scene.unix_abstract);
+    close(scene.caller);
     close(scene.friend[0]);
     close(scene.friend[1]);
     snprintf(command, sizeof command, "rm -rf %s", scene.root);
@@ -675,6 +689,36 @@ static void a_door_is_open(void **state) {
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+/* Of its own sockets too a net process sets nothing but what it uses. */
+static int tries_options(void) {
+    static struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+    static const struct sock_fprog filter = {1, &none};
+    const int one = 1;
+    int fd = scene.caller;
+    bool used = setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0 &&
+                setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one) == 0 &&
+                fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0 && send(fd, "x", 1, MSG_NOSIGNAL) == 1;
+    bool unused = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0 ||
+                  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &one, sizeof one) == 0 ||
+                  setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &one, sizeof one) == 0 ||
+                  send(fd, "x", 1, MSG_OOB) == 1 || shutdown(fd, SHUT_RD) == 0 ||
+                  shutdown(fd, SHUT_RDWR) == 0;
+    return used && !unused && shutdown(fd, SHUT_WR) == 0 ? 0 : 1;
+}
+
+static void options_that_are_used(void **state) {
+    (void)state;
+    set_scene();
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(enter(&(struct kind){"net", SANDBOX_NET, false, false}) ? tries_options() : 2);
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    strike_scene();
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* The control: what is tried does succeed where nothing forbids it. */
 static void without_a_sandbox(void **state) {
     (void)state;
@@ -696,6 +740,7 @@ int main(void) {
         cmocka_unit_test(a_reader_at_a_server),
         cmocka_unit_test(one_port_of_a_server),
         cmocka_unit_test(a_door_is_open),
+        cmocka_unit_test(options_that_are_used),
         cmocka_unit_test(of_root_nothing_is_left),
         cmocka_unit_test(a_store_of_another_user_is_still_served),
         cmocka_unit_test(a_net_process),
