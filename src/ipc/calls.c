@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -15,21 +16,21 @@
 
 #include "ipc/sandbox_private.h"
 
-/* To compute, to read and write what is open, and to end. */
+/*
+ * To compute, to read and write what is open, and to end. Not sendmsg or sendmmsg, in no kind: who may hand
+ * descriptors on gives his channels and listeners to a process that nobody can end with him. The parent alone
+ * does (ipc/door.h); nor is a descriptor doubled (dup, F_DUPFD), which would be a second way to it.
+ */
 static const int common[] = {
     SCMP_SYS(read),
     SCMP_SYS(write),
     SCMP_SYS(readv),
     SCMP_SYS(writev),
     SCMP_SYS(recvfrom),
-    SCMP_SYS(recvmsg),
-    SCMP_SYS(sendto),
-    SCMP_SYS(sendmsg),
     SCMP_SYS(poll),
     SCMP_SYS(ppoll),
     SCMP_SYS(close),
     SCMP_SYS(fstat),
-    SCMP_SYS(newfstatat),
     SCMP_SYS(brk),
     SCMP_SYS(munmap),
     SCMP_SYS(mremap),
@@ -60,10 +61,9 @@ static const int common[] = {
 
 /* libevent's loop, and channels that come through a door. */
 static const int loop[] = {
-    SCMP_SYS(epoll_create1),   SCMP_SYS(epoll_ctl),  SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
-    SCMP_SYS(epoll_pwait2),    SCMP_SYS(pipe2),      SCMP_SYS(eventfd2),   SCMP_SYS(timerfd_create),
-    SCMP_SYS(timerfd_settime), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname),
-    SCMP_SYS(getpeername),     SCMP_SYS(shutdown),
+    SCMP_SYS(epoll_create1),   SCMP_SYS(epoll_ctl),   SCMP_SYS(epoll_wait),  SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_pwait2),    SCMP_SYS(pipe2),       SCMP_SYS(eventfd2),    SCMP_SYS(timerfd_create),
+    SCMP_SYS(timerfd_settime), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
 };
 
 /* Connections that are taken. */
@@ -73,10 +73,10 @@ static const int calling[] = {SCMP_SYS(connect)};
 
 /* SQLite and segment files, read. Shared memory and the WAL are written in place (I15). */
 static const int file_reading[] = {
-    SCMP_SYS(pread64),    SCMP_SYS(pwrite64),  SCMP_SYS(lseek),      SCMP_SYS(stat),       SCMP_SYS(lstat),
-    SCMP_SYS(statx),      SCMP_SYS(access),    SCMP_SYS(faccessat),  SCMP_SYS(faccessat2), SCMP_SYS(readlink),
-    SCMP_SYS(readlinkat), SCMP_SYS(getcwd),    SCMP_SYS(getdents64), SCMP_SYS(fadvise64),  SCMP_SYS(statfs),
-    SCMP_SYS(fstatfs),    SCMP_SYS(fdatasync), SCMP_SYS(fsync),
+    SCMP_SYS(pread64),  SCMP_SYS(pwrite64),   SCMP_SYS(lseek),     SCMP_SYS(newfstatat), SCMP_SYS(stat),
+    SCMP_SYS(lstat),    SCMP_SYS(statx),      SCMP_SYS(access),    SCMP_SYS(faccessat),  SCMP_SYS(faccessat2),
+    SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getcwd),    SCMP_SYS(getdents64), SCMP_SYS(fadvise64),
+    SCMP_SYS(statfs),   SCMP_SYS(fstatfs),    SCMP_SYS(fdatasync), SCMP_SYS(fsync),
 };
 
 /* Made, lengthened, shortened and removed. SQLite gives new files the owner and mode of the database. */
@@ -147,8 +147,8 @@ static bool allow_values(scmp_filter_ctx filter, int call, unsigned at, const ui
 }
 
 /* Not F_SETOWN and its like, which have the kernel send signals. */
-static const uint64_t fcntls[] = {F_GETFD, F_SETFD,  F_GETFL,         F_SETFL,     F_GETLK,
-                                  F_SETLK, F_SETLKW, F_DUPFD_CLOEXEC, F_OFD_SETLK, F_OFD_GETLK};
+static const uint64_t fcntls[] = {F_GETFD, F_SETFD,  F_GETFL,     F_GETLK,
+                                  F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_GETLK};
 static const uint64_t ioctls[] = {FIONREAD};
 /* To call the store's server, also when it was away. A library's TLS looks for a broken pipe's signal. */
 static const int server_calls[] = {SCMP_SYS(connect), SCMP_SYS(rt_sigpending), SCMP_SYS(rt_sigtimedwait)};
@@ -186,6 +186,47 @@ static bool allow_sockets(scmp_filter_ctx filter, const struct kind_of_socket *k
     return true;
 }
 
+struct option {
+    int level, name;
+};
+
+/* What libpq asks of a connection, and we of those that call, are called or write to the local socket. */
+static const struct option asked[] = {{SOL_SOCKET, SO_ERROR}, {SOL_SOCKET, SO_PEERCRED}};
+/* That a host which is gone is noticed, and small frames don't wait. The last is libpq's alone. */
+static const struct option set[] = {
+    {SOL_SOCKET, SO_KEEPALIVE}, {IPPROTO_TCP, TCP_KEEPIDLE}, {IPPROTO_TCP, TCP_KEEPINTVL},
+    {IPPROTO_TCP, TCP_KEEPCNT}, {IPPROTO_TCP, TCP_NODELAY},  {IPPROTO_TCP, TCP_USER_TIMEOUT},
+};
+
+static bool allow_options(scmp_filter_ctx filter, int call, const struct option *options, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 2,
+                             SCMP_CMP(1, SCMP_CMP_EQ, (uint64_t)options[i].level),
+                             SCMP_CMP(2, SCMP_CMP_EQ, (uint64_t)options[i].name)) != 0)
+            return false;
+    return true;
+}
+
+/*
+ * A socket is written to without a signal or a wait, and never called by that (MSG_FASTOPEN, which the
+ * kernel's Landlock does not look at). Descriptors come by the door alone. One that is not to block never
+ * blocks again: a listener is the parent's too, who would wait at it. An end is said to a peer alone.
+ */
+static bool allow_sockets_use(scmp_filter_ctx filter, enum sandbox_part part,
+                              const struct sandbox_rights *rights) {
+    const uint64_t send_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+    const uint64_t door = (uint64_t)rights->door, end = SHUT_WR;
+    bool calls_tcp = part == SANDBOX_NET || rights->port;
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1,
+                            SCMP_CMP(3, SCMP_CMP_MASKED_EQ, ~send_flags, 0)) == 0 &&
+           seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 2, SCMP_CMP(1, SCMP_CMP_EQ, F_SETFL),
+                            SCMP_CMP(2, SCMP_CMP_MASKED_EQ, ~(uint64_t)O_ACCMODE, O_NONBLOCK)) == 0 &&
+           (!door || allow_values(filter, SCMP_SYS(recvmsg), 0, &door, 1)) &&
+           (part == SANDBOX_WORK || allow_options(filter, SCMP_SYS(getsockopt), asked, COUNT(asked))) &&
+           (!calls_tcp || allow_options(filter, SCMP_SYS(setsockopt), set, COUNT(set))) &&
+           (part != SANDBOX_NET || allow_values(filter, SCMP_SYS(shutdown), 1, &end, 1));
+}
+
 static bool allow_by_argument(scmp_filter_ctx filter, enum sandbox_part part) {
     const uint64_t self = (uint64_t)getpid(), zero = 0;
     struct scmp_arg_cmp no_code = SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
@@ -211,7 +252,8 @@ static bool allow_server(scmp_filter_ctx filter, const struct sandbox_rights *ri
 bool sandbox_guard_calls(enum sandbox_part part, const struct sandbox_rights *rights, struct error *err) {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     bool ok = filter && allow_lists(filter, part) && allow_open(filter, part) &&
-              allow_by_argument(filter, part) && allow_server(filter, rights) && seccomp_load(filter) == 0;
+              allow_by_argument(filter, part) && allow_sockets_use(filter, part, rights) &&
+              allow_server(filter, rights) && seccomp_load(filter) == 0;
     seccomp_release(filter);
     return ok || error_set(err, EPERM, "cannot enter the seccomp sandbox");
 }

@@ -2,9 +2,10 @@
 
 #include <errno.h>
 #include <event2/util.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -257,8 +258,7 @@ static bool read_some(struct ipc_channel *channel, struct span *fresh, bool *las
     }
     struct buf *input = &channel->input.octets;
     struct iovec parts[] = {{input->data + input->len, missing}, {room, sizeof room}};
-    struct msghdr message = {.msg_iov = missing ? parts : parts + 1, .msg_iovlen = missing ? 2 : 1};
-    ssize_t got = recvmsg(channel->fd, &message, MSG_DONTWAIT);
+    ssize_t got = readv(channel->fd, missing ? parts : parts + 1, missing ? 2 : 1);
     if (got == 0)
         end_later(channel, "the other end closed it");
     else if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
@@ -319,7 +319,8 @@ static void on_more(evutil_socket_t fd, short what, void *arg) {
 
 /* ---- writing ---- */
 
-/* Gives the socket what it takes of the parts; returns how many octets that were. */
+/* Gives the socket what it takes of the parts; returns how many octets that were. Not by sendmsg, which can
+ * hand descriptors on too: no process in a sandbox has it. */
 static size_t write_out(struct ipc_channel *channel, const struct span *parts, size_t count) {
     struct iovec vector[4];
     size_t all = 0;
@@ -327,8 +328,7 @@ static size_t write_out(struct ipc_channel *channel, const struct span *parts, s
         vector[i] = (struct iovec){(void *)(uintptr_t)parts[i].data, parts[i].len};
         all += parts[i].len;
     }
-    struct msghdr message = {.msg_iov = vector, .msg_iovlen = count};
-    ssize_t sent = sendmsg(channel->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t sent = writev(channel->fd, vector, (int)count);
     bool later = sent >= 0 || errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
     if (!later)
         end_later(channel, strerror(errno));
@@ -404,6 +404,7 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
     struct ipc_channel *channel = mem_alloc(sizeof *channel);
     if (!channel)
         return NULL;
+    signal(SIGPIPE, SIG_IGN); /* which writev can't be asked to leave out */
     *channel = (struct ipc_channel){.fd = fd,
                                     .handler = handler,
                                     .context = context,

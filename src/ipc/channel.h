@@ -28,8 +28,8 @@ struct ipc_handler {
 
 /*
  * Takes over `fd` (made non-blocking, closed with the channel). `name` stands in
- * log lines and is copied. NULL when memory or the loop fails; then `fd` is
- * still the caller's.
+ * log lines and is copied. The process ignores SIGPIPE from then on. NULL when
+ * memory or the loop fails; then `fd` is still the caller's.
  */
 struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char *name,
                                     const struct ipc_handler *handler, void *context);

@@ -2,7 +2,9 @@
  * What a process may still do once it serves: an unprivileged user, or root
  * without root's rights over others, no new privileges, the files of its kind
  * (Landlock, all that the kernel knows of it), and only the system calls of its
- * kind (seccomp, an allowlist). Linux only.
+ * kind (seccomp, an allowlist). Its standard input is never read; to standard
+ * output and error it writes, and can do nothing else with them: they are the
+ * daemon's log. Linux only.
  * docs/ARCHITECTURE.md has a table of what each kind can still do.
  */
 #ifndef IPC_SANDBOX_H
@@ -35,12 +37,16 @@ enum sandbox_level {
  */
 bool sandbox_drop_user(const char *user, struct error *err);
 
-/* What SANDBOX_STORE and SANDBOX_READER may use. */
+/* What a process may use beyond what its kind says. The first four are for SANDBOX_STORE and SANDBOX_READER.
+ */
 struct sandbox_rights {
     const char *directory;    /* NULL: none */
     bool calls;               /* a server: sockets may be made and connected */
     uint16_t port;            /* the one TCP port that it may call; 0: a Unix socket only */
     const char *const *files; /* that may be read, closed by NULL; NULL: none */
+    int door;                 /* (ipc/door.h) by which alone descriptors come in; 0: none */
+    int first_listener; /* listening sockets, numbered without a gap, that outlive the process: calls are */
+    unsigned listener_count; /* taken from them, and nothing changes them */
 };
 
 /*

@@ -13,6 +13,9 @@ bool sandbox_guard_files(enum sandbox_part part, const struct sandbox_rights *ri
 bool sandbox_guard_capabilities(enum sandbox_part part, const struct sandbox_rights *rights,
                                 struct error *err);
 
+/* descriptors.c. Before the system calls: these are loaded with one. */
+bool sandbox_guard_descriptors(const struct sandbox_rights *rights, struct error *err);
+
 /* calls.c */
 bool sandbox_guard_calls(enum sandbox_part part, const struct sandbox_rights *rights, struct error *err);
 

@@ -239,7 +239,8 @@ static bool enter_with_store(struct child_context *context, enum sandbox_part pa
     const struct sandbox_rights rights = {.directory = reach.calls ? NULL : config->mta.store,
                                           .calls = reach.calls,
                                           .port = reach.port,
-                                          .files = files};
+                                          .files = files,
+                                          .door = CHILD_DOOR};
     return sandbox_enter(part, &rights, config->sandbox, err);
 }
 
@@ -291,8 +292,10 @@ static int run_net(struct child_context *context) {
         loop ? resolver_new(loop, protocol->name_servers, protocol->name_server_count) : NULL;
     if (!resolver || !listeners)
         return fail(&(struct error){.text = "the net process can't start: no memory, or no event loop"});
+    const struct sandbox_rights rights = {.first_listener = CHILD_LISTENERS,
+                                          .listener_count = (unsigned)protocol->listener_count};
     if (!sandbox_drop_user(context->config->user, &err) ||
-        !sandbox_enter(SANDBOX_NET, NULL, context->config->sandbox, &err))
+        !sandbox_enter(SANDBOX_NET, &rights, context->config->sandbox, &err))
         return fail(&err);
     struct net_descriptors descriptors = {
         .store = CHILD_STORE, .parent = CHILD_PARENT, .listeners = listeners, .resolver = resolver};
@@ -324,9 +327,11 @@ static int left_listener(void) {
 static int run_clients(struct child_context *context) {
     struct error err = {0};
     struct clients_reload reload = {.read = read_clients, .release = release_clients, .context = context};
+    const struct sandbox_rights rights = {
+        .door = CHILD_DOOR, .first_listener = CHILD_LISTENERS, .listener_count = 1};
     allow_descriptors();
     if (!sandbox_drop_user(context->config->user, &err) ||
-        !sandbox_enter(SANDBOX_CLIENTS, NULL, context->config->sandbox, &err))
+        !sandbox_enter(SANDBOX_CLIENTS, &rights, context->config->sandbox, &err))
         return fail(&err);
     struct clients_descriptors descriptors = {.store = CHILD_STORE,
                                               .parent = CHILD_PARENT,

@@ -13,14 +13,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -36,8 +39,10 @@
 
 /* What stands around the process. */
 static struct {
-    char root[64], store[80], file[100], outside[100], path[100];
+    char root[64], store[80], file[100], outside[100], log[100];
     int network, unix_path, unix_abstract; /* listening */
+    int friend[2];                         /* a connection that was taken */
+    int caller;                            /* who calls `network`: what takes connections has one to take */
     struct sockaddr_in address;
     struct sockaddr_un local, abstract;
     socklen_t abstract_length;
@@ -85,6 +90,13 @@ static bool reads_elsewhere(void) {
     return closed(open(scene.outside, O_RDONLY)) || closed(open("/etc/passwd", O_RDONLY));
 }
 
+static bool learns_of_files(void) {
+    struct stat status;
+    struct statx more;
+    return stat(scene.outside, &status) == 0 || access(scene.outside, F_OK) == 0 ||
+           statx(AT_FDCWD, scene.outside, 0, STATX_SIZE, &more) == 0;
+}
+
 static bool writes_elsewhere(void) {
     return closed(open(scene.outside, O_WRONLY)) || truncate(scene.outside, 0) == 0 ||
            unlink(scene.outside) == 0 || chmod(scene.outside, 0666) == 0;
@@ -94,9 +106,13 @@ static bool takes_connections(void) {
     return closed(accept(scene.network, NULL, NULL));
 }
 
+/* A call that comes with its first octets (TCP Fast Open) too. */
 static bool calls_network(void) {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    return fd >= 0 && connect(fd, (struct sockaddr *)&scene.address, sizeof scene.address) == 0 &&
+    const struct sockaddr *address = (const struct sockaddr *)&scene.address;
+    return fd >= 0 &&
+           (connect(fd, address, sizeof scene.address) == 0 ||
+            sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, address, sizeof scene.address) == 1) &&
            close(fd) == 0;
 }
 
@@ -190,6 +206,82 @@ static bool gains_rights(void) {
            prlimit(scene.victim, RLIMIT_NOFILE, &limit, NULL) == 0;
 }
 
+/* To a friend, who would have it after the process was ended. */
+static bool hands_on(void) {
+    char octet = 'x', control[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec part = {&octet, 1};
+    struct mmsghdr message = {
+        .msg_hdr = {
+            .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control}};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message.msg_hdr);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &scene.network, sizeof(int));
+    bool one = sendmsg(scene.friend[0], &message.msg_hdr, MSG_NOSIGNAL) == 1;
+    bool many = sendmmsg(scene.friend[0], &message, 1, MSG_NOSIGNAL) == 1;
+    int pair[2];
+    return one || many || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0;
+}
+
+/* What comes from a friend is a descriptor that nothing else would let in. */
+static bool takes_descriptors(void) {
+    char octet, control[CMSG_SPACE(sizeof(int))];
+    struct iovec part = {&octet, 1};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    return recvmsg(scene.friend[0], &message, MSG_DONTWAIT) == 1;
+}
+
+/* By the number `fd`, which may have more bits than the kernel looks at. */
+static bool spoils_log_by(long fd) {
+    struct iovec part = {"x", 1};
+    char octet;
+    bool flags =
+        syscall(SYS_fcntl, fd, F_SETFL, 0) == 0 || syscall(SYS_fcntl, fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0;
+    bool doubled = syscall(SYS_fcntl, fd, F_DUPFD, 50) >= 0 ||
+                   syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 50) >= 0 || syscall(SYS_dup, fd) >= 0 ||
+                   syscall(SYS_dup3, fd, 50, 0) >= 0;
+    bool written = syscall(SYS_pwrite64, fd, "x", 1, 0) == 1 ||
+                   syscall(SYS_pwritev, fd, &part, 1, 0, 0) == 1 ||
+                   syscall(SYS_pwritev2, fd, &part, 1, 0, 0, 0) == 1;
+    bool moved = syscall(SYS_lseek, fd, 0, SEEK_SET) == 0;
+    bool sized = syscall(SYS_fallocate, fd, 0, 0, 100000) == 0 || syscall(SYS_ftruncate, fd, 0) == 0;
+    bool mapped = syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) != -1;
+    bool read = syscall(SYS_pread64, fd, &octet, 1, 0) == 1 || syscall(SYS_read, fd, &octet, 1) >= 0 ||
+                syscall(SYS_readv, fd, &part, 0) >= 0;
+    return flags || doubled || written || moved || sized || mapped || read ||
+           syscall(SYS_fchmod, fd, 0666) == 0;
+}
+
+static bool spoils_log(void) {
+    bool spoils = false;
+    for (int fd = STDIN_FILENO + 1; fd <= STDERR_FILENO; fd++)
+        spoils |= spoils_log_by(fd) || spoils_log_by(fd | 1l << 32) || spoils_log_by(fd - (1l << 32));
+    return spoils;
+}
+
+static bool spoils_listener_by(long fd) {
+    static struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+    static const struct sock_fprog filter = {1, &none};
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    const int one = 1;
+    bool blocks = syscall(SYS_fcntl, fd, F_SETFL, 0) == 0;
+    bool doubled = syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 50) >= 0 || syscall(SYS_dup, fd) >= 0;
+    bool filtered = syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0;
+    bool set = syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one) == 0 ||
+               syscall(SYS_setsockopt, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &one, sizeof one) == 0;
+    bool ended = syscall(SYS_listen, fd, 0) == 0 || syscall(SYS_shutdown, fd, SHUT_WR) == 0 ||
+                 syscall(SYS_shutdown, fd, SHUT_RD) == 0;
+    return blocks || doubled || filtered || set || ended ||
+           syscall(SYS_connect, fd, &nobody, sizeof nobody) == 0;
+}
+
+static bool spoils_listener(void) {
+    return spoils_listener_by(scene.network) || spoils_listener_by(scene.network | 1l << 32) ||
+           spoils_listener_by(scene.unix_path);
+}
+
 /* In the words of the table's first column. Those that change what others try come last. */
 static const struct {
     const char *words;
@@ -199,6 +291,7 @@ static const struct {
     {"read a file of the store", reads_store, false},
     {"write into a file of the store", writes_store, false},
     {"read a file elsewhere", reads_elsewhere, true},
+    {"learn that a file elsewhere is there, and its size", learns_of_files, false},
     {"write, shorten or remove a file elsewhere", writes_elsewhere, true},
     {"take a connection from a listener that it has", takes_connections, false},
     {"call an Internet address", calls_network, false},
@@ -214,6 +307,10 @@ static const struct {
     {"change the mode of a file of the store", changes_mode, false},
     {"shorten a file of the store", shortens_store, false},
     {"make, rename or remove a file of the store", makes_in_store, false},
+    {"hand a descriptor to another process", hands_on, false},
+    {"take a descriptor but by its door", takes_descriptors, false},
+    {"read the log, or do more to it than write at its end", spoils_log, false},
+    {"spoil a listener for the process that comes after it", spoils_listener, false},
 };
 
 enum { ATTEMPTS = sizeof attempts / sizeof *attempts };
@@ -255,13 +352,15 @@ static void set_sockets(void) {
     scene.local.sun_family = scene.abstract.sun_family = AF_UNIX;
     snprintf(scene.local.sun_path, sizeof scene.local.sun_path, "%s/sock", scene.root);
     scene.unix_path = listen_at((struct sockaddr *)&scene.local, sizeof scene.local);
+    assert_int_equal(scene.unix_path, scene.network + 1); /* as listeners are handed over: without a gap */
     int name = snprintf(scene.abstract.sun_path + 1, sizeof scene.abstract.sun_path - 1, "chasqui-sandbox-%d",
                         (int)getpid());
     scene.abstract_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)name);
     scene.unix_abstract = listen_at((struct sockaddr *)&scene.abstract, scene.abstract_length);
-    /* Somebody calls already: what takes connections has one to take. */
-    int caller = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(caller, (struct sockaddr *)&scene.address, sizeof scene.address), 0);
+    scene.caller = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(scene.caller, (struct sockaddr *)&scene.address, sizeof scene.address), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, scene.friend), 0);
+    assert_int_equal(write(scene.friend[1], "x", 1), 1);
 }
 
 static void set_scene(void) {
@@ -272,10 +371,13 @@ static void set_scene(void) {
     snprintf(scene.outside, sizeof scene.outside, "%s/outside", scene.root);
     assert_int_equal(mkdir(scene.store, 0700), 0);
     put_file(scene.file);
+    snprintf(scene.log, sizeof scene.log, "%s/log", scene.root);
     put_file(scene.outside);
+    put_file(scene.log);
     set_sockets();
     scene.victim = fork();
     if (scene.victim == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails does not strike its scene */
         signal(SIGUSR1, SIG_IGN);
         for (;;)
             pause();
@@ -289,6 +391,9 @@ static void strike_scene(void) {
     close(scene.network);
     close(scene.unix_path);
     close(scene.unix_abstract);
+    close(scene.caller);
+    close(scene.friend[0]);
+    close(scene.friend[1]);
     snprintf(command, sizeof command, "rm -rf %s", scene.root);
     assert_int_equal(system(command), 0);
 }
@@ -353,7 +458,34 @@ static void every_row_is_tried(void **state) {
     assert_int_equal(rows, ATTEMPTS);
 }
 
-/* In a process of its own, which tells what it could do. */
+/* As the daemon's processes have it, but open to be read too, as a terminal is. */
+static void place_log(void) {
+    int log = open(scene.log, O_RDWR | O_APPEND);
+    if (dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
+        _exit(2);
+    close(log);
+}
+
+static bool enter(const struct kind *kind) {
+    struct error err = {0};
+    struct sandbox_rights rights = {.directory = kind->files ? scene.store : NULL,
+                                    .calls = kind->at_a_server,
+                                    .first_listener = scene.network,
+                                    .listener_count = 2};
+    log_set_level(LOG_LEVEL_ERROR);
+    if (sandbox_enter(kind->part, &rights, SANDBOX_PARTIAL, &err))
+        return true;
+    fprintf(stderr, "%s\n", err.text);
+    return false;
+}
+
+/* Ends a test that tries it without a sandbox, or needs what a test may not have. */
+static bool is_unbearable(bool (*tries)(void)) {
+    return tries == starts_processes || tries == gains_rights || tries == looks_into ||
+           (tries == has_rights_of_root && geteuid() != 0);
+}
+
+/* In a process of its own, which tells what it could do; NULL: one without a sandbox. */
 static uint32_t taken_over(const struct kind *kind) {
     int report[2];
     uint32_t could = 0;
@@ -361,25 +493,18 @@ static uint32_t taken_over(const struct kind *kind) {
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
-        struct error err = {0};
-        const struct sandbox_rights files = {.directory = scene.store}, server = {.calls = true};
-        log_set_level(LOG_LEVEL_ERROR);
-        if (!sandbox_enter(kind->part,
-                           kind->files         ? &files
-                           : kind->at_a_server ? &server
-                                               : NULL,
-                           SANDBOX_PARTIAL, &err)) {
-            fprintf(stderr, "%s\n", err.text);
+        place_log();
+        if (kind && !enter(kind))
             _exit(1);
-        }
         for (unsigned i = 0; i < ATTEMPTS; i++)
-            could |= (uint32_t)attempts[i].tries() << i;
-        _exit(write(report[1], &could, sizeof could) == sizeof could ? 0 : 1);
+            could |= (uint32_t)((kind || !is_unbearable(attempts[i].tries)) && attempts[i].tries()) << i;
+        _exit(write(report[1], &could, sizeof could) == sizeof could ? 0 : 3);
     }
     int status;
     close(report[1]);
     assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
     assert_int_equal(read(report[0], &could, sizeof could), sizeof could);
     close(report[0]);
     return could;
@@ -547,16 +672,62 @@ static void one_port_of_a_server(void **state) {
     strike_scene();
 }
 
+/* By its door a process takes descriptors, as it takes none otherwise. */
+static void a_door_is_open(void **state) {
+    (void)state;
+    set_scene();
+    pid_t pid = fork();
+    if (pid == 0) {
+        const struct sandbox_rights rights = {.door = scene.friend[0]};
+        struct error err = {0};
+        log_set_level(LOG_LEVEL_ERROR);
+        _exit(sandbox_enter(SANDBOX_CLIENTS, &rights, SANDBOX_PARTIAL, &err) && takes_descriptors() ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    strike_scene();
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* Of its own sockets too a net process sets nothing but what it uses. */
+static int tries_options(void) {
+    static struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+    static const struct sock_fprog filter = {1, &none};
+    const int one = 1;
+    int fd = scene.caller;
+    bool used = setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0 &&
+                setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one) == 0 &&
+                fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0 && send(fd, "x", 1, MSG_NOSIGNAL) == 1;
+    bool unused = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0 ||
+                  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &one, sizeof one) == 0 ||
+                  setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &one, sizeof one) == 0 ||
+                  send(fd, "x", 1, MSG_OOB) == 1 || shutdown(fd, SHUT_RD) == 0 ||
+                  shutdown(fd, SHUT_RDWR) == 0;
+    return used && !unused && shutdown(fd, SHUT_WR) == 0 ? 0 : 1;
+}
+
+static void options_that_are_used(void **state) {
+    (void)state;
+    set_scene();
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(enter(&(struct kind){"net", SANDBOX_NET, false, false}) ? tries_options() : 2);
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    strike_scene();
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* The control: what is tried does succeed where nothing forbids it. */
 static void without_a_sandbox(void **state) {
     (void)state;
     set_scene();
-    for (unsigned i = 0; i < ATTEMPTS; i++)
-        if (attempts[i].tries != starts_processes && attempts[i].tries != gains_rights &&
-            attempts[i].tries != looks_into && (attempts[i].tries != has_rights_of_root || geteuid() == 0) &&
-            !attempts[i].tries())
-            fail_msg("nobody can %s", attempts[i].words);
+    uint32_t could = taken_over(NULL);
     strike_scene();
+    for (unsigned i = 0; i < ATTEMPTS; i++)
+        if (!(could >> i & 1) && !is_unbearable(attempts[i].tries))
+            fail_msg("nobody can %s", attempts[i].words);
 }
 
 int main(void) {
@@ -568,6 +739,8 @@ int main(void) {
         cmocka_unit_test(a_store_process_at_a_server),
         cmocka_unit_test(a_reader_at_a_server),
         cmocka_unit_test(one_port_of_a_server),
+        cmocka_unit_test(a_door_is_open),
+        cmocka_unit_test(options_that_are_used),
         cmocka_unit_test(of_root_nothing_is_left),
         cmocka_unit_test(a_store_of_another_user_is_still_served),
         cmocka_unit_test(a_net_process),
