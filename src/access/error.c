@@ -48,7 +48,8 @@ const char *mhs_code_name(enum mhs_code code) {
 
 enum mhs_code access_code_of(const char *name) {
     for (size_t i = 0; i < CODES; i++)
-        if (codes[i].code >= MHS_BAD_REQUEST && strcmp(codes[i].name, name) == 0)
+        if ((codes[i].code >= MHS_BAD_REQUEST || codes[i].code == MHS_TIMED_OUT) &&
+            strcmp(codes[i].name, name) == 0)
             return codes[i].code;
     return MHS_REFUSED;
 }

@@ -68,8 +68,10 @@ static void on_client_frame(struct local_client *client, enum ipc_type type, uin
         manage_ask(client, ref, payload);
     else if (readers_serve(client->clients, type, payload))
         readers_ask(client, type, ref, payload);
-    else
+    else {
+        silence_asked(client, type, ref, payload);
         tell_store(client->clients, type, ref, payload);
+    }
 }
 
 static bool is_full(const struct local_client *client) {
@@ -94,6 +96,7 @@ static bool on_store_frame(void *context, struct ipc_channel *channel, enum ipc_
         log_error("the store process broke the rules by %s", why);
         return false;
     }
+    silence_heard(context);
     local_answer(context, type, ref, payload); /* all that it sends is for clients */
     return true;
 }
@@ -178,7 +181,7 @@ static bool attach(struct clients *clients, const struct clients_descriptors *de
     clients->local = event_new(clients->loop, descriptors->local, EV_READ | EV_PERSIST, local_ready, clients);
     if (descriptors->left >= 0)
         local_take_left(clients, descriptors->left);
-    return clients->local && event_add(clients->local, NULL) == 0 &&
+    return clients->local && event_add(clients->local, NULL) == 0 && silence_open(clients) &&
            readers_open(clients, descriptors->door, clients->config->reader_count);
 }
 
@@ -204,6 +207,7 @@ void clients_free(struct clients *clients) {
     close_local(clients);
     local_free_all(clients);
     readers_close(clients);
+    silence_close(clients);
     ipc_channel_free(clients->store);
     ipc_parent_free(clients->parent);
     if (clients->breath)

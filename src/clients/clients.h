@@ -22,7 +22,8 @@ struct clients_config {
     size_t operator_uid_count;
     unsigned
         reader_count; /* reader processes; 0: the store process answers everything. Not changed by a reload */
-    unsigned answer_ms; /* for tests: how long a reader may take for an answer; 0: a minute */
+    unsigned answer_ms; /* for tests: how long a reader may take for an answer, 0: a minute; and the store
+                           process, till it is asked for a sign, and for that, 0: five seconds */
 };
 
 struct clients;

@@ -43,6 +43,8 @@ struct asked {
     } state;
     uint32_t ref;
     uint32_t octets; /* of the request, or the envelope */
+    int64_t passed;  /* monotonic µs: when a request was passed to the store process; 0: it was not */
+    bool looks;      /* of such a one: it changes nothing */
 };
 
 struct local_client {
@@ -84,6 +86,12 @@ struct clients {
     struct reader_link *readers;
     size_t reader_count;
     struct event *overdue; /* a request that a reader was asked has no answer yet */
+    /* silence.c */
+    struct event *silence; /* the next look at what the store process has not answered */
+    int64_t sign_asked;    /* monotonic µs: when it was last asked for a sign */
+    bool sign_missing;     /* it has sent nothing since */
+    bool silent;           /* and long enough for all to be told */
+
     const struct local_calls *calls;
     struct map numbers; /* of clients: to each */
     unsigned count;
@@ -99,7 +107,8 @@ struct clients {
 void local_ready(evutil_socket_t listener, short what, void *arg);
 /* Who called a listener that was shut (it never waits), which this closes. */
 void local_take_left(struct clients *clients, int listener);
-/* A frame for a client; one that is gone meanwhile gets nothing. */
+/* A frame for a client; one that is gone meanwhile gets nothing, nor one whose request was answered already.
+ */
 void local_answer(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload);
 /* An answer of our own. */
 void local_respond(struct clients *clients, uint64_t ref, struct span json);
@@ -127,6 +136,15 @@ void readers_leave(struct local_client *client);
 bool manage_serves(enum ipc_type type, struct span payload);
 /* Passes an operator's request on; anybody else's is refused. */
 void manage_ask(struct local_client *client, uint64_t ref, struct span payload);
+
+/* ---- silence.c: a store process that does not answer ---- */
+
+bool silence_open(struct clients *clients);
+void silence_close(struct clients *clients);
+/* A client's frame goes to the store process. */
+void silence_asked(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload);
+/* It has sent a frame. */
+void silence_heard(struct clients *clients);
 
 /* ---- visitors.c: who may come in ---- */
 

@@ -131,7 +131,8 @@ static void answer(struct local_client *client, enum ipc_type type, uint64_t ref
 
 void local_answer(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload) {
     struct local_client *client = map_get(&clients->numbers, ref >> 32);
-    if (client)
+    bool of_request = type == IPC_RESPONSE || type == IPC_FETCH_DATA;
+    if (client && (!of_request || asked_place(client, true, (uint32_t)ref, ASKED_REQUEST, ASKED_REQUEST)))
         answer(client, type, ref, payload);
 }
 
@@ -160,6 +161,7 @@ static bool note(struct local_client *client, enum ipc_type type, uint64_t ref, 
     if (!goes_on) {
         asked->ref = (uint32_t)ref;
         asked->octets = (uint32_t)payload.len;
+        asked->passed = 0;
     }
     if (type != IPC_SUBMIT_CONTENT)
         set_state(client, asked, begins ? ASKED_OPEN : type == IPC_SUBMIT_END ? ASKED_ENDED : ASKED_REQUEST);
@@ -311,7 +313,8 @@ static bool open_channel(struct local_client *client, int fd) {
 static uint32_t new_number(struct clients *clients) {
     do
         clients->next_number++;
-    while (clients->next_number == 0 || map_get(&clients->numbers, clients->next_number));
+    while (clients->next_number == 0 || clients->next_number == UINT32_MAX /* silence.c */ ||
+           map_get(&clients->numbers, clients->next_number));
     return clients->next_number;
 }
 

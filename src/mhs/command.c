@@ -198,6 +198,21 @@ int command_usage_error(const struct command_usage *usage, const char *format, .
     return COMMAND_USAGE;
 }
 
+const char *const command_priorities[] = {"urgent", "normal", "non-urgent", NULL};
+
+bool command_word(const struct command_usage *usage, const char *option, const char *value,
+                  const char *const *words) {
+    char known[200] = "";
+    for (size_t i = 0; words[i]; i++) {
+        if (strcmp(value, words[i]) == 0)
+            return true;
+        size_t length = strlen(known);
+        snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "", words[i]);
+    }
+    command_usage_error(usage, "--%s: '%.40s' is none of: %s", option, value, known);
+    return false;
+}
+
 /* Arguments need not be UTF-8, JSON is. */
 static json_t *json_of(const char *text) {
     json_t *value = json_string(text);

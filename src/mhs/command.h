@@ -99,6 +99,12 @@ int command_line_operands(struct command_line *line, int min, int max, const cha
 int command_usage_error(const struct command_usage *usage, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* True when the option's value is one of the words; else which there are was said. */
+bool command_word(const struct command_usage *usage, const char *option, const char *value,
+                  const char *const *words);
+/* Those of X.411: urgent, normal, non-urgent. */
+extern const char *const command_priorities[];
+
 /* Prints the words of `text` in lines of 80 columns, from column `at` on, later lines indented. Its own
  * newlines are no more than spaces. */
 void command_print_wrapped(FILE *out, const char *text, size_t at, size_t indent);

@@ -121,7 +121,11 @@ static void print_done(const json_t *answer) {
 }
 
 static void print_retried(const json_t *answer) {
-    printf("%" JSON_INTEGER_FORMAT " to be tried now\n", (json_int_t)out_integer(answer, "changed"));
+    printf("%" JSON_INTEGER_FORMAT " to be tried now, %" JSON_INTEGER_FORMAT " left alone%s\n",
+           (json_int_t)out_integer(answer, "changed"), (json_int_t)out_integer(answer, "skipped"),
+           json_is_true(json_object_get(answer, "back-off-ended")) ? "; its back-off is over" : "");
+    if (json_object_get(answer, "why"))
+        printf("the first that was left alone is %s\n", out_text(answer, "why"));
 }
 
 struct change {
@@ -173,7 +177,8 @@ static int peer_change(const struct change *change, int argc, char **argv) {
         out_json(answer);
     else
         change->print(answer);
-    status = out_integer(answer, "changed") ? COMMAND_OK : COMMAND_NO;
+    bool ended = json_is_true(json_object_get(answer, "back-off-ended"));
+    status = out_integer(answer, "changed") || ended ? COMMAND_OK : COMMAND_NO;
     json_decref(answer);
     return status;
 }

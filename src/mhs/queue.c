@@ -1,4 +1,5 @@
 /* `mhs queue`: what an operator does with the copies that wait. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,7 +39,7 @@ enum {
          "ready, deferred, backing-off, peer-disabled, peer-removed, held, sending or in-doubt"},            \
         {FILTER_PRIORITY, "priority", "PRIORITY", "urgent, normal or non-urgent"},                           \
         {FILTER_KIND, "kind", "KIND", "message, probe or report"}, {                                         \
-        FILTER_OLDER, "older-than", "SECONDS", "only what arrived before so many seconds"                    \
+        FILTER_OLDER, "older-than", "TIME", "only what came longer ago: 90 (seconds), 30m, 2h, 1d"           \
     }
 
 static const struct command_option list_options[] = {
@@ -57,12 +58,15 @@ static const struct command_option list_options[] = {
 
 static const struct command_option change_options[] = {CHANGES, {0}};
 
+static const struct command_option release_options[] = {
+    CHANGES, {OPTION_FORCE, "force", NULL, "also one whose time is over: it is then non-delivered"}, {0}};
+
 static const struct command_option end_options[] = {CHANGES, TWICE, {0}};
 
 static const struct command_option redirect_options[] = {
     {OPTION_ADDRESS, "address", "ADDRESS", "to this address instead of by another peer"},
     {OPTION_ANEW, "anew", NULL, "where a message that came now would go"},
-    {OPTION_FORCE, "force", NULL, "also what would loop"},
+    {OPTION_FORCE, "force", NULL, "also what would loop, or be non-delivered"},
     CHANGES,
     TWICE,
     {0}};
@@ -74,6 +78,31 @@ static const char *filter_member(int id) {
 
 static const char *text_member(int id) {
     return id == OPTION_REASON ? "reason" : id == OPTION_ADDRESS ? "address" : filter_member(id);
+}
+
+/* `90`, `90s`, `30m`, `2h` or `1d` in seconds. False: it is none of these, and that was said. */
+static bool read_age(const struct command_usage *usage, const char *text, int64_t *seconds) {
+    char *end;
+    errno = 0;
+    long long number = *text >= '0' && *text <= '9' ? strtoll(text, &end, 10) : 0;
+    const char *unit = number > 0 && errno == 0 ? strchr("smhd", *end) : NULL;
+    int64_t each = !unit || !*unit || *unit == 's' ? 1 : *unit == 'm' ? 60 : *unit == 'h' ? 3600 : 86400;
+    if (unit && (!*end || !end[1]) && !__builtin_mul_overflow(number, each, seconds))
+        return true;
+    command_usage_error(usage, "--older-than: '%s' is no time; write 90 (seconds), 90s, 30m, 2h or 1d", text);
+    return false;
+}
+
+/* The words that a filter knows; NULL: any text. As the daemon's (mta/queue.c). */
+static const char *const *words_of(int id) {
+    static const char *const states[] = {"ready",         "deferred",     "backing-off",
+                                         "peer-disabled", "peer-removed", "held",
+                                         "sending",       "in-doubt",     NULL};
+    static const char *const kinds[] = {"message", "probe", "report", NULL};
+    return id == FILTER_STATE      ? states
+           : id == FILTER_PRIORITY ? command_priorities
+           : id == FILTER_KIND     ? kinds
+                                   : NULL;
 }
 
 /* Takes one option into the request. Returns COMMAND_OK or the exit code for a wrong value. */
@@ -93,12 +122,14 @@ static int take_option(const struct command_usage *usage, json_t *request, int i
     bool address = id == FILTER_ORIGINATOR || id == FILTER_RECIPIENT || id == OPTION_ADDRESS;
     if (address && !(value = aliases_resolve(value)))
         return COMMAND_USAGE;
+    if (words_of(id) && !command_word(usage, text_member(id), value, words_of(id)))
+        return COMMAND_USAGE;
     if (text_member(id))
         return json_object_set_new(request, text_member(id), json_string(value)) == 0
                    ? COMMAND_OK
                    : command_usage_error(usage, "--%s: '%s' is not UTF-8", text_member(id), value);
     const char *name = id == OPTION_LIMIT ? "limit" : id == OPTION_AFTER ? "after" : "older-than";
-    if (!pages_number(usage, name, value, &number))
+    if (id == FILTER_OLDER ? !read_age(usage, value, &number) : !pages_number(usage, name, value, &number))
         return COMMAND_USAGE;
     return json_object_set_new(request, name, json_integer(number));
 }
@@ -127,21 +158,29 @@ static const char *until_text(int64_t time, int64_t now, char *out) {
 
 static const char *next_try_text(const json_t *row, int64_t now, char *out) {
     const char *state = out_text(row, "state");
-    if (strcmp(state, "held") == 0 || strcmp(state, "sending") == 0)
+    int64_t time = out_time(row, "next-try"), end = out_time(row, "expires");
+    char duration[24];
+    if (strcmp(state, "sending") == 0)
         return "";
-    int64_t time = out_time(row, "next-try");
+    if (strcmp(state, "held") == 0) { /* its lifetime runs on */
+        if (end > now)
+            snprintf(out, 24, "ends in %s", out_duration(end - now, duration));
+        return end > now ? out : end ? "time is over" : "";
+    }
     return time ? until_text(time, now, out) : ""; /* else nobody knows */
 }
 
-/* `sending 45 %`. */
+/* `sending 45 %`, `held probe`: what is no message says so (and damaged ones in the cause). */
 static void set_state(json_t *row) {
     const char *state = out_text(row, "state");
+    const char *kind = out_text(row, "kind");
+    bool plain = strcmp(kind, "probe") != 0 && strcmp(kind, "report") != 0;
     int64_t sent = out_integer(row, "sent"), size = out_integer(row, "size");
-    char text[40];
+    char text[60];
+    int length = snprintf(text, sizeof text, "%.24s%s%.10s", state, plain ? "" : " ", plain ? "" : kind);
     if (json_is_integer(json_object_get(row, "sent")) && size > 0)
-        snprintf(text, sizeof text, "%s %d %%", state, (int)(100.0 * (double)sent / (double)size));
-    else
-        snprintf(text, sizeof text, "%s", state);
+        snprintf(text + length, sizeof text - (size_t)length, " %d %%",
+                 (int)(100.0 * (double)sent / (double)size));
     json_object_set_new(row, "shown-state", json_string(text));
 }
 
@@ -230,7 +269,7 @@ struct change {
 
 static const struct change changes[] = {
     {"hold", "queue-hold", "ID", "keep a copy from being tried",
-     "Keeps a copy from being tried until it is released.", "held"},
+     "Keeps a copy from being tried until it is released; its lifetime runs on.", "held"},
     {"release", "queue-release", "ID", "let a held copy go",
      "Lets a held copy go; a deferred one keeps its time.", "released"},
     {"retry", "queue-retry", "ID", "try a copy now", "Tries a copy now, before its next try is due.",
@@ -276,7 +315,8 @@ static int take_reason(const struct command_usage *usage, const struct change *c
 struct tally {
     json_int_t changed, skipped, last;
     json_t *redirected; /* of all parts; NULL: none is */
-    char why[240];      /* the first of those was left alone */
+    char why[600];      /* the first of those was left alone */
+    char expires[24];   /* of a single copy: the end of its lifetime */
 };
 
 static void take_redirected(struct tally *tally, const json_t *answer) {
@@ -303,6 +343,8 @@ static enum command_status change_parts(const json_t *wanted, struct tally *tall
         take_redirected(tally, answer);
         if (!tally->why[0] && json_object_get(answer, "why"))
             snprintf(tally->why, sizeof tally->why, "%s", out_text(answer, "why"));
+        snprintf(tally->expires, sizeof tally->expires, "%s",
+                 json_is_string(json_object_get(answer, "expires")) ? out_text(answer, "expires") : "");
         cursor = out_integer(answer, "cursor");
         json_decref(answer);
         if (cursor)
@@ -343,6 +385,18 @@ static int confirm(const struct command_usage *usage, const struct change *chang
 /* More lines than these nobody reads. */
 #define REDIRECTED_TOLD 10
 
+static void print_failed(const json_t *failed) {
+    const json_t *one;
+    size_t i;
+    json_array_foreach(failed, i, one) {
+        printf("  non-delivered: ");
+        out_line(out_text(one, "address"));
+        printf(": ");
+        out_line(out_text(one, "cause"));
+        putchar('\n');
+    }
+}
+
 /* `copy 17 is now 21`. */
 static void print_redirected(const json_t *redirected) {
     const json_t *one, *id;
@@ -356,15 +410,20 @@ static void print_redirected(const json_t *redirected) {
         printf("copy %" JSON_INTEGER_FORMAT, (json_int_t)out_integer(one, "id"));
         json_array_foreach(now, k, id)
             printf("%s %" JSON_INTEGER_FORMAT, k ? "," : " is now", json_integer_value(id));
-        puts(json_array_size(now) ? "" : " waits no more: it was delivered here, or has ended");
+        const json_t *failed = json_object_get(one, "non-delivered");
+        puts(json_array_size(now)      ? ""
+             : json_array_size(failed) ? " waits no more"
+                                       : " waits no more: it was delivered here");
+        print_failed(failed);
     }
 }
 
 static void tell_tally(const struct change *change, const struct tally *tally) {
     if (command_settings.json) {
         json_t *answer =
-            json_pack("{s:I, s:I, s:O*, s:s*}", "changed", tally->changed, "skipped", tally->skipped,
-                      "redirected", tally->redirected, "why", tally->why[0] ? tally->why : NULL);
+            json_pack("{s:I, s:I, s:O*, s:s*, s:s*}", "changed", tally->changed, "skipped", tally->skipped,
+                      "redirected", tally->redirected, "why", tally->why[0] ? tally->why : NULL, "expires",
+                      tally->expires[0] ? tally->expires : NULL);
         out_json(answer);
         json_decref(answer);
         return;
@@ -374,6 +433,10 @@ static void tell_tally(const struct change *change, const struct tally *tally) {
     if (tally->why[0])
         printf("the first that was left alone is %s\n", tally->why);
     print_redirected(tally->redirected);
+    if (strcmp(change->name, "hold") == 0 && tally->expires[0])
+        printf("held or not, its time ends at %s\n", tally->expires);
+    else if (strcmp(change->name, "hold") == 0 && tally->changed)
+        printf("held or not, their time runs on: 'mhs queue show' tells when it ends\n");
 }
 
 static int make_change(const struct change *change, const json_t *request) {
@@ -402,9 +465,10 @@ static int queue_change(const struct change *change, int argc, char **argv) {
             ? "The ID is that of 'mhs queue list'. What is under way is left alone, and what is in doubt "
               "without --may-arrive-twice."
             : "The ID is that of 'mhs queue list'. What is under way is left alone.",
-        redirects      ? redirect_options
-        : change->ends ? end_options
-                       : change_options};
+        redirects                              ? redirect_options
+        : strcmp(change->name, "release") == 0 ? release_options
+        : change->ends                         ? end_options
+                                               : change_options};
     struct command_line line;
     command_line_init(&line, &usage, argc, argv);
     json_t *request = json_pack("{s:s}", "operation", change->operation);

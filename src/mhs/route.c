@@ -61,8 +61,25 @@ static bool append(json_t *request, const char *member, const char *value) {
     return json_array_append_new(json_object_get(request, member), json_string(value)) == 0;
 }
 
-/* Puts an option into the request. False when its value is wrong. */
-static bool take_option(json_t *request, int id, const char *value) {
+/* By name, or by an OBJECT IDENTIFIER, which the daemon reads. */
+static bool is_content_type(const struct command_usage *usage, const char *value) {
+    static const char *const words[] = {"p2",
+                                        "p22",
+                                        "p35",
+                                        "unidentified",
+                                        "external",
+                                        "interpersonal-messaging-1984",
+                                        "interpersonal-messaging-1988",
+                                        "edi-messaging",
+                                        "voice-messaging",
+                                        "an OBJECT IDENTIFIER (2.6.1.10.1)",
+                                        NULL};
+    bool numbers = strspn(value, "0123456789.") == strlen(value) && strchr(value, '.');
+    return numbers || command_word(usage, "content-type", value, words);
+}
+
+/* Puts an option into the request. False when its value is wrong, which was said. */
+static bool take_option(const struct command_usage *usage, json_t *request, int id, const char *value) {
     char *end = NULL;
     errno = 0;
     switch ((enum route_option)id) {
@@ -71,9 +88,11 @@ static bool take_option(json_t *request, int id, const char *value) {
     case ORIGINATOR:
         return json_object_set_new(request, "originator", json_string(value)) == 0;
     case TYPE:
-        return json_object_set_new(request, "content-type", json_string(value)) == 0;
+        return is_content_type(usage, value) &&
+               json_object_set_new(request, "content-type", json_string(value)) == 0;
     case PRIORITY:
-        return json_object_set_new(request, "priority", json_string(value)) == 0;
+        return command_word(usage, "priority", value, command_priorities) &&
+               json_object_set_new(request, "priority", json_string(value)) == 0;
     case LABEL:
         return json_object_set_new(request, "security-label", json_string(value)) == 0;
     case ALTERNATE:
@@ -84,7 +103,10 @@ static bool take_option(json_t *request, int id, const char *value) {
         return append(request, "via", value);
     case LENGTH:
         json_object_set_new(request, "content-length", json_integer(strtoll(value, &end, 10)));
-        return end != value && !*end && errno == 0 && *value != '-';
+        if (end != value && !*end && errno == 0 && *value != '-')
+            return true;
+        command_usage_error(usage, "'%s' is not a number of octets", value);
+        return false;
     }
     return false;
 }
@@ -121,12 +143,12 @@ int cmd_route(int argc, char **argv) {
     int id;
     bool good = true;
     while (good && (id = command_line_next(&line, &value)) > 0)
-        good = take_option(request, id, value);
+        good = take_option(&usage, request, id, value);
     const char *address = good && id != COMMAND_LINE_STOP ? command_line_operand(&line) : NULL;
     if (!address || command_line_operand(&line)) {
         json_decref(request);
         if (!good)
-            return command_usage_error(&usage, "'%s' is not a number of octets", value);
+            return COMMAND_USAGE;
         return id == COMMAND_LINE_STOP ? (int)line.status : command_usage_error(&usage, "give one ADDRESS");
     }
     json_object_set_new(request, "address", json_string(address));

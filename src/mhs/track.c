@@ -104,14 +104,18 @@ static void print_try(struct piece *piece, const json_t *event, int64_t began) {
     end_piece(piece);
 }
 
-/* Recipients are numbers (as in the envelope) or addresses. */
-static void print_recipients(struct piece *piece, const json_t *recipients) {
+/* Recipients are numbers (as in the envelope) or addresses; `from`: whom one had before. */
+static void print_recipients(struct piece *piece, const json_t *recipients, const char *from) {
     const json_t *recipient;
     size_t i, count = json_array_size(recipients);
+    if (from) {
+        buf_printf(&piece->text, "from %s", from);
+        end_piece(piece);
+    }
     json_array_foreach(recipients, i, recipient) {
         const char *text = json_string_value(recipient);
         if (i == 0)
-            buf_printf(&piece->text, "recipient ");
+            buf_printf(&piece->text, from ? "to " : "recipient ");
         if (json_is_integer(recipient))
             buf_printf(&piece->text, "%" JSON_INTEGER_FORMAT, json_integer_value(recipient));
         else
@@ -146,7 +150,8 @@ void events_print(const json_t *events) {
                 buf_printf(&piece.text, "%s %s", names[k], out_text(event, names[k]));
                 end_piece(&piece);
             }
-        print_recipients(&piece, json_object_get(event, "recipients"));
+        print_recipients(&piece, json_object_get(event, "recipients"),
+                         json_string_value(json_object_get(event, "from")));
         if (json_is_string(json_object_get(event, "address"))) {
             buf_printf(&piece.text, "%s", out_text(event, "address"));
             end_piece(&piece);

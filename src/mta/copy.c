@@ -140,9 +140,19 @@ void copy_put_off(struct mta *mta, struct work *work, const char *what, const st
 
 static const struct error no_memory = {.code = STORE_NO_MEMORY, .text = "no memory"};
 
+/* Without memory, or before anybody asked its history. */
+static const char *held_cause(const struct work *work) {
+    return work->cause ? work->cause : "it was held where it waited before";
+}
+
 bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct mts_run *run,
                   const struct mts_decisions *decisions) {
-    struct content content = {copy->content, copy->stored.content_length, copy->memory};
+    struct content content = {.stored = copy->content,
+                              .length = copy->stored.content_length,
+                              .memory = copy->memory,
+                              .successor_of = copy->row.kind,
+                              .arrival = copy->message.arrival,
+                              .held = work->state == WORK_HELD ? held_cause(work) : NULL};
     struct batch_mark mark = batch_mark(mta);
     if (decisions->result == MTS_DECIDED && decide_apply(mta, run, decisions, &content) &&
         copy_finish(mta, work))
@@ -212,7 +222,16 @@ static const struct mts_failure unreadable = {.reason = x411_NonDeliveryReasonCo
                                               .supplementary = "the content can't be read where it waited",
                                               .final = true};
 
+/* Why its last try failed, or its peer could not be called; NULL: it is not known, or there was none. */
+static const char *last_trouble(const struct mta *mta, const struct work *work) {
+    const struct destination *destination = destination_at(mta, work->destination);
+    return work->cause                           ? work->cause
+           : destination_waits(mta, destination) ? destination_trouble(mta, destination)
+                                                 : NULL;
+}
+
 bool copy_expire(struct mta *mta, struct work *work) {
+    const char *last = last_trouble(mta, work);
     struct copy copy;
     struct error err = {0};
     struct mts_decisions decisions = {0};
@@ -225,13 +244,13 @@ bool copy_expire(struct mta *mta, struct work *work) {
     struct mts_run run = run_begin(mta, &mta->arena);
     if (whole || copy.row.kind == MTS_REPORT)
         do
-            mts_work_expired(&run, &copy.stored, &decisions);
+            mts_work_expired(&run, &copy.stored, last, &decisions);
         while (run_again(mta, &run, &decisions));
     else
         do
             mts_work_failed(&run, &copy.stored, &unreadable, &decisions);
         while (run_again(mta, &run, &decisions));
-    bool noted = event_copy(mta, work->message, EVENT_EXPIRED, NULL, (struct span){NULL, 0});
+    bool noted = event_copy(mta, work->message, EVENT_EXPIRED, NULL, span_str(last));
     bool done = noted && copy_replace(mta, work, &copy, &run, &decisions);
     if (!noted)
         copy_put_off(mta, work, "expired", &no_memory);
@@ -258,24 +277,6 @@ static struct mts_rerouting rerouting_of(const struct mta *mta, const struct wor
                                   .wanted = wanted ? wanted->hop : -1};
 }
 
-bool copy_reroute(struct mta *mta, struct work *work, const struct peer *wanted) {
-    struct copy copy;
-    struct error err = {0};
-    struct mts_decisions decisions = {0};
-    struct mts_rerouting rerouting = rerouting_of(mta, work, wanted);
-    if (!copy_load(mta, work, &copy, &err))
-        return false;
-    struct mts_run run = run_begin(mta, &mta->arena);
-    do
-        mts_reroute(&run, &copy.stored, &rerouting, &decisions);
-    while (run_again(mta, &run, &decisions));
-    keep_expiry(work, copy.row.kind, &decisions);
-    bool done = decisions.result == MTS_DECIDED && decisions.event_count > 0 &&
-                copy_replace(mta, work, &copy, &run, &decisions);
-    copy_release(&copy);
-    return done;
-}
-
 /* The only copy that was decided on goes to the peer for which it waits already. */
 static bool stays(struct mta *mta, const struct work *work, const struct mts_decisions *decisions) {
     if (decisions->object_count != 1 || decisions->objects[0].copy_count != 1)
@@ -285,20 +286,35 @@ static bool stays(struct mta *mta, const struct work *work, const struct mts_dec
     return peer && peer->destination.number == work->destination;
 }
 
-bool copy_route_anew(struct mta *mta, struct work *work) {
+static bool decide_hop(struct mta *mta, const struct work *work, const struct copy *copy,
+                       const struct mts_rerouting *rerouting, struct mts_run *run,
+                       struct mts_decisions *decisions) {
+    *run = run_begin(mta, &mta->arena);
+    do
+        mts_reroute(run, &copy->stored, rerouting, decisions);
+    while (run_again(mta, run, decisions));
+    keep_expiry(work, copy->row.kind, decisions);
+    return decisions->result == MTS_DECIDED && decisions->event_count > 0;
+}
+
+bool copy_decide_hop(struct mta *mta, const struct work *work, const struct copy *copy,
+                     const struct peer *wanted, struct mts_run *run, struct mts_decisions *decisions) {
     static const struct mts_rerouting as_if_new = {-1, -1};
+    struct mts_rerouting rerouting = wanted ? rerouting_of(mta, work, wanted) : as_if_new;
+    return decide_hop(mta, work, copy, &rerouting, run, decisions) &&
+           (wanted || !stays(mta, work, decisions));
+}
+
+bool copy_reroute(struct mta *mta, struct work *work) {
     struct copy copy;
     struct error err = {0};
     struct mts_decisions decisions = {0};
+    struct mts_rerouting rerouting = rerouting_of(mta, work, NULL);
+    struct mts_run run;
     if (!copy_load(mta, work, &copy, &err))
         return false;
-    struct mts_run run = run_begin(mta, &mta->arena);
-    do
-        mts_reroute(&run, &copy.stored, &as_if_new, &decisions);
-    while (run_again(mta, &run, &decisions));
-    keep_expiry(work, copy.row.kind, &decisions);
-    bool done = decisions.result == MTS_DECIDED && decisions.event_count > 0 &&
-                !stays(mta, work, &decisions) && copy_replace(mta, work, &copy, &run, &decisions);
+    bool done = decide_hop(mta, work, &copy, &rerouting, &run, &decisions) &&
+                copy_replace(mta, work, &copy, &run, &decisions);
     copy_release(&copy);
     return done;
 }

@@ -30,7 +30,8 @@ bool copy_load_row(struct mta *mta, struct arena *arena, const struct work *work
 void copy_release(struct copy *copy);
 /* The same without the content: for lists. There is nothing to release. */
 bool copy_load_rows(struct mta *mta, const struct work *work, struct copy *copy, struct error *err);
-/* Ends the copy by what was decided instead of it. */
+/* Ends the copy by what was decided instead of it. What goes on of it came when it came, and is held while it
+ * is. */
 bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct mts_run *run,
                   const struct mts_decisions *decisions);
 /* The copy is done: the row goes with the batch, the unit when it is on disk. */
@@ -44,12 +45,14 @@ bool copy_expire(struct mta *mta, struct work *work);
 /* `mhs store repair` took the copy's content: it is non-delivered;
  * a report goes on without what it returned. */
 bool copy_lost(struct mta *mta, struct work *work);
-/* Another next hop: `wanted`, or (NULL) the one that the rules know to be better; of a peer that left the
- * configuration, what the rules say of each recipient now. Of a copy in doubt only an operator may ask it
- * (I4). False: it stays. */
-bool copy_reroute(struct mta *mta, struct work *work, const struct peer *wanted);
-/* Each recipient goes where one that came now would. False: it stays, as that is where it is. */
-bool copy_route_anew(struct mta *mta, struct work *work);
+/* Another next hop, that the rules know to be better; of a peer that left the configuration, what the rules
+ * say of each recipient now. Never of a copy in doubt (I4). False: it stays. */
+bool copy_reroute(struct mta *mta, struct work *work);
+/* What an operator's choice makes of a loaded copy: it goes by `wanted`, or (NULL) each recipient goes where
+ * one that came now would. Nothing is changed yet (copy_replace). False: it would stay, as `wanted` does not
+ * take it, or that is where it is. */
+bool copy_decide_hop(struct mta *mta, const struct work *work, const struct copy *copy,
+                     const struct peer *wanted, struct mts_run *run, struct mts_decisions *decisions);
 /* Writes tries, due and that it is held to the row, so that a restart goes on from there, and takes the mark
  * of I3 off a copy that is not in doubt. False when it can't: the row then says less than is true, which
  * harms nobody. */

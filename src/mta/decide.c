@@ -121,14 +121,24 @@ static struct destination *destination_of(struct mta *mta, const struct mts_copy
     return peer ? &peer->destination : NULL;
 }
 
+static bool goes_on(const struct decision *decision, const struct mts_object *object) {
+    return object->kind == decision->content->successor_of;
+}
+
+/* Why the object's copies are held; NULL: they are not. */
+static const char *why_held(const struct decision *decision, const struct mts_object *object) {
+    return goes_on(decision, object) ? decision->content->held : NULL;
+}
+
 /* The scheduler gets the unit with the row; a next hop that is up gets the row with its mark (I3). */
 static bool add_work(const struct decision *decision, const struct mts_object *object,
                      const struct mts_copy *copy, uint64_t message) {
     struct mta *mta = decision->mta;
     struct destination *destination = destination_of(mta, copy);
     struct peer *peer = peer_of(destination);
+    const char *held = why_held(decision, object);
     bool later = copy->due > decision->run->now;
-    bool marked = peer && !later && peer_is_up(peer);
+    bool marked = peer && !later && !held && peer_is_up(peer);
     struct row row = {object->kind, copy->kind, object->has_content, copy->plan, copy->latest * SECOND};
     struct work unit = {.message = message,
                         .due = copy->due * SECOND,
@@ -136,26 +146,32 @@ static bool add_work(const struct decision *decision, const struct mts_object *o
                         .latest = row.latest,
                         .destination = destination ? destination->number : DESTINATION_NONE,
                         .lane = (uint8_t)lane_of(copy->priority),
-                        .state = later ? WORK_WAITING : WORK_READY,
+                        .state = held    ? WORK_HELD
+                                 : later ? WORK_WAITING
+                                         : WORK_READY,
                         .marked = marked};
     buf_clear(&mta->scratch);
     if (!destination || !row_write(&mta->scratch, &row))
         return false;
-    unit.id =
-        store_add_work(mta->batch.store, &(struct store_work){.message = message,
-                                                              .due = unit.due,
-                                                              .expiry = unit.expires,
-                                                              .next_hop = destination->key,
-                                                              .doubt_peer = marked ? destination->key : 0,
-                                                              .priority = unit.lane,
-                                                              .status = later ? STORE_DEFERRED : STORE_READY,
-                                                              .data = buf_span(&mta->scratch)});
+    struct store_work stored = {.message = message,
+                                .due = unit.due,
+                                .expiry = unit.expires,
+                                .next_hop = destination->key,
+                                .doubt_peer = marked ? destination->key : 0,
+                                .priority = unit.lane,
+                                .status = held    ? STORE_HELD
+                                          : later ? STORE_DEFERRED
+                                                  : STORE_READY,
+                                .data = buf_span(&mta->scratch)};
+    unit.id = store_add_work(mta->batch.store, &stored);
     unit.bytes = marked ? hot_bytes(decision, object, copy) : NULL;
     struct work *work = unit.id ? schedule_add(&mta->schedule, &unit) : NULL;
     if (!work) {
         bytes_drop(unit.bytes);
         return false;
     }
+    if (held)
+        schedule_cause(work, held);
     if (work->bytes)
         mta->hot_octets += work->bytes->length;
     if (batch_effect(mta, (struct effect){.kind = &new_work, .work = work->id, .number = object->kind})) {
@@ -203,12 +219,25 @@ static const struct mts_failure mailbox_full = {.reason = x411_NonDeliveryReason
                                                     x411_NonDeliveryDiagnosticCode_recipient_unavailable,
                                                 .supplementary = "the mailbox is full"};
 
+static uint64_t octets_of_entry(struct span envelope, uint64_t content_length) {
+    return ENTRY_OCTETS + envelope.len + content_length;
+}
+
+bool decide_has_room(struct mta *mta, struct arena *arena, const struct mts_object *object,
+                     const struct mts_copy *copy, uint64_t content_length, struct mts_failure *full) {
+    *full = mailbox_full;
+    return copy->kind != MTS_COPY_DELIVER ||
+           quota_has_room(mta, mailbox_name(arena, copy->mailbox),
+                          octets_of_entry(object->octets, object->has_content ? content_length : 0),
+                          object->kind == MTS_REPORT);
+}
+
 bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stored *stored, uint64_t message,
                      struct mts_decisions *more, bool *waits) {
     struct mts_delivery delivery = {0};
     struct store_entry entry = {.message = message,
                                 .at = run->now * SECOND,
-                                .octets = ENTRY_OCTETS + stored->octets.len + stored->content_length};
+                                .octets = octets_of_entry(stored->octets, stored->content_length)};
     do
         mts_deliver(run, stored, &delivery);
     while (run_again(mta, run, &delivery.more));
@@ -254,7 +283,7 @@ static bool deliver_now(const struct decision *decision, const struct mts_object
 static bool is_for_now(const struct decision *decision, const struct mts_object *object,
                        const struct mts_copy *copy, bool opened) {
     const struct spent *spent = decision->spent;
-    return copy->kind == MTS_COPY_DELIVER && copy->due <= decision->run->now &&
+    return copy->kind == MTS_COPY_DELIVER && copy->due <= decision->run->now && !why_held(decision, object) &&
            decision->depth < DEPTH_MOST && spent->deliveries < DELIVER_AT_ONCE &&
            (opened || spent->decoded + object->octets.len < DECODE_AT_ONCE);
 }
@@ -263,9 +292,13 @@ static bool add_object(const struct decision *decision, const struct mts_object 
     struct mta *mta = decision->mta;
     if (!object->copy_count)
         return true;
-    uint64_t message = store_add_message(mta->batch.store, decision->run->now * SECOND, object->octets,
-                                         object->has_content ? decision->content->stored : NULL);
-    if (!message || !event_message(mta, object->identifier, message))
+    const char *held = why_held(decision, object);
+    int64_t came = goes_on(decision, object) ? decision->content->arrival : 0;
+    uint64_t message =
+        store_add_message(mta->batch.store, came ? came : decision->run->now * SECOND, object->octets,
+                          object->has_content ? decision->content->stored : NULL);
+    if (!message || !event_message(mta, object->identifier, message) ||
+        (held && !event_copy(mta, message, EVENT_HELD, NULL, span_str(held))))
         return false;
     struct mts_opened *opened = NULL;
     for (size_t i = 0; i < object->copy_count; i++) {

@@ -17,6 +17,10 @@ struct content {
     uint64_t length;
     struct span memory; /* the content when it is in memory, else absent */
     const char *who;    /* caused it, as the log names him; NULL: it stands in the decision, or nobody did */
+    /* Of what was decided on a copy that waited: objects of its kind go on for it. 0: none does. */
+    enum mts_kind successor_of;
+    int64_t arrival;  /* theirs, µs: when the copy's own message came; 0: now */
+    const char *held; /* their copies are held, and that is why; NULL: they are not */
 };
 
 /* A call's circumstances for the rules. decide_apply takes note of the identifiers that were used. */
@@ -36,6 +40,11 @@ bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisio
  */
 bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stored *stored, uint64_t message,
                      struct mts_decisions *more, bool *waits);
+
+/* Whether the mailbox to which the copy of an object would be delivered takes it now; `full`: the failure
+ * that it would be. Of a copy that goes elsewhere it does. */
+bool decide_has_room(struct mta *mta, struct arena *arena, const struct mts_object *object,
+                     const struct mts_copy *copy, uint64_t content_length, struct mts_failure *full);
 
 /* The ids of the copies of that kind that were added to the batch since the mark. NULL without memory. */
 json_t *decide_added(const struct mta *mta, struct batch_mark since, enum mts_kind kind);

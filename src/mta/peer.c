@@ -154,7 +154,9 @@ void peer_error(struct peer *peer, struct span cause) {
 }
 
 void peer_failed(struct mta *mta, struct peer *peer, struct span cause) {
-    int64_t wait = peer_back_off(peer, peer->failures);
+    peer->by_hand += peer->tried_by_hand && peer->failures > peer->by_hand;
+    peer->tried_by_hand = false;
+    int64_t wait = peer_back_off(peer, peer->failures - peer->by_hand);
     peer->failures++;
     peer->next_try = clock_monotonic_us() + wait * SECOND;
     peer_error(peer, cause);
@@ -167,7 +169,8 @@ void peer_failed(struct mta *mta, struct peer *peer, struct span cause) {
 void peer_worked(struct mta *mta, struct peer *peer) {
     if (peer->failures)
         log_caused_by(&peer->lines, LOG_LEVEL_NOTICE, "peer=%s is there again", peer->name);
-    peer->failures = 0;
+    peer->failures = peer->by_hand = 0;
+    peer->tried_by_hand = false;
     peer->next_try = 0;
     peer->last_success = clock_now_us();
     peer->without_recovery = false;
@@ -182,7 +185,8 @@ void peer_is_there(struct mta *mta, struct peer *peer, const char *what) {
         return;
     log_caused_by(&peer->lines, LOG_LEVEL_NOTICE, "peer=%s %s: its back-off ends", peer->name, what);
     peer->back_off_ended = now;
-    peer->failures = 0;
+    peer->failures = peer->by_hand = 0;
+    peer->tried_by_hand = false;
     peer->next_try = 0;
     destination_mark(mta, &peer->destination);
     peer_tell_rules(mta, peer);
@@ -221,8 +225,10 @@ bool peer_is_gone(const struct destination *destination) {
 }
 
 void peer_try_now(struct mta *mta, struct destination *destination) {
+    struct peer *peer = (struct peer *)destination;
     (void)mta;
-    peer_end_back_off((struct peer *)destination);
+    peer->tried_by_hand = peer->failures > 0;
+    peer_end_back_off(peer);
 }
 
 void peer_release(struct mta *mta, struct destination *destination) {

@@ -31,9 +31,11 @@ struct peer {
     int64_t last_begun;            /* monotonic µs: when the last of its transfers out began */
     int64_t last_taken;            /* monotonic µs: when it last confirmed one; 0: it has not */
     unsigned failures;             /* to get an association, in a row */
-    int64_t next_try;              /* monotonic µs; 0: now */
-    bool without_recovery;         /* a recovery failed: the next association is opened without one */
-    unsigned done, done_before;    /* transfers out in this second and in the last */
+    unsigned by_hand;           /* of these: tries that an operator wanted, which don't lengthen the wait */
+    bool tried_by_hand;         /* the next one that fails is such a one */
+    int64_t next_try;           /* monotonic µs; 0: now */
+    bool without_recovery;      /* a recovery failed: the next association is opened without one */
+    unsigned done, done_before; /* transfers out in this second and in the last */
     char last_error[160];
     int64_t last_error_at;  /* µs; 0: never */
     int64_t last_success;   /* µs: it took, gave or answered something; 0: never */

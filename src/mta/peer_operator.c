@@ -115,17 +115,30 @@ json_t *request_peer_able(struct client *client, json_t *request) {
 
 struct retrying {
     struct mta *mta;
-    json_int_t count;
+    json_int_t changed, skipped;
+    char why[120]; /* the first of these was left alone */
 };
+
+static bool leave_alone(struct retrying *retrying, const struct work *work) {
+    char until[21];
+    unsigned long long id = work->id;
+    if (!retrying->skipped++ && work->state == WORK_WAITING)
+        snprintf(retrying->why, sizeof retrying->why, "copy %llu: the originator deferred it until %s", id,
+                 clock_format(work->due / SECOND, until));
+    else if (retrying->skipped == 1)
+        snprintf(retrying->why, sizeof retrying->why, "copy %llu: %s", id,
+                 work->state == WORK_HELD ? "it is held: 'mhs queue release' lets it go"
+                                          : "it is under way just now");
+    return true;
+}
 
 static bool retry_unit(void *context, struct work *work) {
     struct retrying *retrying = context;
-    if (work->state == WORK_HELD || work->state == WORK_SENDING)
-        return true;
-    if (work->state == WORK_WAITING && !work->tries)
-        return true; /* deferred by its originator */
+    bool deferred = work->state == WORK_WAITING && !work->tries;
+    if (work->state == WORK_HELD || work->state == WORK_SENDING || deferred)
+        return leave_alone(retrying, work);
     schedule_set(&retrying->mta->schedule, work, WORK_READY, work->due, false);
-    retrying->count++;
+    retrying->changed++;
     return true;
 }
 
@@ -138,8 +151,10 @@ json_t *request_peer_retry(struct client *client, json_t *request) {
     if (peer->disabled)
         return client_error("wrong-state", "the peer is disabled: 'mhs peer enable %s'", peer->name);
     struct retrying retrying = {.mta = mta};
+    bool backed_off = peer_next_try(peer) > 0;
     schedule_each_of(&mta->schedule, peer->destination.number, retry_unit, &retrying);
     destination_try_now(mta, &peer->destination);
     peer_end_wait(mta, peer);
-    return json_pack("{s:I}", "changed", retrying.count);
+    return json_pack("{s:I, s:I, s:b, s:s*}", "changed", retrying.changed, "skipped", retrying.skipped,
+                     "back-off-ended", backed_off, "why", retrying.skipped ? retrying.why : NULL);
 }

@@ -14,7 +14,9 @@ static const char *state_of(const struct peer *peer) {
         return "removed";
     if (peer->disabled)
         return "disabled";
-    return peer_backs_off(peer) ? "backing-off" : peer->in + peer->out ? "up" : "idle";
+    /* Its back-off was ended, and nothing has called it since. */
+    bool for_now = !peer_next_try(peer) && !peer->connecting;
+    return peer_backs_off(peer) && !for_now ? "backing-off" : peer->in + peer->out ? "up" : "idle";
 }
 
 /* Ids of work and messages rise together: the oldest copy stands for the message that came first. */

@@ -9,6 +9,7 @@
 #include "mta/json.h"
 #include "mta/jump.h"
 #include "mta/mta_private.h"
+#include "mta/redirect.h"
 #include "mta/requests.h"
 #include "mts/summary.h"
 #include "names/identifier.h"
@@ -308,6 +309,11 @@ static json_t *sent_of(const struct mta *mta, const struct work *work) {
     return json_null();
 }
 
+static json_t *expiry_json(const struct work *work) {
+    int64_t expiry = schedule_expiry(work);
+    return expiry == INT64_MAX ? json_null() : json_time(expiry / SECOND);
+}
+
 static json_t *entry_json(struct mta *mta, struct work *work, const struct copy *copy,
                           struct summary *summary) {
     struct mts_recipient *recipients = NULL;
@@ -315,17 +321,16 @@ static json_t *entry_json(struct mta *mta, struct work *work, const struct copy 
     summary_of(copy->row.kind, copy->stored.octets, &mta->arena, summary);
     mts_recipients(&copy->stored, &mta->arena, &recipients, &count);
     const char *hop = destination_of(mta, work)->name;
-    json_t *entry = json_pack(
-        "{s:I, s:I, s:o, s:s, s:o, s:I, s:o, s:o, s:s, s:s, s:I, s:o, s:o, s:o, s:i}", "id",
-        (json_int_t)work->id, "message", (json_int_t)work->message, "mts-identifier",
-        json_text(summary->identifier), "kind", summary_kind(copy->row.kind), "originator",
-        json_text(summary->originator), "recipients", (json_int_t)count, "first-recipient",
-        count ? json_text(recipients[0].name) : json_null(), "next-hop",
-        hop[0] ? json_text(span_str(hop)) : json_null(), "priority", lane_name(work), "state",
-        state_name(mta, work), "size", (json_int_t)copy->message.content_length, "arrival",
-        json_time(copy->message.arrival / SECOND), "due", json_time(work->due / SECOND), "expires",
-        schedule_expiry(work) == INT64_MAX ? json_null() : json_time(schedule_expiry(work) / SECOND), "tries",
-        work->tries);
+    json_t *entry =
+        json_pack("{s:I, s:I, s:o, s:s, s:o, s:I, s:o, s:o, s:s, s:s, s:I, s:o, s:o, s:o, s:i}", "id",
+                  (json_int_t)work->id, "message", (json_int_t)work->message, "mts-identifier",
+                  json_text(summary->identifier), "kind", summary_kind(copy->row.kind), "originator",
+                  json_text(summary->originator), "recipients", (json_int_t)count, "first-recipient",
+                  count ? json_text(recipients[0].name) : json_null(), "next-hop",
+                  hop[0] ? json_text(span_str(hop)) : json_null(), "priority", lane_name(work), "state",
+                  state_name(mta, work), "size", (json_int_t)copy->message.content_length, "arrival",
+                  json_time(copy->message.arrival / SECOND), "due", json_time(work->due / SECOND), "expires",
+                  expiry_json(work), "tries", work->tries);
     json_object_set_new(entry, "next-try", json_time(next_try_of(mta, work) / SECOND));
     json_object_set_new(entry, "sent", sent_of(mta, work));
     json_object_set_new(entry, "last-error", json_text(cause_of(mta, work)));
@@ -430,11 +435,13 @@ struct change {
     struct mta *mta;
     struct client *client;
     const char *operation, *reason;
-    const char *by_peer, *address; /* a redirection's target; neither: the rules decide anew */
-    bool force;                    /* a redirection that would loop, too */
-    bool count;                    /* nothing is changed: only how many would be is asked */
-    bool may_arrive_twice;         /* the operator takes it on himself that a copy in doubt arrives twice */
-    json_t *redirected;            /* what became of each copy: {"id": n, "now": [n]}; NULL: none is */
+    const char *by_peer;   /* the name of the redirection's */
+    struct redirection to; /* of a redirection */
+    bool force;            /* a redirection that would loop or fail, a release of one whose time is over */
+    bool count;            /* nothing is changed: only how many would be is asked */
+    bool may_arrive_twice; /* the operator takes it on himself that a copy in doubt arrives twice */
+    bool leave_held;       /* copies that are held are not meant: who chose many did not choose them */
+    json_t *redirected;    /* what became of each copy (tell_redirected); NULL: none is */
 };
 
 static bool is_asked(const struct change *change, const char *operation) {
@@ -487,39 +494,24 @@ static bool update_row(const struct change *change, struct work *work, bool hold
     return true;
 }
 
-static bool note(const struct change *change, const struct work *work, enum event_own what) {
-    char text[400];
+/* Who did it, and why, for the history. */
+static struct span note_text(const struct change *change, const struct work *work, char *out, size_t size) {
     bool twice = work->in_doubt && change->may_arrive_twice;
-    int length = snprintf(text, sizeof text, "uid %u: %s%s", change->client->uid, change->reason,
+    int length = snprintf(out, size, "uid %u: %s%s", change->client->uid, change->reason,
                           twice ? " (it may arrive twice)" : "");
-    return event_copy(change->mta, work->message, what, NULL, span_of(text, (size_t)length));
+    return span_of(out, (size_t)length);
 }
 
-static bool redirect_to_address(const struct change *change, struct work *work) {
-    struct mta *mta = change->mta;
-    struct copy copy;
-    struct error err = {0};
-    struct mts_decisions decisions = {0};
-    if (!copy_load(mta, work, &copy, &err))
-        return false;
-    struct mts_run run = run_begin(mta, &mta->arena);
-    do
-        mts_redirect(&run, &copy.stored, change->address, &decisions);
-    while (run_again(mta, &run, &decisions));
-    bool done = decisions.result == MTS_DECIDED && note(change, work, EVENT_REDIRECTED_BY_OPERATOR) &&
-                copy_replace(mta, work, &copy, &run, &decisions);
-    copy_release(&copy);
-    return done;
+static bool note(const struct change *change, const struct work *work, enum event_own what) {
+    char text[400];
+    return event_copy(change->mta, work->message, what, NULL, note_text(change, work, text, sizeof text));
 }
 
 static bool redirect(const struct change *change, struct work *work) {
-    if (change->address)
-        return redirect_to_address(change, work);
-    struct mta *mta = change->mta;
-    const struct peer *peer = change->by_peer ? peer_find(mta, span_str(change->by_peer)) : NULL;
-    if (!note(change, work, EVENT_REDIRECTED_BY_OPERATOR))
-        return false;
-    return peer ? copy_reroute(mta, work, peer) : copy_route_anew(mta, work);
+    char text[400];
+    if (work->state == WORK_HELD && !work->cause && !work->recalled)
+        recall_cause(change->mta, work); /* what takes its place is held for that too */
+    return redirect_copy(change->mta, &change->to, work, note_text(change, work, text, sizeof text));
 }
 
 static bool nondeliver(const struct change *change, struct work *work) {
@@ -537,8 +529,6 @@ static bool apply_change(const struct change *change, struct work *work) {
         return note(change, work, EVENT_RELEASED) && update_row(change, work, false);
     if (is_asked(change, "queue-retry"))
         return note(change, work, EVENT_RETRIED) && update_row(change, work, false);
-    if (is_asked(change, "queue-redirect"))
-        return redirect(change, work);
     if (is_asked(change, "queue-delete"))
         return note(change, work, EVENT_DELETED) && copy_finish(change->mta, work);
     return nondeliver(change, work);
@@ -555,18 +545,53 @@ static json_t *refuse_doubtful(const struct change *change, const struct peer *p
                         peer->config ? "" : " (that peer is not in the configuration: put it back)");
 }
 
-/* Sent there it would come back, or be non-delivered for it. */
-static json_t *refuse_loop(const struct change *change, const struct work *work) {
-    struct mta *mta = change->mta;
-    struct copy copy;
-    struct error err = {0};
-    const struct peer *peer = change->by_peer ? peer_find(mta, span_str(change->by_peer)) : NULL;
-    if (change->force || (!peer && !change->address) || !copy_load_rows(mta, work, &copy, &err))
+static json_t *refuse_failures(json_t *failures) {
+    const json_t *first = json_array_get(failures, 0);
+    const char *address = json_string_value(json_object_get(first, "address"));
+    const char *cause = json_string_value(json_object_get(first, "cause"));
+    char more[40] = "";
+    if (json_array_size(failures) > 1)
+        snprintf(more, sizeof more, " (and %zu more)", json_array_size(failures) - 1);
+    json_t *refusal = client_error("wrong-state",
+                                   "it would be non-delivered to %.300s%s: %s; --force sends it all the same",
+                                   address ? address : "?", more, cause ? cause : "?");
+    json_decref(failures);
+    return refusal;
+}
+
+/* A mistyped address, say, would end the copy, and nobody could take that back. */
+static json_t *refuse_redirection(const struct change *change, const struct work *work) {
+    if (change->leave_held && work->state == WORK_HELD)
+        return client_error("wrong-state", "the copy is held: 'mhs queue release' lets it go, and 'mhs queue "
+                                           "redirect ID' sends it elsewhere, where it is held too");
+    if (change->force)
         return NULL;
-    struct mts_run run = run_begin(mta, &mta->arena);
-    const char *why = mts_loop_ahead(&run, &copy.stored, peer ? peer->hop : -1, change->address);
-    return why ? client_error("wrong-state", "the copy would loop: %s; --force sends it all the same", why)
-               : NULL;
+    const char *why = redirect_loops(change->mta, &change->to, work);
+    if (why)
+        return client_error("wrong-state", "the copy would loop: %s; --force sends it all the same", why);
+    json_t *failures = redirect_failures(change->mta, &change->to, work);
+    return failures ? refuse_failures(failures) : NULL;
+}
+
+/* The lifetime of a copy runs on while it is held. */
+static json_t *refuse_release(const struct change *change, const struct work *work) {
+    char time[21];
+    bool over = schedule_expiry(work) <= jump_now(change->mta);
+    if (work->state == WORK_HELD && over && !change->force)
+        return client_error(
+            "wrong-state", "its time ended at %s: it will be non-delivered; --force releases it all the same",
+            clock_format(schedule_expiry(work) / SECOND, time));
+    if (work->state == WORK_HELD)
+        return NULL;
+    if (is_deferred(work))
+        return client_error("wrong-state", "the copy is not held, but the originator deferred it until %s",
+                            clock_format(work->due / SECOND, time));
+    const struct destination *destination = destination_of(change->mta, work);
+    if (destination_blocked(change->mta, destination))
+        return client_error("wrong-state", "the copy is not held, but %s",
+                            destination_trouble(change->mta, destination));
+    return client_error("wrong-state", "the copy is not held, so that nothing is to be released; 'mhs queue "
+                                       "retry' has it tried now");
 }
 
 /* Why the change can't be made to the copy now; NULL: it can. Recipients and route of a copy in doubt are
@@ -588,9 +613,7 @@ static json_t *refuse_change(const struct change *change, const struct work *wor
     if (work->lost)
         return client_error("wrong-state", "its content is lost: its originator gets a report at once");
     if (is_asked(change, "queue-release"))
-        return held ? NULL
-                    : client_error("wrong-state", "the copy is not held, so that nothing is to be released; "
-                                                  "'mhs queue retry' has it tried now");
+        return refuse_release(change, work);
     if (held && is_asked(change, "queue-hold"))
         return client_error("wrong-state", "the copy is held already; 'mhs queue release' lets it go");
     if (held && is_asked(change, "queue-retry"))
@@ -608,32 +631,38 @@ static json_t *refuse_change(const struct change *change, const struct work *wor
                             clock_format(work->due / SECOND, until));
     if (!is_asked(change, "queue-redirect"))
         return NULL;
-    if (!change->address && fixed)
+    if (!change->to.address && fixed)
         return client_error("wrong-state", "%s", fixed);
-    return refuse_loop(change, work);
+    return refuse_redirection(change, work);
 }
 
 /* Ids that are told of one copy at most, so that an answer on many fits into a frame whatever the rules
  * split. */
 #define TOLD_MOST 20
 
-/* What takes a redirected copy's place has ids of its own; none: it was delivered here, or ended. */
+/* {"id": n, "now": [n], "non-delivered": [{"address", "cause"}]}: what takes a redirected copy's place has
+ * ids of its own; none of either: it was delivered here. */
 static void tell_redirected(const struct change *change, uint64_t id, struct batch_mark since,
-                            enum mts_kind kind) {
+                            enum mts_kind kind, json_t *failures) {
     json_t *now = decide_added(change->mta, since, kind);
     while (json_array_size(now) > TOLD_MOST)
         json_array_remove(now, json_array_size(now) - 1);
-    json_array_append_new(change->redirected, json_pack("{s:I, s:o}", "id", (json_int_t)id, "now", now));
+    json_array_append_new(change->redirected, json_pack("{s:I, s:o, s:o}", "id", (json_int_t)id, "now", now,
+                                                        "non-delivered", failures ? failures : json_array()));
 }
 
 static bool redirect_one(const struct change *change, struct work *work, struct batch_mark since) {
     struct copy copy = {0};
     struct error err = {0};
     uint64_t id = work->id;
+    /* Without --force nothing fails: refuse_redirection. */
+    json_t *failures = change->force ? redirect_failures(change->mta, &change->to, work) : NULL;
     arena_reset(&change->mta->arena);
-    if (!copy_load_row(change->mta, &change->mta->arena, work, &copy, &err) || !apply_change(change, work))
+    if (!copy_load_row(change->mta, &change->mta->arena, work, &copy, &err) || !redirect(change, work)) {
+        json_decref(failures);
         return false;
-    tell_redirected(change, id, since, copy.row.kind);
+    }
+    tell_redirected(change, id, since, copy.row.kind, failures);
     return true;
 }
 
@@ -655,16 +684,17 @@ static json_t *tell_undone(const struct change *change) {
             "wrong-state", "the copy can't go that way: %s",
             change->by_peer
                 ? "the peer does not take it, or has it already; 'mhs route' tells who would take it"
-            : change->address ? "a report is not redirected by hand, but it may go by another PEER"
-                              : "the rules know no better way now; 'mhs queue redirect ID PEER' sends it by "
-                                "a peer of your choice");
+            : change->to.address
+                ? "a report is not redirected by hand, but it may go by another PEER"
+                : "the rules know no better way now; 'mhs queue redirect ID PEER' sends it by "
+                  "a peer of your choice");
     return client_error("unavailable", "the store can't write the change now; its log says why");
 }
 
 struct tally {
     const struct change *change;
     json_int_t changed, skipped;
-    char why[200]; /* the first of these was left alone */
+    char why[560]; /* the first of these was left alone */
 };
 
 static void change_taken(struct scan *scan, struct work *work, struct copy *copy) {
@@ -676,7 +706,7 @@ static void change_taken(struct scan *scan, struct work *work, struct copy *copy
     if (!done && !tally->skipped) {
         refusal = refusal ? refusal : tell_undone(tally->change);
         const char *why = json_string_value(json_object_get(json_object_get(refusal, "error"), "text"));
-        snprintf(tally->why, sizeof tally->why, "copy %llu: %.170s", (unsigned long long)id,
+        snprintf(tally->why, sizeof tally->why, "copy %llu: %.520s", (unsigned long long)id,
                  why ? why : "no memory to tell why");
     }
     json_decref(refusal);
@@ -684,7 +714,7 @@ static void change_taken(struct scan *scan, struct work *work, struct copy *copy
     tally->skipped += !done;
 }
 
-static json_t *change_all(const struct change *change, json_t *request) {
+static json_t *change_all(struct change *change, json_t *request) {
     struct filter filter;
     struct error err = {0};
     struct tally tally = {.change = change};
@@ -693,6 +723,7 @@ static json_t *change_all(const struct change *change, json_t *request) {
     wrong = wrong ? wrong : read_page(&scan, request, LIST_MOST);
     if (wrong)
         return wrong;
+    change->leave_held = !filter.state || strcmp(filter.state, "held") != 0;
     scan.until = (uint64_t)json_integer_value(json_object_get(request, "until"));
     if (!run_scan(&scan, &err))
         return client_error("unavailable", "%s", err.text);
@@ -701,20 +732,20 @@ static json_t *change_all(const struct change *change, json_t *request) {
                      change->redirected, "why", tally.why[0] ? tally.why : NULL);
 }
 
-static json_t *check_target(const struct change *change, json_t *request) {
+static json_t *check_target(struct change *change, json_t *request) {
     bool anew = json_is_true(json_object_get(request, "anew"));
-    if ((change->by_peer != NULL) + (change->address != NULL) + anew != 1)
+    if ((change->by_peer != NULL) + (change->to.address != NULL) + anew != 1)
         return client_error("bad-request", "give one of by-peer, address and anew: true");
     if (!change->by_peer)
-        return change->address ? check_address(change->mta, "address", change->address) : NULL;
-    const struct peer *peer = peer_find(change->mta, span_str(change->by_peer));
+        return change->to.address ? check_address(change->mta, "address", change->to.address) : NULL;
+    const struct peer *peer = change->to.peer = peer_find(change->mta, span_str(change->by_peer));
     return peer && peer->config && peer->hop >= 0
                ? NULL
                : client_error("not-found", "no peer has the name %s; 'mhs peer list' shows them",
                               change->by_peer);
 }
 
-static json_t *check_change(const struct change *change, json_t *request) {
+static json_t *check_change(struct change *change, json_t *request) {
     size_t length = change->reason ? strlen(change->reason) : 0;
     if (length < 1 || length > 256)
         return client_error("bad-request", "give a reason of 1 to 256 octets");
@@ -728,10 +759,13 @@ static json_t *change_by_id(const struct change *change, json_t *request) {
     json_t *refusal = work ? refuse_change(change, work) : client_error("not-found", NO_SUCH_COPY);
     if (refusal)
         return refusal;
-    if (change->count || change_one(change, work))
-        return json_pack("{s:i, s:i, s:n, s:O*}", "changed", 1, "skipped", 0, "cursor", "redirected",
-                         change->redirected);
-    return tell_undone(change);
+    json_t *expires = expiry_json(work); /* the change may end the unit */
+    if (!change->count && !change_one(change, work)) {
+        json_decref(expires);
+        return tell_undone(change);
+    }
+    return json_pack("{s:i, s:i, s:n, s:O*, s:o}", "changed", 1, "skipped", 0, "cursor", "redirected",
+                     change->redirected, "expires", expires);
 }
 
 json_t *request_queue_change(struct client *client, json_t *request) {
@@ -742,7 +776,7 @@ json_t *request_queue_change(struct client *client, json_t *request) {
                             .reason = json_string_value(json_object_get(request, "reason")),
                             .may_arrive_twice = json_is_true(json_object_get(request, "may-arrive-twice")),
                             .by_peer = json_string_value(json_object_get(request, "by-peer")),
-                            .address = json_string_value(json_object_get(request, "address")),
+                            .to.address = json_string_value(json_object_get(request, "address")),
                             .force = json_is_true(json_object_get(request, "force")),
                             .count = json_is_true(json_object_get(request, "count"))};
     json_t *answer = check_change(&change, request);

@@ -36,7 +36,7 @@ static const struct operation operations[] = {
     {"queue-list", request_queue_list, OPERATORS, MEMORY, {FILTERS, "limit", "after"}},
     {"queue-show", request_queue_show, OPERATORS, MEMORY, {"id"}},
     {"queue-hold", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS}},
-    {"queue-release", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS}},
+    {"queue-release", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS, "force"}},
     {"queue-retry", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS}},
     {"queue-redirect",
      request_queue_change,

@@ -18,7 +18,7 @@ static bool reroute_lane(struct mta *mta, struct lane *lane, unsigned *left) {
         --*left;
         work->no_alternative = true;
         batch_request(mta);
-        if (!copy_reroute(mta, work, NULL) && work->marked)
+        if (!copy_reroute(mta, work) && work->marked)
             copy_save(mta, work);
     }
     return true;

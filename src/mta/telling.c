@@ -53,7 +53,7 @@ void telling_note(struct telling *telling, const struct mts_decisions *decisions
 
 static __attribute__((format(printf, 3, 4))) void add_line(struct buf *lines, enum log_level level,
                                                            const char *format, ...) {
-    char text[3 * LOG_TEXT_SIZE + 320];
+    char text[4 * LOG_TEXT_SIZE + 320];
     va_list values;
     va_start(values, format);
     vsnprintf(text, sizeof text, format, values);
@@ -62,24 +62,27 @@ static __attribute__((format(printf, 3, 4))) void add_line(struct buf *lines, en
     payload_put_octets(lines, span_str(text));
 }
 
-static const char *cause_text(const struct mts_event *event, char out[static 128]) {
+const char *telling_cause(const struct mts_event *event, char out[static TELLING_CAUSE]) {
     const char *reason = non_delivery_reason_name(event->reason);
     const char *diagnostic = event->diagnostic < 0 ? NULL : non_delivery_diagnostic_name(event->diagnostic);
-    int length = snprintf(out, 128, "%s (%lld)", reason ? reason : "reason", (long long)event->reason);
+    int length =
+        snprintf(out, TELLING_CAUSE, "%s (%lld)", reason ? reason : "reason", (long long)event->reason);
     if (event->diagnostic >= 0)
-        snprintf(out + length, 128 - (size_t)length, ", %s (%lld)", diagnostic ? diagnostic : "diagnostic",
-                 (long long)event->diagnostic);
+        snprintf(out + length, TELLING_CAUSE - (size_t)length, ", %s (%lld)",
+                 diagnostic ? diagnostic : "diagnostic", (long long)event->diagnostic);
     return out;
 }
 
 static void add_not_delivered(struct buf *lines, const struct fate *fate) {
     const struct mts_event *event = fate->first;
-    char identifier[LOG_TEXT_SIZE], text[LOG_TEXT_SIZE], cause[128], more[40] = "";
+    char identifier[LOG_TEXT_SIZE], text[LOG_TEXT_SIZE], cause[TELLING_CAUSE], more[40] = "";
+    char originator[LOG_TEXT_SIZE], address[LOG_TEXT_SIZE];
     if (fate->count > 1)
         snprintf(more, sizeof more, " and %zu more", fate->count - 1);
-    add_line(lines, LOG_LEVEL_NOTICE, "%s is not delivered to recipient %lld%s: %s%s%s",
-             log_text(event->identifier, identifier), (long long)event->recipient, more,
-             cause_text(event, cause), event->text ? ": " : "", log_text(span_str(event->text), text));
+    add_line(lines, LOG_LEVEL_NOTICE, "%s from %s is not delivered to recipient %lld, %s%s: %s%s%s",
+             log_text(event->identifier, identifier), log_text(event->originator, originator),
+             (long long)event->recipient, log_text(event->other, address), more, telling_cause(event, cause),
+             event->text ? ": " : "", log_text(span_str(event->text), text));
 }
 
 static void add_doubted(struct buf *lines, const struct fate *fate) {

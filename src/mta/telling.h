@@ -32,6 +32,9 @@ struct telling {
 /* `who` lives as long as the telling; NULL: it is the peer that the decision names, if any. */
 void telling_begin(struct telling *telling, struct mta *mta, const char *who);
 void telling_note(struct telling *telling, const struct mts_decisions *decisions);
+/* Reason and diagnostic of one that is not delivered, by their names and numbers. */
+#define TELLING_CAUSE 128
+const char *telling_cause(const struct mts_event *event, char out[static TELLING_CAUSE]);
 /* Adds the lines to the batch. False without memory. */
 bool telling_end(struct telling *telling);
 

@@ -48,6 +48,10 @@ static json_t *detail_of(const struct event_record *record) {
         int length = snprintf(text, sizeof text, "message %lld", (long long)record->number);
         return json_text(span_of(text, (size_t)length));
     }
+    if (record->kind == MTS_EVENT_REDIRECTED) {
+        const char *reason = redirection_reason_name(record->reason);
+        return reason ? json_string(reason) : json_null();
+    }
     bool why = record->kind == MTS_EVENT_DISCARDED || !record->other.len;
     struct span other = why ? record->text : record->other;
     if (record->kind == MTS_EVENT_DEFERRED)
@@ -71,6 +75,8 @@ static json_t *event_json(const struct event_record *record, int64_t at) {
                               recipients, "detail", detail_of(record));
     if (began)
         json_object_set_new(event, "originator", json_text(printable(record->name)));
+    if (record->kind == MTS_EVENT_REDIRECTED)
+        json_object_set_new(event, "from", json_text(printable(record->other)));
     if (record->kind == MTS_EVENT_NOT_DELIVERED)
         json_object_set_new(event, "address", json_text(printable(record->other)));
     if (is_try(record) && record->number > 0) {

@@ -66,12 +66,13 @@ void mts_work_failed(struct mts_run *run, const struct mts_stored *stored, const
     ruling_end(&ruling);
 }
 
-void mts_work_expired(struct mts_run *run, const struct mts_stored *stored, struct mts_decisions *out) {
+void mts_work_expired(struct mts_run *run, const struct mts_stored *stored, const char *last,
+                      struct mts_decisions *out) {
     struct ruling ruling;
     struct cause cause = {x411_NonDeliveryReasonCode_unable_to_transfer,
-                          x411_NonDeliveryDiagnosticCode_maximum_time_expired, NULL};
+                          x411_NonDeliveryDiagnosticCode_maximum_time_expired, last};
     ruling_begin(&ruling, run, out);
-    if (stored->kind == MTS_REPORT)
+    if (stored->kind == MTS_REPORT && !last)
         cause.supplementary = "it expired";
     ruling_fail(&ruling, stored, cause, true);
     ruling_end(&ruling);
@@ -143,10 +144,13 @@ static bool route_anew(struct ruling *ruling, struct branch *branch, const struc
     return moved;
 }
 
-static void record_reroute(struct ruling *ruling, struct span identifier, int attempted) {
+static void record_reroute(struct ruling *ruling, struct span identifier,
+                           const struct mts_rerouting *rerouting) {
     struct mts_event *event = ruling_event(ruling, MTS_EVENT_REROUTED, identifier);
-    event->hop = attempted;
-    if (attempted < 0)
+    event->hop = rerouting->attempted;
+    if (rerouting->wanted >= 0)
+        event->text = "an operator named the next peer";
+    else if (rerouting->attempted < 0)
         event->text = "the rules decided on it anew";
 }
 
@@ -180,7 +184,7 @@ static void reroute_report(struct ruling *ruling, const struct mts_stored *store
         return;
     if (rerouting->attempted >= 0 && !add_attempt(ruling, &report, rerouting->attempted))
         return;
-    record_reroute(ruling, identifier, rerouting->attempted);
+    record_reroute(ruling, identifier, rerouting);
     if (rerouting->wanted >= 0)
         report_send_by(ruling, &report, stored->has_content, identifier, rerouting->wanted);
     else
@@ -205,7 +209,7 @@ void mts_reroute(struct mts_run *run, const struct mts_stored *stored, const str
         moves = branch && move_recipients(&ruling, branch, &plan, rerouting);
     if (moves &&
         (rerouting->attempted < 0 || trace_reroute(&ruling, &branch->subject, rerouting->attempted))) {
-        record_reroute(&ruling, branch->subject.identifier, rerouting->attempted);
+        record_reroute(&ruling, branch->subject.identifier, rerouting);
         split_branches(&ruling);
     }
     ruling_end(&ruling);

@@ -143,7 +143,7 @@ enum mts_event_kind {
     MTS_EVENT_ROUTED,        /* recipient to `hop`; `other` is the recipient's address */
     MTS_EVENT_TO_MAILBOX,    /* recipient to `name`'s mailbox */
     MTS_EVENT_DEFERRED,      /* until `time` */
-    MTS_EVENT_REDIRECTED,    /* recipient to `name`; `reason` is x411_RedirectionReason_… */
+    MTS_EVENT_REDIRECTED,    /* recipient from `other` to `name`; `reason` is x411_RedirectionReason_… */
     MTS_EVENT_EXPANDED,      /* the list `name`; with `hop`: before that brought it */
     MTS_EVENT_REROUTED,      /* from `hop` */
     MTS_EVENT_DELIVERED,     /* recipient at `time`; `name` is its mailbox, of a probe its address */
@@ -168,6 +168,7 @@ struct mts_event {
     int64_t recipient; /* originally-specified-recipient-number */
     struct span name;  /* an O/R address as text */
     struct span other;
+    struct span originator; /* NOT_DELIVERED: O/R address as text, for the log alone */
     int hop;
     int64_t reason;
     int64_t diagnostic;
@@ -339,8 +340,10 @@ struct mts_failure {
 void mts_work_failed(struct mts_run *run, const struct mts_stored *stored, const struct mts_failure *failure,
                      struct mts_decisions *out);
 
-/* A copy was tried until it expired (maximum-time-expired). */
-void mts_work_expired(struct mts_run *run, const struct mts_stored *stored, struct mts_decisions *out);
+/* A copy was tried until it expired (maximum-time-expired). `last`: why the last try failed, the
+ * supplementary information; NULL: that is not known. It outlives `out`. */
+void mts_work_expired(struct mts_run *run, const struct mts_stored *stored, const char *last,
+                      struct mts_decisions *out);
 
 /* Why a copy leaves its next hop, and for where. Both are numbers in run->tables. */
 struct mts_rerouting {

@@ -158,11 +158,12 @@ static bool change_recipient(struct ruling *ruling, recipient_fields *recipient,
                          (struct span){NULL, 0});
 }
 
-static void record(struct ruling *ruling, const struct branch *branch, const recipient_fields *recipient,
-                   int reason) {
+static void record(struct ruling *ruling, const struct branch *branch, const struct x411_ORName *from,
+                   const recipient_fields *recipient, int reason) {
     struct mts_event *event = ruling_event(ruling, MTS_EVENT_REDIRECTED, branch->subject.identifier);
     event->recipient = recipient->originally_specified_recipient_number;
     event->name = ruling_address(ruling, &recipient->recipient_name);
+    event->other = ruling_address(ruling, from);
     event->reason = reason;
 }
 
@@ -190,7 +191,7 @@ void redirect_recipient(struct ruling *ruling, struct branch *branch, size_t pos
         ruling->no_memory = true;
         return;
     }
-    record(ruling, next, recipient, reason);
+    record(ruling, next, &from->recipient_name, recipient, reason);
     ruling_undecided(ruling, next, position, 1);
 }
 

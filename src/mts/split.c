@@ -208,7 +208,8 @@ static void keep(struct ruling *ruling, struct branch *branch, struct grouping *
                                   .copy_count = grouping->count};
 }
 
-static void record_outcome(struct ruling *ruling, const struct branch *branch,
+/* `originator`: as text, once for all recipients. */
+static void record_outcome(struct ruling *ruling, const struct branch *branch, struct span originator,
                            const struct outcome *outcome) {
     struct mts_event *event =
         ruling_event(ruling, outcome->delivered ? MTS_EVENT_DELIVERED : MTS_EVENT_NOT_DELIVERED,
@@ -222,6 +223,7 @@ static void record_outcome(struct ruling *ruling, const struct branch *branch,
         return;
     }
     event->other = address;
+    event->originator = originator;
     event->reason = outcome->cause.reason;
     event->diagnostic = outcome->cause.diagnostic;
     event->text = outcome->cause.supplementary;
@@ -234,6 +236,7 @@ static void report(struct ruling *ruling, struct branch *branch) {
         ruling->no_memory = true;
         return;
     }
+    struct span originator = ruling_address(ruling, &branch->subject.envelope.originator_name);
     for (size_t i = 0; i < recipients; i++) {
         const struct target *target = &branch->targets[i];
         if (target->kind != TARGET_FAILED && target->kind != TARGET_ANSWERED)
@@ -243,7 +246,7 @@ static void report(struct ruling *ruling, struct branch *branch) {
                                            .time = ruling->run->now,
                                            .user_type = target->user_type,
                                            .cause = target->cause};
-        record_outcome(ruling, branch, &outcomes[count++]);
+        record_outcome(ruling, branch, originator, &outcomes[count++]);
     }
     if (count)
         report_make(ruling, &branch->subject, outcomes, count);

@@ -131,7 +131,7 @@ static void work_on(struct mts_run *run, const struct mts_stored *stored, bool t
     mts_work_failed(run, stored, &failure, &next);
     require(next.result == MTS_DECIDED);
     follow(run, &next, depth + 1);
-    mts_work_expired(run, stored, &next);
+    mts_work_expired(run, stored, "Connection refused", &next);
     follow(run, &next, depth + 1);
     mts_redirect(run, stored, OURS "/CN=staff", &next);
     follow(run, &next, depth + 1);

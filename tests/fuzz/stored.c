@@ -55,7 +55,7 @@ static void work_on(struct mts_run *run, const struct mts_stored *stored) {
     mts_deliver(run, stored, &delivery);
     mts_delivery_envelope(stored, delivery.position, run->now, run->arena);
     mts_work_failed(run, stored, &failure, &out);
-    mts_work_expired(run, stored, &out);
+    mts_work_expired(run, stored, "Connection refused", &out);
     mts_redirect(run, stored, "/C=GB/A=GOLD/P=ALPHA/S=bob", &out);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
         mts_reroute(run, stored, &ways[i], &out);

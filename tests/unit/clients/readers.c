@@ -1,5 +1,5 @@
-/* Requests to readers that do not answer: each has an answer all the same, and what comes late goes to
- * nobody. */
+/* Requests to readers, and to a store process, that do not answer: each has an answer all the same, and what
+ * comes late goes to nobody. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -330,6 +330,68 @@ static void a_frame_that_is_too_long_breaks_the_rules(void **state) {
     end(&world);
 }
 
+/* ---- the store process ---- */
+
+/* Until the store process was asked so often. */
+static void await_asked(struct world *world, unsigned times) {
+    const struct timeval moment = {.tv_usec = 10000};
+    for (int64_t until = clock_monotonic_us() + 20000000;
+         world->ends[STORE].heard < times && clock_monotonic_us() < until;) {
+        event_base_loopexit(world->loop, &moment);
+        event_base_dispatch(world->loop);
+    }
+    assert_int_equal(world->ends[STORE].heard, times);
+}
+
+static void ask_for(struct world *world, uint64_t ref, const char *operation) {
+    char request[80];
+    snprintf(request, sizeof request, "{\"operation\":\"%s\"}", operation);
+    assert_true(
+        ipc_send(world->ends[CLIENT].channel, IPC_REQUEST, ref, span_str(request), (struct span){NULL, 0}));
+    run(world);
+}
+
+static void a_store_process_that_says_nothing_keeps_nobody_waiting(void **state) {
+    struct world world;
+    const struct end *client = &world.ends[CLIENT];
+    (void)state;
+    begin(&world, 0, SOON);
+    ask_for(&world, 1, "queue-list");
+    uint64_t first = world.ends[STORE].ref;
+    await_asked(&world, 2); /* for a sign */
+    assert_int_equal(client->heard, 0);
+    await(&world, 1);
+    assert_non_null(strstr(client->text, "\"timed-out\""));
+    assert_non_null(strstr(client->text, "does not answer"));
+    ask_for(&world, 2, "queue-hold");
+    await(&world, 2);
+    assert_non_null(strstr(client->text, "it may still be done"));
+    answer(&world, STORE, first, true, "{\"late\":1}");
+    assert_int_equal(client->heard, 2);
+    ask_for(&world, 1, "queue-list"); /* and it is as good as before */
+    answer(&world, STORE, world.ends[STORE].ref, true, "{}");
+    assert_string_equal(client->text, "{}");
+    assert_int_equal(world.ends[STORE].closed, 0);
+    end(&world);
+}
+
+/* Whose commits take long answers what is only looked at. */
+static void nobody_is_told_while_the_store_process_gives_a_sign(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 0, SOON);
+    ask_for(&world, 1, "queue-hold");
+    uint64_t first = world.ends[STORE].ref;
+    for (unsigned signs = 1; signs <= 4; signs++) {
+        await_asked(&world, 1 + signs);
+        answer(&world, STORE, world.ends[STORE].ref, true, "{\"sign\":1}");
+    }
+    assert_int_equal(world.ends[CLIENT].heard, 0);
+    answer(&world, STORE, first, true, "{}");
+    assert_string_equal(world.ends[CLIENT].text, "{}");
+    end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reader_that_says_nothing_keeps_nobody_waiting),
@@ -341,6 +403,8 @@ int main(void) {
         cmocka_unit_test(the_parent_hears_of_a_reader_that_broke_the_rules),
         cmocka_unit_test(the_parent_hears_of_a_reader_that_closed_its_channel),
         cmocka_unit_test(a_frame_that_is_too_long_breaks_the_rules),
+        cmocka_unit_test(a_store_process_that_says_nothing_keeps_nobody_waiting),
+        cmocka_unit_test(nobody_is_told_while_the_store_process_gives_a_sign),
     };
     return cmocka_run_group_tests_name("readers", tests, NULL, NULL);
 }

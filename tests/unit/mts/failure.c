@@ -49,7 +49,7 @@ static void final_means_no_alternate(void **state) {
 static void expiry_is_non_delivery(void **state) {
     struct play *play = *state;
     struct mts_stored stored = two_at_beta(play, true);
-    mts_work_expired(&play->run, &stored, &play->out);
+    mts_work_expired(&play->run, &stored, "no route to the host", &play->out);
     assert_not_delivered(play, 2, UNABLE, x411_NonDeliveryDiagnosticCode_maximum_time_expired);
     assert_not_delivered(play, 3, UNABLE, x411_NonDeliveryDiagnosticCode_maximum_time_expired);
     assert_null(find_copy(play, NULL, "bob", NULL));

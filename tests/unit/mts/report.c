@@ -308,7 +308,7 @@ static void no_report_on_a_report(void **state) {
     mts_work_failed(&play->run, &stored, &failure, &play->out);
     assert_int_equal(play->out.object_count, 0);
     assert_non_null(event_of(play, MTS_EVENT_DISCARDED));
-    mts_work_expired(&play->run, &stored, &play->out);
+    mts_work_expired(&play->run, &stored, NULL, &play->out);
     assert_int_equal(play->out.object_count, 0);
     assert_non_null(event_of(play, MTS_EVENT_DISCARDED));
 }
