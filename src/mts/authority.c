@@ -269,6 +269,16 @@ static bool is_in_domain(struct ruling *ruling, const struct x411_ORName *name,
     return domain_equal(&own, domain);
 }
 
+/* An MTS-identifier names the domain that originated the message: a private one numbers its own, and not in
+ * the name of the ADMD that it is attached to. (That of an originator elsewhere may have no MTA, so that the
+ * ADMD numbers what is his.) */
+static bool is_admd_of(const struct x411_GlobalDomainIdentifier *of,
+                       const struct x411_GlobalDomainIdentifier *domain) {
+    struct x411_GlobalDomainIdentifier around = *of;
+    around.private_domain_identifier = NULL;
+    return of->private_domain_identifier && domain_equal(&around, domain);
+}
+
 /* Whether the peer, or an originator for whom it sends, may be of that domain. */
 static bool gives_identifiers(struct ruling *ruling, int peer, const struct subject *subject) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
@@ -284,7 +294,8 @@ static bool gives_identifiers(struct ruling *ruling, int peer, const struct subj
     if (!address.key.data || is_ours(ruling->tables, &address))
         return false;
     return speaks_for(ruling->tables, peer, &address) ||
-           is_in_domain(ruling, &envelope->originator_name, domain);
+           (!is_admd_of(&ruling->tables->hops[peer].domain, domain) &&
+            is_in_domain(ruling, &envelope->originator_name, domain));
 }
 
 bool authority_identifier(struct ruling *ruling, int peer, const struct subject *subject) {
