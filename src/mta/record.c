@@ -239,7 +239,8 @@ enum mts_record event_history(void *context, struct span identifier, struct aren
                                     .list_count = routed.list_count,
                                     .told = routed.told,
                                     .told_count = routed.told_count,
-                                    .discarded = routed.discarded};
+                                    .discarded = routed.discarded,
+                                    .others = routed.without_route};
     if (!read)
         log_caused_by(
             &routed.mta->lines, LOG_LEVEL_ERROR,

@@ -328,16 +328,19 @@ static void accept_report(struct ruling *ruling, int peer, struct x411_Report *r
     content->per_recipient_fields.items = items;
     bool strange;
     enum authority_belief belief = authority_report(ruling, peer, report, believed, &strange);
-    record_report(ruling, peer, report, identifier, believed);
     ruling->out->loop = !ruling->tables->hops[peer].given.dont_check_loops &&
                         loop_detected(ruling->tables, &report->envelope.trace_information,
                                       &report->envelope.extensions, ruling->arena);
-    if (ruling->out->loop)
-        discard(ruling, identifier, report, "the report loops");
-    else if (belief != AUTHORITY_SOME)
-        discard(ruling, identifier, report, why_not[belief])->strange = strange;
-    else if (criticality_unknown_in_report(report, CRITICAL_FOR_TRANSFER))
-        discard(ruling, identifier, report, "an unknown extension of the report is critical for transfer");
+    const char *why = ruling->out->loop          ? "the report loops"
+                      : belief != AUTHORITY_SOME ? why_not[belief]
+                      : criticality_unknown_in_report(report, CRITICAL_FOR_TRANSFER)
+                          ? "an unknown extension of the report is critical for transfer"
+                          : NULL;
+    if (why) /* the next one may be true: this one has told of nobody */
+        memset(believed, 0, content->per_recipient_fields.count * sizeof *believed);
+    record_report(ruling, peer, report, identifier, believed);
+    if (why)
+        discard(ruling, identifier, report, why)->strange = strange;
     else if (trace_arrive(ruling, peer, &report->envelope.trace_information, &report->envelope.extensions,
                           0)) {
         keep_believed(content, believed);
@@ -359,7 +362,8 @@ void mts_accept_report(struct mts_run *run, int peer, const struct x411_Report *
         ruling_end(&ruling);
         return;
     }
-    if (check_peer(&ruling, peer) && authority_trace(&ruling, peer, &report.envelope.trace_information)) {
+    if (check_peer(&ruling, peer) && authority_trace(&ruling, peer, &report.envelope.trace_information) &&
+        authority_report_identifier(&ruling, peer, &report)) {
         upgrade_report(&ruling, peer, &report);
         accept_report(&ruling, peer, &report, identifier);
     }

@@ -139,12 +139,20 @@ static bool record_of(struct ruling *ruling, struct span identifier, struct mts_
     return is_read;
 }
 
+/* Of an address in the record; absent: none is recorded, or its text was cut, or there is no memory. */
+static struct span recorded_key(struct ruling *ruling, struct span text) {
+    struct error err = {0};
+    struct span key = {NULL, 0};
+    if (text.len)
+        key = oraddress_key_of(text, &ruling->scratch, &err);
+    ruling->no_memory |= err.code == ORADDRESS_MEMORY;
+    return key;
+}
+
 static bool is_by(struct ruling *ruling, const struct mts_history *history,
                   const struct x411_ORName *originator) {
     struct address address;
-    struct span known = history->originator.len
-                            ? oraddress_key_of(history->originator, &ruling->scratch, NULL)
-                            : (struct span){NULL, 0};
+    struct span known = recorded_key(ruling, history->originator);
     if (!known.data)
         return false;
     if (!address_of(&ruling->scratch, originator, &address))
@@ -348,7 +356,8 @@ static int compare_routed(const void *a, const void *b) {
 /* So many reports of one peer are believed for each copy that it got: one, and those on members of a list
  * behind it, which all have the copy's number. Never two on the same member. */
 enum { REPORTS_OF_COPY = 16 };
-/* So many that were discarded stand in their subject's record, so that nobody makes it long. */
+/* So many that were discarded stand in their subject's record, and so many entries under the identifier of a
+ * report, so that nobody makes one long. */
 enum { DISCARDED_MOST = 16 };
 /* Names in the record end here. */
 enum { RECORDED_NAME = 512 };
@@ -432,15 +441,23 @@ static bool gather(struct ruling *ruling, int peer, const struct mts_history *hi
 /* ---- where a report may go ---- */
 
 static bool is_recorded(struct ruling *ruling, const struct mts_history *history, struct span key) {
-    struct span known = history->originator.len
-                            ? oraddress_key_of(history->originator, &ruling->scratch, NULL)
-                            : (struct span){NULL, 0};
+    struct span known = recorded_key(ruling, history->originator);
     bool found = known.data && span_eq(known, key);
     for (size_t i = 0; i < history->list_count && !found; i++) {
-        known = oraddress_key_of(history->lists[i], &ruling->scratch, NULL);
+        known = recorded_key(ruling, history->lists[i]);
         found = known.data && span_eq(known, key);
     }
     return found;
+}
+
+/* Whether the record has the name as the originator or as a list. */
+static bool is_recorded_name(struct ruling *ruling, const struct mts_history *history,
+                             const struct x411_ORName *name) {
+    struct address address;
+    if (address_of(ruling->arena, name, &address))
+        return is_recorded(ruling, history, address.key);
+    ruling->no_memory = true;
+    return false;
 }
 
 /* To the subject's originator, or to a list that the record says to have expanded it; and a list of ours
@@ -449,19 +466,19 @@ static bool goes_right(struct ruling *ruling, const struct mts_history *history,
                        const struct x411_Report *report) {
     struct x411_OriginatorAndDLExpansionHistory written = {0};
     struct address address;
-    if (!address_of(ruling->arena, &report->envelope.report_destination_name, &address) ||
-        !is_recorded(ruling, history, address.key))
+    if (!is_recorded_name(ruling, history, &report->envelope.report_destination_name))
         return false;
     extension_decode(ruling->arena, &report->envelope.extensions, EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY,
                      &x411_OriginatorAndDLExpansionHistory_type, &written);
     for (size_t i = 1; i < written.count; i++) {
-        if (!address_of(ruling->arena, &written.items[i].originator_or_dl_name, &address))
+        if (!address_of(ruling->arena, &written.items[i].originator_or_dl_name, &address)) {
+            ruling->no_memory = true;
             return false;
+        }
         const struct entry *entry = entry_find(ruling->tables, address.key);
         if (!entry || !entry->dl)
             continue;
-        if (!address_of(ruling->arena, &written.items[i - 1].originator_or_dl_name, &address) ||
-            !is_recorded(ruling, history, address.key))
+        if (!is_recorded_name(ruling, history, &written.items[i - 1].originator_or_dl_name))
             return false;
         arena_reset(&ruling->scratch);
     }
@@ -486,6 +503,33 @@ static bool judge(struct ruling *ruling, struct evidence *evidence,
         any |= believed[i];
     }
     return any;
+}
+
+/* What is told of reports stands under their own identifiers as well. Under that of a message, of which all
+ * is guessed, it would fill what is read of the message's record, and its true reports would not be believed.
+ */
+bool authority_report_identifier(struct ruling *ruling, int peer, const struct x411_Report *report) {
+    const struct x411_GlobalDomainIdentifier *domain =
+        &report->envelope.report_identifier.global_domain_identifier;
+    struct mts_history history;
+    bool is_long;
+    if (!authority_is_limited(ruling->tables, peer) ||
+        domain_equal(domain, &ruling->tables->hops[peer].domain))
+        return true;
+    if (domain_equal(domain, &ruling->tables->domain)) {
+        ruling->out->result = MTS_INVALID;
+        ruling->out->cause = "it is a report under an MTS-identifier of our domain";
+        return false;
+    }
+    if (!record_of(ruling, identifier_text(ruling->arena, &report->envelope.report_identifier), &history,
+                   &is_long))
+        return false;
+    if (!history.count && history.others < DISCARDED_MOST)
+        return true;
+    ruling->out->result = MTS_INVALID;
+    ruling->out->cause =
+        "it is a report under an MTS-identifier that a message or many reports had before it";
+    return false;
 }
 
 enum authority_belief authority_report(struct ruling *ruling, int peer, struct x411_Report *report,

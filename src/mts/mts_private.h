@@ -238,6 +238,9 @@ bool authority_hands_over(const struct mts_tables *tables, int peer, const struc
 /* The same of who would take a recipient's place for something that the peer wrote; true where no peer is
  * known. */
 bool authority_redirects(struct ruling *ruling, const struct subject *subject, const struct x411_ORName *to);
+/* The same of a report. Those of third domains come through many hands: such a one passes unless its
+ * identifier is that of something else. */
+bool authority_report_identifier(struct ruling *ruling, int peer, const struct x411_Report *report);
 /* Which of the report's recipients are believed: some, or none; UNKNOWN: the record has nothing of its
  * subject; LONG: its beginning, which alone was read, has nothing of them; REPEATS: the peer has told of them
  * before; ELSEWHERE: it would go to whom the record does not name. `*strange`: what is discarded of it shall

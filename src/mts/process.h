@@ -63,6 +63,7 @@ struct mts_history {
     struct mts_told *told;
     size_t told_count;
     size_t discarded; /* reports on it that were */
+    size_t others;    /* entries that route nothing, those of reports among them */
 };
 
 /* Leaves nine digits to base 36 of ub-local-id-length's 32 characters for the number. */

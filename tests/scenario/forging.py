@@ -335,6 +335,29 @@ def _():
         delivered_true(play, attack, ours)
 
 
+@case("its reports do not take the identifiers of our messages, nor many of them a third domain's")
+def _():
+    with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:
+        ours = play.send(FAY)
+        play.stage.far.next()
+        wait_until(lambda: "transferred" in [e[0] for e in play.track(ours)])
+        before = play.track(ours)
+
+        def report(number, domain, local, *visits):
+            return x411.report(domain, local, ANN, (HOME, f"none.{number}"), [x411.reported(EVE, 1, delivered=x411.now())],
+                               trace=x411.trace(*[(visit, x411.now()) for visit in (EVIL, *visits)]))
+        for i in range(3):
+            play.refused(report(i, *local_of(ours)))
+        for i in range(16):
+            play.hand_over(report(i, "/C=NO/A=THIRD", "guessed"))
+        play.refused(report(16, "/C=NO/A=THIRD", "guessed"))
+        play.hand_over(report("loops", EVIL, "loops", HOME, EVIL))       # it begins no record of its subject
+        equal(play.mta.mhs("track", ours.partition(";")[0] + ";none.loops]", check=False).returncode, 1)
+        attack.served("guessed")
+        equal([e for e in play.track(ours) if e[0] != "refused"], before)
+        delivered_true(play, attack, ours)
+
+
 @case("a message of its own under our identifier, which a list sends back to it, makes no report of its believed")
 def _():
     calls = Neighbour("EVIL", "evil's secret")

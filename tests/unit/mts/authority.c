@@ -305,7 +305,7 @@ struct record {
     size_t count;
     const char *originator, *list;
     struct mts_told told[4];
-    size_t told_count, discarded;
+    size_t told_count, discarded, others;
     bool is_long;
 };
 
@@ -319,7 +319,8 @@ static enum mts_record read_record(void *context, struct span identifier, struct
         .originator = span_str(record->originator ? record->originator : ""),
         .told = (struct mts_told *)record->told,
         .told_count = record->told_count,
-        .discarded = record->discarded};
+        .discarded = record->discarded,
+        .others = record->others};
     if (record->list) {
         history->lists = arena_alloc(arena, sizeof *history->lists);
         history->lists[history->list_count++] = span_str(record->list);
@@ -646,6 +647,84 @@ static void one_copy_is_told_of_once(void **state) {
     assert_non_null(strstr(event_of(play, MTS_EVENT_DISCARDED)->text, "so many reports"));
 }
 
+/* Whoever knows or guesses what a message is called makes its record long by reports that are called so. */
+static void a_report_takes_no_other_identifier(void **state) {
+    struct play *play = *state;
+    struct record record = {.originator = ALICE};
+    cast(play);
+    remember(play, &record, 1, "shut");
+    struct x411_Report *report = report_on(play, ALICE, CLOSED);
+    struct x411_GlobalDomainIdentifier *domain = &report->envelope.report_identifier.global_domain_identifier;
+    *domain = domain_named(play, OURS);
+    assert_int_equal(reports(play, report), MTS_INVALID);
+    assert_non_null(strstr(play->out.cause, "of our domain"));
+    assert_int_equal(play->out.event_count, 0);
+    mts_accept_report(&play->run, mts_hop_number(play->tables, "inner"), report, &play->out);
+    assert_int_equal(play->out.result, MTS_DECIDED);
+    *domain = domain_named(play, BETA); /* of an MTA behind it, but a message is called so */
+    assert_int_equal(reports(play, report), MTS_INVALID);
+    assert_non_null(strstr(play->out.cause, "before it"));
+    record.count = 0;
+    record.others = 16;
+    assert_int_equal(reports(play, report), MTS_INVALID);
+    record.others = 15;
+    assert_int_equal(reports(play, report), MTS_DECIDED);
+    play->run.record = read_nothing;
+    assert_int_equal(reports(play, report), MTS_NO_RECORD);
+}
+
+/* It came from here, went by there and comes again: whatever it tells is told by a later one that does not.
+ */
+static void a_report_that_loops_has_told_of_nobody(void **state) {
+    struct play *play = *state;
+    struct record record = {.originator = ALICE};
+    cast(play);
+    struct x411_Report *report = report_on(play, ALICE, CLOSED);
+    visit(play, &report->envelope.trace_information, OURS, VISIT);
+    visit(play, &report->envelope.trace_information, CLOSED, VISIT);
+    play->run.record = read_record;
+    play->run.record_context = &record;
+    assert_int_equal(reports(play, report), MTS_DECIDED);
+    assert_true(event_of(play, MTS_EVENT_DISCARDED)->strange); /* nothing is recorded of its subject */
+    remember(play, &record, 1, "shut");
+    assert_int_equal(reports(play, report), MTS_DECIDED);
+    assert_true(play->out.loop);
+    assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 0);
+    assert_int_equal(told(play, MTS_EVENT_REPORT_DOUBTED), 2);
+}
+
+/* A true report is refused for now where memory ends, wherever that is, and not thrown away for good. */
+static void want_of_memory_discards_nothing(void **state) {
+    enum { LISTS = 100, STEP = 512, ENOUGH = 512 * 1024 };
+    struct play *play = *state;
+    struct record record = {.originator = ALICE};
+    cast(play);
+    remember(play, &record, 1, "shut");
+    struct x411_Report *report = report_on(play, ALICE, CLOSED);
+    struct x411_OriginatorAndDLExpansion items[LISTS];
+    struct x411_OriginatorAndDLExpansionHistory history = {.items = items, .count = LISTS};
+    for (size_t i = 0; i < LISTS; i++)
+        items[i] = (struct x411_OriginatorAndDLExpansion){
+            .originator_or_dl_name = name_of(play, arena_printf(&play->arena, CLOSED "/O=list/S=n%zu", i)),
+            .origination_or_expansion_time = utc(play, NOW - 60)};
+    extend(play, &report->envelope.extensions, EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY,
+           &x411_OriginatorAndDLExpansionHistory_type, &history, 0);
+    size_t decided = 0, refused = 0;
+    for (size_t room = 4096; room < ENOUGH; room += STEP) {
+        struct arena small;
+        struct mts_decisions out = {0};
+        struct mts_run run = play->run;
+        arena_init(&small, room);
+        run.arena = &small;
+        mts_accept_report(&run, mts_hop_number(play->tables, "shut"), report, &out);
+        assert_true(out.result == MTS_NO_MEMORY || (out.result == MTS_DECIDED && out.object_count));
+        refused += out.result == MTS_NO_MEMORY;
+        decided += out.result == MTS_DECIDED;
+        arena_free(&small);
+    }
+    assert_true(refused > 10 && decided > 10);
+}
+
 /* The subject went to beta, was redirected there, and is reported by its next MTA straight to us: who reports
  * writes that trace, so that it proves nothing, and that MTA needs `transit`. */
 static void the_intermediate_trace_proves_nothing(void **state) {
@@ -685,6 +764,9 @@ int main(void) {
         SCENE(what_was_not_sent_yet_is_not_reported),
         SCENE(a_report_goes_to_whom_the_record_names),
         SCENE(one_copy_is_told_of_once),
+        SCENE(a_report_takes_no_other_identifier),
+        SCENE(a_report_that_loops_has_told_of_nobody),
+        SCENE(want_of_memory_discards_nothing),
         SCENE(the_intermediate_trace_proves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
