@@ -301,6 +301,13 @@ static void keep_believed(struct x411_ReportTransferContent *content, const bool
     content->per_recipient_fields.count = count;
 }
 
+/* As the owner of a list (reporting-DL-name) a user hears what he asked for or not. Who owns a list of
+ * elsewhere is not recorded: to whom a bound peer's report goes he gets it as the originator. */
+static void take_list_off(struct ruling *ruling, struct x411_Report *report) {
+    ruling->no_memory |= !extension_set(ruling->arena, &report->envelope.extensions, EXT_REPORTING_DL_NAME,
+                                        (struct span){NULL, 0});
+}
+
 static const char *const why_not[] = {
     [AUTHORITY_NONE] = "no copy of its subject was sent to the MTA that it came from",
     [AUTHORITY_UNKNOWN] =
@@ -344,6 +351,8 @@ static void accept_report(struct ruling *ruling, int peer, struct x411_Report *r
     else if (trace_arrive(ruling, peer, &report->envelope.trace_information, &report->envelope.extensions,
                           0)) {
         keep_believed(content, believed);
+        if (authority_is_limited(ruling->tables, peer))
+            take_list_off(ruling, report);
         report_dispatch(ruling, report, false, identifier);
     }
 }

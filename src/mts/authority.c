@@ -369,6 +369,7 @@ struct evidence {
     struct map seen; /* recipients of whom the peer has told, by number and name */
     int peer;
     bool repeats; /* some field was no news */
+    bool as_written;
 };
 
 /* The copy of that number that was sent to the peer; NULL: there is none. */
@@ -418,8 +419,10 @@ static bool take_news(struct ruling *ruling, struct evidence *evidence, uint64_t
 
 static bool gather(struct ruling *ruling, int peer, const struct mts_history *history,
                    struct evidence *evidence) {
-    *evidence = (struct evidence){
-        .routed = history->routed, .count = sort_routed(history->routed, history->count), .peer = peer};
+    *evidence = (struct evidence){.routed = history->routed,
+                                  .count = sort_routed(history->routed, history->count),
+                                  .peer = peer,
+                                  .as_written = history->as_written};
     evidence->left = arena_array(ruling->arena, evidence->count + 1, sizeof *evidence->left);
     if (!evidence->left) {
         ruling->no_memory = true;
@@ -485,11 +488,46 @@ static bool goes_right(struct ruling *ruling, const struct mts_history *history,
     return true;
 }
 
+static bool is_called(struct ruling *ruling, const struct x411_ORName *name, struct span key) {
+    struct address address;
+    if (!address_of(&ruling->scratch, name, &address))
+        ruling->no_memory = true;
+    return !ruling->no_memory && span_eq(address.key, key);
+}
+
+/*
+ * A copy's number alone ties what the peer says to a recipient, and users read names: the report shall bear
+ * the one that the record has, or the peer's copy for one could be told of as another's. Whoever else the
+ * peer names, as a list's member or after a redirection, may be true, so the recorded name is added as the
+ * intended one. In place of another that the peer calls so it is put only where no redirection before the
+ * peer can have made that.
+ */
+static bool name_by_record(struct ruling *ruling, const struct evidence *evidence,
+                           const struct mts_routed *routed,
+                           struct x411_PerRecipientReportTransferFields *fields) {
+    struct x411_ORName *intended = fields->originally_intended_recipient_name;
+    struct span key = routed->more ? (struct span){NULL, 0} : recorded_key(ruling, routed->name);
+    if (!key.data || is_called(ruling, &fields->actual_recipient_name, key) ||
+        (intended && (!evidence->as_written || is_called(ruling, intended, key))))
+        return false;
+    struct error err = {0};
+    struct x411_ORName *name = arena_alloc(ruling->arena, sizeof *name);
+    const char *text =
+        arena_printf(ruling->arena, "%.*s", (int)routed->name.len, (const char *)routed->name.data);
+    bool done = name && text && address_parse(ruling->arena, text, name, &err);
+    ruling->no_memory |= !name || !text || err.code == ORADDRESS_MEMORY;
+    if (done) {
+        fields->originally_intended_recipient_name = name;
+        fields->raw = (struct span){NULL, 0};
+    }
+    return done;
+}
+
 static bool judge(struct ruling *ruling, struct evidence *evidence,
-                  const struct x411_ReportTransferContent *content, bool *believed) {
+                  struct x411_ReportTransferContent *content, bool *believed) {
     bool any = false;
     for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
-        const struct x411_PerRecipientReportTransferFields *fields = &content->per_recipient_fields.items[i];
+        struct x411_PerRecipientReportTransferFields *fields = &content->per_recipient_fields.items[i];
         int64_t number = fields->originally_specified_recipient_number;
         uint64_t *left = left_of(evidence, number);
         struct span name = {NULL, 0};
@@ -498,6 +536,8 @@ static bool judge(struct ruling *ruling, struct evidence *evidence,
             ruling->no_memory |= !name.data;
         }
         believed[i] = left && take_news(ruling, evidence, left, number, name);
+        if (believed[i] && name_by_record(ruling, evidence, &evidence->routed[left - evidence->left], fields))
+            content->raw = (struct span){NULL, 0};
         arena_reset(&ruling->scratch);
         evidence->repeats |= left && !believed[i];
         any |= believed[i];
@@ -549,7 +589,7 @@ enum authority_belief authority_report(struct ruling *ruling, int peer, struct x
         !gather(ruling, peer, &history, &evidence))
         return AUTHORITY_NONE; /* and the ruling fails */
     *strange = !history.count || history.discarded >= DISCARDED_MOST;
-    bool any = judge(ruling, &evidence, content, believed);
+    bool any = judge(ruling, &evidence, &report->content, believed);
     map_free(&evidence.seen);
     if (any && !goes_right(ruling, &history, report)) {
         memset(believed, 0, content->per_recipient_fields.count * sizeof *believed);

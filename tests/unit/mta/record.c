@@ -50,10 +50,10 @@ static void what_comes_back_waits_for_the_record(void **state) {
 
 /* ---- reports ---- */
 
-/* beta's report on the message of that local identifier, that recipient 1 has it. */
-static struct span report_of(struct world *world, struct span local, struct span subject) {
+/* beta's report on the message of that local identifier, that recipient 1 has it, whom it names so. */
+static struct span report_of(struct world *world, struct span local, struct span subject, const char *whom) {
     struct x411_Report report = {0};
-    struct x411_PerRecipientReportTransferFields fields = {.actual_recipient_name = name_of(world, EVA),
+    struct x411_PerRecipientReportTransferFields fields = {.actual_recipient_name = name_of(world, whom),
                                                            .originally_specified_recipient_number = 1};
     struct x411_GlobalDomainIdentifier domain = {0};
     struct span octets, at;
@@ -61,7 +61,7 @@ static struct span report_of(struct world *world, struct span local, struct span
     assert_true(ber_utctime_write(clock_now_us() / 1000000, &world->arena, &at));
     report.envelope.report_identifier.global_domain_identifier = domain;
     report.envelope.report_identifier.local_identifier = local;
-    report.envelope.report_destination_name = name_of(world, FRANK);
+    report.envelope.report_destination_name = name_of(world, world->originator ? world->originator : FRANK);
     report.envelope.trace_information.items = trace_of(world, domain);
     report.envelope.trace_information.count = 1;
     report.content.subject_identifier.global_domain_identifier = domain;
@@ -95,7 +95,7 @@ static struct span numbered(struct world *world, const char *letter, unsigned nu
 /* Of the message number `subject` of the world. */
 static void report(struct world *world, uint64_t ref, unsigned subject) {
     struct span own = numbered(world, "r", ++world->messages), of = numbered(world, "m", subject);
-    send_apdu(world, ref, IPC_APDU_REPORT, report_of(world, own, of));
+    send_apdu(world, ref, IPC_APDU_REPORT, report_of(world, own, of, EVA));
     assert_int_equal(result_of(world, ref), IPC_ACCEPTED);
 }
 
@@ -110,9 +110,9 @@ static void add_list(struct world *world, size_t count) {
     assert_true(mts_tables_add_dl(world->config.tables, &list, &err));
 }
 
-/* frank's message, by way of gamma; its copy for beta waits, and so does what beta reports of it when that is
- * believed. `members`: of the list that it is for; 0: it is for eva. */
-static void begin_relay_to(struct world *world, size_t members) {
+/* The originator's message, by way of gamma; its copy for beta waits, and so does what beta reports of it
+ * when that is believed. `members`: of the list that it is for; 0: it is for eva. */
+static void begin_relay_from(struct world *world, const char *originator, size_t members) {
     struct error err = {0};
     world_begin(world);
     world->patience = members ? -1 : 0; /* a long list is long work, on a busy machine above all */
@@ -128,14 +128,14 @@ static void begin_relay_to(struct world *world, size_t members) {
     client(world, 1, 0);
     associate(world, 1, "gamma");
     associate(world, 2, "beta");
-    world->originator = FRANK;
+    world->originator = originator;
     send_whole(world, 1, envelope_to(world, WANTS_REPORT, members ? LIST : EVA, NULL), SPAN_LIT("content"));
     assert_int_equal(result_of(world, 1), IPC_ACCEPTED);
     assert_int_equal(queued(world), 1);
 }
 
 static void begin_relay(struct world *world) {
-    begin_relay_to(world, 0);
+    begin_relay_from(world, FRANK, 0);
 }
 
 static bool is_told(struct world *world, const char *text) {
@@ -188,7 +188,7 @@ static void a_report_is_of_what_is_in_doubt(void **state) {
 static void a_report_on_a_long_list_is_believed(void **state) {
     struct world world;
     (void)state;
-    begin_relay_to(&world, 66000);
+    begin_relay_from(&world, FRANK, 66000);
     connect_out(&world, 3, "beta");
     outgoing_of(&world, 3);
     sent(&world, 3, IPC_SENT);
@@ -368,6 +368,42 @@ static void refusals_hide_nothing_of_the_message(void **state) {
     world_end(&world);
 }
 
+/* As long as addresses get, and longer than what else is recorded. */
+static void an_originator_with_a_long_address_has_his_reports(void **state) {
+    static const char part[] = "abcdefghij0123456789abcdefghij0123456789abcdefghij0123456789"
+                               "abcdefghij0123456789abcdefghij0123456789abcdefghij0123456789";
+    char address[800];
+    struct world world;
+    (void)state;
+    snprintf(address, sizeof address, GAMMA "/S=frank/DD.a=%s/DD.b=%s/DD.c=%s/DD.d=%s", part, part, part,
+             part);
+    begin_relay_from(&world, address, 0);
+    connect_out(&world, 3, "beta");
+    outgoing_of(&world, 3);
+    report(&world, 2, 1);
+    assert_int_equal(queued(&world), 2);
+    world_kill(&world);
+    world_end(&world);
+}
+
+/* The record says for whom the copy was. */
+static void a_report_bears_the_recorded_name(void **state) {
+    struct world world;
+    (void)state;
+    begin_relay(&world);
+    connect_out(&world, 3, "beta");
+    outgoing_of(&world, 3);
+    send_apdu(&world, 2, IPC_APDU_REPORT,
+              report_of(&world, SPAN_LIT("r"), SPAN_LIT("m-1"), BETA "/S=somebody"));
+    assert_int_equal(result_of(&world, 2), IPC_ACCEPTED);
+    connect_out(&world, 4, "gamma");
+    struct outgoing out = outgoing_of(&world, 4);
+    assert_non_null(memmem(out.prefix.data, out.prefix.len, "somebody", 8));
+    assert_non_null(memmem(out.prefix.data, out.prefix.len, "eva", 3));
+    world_kill(&world);
+    world_end(&world);
+}
+
 /* ---- identifiers that are no key ---- */
 
 /* A local identifier with which one of beta's has `length` octets as text. */
@@ -438,8 +474,8 @@ static void an_identifier_too_long_is_refused_for_good(void **state) {
         bool refused = length == 1024;
         comes_with(&world, IPC_APDU_MESSAGE, message_of(&world, local), refused);
         comes_with(&world, IPC_APDU_PROBE, probe_of(&world, local), refused);
-        comes_with(&world, IPC_APDU_REPORT, report_of(&world, local, other), refused);
-        comes_with(&world, IPC_APDU_REPORT, report_of(&world, other, local), refused);
+        comes_with(&world, IPC_APDU_REPORT, report_of(&world, local, other, EVA), refused);
+        comes_with(&world, IPC_APDU_REPORT, report_of(&world, other, local, EVA), refused);
     }
     world_end(&world);
 }
@@ -458,6 +494,8 @@ int main(void) {
         cmocka_unit_test(whom_nobody_knows_is_named),
         cmocka_unit_test(discarded_reports_leave_the_record_short),
         cmocka_unit_test(refusals_hide_nothing_of_the_message),
+        cmocka_unit_test(an_originator_with_a_long_address_has_his_reports),
+        cmocka_unit_test(a_report_bears_the_recorded_name),
         cmocka_unit_test(an_identifier_too_long_is_refused_for_good),
     };
     signal(SIGXFSZ, SIG_IGN);
