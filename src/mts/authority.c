@@ -27,6 +27,7 @@
  * What did not come back bears an MTS-identifier of a domain for which the peer may
  * send: under another's, ours or a third one's, its message would stand in the
  * record before the one that is truly called so, and reports come to the wrong one.
+ * A private domain's peer sends for the ADMD around it only where that is said.
  *
  * A report is believed of a recipient whose copy was sent to the peer that
  * brings it, as the record says. One that waits here, or was given up without a
@@ -34,7 +35,8 @@
  * report on another association may overtake the end of the transfer. What the
  * record has forgotten nobody believes either. It goes to whom the record names:
  * the subject's originator, or a list that expanded it; and what was told once is
- * no news, so that one copy is not told of without end.
+ * no news, so that one copy is not told of without end. The record's name of the
+ * recipient stands in it, whomever the peer names.
  */
 #include <stdlib.h>
 

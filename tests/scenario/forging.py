@@ -212,6 +212,26 @@ def _():
         attack.served("once")       # the next that FAR gets
 
 
+@case("its report bears the name that the record has, and makes nobody a list's owner")
+def _():
+    calls = Neighbour("EVIL", "evil's secret")
+    with folder() as path, contextlib.closing(calls), Forgery(path, calls.port) as play, Unharmed(play.stage) as attack:
+        quiet = json.loads(play.mta.mhs("--json", "send", "--from", BEN, "--to", EVE, "--text", "x").stdout)
+        ours = local_of(play.send(EVE))
+        calls.next(), calls.next()
+        by_list = [x411.extension(31, names.or_name(f"{EVIL}/S=list"))]
+        play.hand_over(x411.report(EVIL, "unasked", BEN, local_of(quiet["mts-identifier"]),
+                                   [x411.reported(EVE, 1, delivered=x411.now(), indicators=(x411.RESPONSIBILITY, x411.MTA_REPORT))],
+                                   envelope_extensions=by_list))
+        attack.logged("unasked]", "did not ask")
+        play.hand_over(x411.report(EVIL, "named", ANN, ours, [x411.reported(FAY, 1, intended=FAY)]))
+        entry, = wait_until(lambda: play.entries(ANN))
+        shown = play.mta.mhs("read", "--user", ANN, str(entry["entry"])).stdout
+        check("S=fay" in shown and "S=eve" in shown, shown)
+        equal(play.entries(BEN), [])
+        attack.served("named")
+
+
 @case("an alternate that its message asks for is no way through us to others")
 def _():
     with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:
