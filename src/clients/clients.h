@@ -31,6 +31,7 @@ struct clients_descriptors {
     int store;  /* a channel to the store process */
     int parent; /* to the parent, -1: none */
     int local;  /* the local socket, listening */
+    int left;   /* the one before it, shut: who called there and was not served; -1: none */
     int door;   /* ipc/door.h: the ends of channels to readers come through it; -1: none */
 };
 

@@ -371,6 +371,13 @@ static void welcome(struct clients *clients, int fd) {
         refuse(fd, who.uid, why);
 }
 
+void local_take_left(struct clients *clients, int listener) {
+    int fd;
+    while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+        welcome(clients, fd);
+    close(listener);
+}
+
 void local_ready(evutil_socket_t listener, short what, void *arg) {
     static const struct timeval moment = {.tv_usec = 100000};
     struct clients *clients = arg;
@@ -382,6 +389,10 @@ void local_ready(evutil_socket_t listener, short what, void *arg) {
         log_refusal(UINT32_MAX, "no descriptors, or no memory, for another connection");
         event_del(clients->local); /* it stays ready: looked at again after a moment, not at once */
         event_add(clients->breath, &moment);
+    } else if (errno == EINVAL && !clients->stopping) {
+        log_error("the local socket was shut: this process ends, and another gets a new one");
+        clients->status = 1;
+        event_base_loopexit(clients->loop, NULL);
     }
 }
 

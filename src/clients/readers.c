@@ -32,8 +32,9 @@ struct reader_link {
     struct clients *clients;
     struct ipc_channel *channel; /* NULL: the reader is gone, or not there yet */
     struct pending *first,
-        **last;    /* requests that were not answered yet, in their order, as are the answers */
-    uint32_t life; /* of the channels: clients are announced to each anew */
+        **last;               /* requests that were not answered yet, in their order, as are the answers */
+    uint32_t life;            /* of the channels: clients are announced to each anew */
+    struct ipc_holder holder; /* the reader */
 };
 
 static void forget(struct reader_link *link, struct pending **at) {
@@ -102,9 +103,10 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
 
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
     struct reader_link *link = context;
-    (void)channel;
-    if (!link->clients->stopping)
+    if (!link->clients->stopping) {
         log_warning("the channel to a reader process is gone: %s", cause);
+        ipc_parent_channel_gone(link->clients->parent, &link->holder, ipc_broke_rules(channel));
+    }
     lose(link);
 }
 
@@ -177,27 +179,27 @@ static void on_overdue(evutil_socket_t fd, short what, void *arg) {
 /* ---- life ---- */
 
 /* A reader was started; what an earlier one of the number owes is lost. */
-static bool meet(struct clients *clients, unsigned number, int fd) {
-    if (number >= clients->reader_count)
+static bool meet(struct clients *clients, const struct ipc_holder *holder, int fd) {
+    if (holder->end != IPC_END_READER || holder->number >= clients->reader_count)
         return false;
-    struct reader_link *link = &clients->readers[number];
+    struct reader_link *link = &clients->readers[holder->number];
     struct ipc_channel *old = link->channel;
     if (old)
         lose(link);
     ipc_channel_free(old);
     link->channel = ipc_channel_new(clients->loop, fd, "reader", &handler, link);
     link->life++;
+    link->holder = *holder;
     return link->channel != NULL;
 }
 
 static void on_door(evutil_socket_t door, short what, void *arg) {
     struct clients *clients = arg;
-    enum ipc_end end;
-    uint8_t number;
+    struct ipc_holder holder;
     int fd, took;
     (void)what;
-    while ((took = ipc_door_take(door, &end, &number, &fd)) > 0)
-        if (end != IPC_END_READER || !meet(clients, number, fd)) {
+    while ((took = ipc_door_take(door, &holder, &fd)) > 0)
+        if (!meet(clients, &holder, fd)) {
             log_error("a channel that the parent handed over can't be used");
             close(fd);
         }

@@ -59,6 +59,7 @@ struct ipc_channel {
     bool paused;
     bool finishing; /* ends when all is written */
     bool ended;
+    bool broke_rules; /* the other end did, which ended it */
     bool in_handler;
     bool free_wanted;
     char cause[96];
@@ -132,6 +133,11 @@ static void end_later(struct ipc_channel *channel, const char *cause) {
     event_active(channel->end, 0, 0);
 }
 
+static void end_for_breach(struct ipc_channel *channel, const char *cause) {
+    channel->broke_rules |= !channel->ended;
+    end_later(channel, cause);
+}
+
 static void on_end(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
@@ -163,7 +169,7 @@ static size_t frame_length(struct ipc_channel *channel, struct span octets) {
     log_caused_by_user(channel->name, LOG_LEVEL_WARNING,
                        "%s: a frame of %zu octets is longer than the limit of %zu", channel->name, length,
                        channel->limit);
-    end_later(channel, "a frame longer than the limit");
+    end_for_breach(channel, "a frame longer than the limit");
     return 0;
 }
 
@@ -200,7 +206,7 @@ static size_t hand_over(struct ipc_channel *channel, struct span octets) {
     uint64_t ref = big_endian(octets.data + 8, 8);
     if (!channel->handler->frame(channel->context, channel, type, ref,
                                  span_of(octets.data + HEADER, length - HEADER)))
-        end_later(channel, BROKE_RULES);
+        end_for_breach(channel, BROKE_RULES);
     if (ipc_frame_is_secret(type))
         wipe(octets.data, length);
     return length;
@@ -478,7 +484,7 @@ void ipc_finish(struct ipc_channel *channel) {
 }
 
 void ipc_cut(struct ipc_channel *channel) {
-    end_later(channel, BROKE_RULES);
+    end_for_breach(channel, BROKE_RULES);
 }
 
 bool ipc_is_full(const struct ipc_channel *channel) {
@@ -497,6 +503,10 @@ void ipc_resume(struct ipc_channel *channel) {
     event_add(channel->readable, NULL);
     /* Frames may have been read before the pause; they cause no event of their own. */
     event_active(channel->more, EV_TIMEOUT, 0);
+}
+
+bool ipc_broke_rules(const struct ipc_channel *channel) {
+    return channel->broke_rules;
 }
 
 const char *ipc_name(const struct ipc_channel *channel) {

@@ -19,7 +19,8 @@ struct ipc_handler {
      * and the handler has logged why. */
     bool (*frame)(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                   struct span payload);
-    /* The other end is gone, or broke the rules (`cause` says which). The channel is freed after the call. */
+    /* The other end is gone, or broke the rules (`cause` says which, and ipc_broke_rules). The channel is
+     * freed after the call. */
     void (*closed)(void *context, struct ipc_channel *channel, const char *cause);
     /* The output queue fell below the low mark after it was full. May be NULL. */
     void (*writable)(void *context, struct ipc_channel *channel);
@@ -52,8 +53,8 @@ void ipc_limit(struct ipc_channel *channel, size_t octets);
 /* Names and passwords pass: what waits in the channel, either way, is wiped when it goes. */
 void ipc_wipe(struct ipc_channel *channel);
 
-/* Makes the channel let others of the loop have their turn when so many octets of frames, a multiple of 64
- * KiB, were handed over; without this, when all that was read has been. */
+/* Makes the channel let others of the loop have their turn when so many octets of frames, or more with the
+ * last of them, were handed over; without this, when all that was read has been. */
 void ipc_turn(struct ipc_channel *channel, size_t octets);
 
 /* Queues a frame whose payload is `head` followed by `body`, both copied. False (and the channel ends in the
@@ -70,6 +71,9 @@ bool ipc_is_full(const struct ipc_channel *channel);
 /* Stops and goes on reading from the channel (back-pressure). */
 void ipc_pause(struct ipc_channel *channel);
 void ipc_resume(struct ipc_channel *channel);
+
+/* In `closed`: the channel ended as the other end broke the rules. */
+bool ipc_broke_rules(const struct ipc_channel *channel);
 
 /* The name and the context that were given. */
 const char *ipc_name(const struct ipc_channel *channel);

@@ -2,14 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Two octets, and room for one descriptor, aligned as the kernel wants it. */
+/* The holder, and room for one descriptor, aligned as the kernel wants it. */
 struct passage {
-    uint8_t text[2];
+    uint8_t text[6]; /* end, number, life */
     struct iovec part;
     union {
         struct cmsghdr header;
@@ -35,8 +36,19 @@ bool ipc_door(int door[2]) {
     return false;
 }
 
-bool ipc_door_pass(int door, enum ipc_end end, uint8_t number, int fd) {
-    struct passage passage = {.text = {(uint8_t)end, number}};
+void ipc_holder_name(const struct ipc_holder *holder, char name[static IPC_HOLDER_NAME]) {
+    static const char *const names[] = {
+        [IPC_END_NET] = "net", [IPC_END_WORK] = "work", [IPC_END_READER] = "reader"};
+    if (holder->end == IPC_END_CLIENTS) /* there is one */
+        snprintf(name, IPC_HOLDER_NAME, "clients");
+    else
+        snprintf(name, IPC_HOLDER_NAME, "%s%u", names[holder->end], holder->number);
+}
+
+bool ipc_door_pass(int door, const struct ipc_holder *holder, int fd) {
+    uint32_t life = holder->life;
+    struct passage passage = {.text = {(uint8_t)holder->end, holder->number, (uint8_t)(life >> 24),
+                                       (uint8_t)(life >> 16), (uint8_t)(life >> 8), (uint8_t)life}};
     struct msghdr message = message_of(&passage);
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
@@ -56,7 +68,14 @@ static int descriptor_of(struct msghdr *message) {
     return fd;
 }
 
-int ipc_door_take(int door, enum ipc_end *end, uint8_t *number, int *fd) {
+static struct ipc_holder read_holder(const uint8_t *text) {
+    return (struct ipc_holder){.end = (enum ipc_end)text[0],
+                               .number = text[1],
+                               .life = (uint32_t)text[2] << 24 | (uint32_t)text[3] << 16 |
+                                       (uint32_t)text[4] << 8 | text[5]};
+}
+
+int ipc_door_take(int door, struct ipc_holder *holder, int *fd) {
     struct passage passage = {0};
     struct msghdr message = message_of(&passage);
     ssize_t got = recvmsg(door, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -64,8 +83,7 @@ int ipc_door_take(int door, enum ipc_end *end, uint8_t *number, int *fd) {
         return 0;
     *fd = got > 0 ? descriptor_of(&message) : -1;
     if (got == (ssize_t)sizeof passage.text && *fd >= 0 && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
-        *end = (enum ipc_end)passage.text[0];
-        *number = passage.text[1];
+        *holder = read_holder(passage.text);
         return 1;
     }
     if (*fd >= 0)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "ipc/bind.h"
+#include "ipc/door.h"
 #include "ipc/payload.h"
 
 #define ANY32 UINT32_MAX
@@ -261,6 +262,16 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
     [IPC_MANAGED] = {"managed", .from = IPC_PARENT, .to = IPC_CLIENTS, IPC_ABOUT_REQUEST, UP, PAYLOAD,
                      FIELDS(U8("last", 0, 1), REST("a JSON object", 0, ANY32)),
                      .help = "As response, for the client of the ref."},
+    [IPC_CHANNEL_GONE] = {"channel-gone", .from = IPC_STORE | IPC_READER | IPC_CLIENTS, .to = IPC_PARENT,
+                          IPC_ABOUT_PROCESS, UP, BOUNDED,
+                          FIELDS(U8("kind of process (enum ipc_end)", IPC_END_NET, IPC_END_READER),
+                                 U8("number among those of its kind", 0, UINT8_MAX),
+                                 U32("life, as the door said it"), U8("it broke the rules", 0, 1)),
+                          .help = "The channel to that process is closed: it ended, closed it, or broke the "
+                                  "rules, for which the parent kills it, as it does when it does not end "
+                                  "by itself. The store process says so of net, clients and work "
+                                  "processes; the process of the clients of readers; a reader of the "
+                                  "process of the clients, and is killed as well, for it may have lied."},
 
     /* ---- work on a content ---- */
     [IPC_WORK_READY] = {"work-ready", .from = IPC_WORK, .to = IPC_STORE, IPC_ABOUT_PROCESS,

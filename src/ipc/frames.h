@@ -19,6 +19,9 @@
 /* Most octets of one payload of a client of the local socket or a work process, either way. */
 #define IPC_CLIENT_MAX (1024 * 1024)
 
+/* Most clients of the local socket at a time: what `clients` may be set to. */
+#define IPC_CLIENTS_MOST 100000
+
 /* Most octets of an IPC_REQUEST: it names things, and holds none. */
 #define IPC_REQUEST_MAX (64 * 1024)
 
@@ -91,6 +94,7 @@ enum ipc_type {
     IPC_CONFIG_TAKEN = 131,
     IPC_MANAGE = 132,
     IPC_MANAGED = 133,
+    IPC_CHANNEL_GONE = 134,
 
     IPC_WORK_READY = 160,
     IPC_WORK_BEGIN = 161,

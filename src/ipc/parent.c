@@ -95,3 +95,14 @@ bool ipc_parent_ready(struct ipc_parent *parent) {
 bool ipc_parent_manage(struct ipc_parent *parent, uint64_t ref, struct span payload) {
     return parent && parent->channel && ipc_send(parent->channel, IPC_MANAGE, ref, payload, nothing);
 }
+
+void ipc_parent_channel_gone(struct ipc_parent *parent, const struct ipc_holder *holder, bool broke_rules) {
+    struct buf payload;
+    if (!parent || !parent->channel)
+        return;
+    buf_init(&payload, 0);
+    if (buf_append_byte(&payload, (uint8_t)holder->end) && buf_append_byte(&payload, holder->number) &&
+        buf_append_u32(&payload, holder->life) && buf_append_byte(&payload, broke_rules))
+        ipc_send(parent->channel, IPC_CHANNEL_GONE, 0, buf_span(&payload), nothing);
+    buf_free(&payload);
+}

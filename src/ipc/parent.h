@@ -6,6 +6,7 @@
 #include <event2/event.h>
 
 #include "base/buf.h"
+#include "ipc/door.h"
 #include "ipc/frame.h"
 
 struct ipc_parent;
@@ -32,5 +33,9 @@ bool ipc_parent_ready(struct ipc_parent *parent);
 
 /* Passes an operator's request on. False: the parent is gone (NULL is allowed), or there is no memory. */
 bool ipc_parent_manage(struct ipc_parent *parent, uint64_t ref, struct span payload);
+
+/* Says that the channel to another process is closed, and whether that broke the rules: the parent sees to it
+ * that it ends. NULL is allowed. */
+void ipc_parent_channel_gone(struct ipc_parent *parent, const struct ipc_holder *holder, bool broke_rules);
 
 #endif

@@ -134,9 +134,14 @@ struct change {
 static const struct change changes[] = {
     {"disable", "peer-disable", "have no association with it, either way",
      "Has no association with the peer, either way, until it is enabled.", true, print_done},
-    {"enable", "peer-enable", "end what disable began", "Ends what disable began.", true, print_done},
+    {"enable", "peer-enable", "end what disable began",
+     "Ends what disable began; its next bind is looked at, though too many wrong ones came in this minute.",
+     true, print_done},
     {"retry", "peer-retry", "end its back-off",
-     "Ends the back-off of the peer and its copies: they are tried now.", false, print_retried},
+     "Ends the back-off of the peer and its copies: they are tried now. Its next bind is looked at, though "
+     "too "
+     "many wrong ones came in this minute.",
+     false, print_retried},
 };
 
 static int peer_change(const struct change *change, int argc, char **argv) {

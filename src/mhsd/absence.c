@@ -13,6 +13,7 @@
 
 struct absence {
     struct event *calls, *moment;
+    int left;
     bool begun;
     absence_cause *cause;
     const void *context;
@@ -23,22 +24,32 @@ static void await_moment(struct absence *absence) {
     event_add(absence->moment, &moment);
 }
 
+/* True: one was there. */
+static bool answer(const struct absence *absence, int listener) {
+    char text[256];
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return false;
+    absence->cause(absence->context, text, sizeof text);
+    ipc_refuse(fd, text);
+    return true;
+}
+
 static void after_moment(evutil_socket_t fd, short what, void *arg) {
     struct absence *absence = arg;
     (void)fd;
     (void)what;
+    while (absence->left >= 0 && answer(absence, absence->left)) {
+    }
     event_add(absence->calls, NULL);
 }
 
 static void on_call(evutil_socket_t listener, short what, void *arg) {
     struct absence *absence = arg;
-    char text[256];
     (void)what;
-    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
-        absence->cause(absence->context, text, sizeof text);
-        ipc_refuse(fd, text);
-    } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+    if (answer(absence, listener))
+        return;
+    if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
         /* No descriptors, or no memory: the call would be told of over and over. */
         event_del(absence->calls);
         await_moment(absence);
@@ -50,13 +61,22 @@ struct absence *absence_new(struct event_base *loop, int listener, absence_cause
     struct absence *absence = mem_alloc(sizeof *absence);
     if (!absence)
         return NULL;
-    *absence = (struct absence){.cause = cause, .context = context};
+    *absence = (struct absence){.cause = cause, .context = context, .left = -1};
     absence->calls = event_new(loop, listener, EV_READ | EV_PERSIST, on_call, absence);
     absence->moment = event_new(loop, -1, 0, after_moment, absence);
     if (absence->calls && absence->moment)
         return absence;
     absence_free(absence);
     return NULL;
+}
+
+void absence_move(struct absence *absence, int listener, int left) {
+    if (!absence)
+        return;
+    absence->left = left;
+    event_del(absence->calls);
+    event_assign(absence->calls, event_get_base(absence->calls), listener, EV_READ | EV_PERSIST, on_call,
+                 absence);
 }
 
 void absence_free(struct absence *absence) {

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -311,6 +312,15 @@ static void allow_descriptors(void) {
     }
 }
 
+/* The parent hands it over where there is one; what else may be open there by now does not listen. */
+static int left_listener(void) {
+    int listens = 0;
+    socklen_t length = sizeof listens;
+    return getsockopt(CHILD_LISTENERS + 1, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens
+               ? CHILD_LISTENERS + 1
+               : -1;
+}
+
 static int run_clients(struct child_context *context) {
     struct error err = {0};
     struct clients_reload reload = {.read = read_clients, .release = release_clients, .context = context};
@@ -318,8 +328,11 @@ static int run_clients(struct child_context *context) {
     if (!sandbox_drop_user(context->config->user, &err) ||
         !sandbox_enter(SANDBOX_CLIENTS, NULL, context->config->sandbox, &err))
         return fail(&err);
-    struct clients_descriptors descriptors = {
-        .store = CHILD_STORE, .parent = CHILD_PARENT, .local = CHILD_LISTENERS, .door = CHILD_DOOR};
+    struct clients_descriptors descriptors = {.store = CHILD_STORE,
+                                              .parent = CHILD_PARENT,
+                                              .local = CHILD_LISTENERS,
+                                              .left = left_listener(),
+                                              .door = CHILD_DOOR};
     return clients_run(&context->config->clients, &reload, &descriptors);
 }
 
@@ -352,6 +365,44 @@ const struct child_kind_entry child_kinds[KINDS] = {
     [KIND_CLIENTS] = {"clients", CONFIG_CLIENTS, IPC_CLIENTS, .end = IPC_END_CLIENTS, .door = true,
                       .local = true},
     [KIND_WORK] = {"work", CONFIG_WORK, IPC_WORK, .end = IPC_END_WORK}};
+
+/* A frame is bounded. */
+bool child_tell_config(enum child_kind kind, const struct config *config, struct ipc_channel *channel) {
+    struct buf slice;
+    buf_init(&slice, IPC_CONFIG_MAX);
+    bool done = config_slice(config, child_kinds[kind].slice, &slice);
+    for (size_t at = 0; done && channel && (at == 0 || at < slice.len); at += IPC_CHUNK) {
+        struct span part = span_sub(buf_span(&slice), at, IPC_CHUNK);
+        done = ipc_send(channel, IPC_CONFIG, at + part.len < slice.len, part, (struct span){NULL, 0});
+    }
+    buf_free(&slice);
+    return done;
+}
+
+bool child_may_accuse(enum child_kind by, enum ipc_end end, enum child_kind *kind) {
+    static const enum child_kind kinds[] = {[IPC_END_NET] = KIND_NET,
+                                            [IPC_END_CLIENTS] = KIND_CLIENTS,
+                                            [IPC_END_WORK] = KIND_WORK,
+                                            [IPC_END_READER] = KIND_READER};
+    static const unsigned of[KINDS] = {[KIND_STORE] =
+                                           1 << IPC_END_NET | 1 << IPC_END_CLIENTS | 1 << IPC_END_WORK,
+                                       [KIND_CLIENTS] = 1 << IPC_END_READER,
+                                       [KIND_READER] = 1 << IPC_END_CLIENTS};
+    *kind = kinds[end];
+    return of[by] >> end & 1;
+}
+
+void child_log_ending(enum child_kind kind, int status, double pause) {
+    const char *name = child_kinds[kind].name;
+    if (WIFSIGNALED(status))
+        log_error("the %s process was ended by signal %d; it is started again in %.1f s", name,
+                  WTERMSIG(status), pause);
+    else if (WEXITSTATUS(status) == 0) /* as when the store process is gone, which the others end with */
+        log_notice("the %s process ended; it is started again in %.1f s", name, pause);
+    else
+        log_error("the %s process exited with status %d; it is started again in %.1f s", name,
+                  WEXITSTATUS(status), pause);
+}
 
 static int (*const runs[KINDS])(struct child_context *context) = {[KIND_STORE] = run_store,
                                                                   [KIND_READER] = run_reader,

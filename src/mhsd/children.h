@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "ipc/channel.h"
 #include "ipc/door.h"
 #include "ipc/frame.h"
 #include "mhsd/config.h"
@@ -24,6 +25,16 @@ struct child_kind_entry {
 };
 
 extern const struct child_kind_entry child_kinds[KINDS];
+
+/* Sends the slice of the configuration that the kind is told, in parts. False for want of memory. */
+bool child_tell_config(enum child_kind kind, const struct config *config, struct ipc_channel *channel);
+
+/* Whether a process of the kind `by` may say that its channel to one of the kind `end` is gone (`*kind`): the
+ * store process of all that it has channels to, the process of the clients and a reader of each other. */
+bool child_may_accuse(enum child_kind by, enum ipc_end end, enum child_kind *kind);
+
+/* The log's line about one that ended, with its status of wait(2), and is started again in `pause` s. */
+void child_log_ending(enum child_kind kind, int status, double pause);
 
 /* True when this process was started as a child (mhsd/spawn.h): `mhsd KIND NUMBER`, and the parent at
  * the other end of CHILD_PARENT. */

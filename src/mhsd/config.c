@@ -176,6 +176,8 @@ static struct config *finish(struct loader *l, struct config_lexer *lexer, bool 
                              const struct config *running, struct config_report *report) {
     l->tree = begun ? config_tree_read(l, lexer) : NULL;
     config_lexer_done(lexer);
+    if (l->tree && lexer->may_include) /* it is of files; before values of other ones are kept */
+        config_advise_on_secrets(l);
     bool done = l->tree && (!running || !config_sound(l) || keep(l, running, report)) && read_all(l);
     config_tell(l, report);
     l->err = NULL;

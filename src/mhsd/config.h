@@ -85,12 +85,17 @@ struct config_shown {
     bool set;                 /* in the file; else it is the default */
 };
 
-/*
- * Tells of every option with its value. With `wanted`, only of the options of the top level and of the
- * sections (by kind or title) of that name; `*found` says whether there are any. False without memory.
- */
-bool config_show(const struct config *config, const char *wanted, bool *found,
-                 void (*tell)(void *context, const struct config_shown *shown), void *context);
+struct config_showing {
+    /* Whether the options of the top level of that name, and of the sections of that kind or title, are
+     * shown; asked of each name that there is. NULL: all are. */
+    bool (*wants)(void *context, const char *name);
+    /* False: no more. */
+    bool (*tell)(void *context, const struct config_shown *shown);
+    void *context;
+};
+
+/* Tells of the options with their values, of each once. False without memory. */
+bool config_show(const struct config *config, const struct config_showing *calls);
 
 void config_free(struct config *config);
 
@@ -104,8 +109,5 @@ struct config_places {
  * change). */
 bool config_write_first(const char *path, const struct config_places *places, const char *user,
                         struct error *err);
-
-/* The first file that holds a password and that others than its owner may read; NULL: there is none. */
-const char *config_readable_secret(const struct config *config);
 
 #endif

@@ -1,4 +1,5 @@
 /*
+ * The one place of warnings about the file, which all who read it tell.
  * What no single option shows: combinations that the table allows and that can't
  * work, or do nothing. Only what is certain is said, for a warning that is wrong
  * once is not read again.
@@ -6,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "mhsd/config_private.h"
 #include "osi/context.h"
@@ -88,6 +90,25 @@ static bool is_ia5(struct span text) {
         if (text.data[i] > 0x7F)
             return false;
     return true;
+}
+
+/* Whoever knows the name may call then, from anywhere. An empty password is passed by who gives none. */
+static void advise_on_password(const struct advised *s) {
+    static const char *const options[] = {"password", "former-password"};
+    const struct mta_bind *bind = &s->peer->bind;
+    bool asked = false;
+    if (bind->unauthenticated || bind->check_address)
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        asked = asked || bind->passwords[i].data;
+        if (bind->passwords[i].data && !bind->passwords[i].len)
+            advise(
+                s, options[i],
+                "it is empty: without one, or 'check-address', whoever gives its MTA name is taken for it");
+    }
+    if (!asked)
+        advise(s, "password",
+               "there is none: without one, or 'check-address', whoever gives its MTA name is taken for it");
 }
 
 static void advise_on_bind(const struct advised *s) {
@@ -182,6 +203,38 @@ static void advise_on_others(const struct advised *sections, size_t at) {
     }
 }
 
+/* ---- the files ---- */
+
+static bool others_may_read(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && (status.st_mode & (S_IRGRP | S_IROTH)) != 0;
+}
+
+/* The first value in each file that is a secret, of this section and those in it. */
+static void find_secrets(const struct loader *l, const struct config_section *section,
+                         struct config_place *first) {
+    for (const struct config_value *value = section->values; value; value = value->next) {
+        struct config_place *place = &first[value->place.file];
+        if (value->option->flags & CONFIG_SECRET && (!place->line || value->place.line < place->line))
+            *place = value->place;
+    }
+    for (const struct config_section *inner = section->first; inner; inner = inner->next)
+        find_secrets(l, inner, first);
+}
+
+void config_advise_on_secrets(struct loader *l) {
+    struct config_place *first = config_array(l, l->file_count, sizeof *first);
+    if (first)
+        find_secrets(l, l->tree, first);
+    for (unsigned i = 0; first && i < l->file_count; i++)
+        if (first[i].line && others_may_read(l->files[i]))
+            config_warn_at(l, first[i],
+                           "the file holds passwords, and others may read it; close it: chmod 600 %s",
+                           l->files[i]);
+}
+
+/* ---- the peers ---- */
+
 void config_advise(struct loader *l, struct mta_peer *peers, size_t count) {
     const char **hops;
     size_t hop_count = next_hops(l, &hops), i = 0;
@@ -192,6 +245,7 @@ void config_advise(struct loader *l, struct mta_peer *peers, size_t count) {
             l, section, &l->config.protocol.peers[i], &peers[i],
             hop_count && bsearch(&section->title, hops, hop_count, sizeof *hops, compare_titles)};
         advise_on_address(&sections[i]);
+        advise_on_password(&sections[i]);
         advise_on_bind(&sections[i]);
         advise_on_edition(&sections[i]);
     }

@@ -9,6 +9,9 @@
 #include "base/map.h"
 #include "mhsd/config_private.h"
 
+/* Of what is said of one place, without its file and line: all of it, with names of files within it. */
+#define CONFIG_TEXT_SIZE 600
+
 /* What a file holds must not command the terminal or the log that tells of it. */
 static void make_printable(char *text) {
     for (; *text; text++)
@@ -85,7 +88,7 @@ void config_tell(struct loader *l, struct config_report *report) {
 }
 
 bool config_complain(struct loader *l, struct config_place place, const char *format, ...) {
-    char text[240];
+    char text[CONFIG_TEXT_SIZE];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
@@ -107,8 +110,18 @@ static struct config_place say(const struct config_section *section, const char 
 
 void config_warn(struct loader *l, const struct config_section *section, const char *option,
                  const char *what) {
-    char text[340];
+    char text[CONFIG_TEXT_SIZE];
     struct config_place place = say(section, option, what, text, sizeof text);
+    make_printable(text);
+    add_note(l, &l->warnings, place, text);
+}
+
+void config_warn_at(struct loader *l, struct config_place place, const char *format, ...) {
+    char text[CONFIG_TEXT_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
     make_printable(text);
     add_note(l, &l->warnings, place, text);
 }
@@ -163,7 +176,7 @@ void config_add_remarks(const struct config *config, struct span remarks, struct
 
 bool config_fail(struct loader *l, struct config_section *section, const char *option, const char *format,
                  ...) {
-    char what[200], text[240];
+    char what[CONFIG_TEXT_SIZE - 100], text[CONFIG_TEXT_SIZE];
     va_list args;
     if (section->faulty && l->tree)
         return false;

@@ -200,23 +200,55 @@ static bool skip_nothing(struct config_lexer *lexer) {
 
 /* ---- texts ---- */
 
-/* ${NAME}, or ${NAME:-what stands for it when it is not set}. False: there is none. */
-static bool take_variable(struct config_lexer *lexer) {
-    const struct span rest = current(lexer)->rest;
-    const uint8_t *end = rest.len > 2 && rest.data[1] == '{' ? memchr(rest.data, '}', rest.len) : NULL;
+enum variable { NO_VARIABLE, TAKEN_VARIABLE, WRONG_VARIABLE };
+
+/* How many octets the variable's braces hold; false: it is not closed in its line. */
+static bool length_in_braces(struct config_lexer *lexer, size_t *length) {
+    uint8_t c;
+    for (*length = 0; (c = ahead(lexer, 2 + *length)) != '}'; ++*length)
+        if (!c || c == '\n')
+            return false;
+    return true;
+}
+
+/* What follows an unset variable would be worse than no start: a peer without a password, a store at the
+ * root.
+ */
+static enum variable unset_variable(struct config_lexer *lexer, struct config_place place, const char *name) {
+    config_complain(
+        lexer->l, place,
+        "the variable '%.80s' of the environment is not set: set it, or write ${%.80s:-otherwise} "
+        "for what stands in its place then",
+        name, name);
+    return WRONG_VARIABLE;
+}
+
+/* ${NAME}, or ${NAME:-what stands for it when it is not set}. */
+static enum variable take_variable(struct config_lexer *lexer) {
+    struct config_place place = current(lexer)->place;
+    size_t length;
     char name[256];
-    if (!end || rest.data[0] != '$' || (size_t)(end - rest.data) - 2 >= sizeof name)
-        return false;
-    size_t length = (size_t)(end - rest.data) - 2;
-    memcpy(name, rest.data + 2, length);
+    if (ahead(lexer, 0) != '$' || ahead(lexer, 1) != '{')
+        return NO_VARIABLE;
+    if (!length_in_braces(lexer, &length) || length >= sizeof name) {
+        skip(lexer, 2);
+        config_complain(
+            lexer->l, place,
+            "'${' begins a variable, which '}' is to end in the same line; where it is text, put it "
+            "in quotes, with a backslash before it");
+        return WRONG_VARIABLE;
+    }
+    memcpy(name, current(lexer)->rest.data + 2, length);
     name[length] = '\0';
+    skip(lexer, length + 3);
     char *otherwise = strstr(name, ":-");
     if (otherwise)
         *otherwise = '\0';
     const char *value = getenv(name);
-    buf_append_span(&lexer->text, span_str(value ? value : otherwise ? otherwise + 2 : ""));
-    skip(lexer, length + 3);
-    return true;
+    if (!value && !otherwise)
+        return unset_variable(lexer, place, name);
+    buf_append_span(&lexer->text, span_str(value ? value : otherwise + 2));
+    return TAKEN_VARIABLE;
 }
 
 /* An octet by its number: \ooo or \xhh. False: none that can stand in a text. */
@@ -288,6 +320,16 @@ static unsigned column_of(const struct lexer_file *file) {
     return column;
 }
 
+/* False: a variable that is none, which was complained of. */
+static bool take_variable_or_octet(struct config_lexer *lexer, uint8_t c) {
+    enum variable variable = c == '$' ? take_variable(lexer) : NO_VARIABLE;
+    if (variable == NO_VARIABLE) {
+        buf_append_byte(&lexer->text, c);
+        skip(lexer, 1);
+    }
+    return variable != WRONG_VARIABLE;
+}
+
 static bool take_quoted(struct config_lexer *lexer, struct config_token *token) {
     uint8_t quote = ahead(lexer, 0), c;
     const struct lexer_file opening = *current(lexer);
@@ -301,10 +343,8 @@ static bool take_quoted(struct config_lexer *lexer, struct config_token *token) 
             take_plain(lexer, c, ahead(lexer, 1));
         else if (c == '\\')
             sound = take_escape(lexer) ? sound : bad_octet(lexer, place);
-        else if (c != '$' || !take_variable(lexer)) {
-            buf_append_byte(&lexer->text, c);
-            skip(lexer, 1);
-        }
+        else
+            sound = take_variable_or_octet(lexer, c) && sound;
     }
     const struct lexer_file closing = *current(lexer);
     skip(lexer, 1);
@@ -341,8 +381,9 @@ static bool lone_quote(struct config_lexer *lexer) {
 
 static bool take_word(struct config_lexer *lexer, struct config_token *token) {
     uint8_t c = ahead(lexer, 0);
-    if (c == '$' && take_variable(lexer))
-        return true;
+    enum variable variable = take_variable(lexer);
+    if (variable != NO_VARIABLE)
+        return variable == TAKEN_VARIABLE;
     size_t length = 0;
     while (!ends_word(ahead(lexer, length), ahead(lexer, length + 1)))
         length++;

@@ -22,9 +22,9 @@ static const struct config_option limit_options[] = {
      .help =
          "Those of them that called in and have not bound yet. With too many, the host that has the most of "
          "them loses its oldest."},
-    {"clients", CONFIG_NUMBER, 0, CONFIG_CLIENTS, 2, 100000, .number = 100,
+    {"clients", CONFIG_NUMBER, 0, CONFIG_CLIENTS, 2, IPC_CLIENTS_MOST, .number = 100,
      .help = "Clients of the local socket at a time. A tenth of them, at least one, are kept for operators."},
-    {"clients-per-user", CONFIG_NUMBER, 0, CONFIG_CLIENTS, 1, 100000, .number = 20,
+    {"clients-per-user", CONFIG_NUMBER, 0, CONFIG_CLIENTS, 1, IPC_CLIENTS_MOST, .number = 20,
      .help = "Those of them that one user who is no operator may have."},
     {"associations-in", CONFIG_NUMBER, 0, CONFIG_STORE, 1, 1000000, .number = 2000,
      .help = "Inbound associations of all peers together; more are refused as busy."},

@@ -41,7 +41,9 @@ const struct config_option config_peer_options[] = {
          "`address` the call comes from, else the one whose `calling-address` has the selectors that were "
          "called, else the first."},
     {"password", CONFIG_TEXT, CONFIG_SECRET, CONFIG_STORE, 0, IPC_BIND_TEXT_MAX, .none = "none is asked",
-     .help = "As the peer gives it in its bind."},
+     .help =
+         "As the peer gives it in its bind. Where there is none, or an empty one, and no `check-address`, "
+         "whoever gives its MTA name is taken for the peer, which a warning says."},
     {"former-password", CONFIG_TEXT, CONFIG_SECRET, CONFIG_STORE, 0, IPC_BIND_TEXT_MAX,
      .none = "none is taken",
      .help =

@@ -72,6 +72,13 @@ bool config_fail(struct loader *l, struct config_section *section, const char *o
 void config_warn(struct loader *l, const struct config_section *section, const char *option,
                  const char *what);
 
+/* The same of a place, the text being all that is said. */
+void config_warn_at(struct loader *l, struct config_place place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* config_advice.c: warns of files that hold secrets and that others than their owner may read. */
+void config_advise_on_secrets(struct loader *l);
+
 /* config_advice.c: warnings about each peer, noted and kept with it. */
 void config_advise(struct loader *l, struct mta_peer *peers, size_t count);
 

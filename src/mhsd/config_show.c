@@ -1,26 +1,21 @@
 /* The configuration as it holds, for people; no secret is in it. */
-#include <sys/stat.h>
-
 #include "mhsd/config_private.h"
 
 struct showing {
-    const char *wanted;
-    bool found;
-    void (*tell)(void *context, const struct config_shown *shown);
-    void *context;
+    const struct config_showing *calls;
     struct buf place, value;
-    bool failed;
+    bool over, failed;
 };
 
-static bool is_wanted(const struct showing *showing, const struct config_section *section,
+/* Both are asked of, so that of each that is wanted it is known that it is there. */
+static bool is_wanted(const struct config_showing *calls, const struct config_section *section,
                       const struct config_option *row) {
-    if (!showing->wanted)
+    if (!calls->wants)
         return true;
     while (section->outer && section->outer->outer)
         section = section->outer;
-    return section->outer ? strcmp(section->option->name, showing->wanted) == 0 ||
-                                (section->title && strcmp(section->title, showing->wanted) == 0)
-                          : strcmp(row->name, showing->wanted) == 0;
+    bool wanted = calls->wants(calls->context, section->outer ? section->option->name : row->name);
+    return (section->outer && section->title && calls->wants(calls->context, section->title)) || wanted;
 }
 
 /* `route "/C=DE": next-hop "BETA"`, from the outermost section. */
@@ -61,55 +56,33 @@ static void show(struct showing *showing, const struct config_section *section,
     showing->failed = showing->failed || showing->place.failed || showing->value.failed;
     if (showing->failed)
         return;
-    showing->found = true;
     const char *one[2] = {NULL}, *const *items = one;
     if (!secret)
         find_items(section, row, one, &items);
-    showing->tell(showing->context,
-                  &(struct config_shown){.row = row,
-                                         .section = (const char *)showing->place.data,
-                                         .text = secret ? NULL : (const char *)showing->value.data,
-                                         .number = number_of(section, row),
-                                         .items = items,
-                                         .set = config_value(section, row->name) != NULL});
+    showing->over = !showing->calls->tell(
+        showing->calls->context,
+        &(struct config_shown){.row = row,
+                               .section = (const char *)showing->place.data,
+                               .text = secret ? NULL : (const char *)showing->value.data,
+                               .number = number_of(section, row),
+                               .items = items,
+                               .set = config_value(section, row->name) != NULL});
 }
 
 static void show_section(struct showing *showing, const struct config_section *section) {
     for (const struct config_option *row = section->option->options; row->type != CONFIG_END; row++)
-        if (!config_is_section(row) && is_wanted(showing, section, row))
+        if (!showing->over && !config_is_section(row) && is_wanted(showing->calls, section, row))
             show(showing, section, row);
     for (const struct config_section *inner = section->first; inner; inner = inner->next)
         show_section(showing, inner);
 }
 
-static bool others_may_read(const char *path) {
-    struct stat status;
-    return stat(path, &status) == 0 && (status.st_mode & (S_IRGRP | S_IROTH)) != 0;
-}
-
-static const char *readable_secret(const struct loader *l, const struct config_section *section) {
-    for (const struct config_value *value = section->values; value; value = value->next)
-        if ((value->option->flags & CONFIG_SECRET) && others_may_read(l->files[value->place.file]))
-            return l->files[value->place.file];
-    const char *found = NULL;
-    for (const struct config_section *inner = section->first; inner && !found; inner = inner->next)
-        found = readable_secret(l, inner);
-    return found;
-}
-
-const char *config_readable_secret(const struct config *config) {
-    const struct loader *l = (const struct loader *)config;
-    return readable_secret(l, l->tree);
-}
-
-bool config_show(const struct config *config, const char *wanted, bool *found,
-                 void (*tell)(void *context, const struct config_shown *shown), void *context) {
-    struct showing showing = {.wanted = wanted, .tell = tell, .context = context};
+bool config_show(const struct config *config, const struct config_showing *calls) {
+    struct showing showing = {.calls = calls};
     buf_init(&showing.place, 0);
     buf_init(&showing.value, 0);
     show_section(&showing, ((const struct loader *)config)->tree);
     buf_free(&showing.place);
     buf_free(&showing.value);
-    *found = showing.found;
     return !showing.failed;
 }

@@ -124,26 +124,6 @@ static bool test_store(const char *path, const struct config *config) {
     return read ? test_users(config) : err.code == STORE_NOT_FOUND || complain(&err, true);
 }
 
-static void test_secrets(const struct config *config) {
-    const char *path = config_readable_secret(config);
-    if (path)
-        fprintf(stderr, "mhsd: warning: %s holds passwords, and others may read it; close it: chmod 600 %s\n",
-                path, path);
-}
-
-/* Whoever knows the name may call then, from anywhere. */
-static void test_peers(const struct config *config) {
-    for (size_t i = 0; i < config->mta.peer_count; i++) {
-        const struct mta_bind *bind = &config->mta.peers[i].bind;
-        if (!bind->unauthenticated && !bind->passwords[0].data && !bind->passwords[1].data &&
-            !bind->check_address)
-            fprintf(stderr,
-                    "mhsd: warning: peer \"%.60s\": without 'password' or 'check-address' whoever gives its "
-                    "MTA name is taken for it\n",
-                    config->mta.peers[i].name);
-    }
-}
-
 /* Ports below 1024 are root's, or of whom the system lets; asked of the system, as only it knows. A port that
  * is in use is no matter here: the daemon may be running. */
 static bool may_bind(const struct protocol_endpoint *endpoint) {
@@ -213,8 +193,6 @@ static void warn_of_debug_build(void) {
 }
 
 static int test_all(const char *path, const struct config *config) {
-    test_secrets(config);
-    test_peers(config);
     test_ports(config);
     bool socket = test_socket(config), store = test_store(path, config);
     if (!socket || !store)

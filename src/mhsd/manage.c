@@ -7,6 +7,10 @@
 /* Elements of an array that make a response: each is far shorter than a frame may be. */
 #define PART_ELEMENTS 200
 
+/* Of options in one answer, which the parent makes while it does nothing else: more would take it a second.
+ */
+#define SHOWN_MOST 50000
+
 json_t *manage_error(const char *code, const char *text) {
     return json_pack("{s:{s:s, s:s}}", "error", "code", code, "text", text);
 }
@@ -88,38 +92,80 @@ static json_t *value_of(const struct config_shown *shown) {
     }
 }
 
-static void add_option(void *context, const struct config_shown *shown) {
-    json_t *text = shown->text ? text_of(shown->text, strlen(shown->text)) : json_null();
-    json_t *section = *shown->section ? text_of(shown->section, strlen(shown->section)) : json_null();
-    json_array_append_new(context, json_pack("{s:o, s:s, s:o, s:o, s:b, s:b}", "section", section, "option",
-                                             shown->row->name, "value", value_of(shown), "text", text, "set",
-                                             shown->set, "secret", !shown->text));
+struct shown {
+    json_t *wanted; /* each name, once, and whether there is such; NULL: all */
+    json_t *options;
+    bool too_many;
+};
+
+static bool wants(void *context, const char *name) {
+    const struct shown *shown = context;
+    json_t *there = json_object_get(shown->wanted, name);
+    if (json_is_false(there))
+        json_object_set_new(shown->wanted, name, json_true());
+    return there != NULL;
+}
+
+static bool add_option(void *context, const struct config_shown *option) {
+    struct shown *shown = context;
+    shown->too_many = json_array_size(shown->options) >= SHOWN_MOST;
+    if (shown->too_many)
+        return false;
+    json_t *text = option->text ? text_of(option->text, strlen(option->text)) : json_null();
+    json_t *section = *option->section ? text_of(option->section, strlen(option->section)) : json_null();
+    json_array_append_new(shown->options,
+                          json_pack("{s:o, s:s, s:o, s:o, s:b, s:b}", "section", section, "option",
+                                    option->row->name, "value", value_of(option), "text", text, "set",
+                                    option->set, "secret", !option->text));
+    return true;
+}
+
+/* The names as the keys of an object, so that each is looked for once, however often it stands there. False:
+ * they are none. */
+static bool read_names(const json_t *array, json_t **names) {
+    json_t *name;
+    size_t i;
+    *names = json_array_size(array) ? json_object() : NULL;
+    json_array_foreach(array, i, name) {
+        if (!json_is_string(name) || json_object_set_new(*names, json_string_value(name), json_false()) != 0)
+            return false;
+    }
+    return !array || json_is_array(array);
+}
+
+static json_t *not_there(json_t *names) {
+    const char *name;
+    json_t *there;
+    char text[200];
+    json_object_foreach(names, name, there) {
+        if (json_is_true(there))
+            continue;
+        snprintf(text, sizeof text,
+                 "there is no option or section '%.60s' in the configuration; 'mhs config show' shows all",
+                 name);
+        return manage_error("not-found", text);
+    }
+    return NULL;
 }
 
 static json_t *show(const struct config *running, const json_t *request) {
-    const json_t *wanted = json_object_get(request, "sections");
-    json_t *shown = json_array(), *name;
-    bool found = true, done = !wanted || json_is_array(wanted);
-    size_t i;
-    if (json_array_size(wanted) == 0)
-        done = done && config_show(running, NULL, &found, add_option, shown);
-    json_array_foreach(wanted, i, name) {
-        done = done && json_is_string(name) &&
-               config_show(running, json_string_value(name), &found, add_option, shown);
-        if (done && !found) {
-            char text[200];
-            snprintf(
-                text, sizeof text,
-                "there is no option or section '%.60s' in the configuration; 'mhs config show' shows all",
-                json_string_value(name));
-            json_decref(shown);
-            return manage_error("not-found", text);
-        }
-    }
-    if (done)
-        return json_pack("{s:o}", "options", shown);
-    json_decref(shown);
-    return manage_error("bad-request", "'sections' is not an array of names, or there is no memory");
+    struct shown shown = {.options = json_array()};
+    const struct config_showing calls = {NULL, add_option, &shown}, of_some = {wants, add_option, &shown};
+    json_t *answer = NULL;
+    if (!read_names(json_object_get(request, "sections"), &shown.wanted))
+        answer = manage_error("bad-request", "'sections' is not an array of names, or there is no memory");
+    else if (!config_show(running, shown.wanted ? &of_some : &calls))
+        answer = manage_error("unavailable", "no memory");
+    else if (shown.too_many)
+        answer = manage_error("too-large", "these are more options than one answer holds: name the sections "
+                                           "that are wanted, or fewer of them");
+    else
+        answer = not_there(shown.wanted);
+    if (!answer)
+        answer = json_pack("{s:O}", "options", shown.options);
+    json_decref(shown.wanted);
+    json_decref(shown.options);
+    return answer;
 }
 
 /* ---- diff ---- */

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/lines.h"
+#include "base/reader.h"
 #include "ipc/channel.h"
 #include "ipc/door.h"
 #include "ipc/frame.h"
@@ -26,6 +27,14 @@
 #define FIRST_PAUSE_US   ((int64_t)200000)
 #define LONGEST_PAUSE_US ((int64_t)30 * 1000000)
 
+/* An honest process that loses a channel ends by itself, well before this. The store process gives its store
+ * back first. */
+#define LINGER_SECONDS       2
+#define STORE_LINGER_SECONDS 15
+
+/* How often the listeners are looked at while processes have them. */
+#define LOOK_SECONDS 10
+
 /* Whoever asked for a reload is answered by then, also where a process hangs. */
 #define RELOAD_SECONDS 60
 
@@ -36,14 +45,17 @@ struct child {
     enum child_kind kind;
     pid_t pid; /* 0: not running */
     struct ipc_channel *channel;
-    int door; /* the parent's end, -1: it has none */
+    int door;      /* the parent's end, -1: it has none */
+    uint32_t life; /* how many were started in this place */
     struct event *restart;
+    struct event *lingers; /* it has lost a channel, and should have ended by then */
     int64_t pause;
     struct parent *parent;
     int number; /* among those of its kind */
     bool ready;
     bool served;       /* one of its place was ready before */
     bool excused;      /* the parent ended it */
+    bool condemned;    /* it is killed, and has not gone yet */
     unsigned untaken;  /* reloads that it was told of and has not answered */
     int64_t begun;     /* its start, monotonic */
     unsigned failures; /* how often it ended since it last was ready */
@@ -59,8 +71,10 @@ struct parent {
     unsigned count[KINDS];
     struct event *signals[4];
     struct event *patience;
+    struct event *look; /* at the listeners */
     bool stopping;
     bool store_ready;
+    bool local_failed;       /* it may not serve: opened anew before the next process has it */
     struct absence *absence; /* answers at the local socket while the store process is not ready */
     bool told;               /* that it serves */
     uint64_t asked;          /* the ref of the client that waits for the answer to its reload; 0: nobody */
@@ -216,9 +230,74 @@ static bool on_taken(struct child *child, uint64_t ref, struct span payload) {
 
 static bool on_manage(struct child *child, uint64_t ref, struct span payload);
 
+/* ---- who is ended ---- */
+
+static const char *child_name(const struct child *child) {
+    return child_kinds[child->kind].name;
+}
+
+/* The parent alone may end a process, and knows which it is. The log says the reason by then; of what is said
+ * of it later, nothing. */
+static void end_child(struct child *child) {
+    child->condemned = true;
+    if (child->pid > 0)
+        kill(child->pid, SIGKILL);
+}
+
+/* Nobody could reach it any more, and while it is there no other takes its place: it ends by itself, or is
+ * ended. */
+static void await_end(struct child *child) {
+    struct timeval most = {.tv_sec = child->kind == KIND_STORE ? STORE_LINGER_SECONDS : LINGER_SECONDS};
+    if (child->pid > 0 && !child->condemned && !child->parent->stopping &&
+        !event_pending(child->lingers, EV_TIMEOUT, NULL))
+        event_add(child->lingers, &most);
+}
+
+static void on_lingers(evutil_socket_t fd, short what, void *arg) {
+    struct child *child = arg;
+    (void)fd;
+    (void)what;
+    if (child->pid == 0 || child->parent->stopping)
+        return;
+    log_error("the %s process has lost a channel and does not end by itself; it is ended", child_name(child));
+    end_child(child);
+}
+
+/* Of one that has ended meanwhile, or is about to, there is nothing to do. Where a reader says it one of the
+ * two was taken over, and nobody can tell which: the reader goes too, so that it can't end others again and
+ * again. */
+static bool on_channel_gone(struct child *by, uint64_t ref, struct span payload) {
+    struct reader r = reader_of(payload);
+    struct ipc_holder holder;
+    holder.end = (enum ipc_end)reader_u8(&r);
+    holder.number = reader_u8(&r);
+    holder.life = reader_u32(&r);
+    bool broke_rules = reader_u8(&r);
+    enum child_kind kind;
+    (void)ref;
+    if (!child_may_accuse(by->kind, holder.end, &kind) || holder.number >= by->parent->count[kind])
+        return false;
+    struct child *child = &by->parent->children[kind][holder.number];
+    if (child->life != holder.life || child->pid == 0 || child->condemned || child->parent->stopping)
+        return true;
+    if (!broke_rules) {
+        await_end(child);
+        return true;
+    }
+    log_error("the %s process broke the rules, says the %s process; %s", child_name(child), child_name(by),
+              by->kind == KIND_READER ? "both are ended" : "it is ended");
+    end_child(child);
+    if (by->kind == KIND_READER)
+        end_child(by);
+    return true;
+}
+
 /* What is done with a frame, by its number. */
-static bool (*const rows[IPC_NUMBERS])(struct child *child, uint64_t ref, struct span payload) = {
-    [IPC_READY] = on_ready, [IPC_CONFIG_TAKEN] = on_taken, [IPC_MANAGE] = on_manage};
+static bool (*const rows[IPC_NUMBERS])(struct child *child, uint64_t ref,
+                                       struct span payload) = {[IPC_READY] = on_ready,
+                                                               [IPC_CONFIG_TAKEN] = on_taken,
+                                                               [IPC_MANAGE] = on_manage,
+                                                               [IPC_CHANNEL_GONE] = on_channel_gone};
 
 static bool dispatch(struct child *child, enum ipc_type type, uint64_t ref, struct span payload,
                      char why[static IPC_WHY]) {
@@ -239,20 +318,27 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     (void)channel;
     if (dispatch(child, type, ref, payload, why))
         return true;
-    log_error("the %s process broke the rules by %s; it is ended", child_kinds[child->kind].name, why);
-    if (child->pid > 0)
-        kill(child->pid, SIGKILL);
+    log_error("the %s process broke the rules by %s; it is ended", child_name(child), why);
+    end_child(child);
     return false;
 }
 
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
     struct child *child = context;
-    (void)channel;
     (void)cause;
     child->channel = NULL; /* what became of the process, SIGCHLD tells */
+    if (ipc_broke_rules(channel))
+        end_child(child);
+    else
+        await_end(child);
 }
 
-static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed};
+static void on_writable(void *context, struct ipc_channel *channel) {
+    (void)context;
+    ipc_resume(channel);
+}
+
+static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed, .writable = on_writable};
 
 /* The store process last: when it ends, the others have their order to stop already. Work processes are ended
  * without. */
@@ -264,24 +350,11 @@ static void tell_to_stop(struct parent *parent) {
                 ipc_send(parent->children[kind][i].channel, IPC_STOP, 0, nothing, nothing);
 }
 
-/* The slice of its kind, in parts: a frame is bounded. */
 static bool tell_config(struct child *child) {
-    struct buf slice;
-    buf_init(&slice, IPC_CONFIG_MAX);
-    bool done = config_slice(child->parent->config, child_kinds[child->kind].slice, &slice);
-    for (size_t at = 0; done && child->channel && (at == 0 || at < slice.len); at += IPC_CHUNK) {
-        struct span part = span_sub(buf_span(&slice), at, IPC_CHUNK);
-        done = ipc_send(child->channel, IPC_CONFIG, at + part.len < slice.len, part, (struct span){NULL, 0});
-    }
-    buf_free(&slice);
-    return done;
+    return child_tell_config(child->kind, child->parent->config, child->channel);
 }
 
 /* ---- starting ---- */
-
-static const char *child_name(const struct child *child) {
-    return child_kinds[child->kind].name;
-}
 
 static void restart_later(struct child *child) {
     struct timeval tv = {.tv_sec = child->pause / 1000000, .tv_usec = child->pause % 1000000};
@@ -291,13 +364,25 @@ static void restart_later(struct child *child) {
 
 /* ---- the channels between children: the parent makes them, and hands an end to each ---- */
 
-/* Gives `to` the end of a new channel; the other is for the child `number` of the kind `of`. -1 with errno.
+/* Passes an end through the child's door. One that has closed that and lives would be introduced to nobody.
  */
-static int introduce(const struct child *to, enum ipc_end of, int number) {
+static bool pass_end(struct child *to, enum ipc_end kind, const struct child *holder, int fd) {
+    struct ipc_holder other = {.end = kind, .number = (uint8_t)holder->number, .life = holder->life};
+    if (ipc_door_pass(to->door, &other, fd))
+        return true;
+    int cause = errno;
+    if (cause == EPIPE || cause == ECONNRESET)
+        await_end(to);
+    errno = cause;
+    return false;
+}
+
+/* Gives `to` the end of a new channel; the other is for `of`, a process of that kind. -1 with errno. */
+static int introduce(struct child *to, enum ipc_end kind, const struct child *of) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         return -1;
-    bool ok = ipc_door_pass(to->door, of, (uint8_t)number, pair[0]);
+    bool ok = pass_end(to, kind, of, pair[0]);
     int cause = errno;
     close(pair[0]);
     if (ok)
@@ -316,9 +401,9 @@ static void introduce_readers(struct child *child) {
         struct child *reader = &parent->children[KIND_READER][i];
         if ((child != clients && child != reader) || clients->door < 0 || reader->door < 0)
             continue;
-        int end = introduce(reader, IPC_END_CLIENTS, 0);
+        int end = introduce(reader, IPC_END_CLIENTS, clients);
         if (end >= 0) {
-            ipc_door_pass(clients->door, IPC_END_READER, (uint8_t)reader->number, end);
+            pass_end(clients, IPC_END_READER, reader, end);
             close(end);
         }
     }
@@ -330,8 +415,68 @@ static bool open_store_end(const struct child *child, int *end) {
     *end = -1;
     if (!of)
         return true;
-    *end = introduce(child->parent->children[KIND_STORE], of, child->number);
+    *end = introduce(child->parent->children[KIND_STORE], of, child);
     return *end >= 0;
+}
+
+/* ---- what a child leaves of the sockets that it shared ---- */
+
+static bool has_other(const struct child *child) {
+    bool other = false;
+    for (unsigned i = 0; i < child->parent->count[child->kind]; i++)
+        other = other || (i != (unsigned)child->number && child->parent->children[child->kind][i].pid != 0);
+    return other;
+}
+
+/* Who has a listener that is another's by now is started with that, once its transfers have ended. */
+static void mend_listeners(struct parent *parent) {
+    bool anew;
+    sockets_mend_listeners(&parent->sockets, &anew);
+    for (unsigned i = 0; anew && i < parent->count[KIND_NET]; i++)
+        if (parent->children[KIND_NET][i].channel)
+            ipc_send(parent->children[KIND_NET][i].channel, IPC_STOP, 0, (struct span){NULL, 0},
+                     (struct span){NULL, 0});
+}
+
+static void on_look(evutil_socket_t fd, short what, void *arg) {
+    struct parent *parent = arg;
+    (void)fd;
+    (void)what;
+    if (!parent->stopping)
+        mend_listeners(parent);
+}
+
+static void renew_local(struct parent *parent) {
+    parent->local_failed = !sockets_renew_local(&parent->sockets, parent->config->socket);
+    absence_move(parent->absence, parent->sockets.local, parent->sockets.left);
+}
+
+static void drop_left(struct parent *parent) {
+    sockets_drop_left(&parent->sockets);
+    absence_move(parent->absence, parent->sockets.local, -1);
+}
+
+/* It has ended, and another follows. Who calls meanwhile waits for that one. */
+static void take_sockets_back(struct child *child) {
+    const struct child_kind_entry *kind = &child_kinds[child->kind];
+    if (kind->listeners && !has_other(child))
+        sockets_renew_listeners(&child->parent->sockets);
+    if (kind->local)
+        renew_local(child->parent);
+}
+
+static void look_at_sockets(struct child *child) {
+    const struct child_kind_entry *kind = &child_kinds[child->kind];
+    if (kind->listeners)
+        mend_listeners(child->parent);
+    if (kind->local && child->parent->local_failed)
+        renew_local(child->parent);
+}
+
+/* Once no process has the local socket: none takes away then what the parent was told is there. */
+static void begin_absence(struct parent *parent) {
+    if (!parent->store_ready && parent->children[KIND_CLIENTS]->pid == 0)
+        absence_begin(parent->absence);
 }
 
 /* ---- a child ---- */
@@ -366,7 +511,7 @@ static pid_t execute(struct child *child, const int ends[DESCRIPTORS]) {
     struct parent *parent = child->parent;
     const struct sockets *sockets = &parent->sockets;
     const struct child_kind_entry *kind = &child_kinds[child->kind];
-    int *descriptors = mem_alloc((DESCRIPTORS + sockets->listener_count + 1) * sizeof *descriptors);
+    int *descriptors = mem_alloc((DESCRIPTORS + sockets->listener_count + 2) * sizeof *descriptors);
     if (!descriptors)
         return -1;
     size_t count = 0;
@@ -376,8 +521,10 @@ static pid_t execute(struct child *child, const int ends[DESCRIPTORS]) {
         descriptors[count] = ends[count];
     for (size_t i = 0; kind->listeners && i < sockets->listener_count; i++)
         descriptors[count++] = sockets->listeners[i];
-    if (kind->local)
+    if (kind->local) {
         descriptors[count++] = sockets->local;
+        descriptors[count++] = sockets->left;
+    }
     char *arguments[] = {"mhsd", (char *)child_name(child), number, NULL};
     pid_t pid = spawn(parent->program, arguments, descriptors, count);
     mem_free(descriptors);
@@ -397,27 +544,33 @@ static void start_child(struct child *child) {
         return;
     }
     ends[CHILD_PARENT - CHILD_PARENT] = pair[1];
+    child->life++;
+    look_at_sockets(child);
     pid_t pid = open_door(child, &ends[CHILD_DOOR - CHILD_PARENT]) &&
                         open_store_end(child, &ends[CHILD_STORE - CHILD_PARENT])
                     ? execute(child, ends)
                     : -1;
     int cause = errno;
     close_all(ends, DESCRIPTORS);
-    child->ready = child->excused = false;
+    child->ready = child->excused = child->condemned = false;
     child->pid = pid > 0 ? pid : 0;
     child->begun = clock_monotonic_us();
     child->channel =
         pid > 0 ? ipc_channel_new(child->parent->loop, pair[0], child_name(child), &handler, child) : NULL;
     if (!child->channel)
         close(pair[0]);
+    else
+        ipc_turn(child->channel, 1); /* a frame may bring work: between two all others have their turn */
     errno = cause;
     if (pid < 0) {
         not_started(child);
         return;
     }
+    if (child_kinds[child->kind].local)
+        drop_left(child->parent);
     if (!tell_config(child)) {
         log_error("the %s process can't be told its configuration: no memory", child_name(child));
-        kill(pid, SIGKILL);
+        end_child(child);
     }
 }
 
@@ -464,22 +617,18 @@ static void forget_asker(struct parent *parent) {
     parent->users = NULL;
 }
 
-static void log_ending(const struct child *child, int status) {
-    const char *name = child_name(child);
-    double pause = (double)child->pause / 1e6;
-    if (WIFSIGNALED(status))
-        log_error("the %s process was ended by signal %d; it is started again in %.1f s", name,
-                  WTERMSIG(status), pause);
-    else if (WEXITSTATUS(status) == 0) /* as when the store process is gone, which the others end with */
-        log_notice("the %s process ended; it is started again in %.1f s", name, pause);
-    else
-        log_error("the %s process exited with status %d; it is started again in %.1f s", name,
-                  WEXITSTATUS(status), pause);
+/* Their channels to it are gone. */
+static void await_those_of_store(struct parent *parent) {
+    struct walk walk = {.parent = parent};
+    for (struct child *child; (child = next_child(&walk));)
+        if (child_kinds[child->kind].end)
+            await_end(child);
 }
 
 static void child_ended(struct child *child, int status) {
     struct parent *parent = child->parent;
     child->pid = 0;
+    event_del(child->lingers);
     if (child->channel) {
         ipc_channel_free(child->channel);
         child->channel = NULL;
@@ -506,9 +655,11 @@ static void child_ended(struct child *child, int status) {
         stop(parent);
         return;
     }
-    log_ending(child, status);
+    child_log_ending(child->kind, status, (double)child->pause / 1e6);
+    take_sockets_back(child);
     if (child->kind == KIND_STORE)
-        absence_begin(parent->absence);
+        await_those_of_store(parent);
+    begin_absence(parent);
     restart_later(child);
 }
 
@@ -723,6 +874,8 @@ static bool on_manage(struct child *child, uint64_t ref, struct span payload) {
         manage(parent, ref, request, operation);
     }
     json_decref(request);
+    if (ipc_is_full(child->channel))
+        ipc_pause(child->channel); /* who does not hear the answers asks nothing more */
     return true;
 }
 
@@ -740,7 +893,8 @@ static bool init_children(struct parent *parent, enum child_kind kind, unsigned 
                                 .door = -1,
                                 .pause = FIRST_PAUSE_US};
         child->restart = event_new(parent->loop, -1, 0, on_restart, child);
-        if (!child->restart)
+        child->lingers = event_new(parent->loop, -1, 0, on_lingers, child);
+        if (!child->restart || !child->lingers)
             return false;
     }
     return true;
@@ -769,26 +923,32 @@ static bool init(struct parent *parent) {
     }
     parent->patience = event_new(parent->loop, -1, 0, out_of_patience, parent);
     parent->overdue = event_new(parent->loop, -1, 0, on_overdue, parent);
-    if (!parent->patience || !parent->overdue || !init_children(parent, KIND_STORE, 1) ||
+    parent->look = event_new(parent->loop, -1, EV_PERSIST, on_look, parent);
+    if (!parent->patience || !parent->overdue || !parent->look || !init_children(parent, KIND_STORE, 1) ||
         !init_children(parent, KIND_READER, parent->config->reader_processes) ||
         !init_children(parent, KIND_NET, parent->config->net_processes) ||
         !init_children(parent, KIND_CLIENTS, 1) ||
         !init_children(parent, KIND_WORK, parent->config->work_processes))
         return false;
     take_reloads();
-    return true;
+    return event_add(parent->look, &(struct timeval){.tv_sec = LOOK_SECONDS}) == 0;
 }
 
 static void done(struct parent *parent) {
     struct walk walk = {.parent = parent};
     for (struct child *child; (child = next_child(&walk));) {
-        event_free(child->restart);
+        if (child->restart)
+            event_free(child->restart);
+        if (child->lingers)
+            event_free(child->lingers);
         close_door(child);
     }
     if (parent->patience)
         event_free(parent->patience);
     if (parent->overdue)
         event_free(parent->overdue);
+    if (parent->look)
+        event_free(parent->look);
     for (size_t i = 0; i < sizeof parent->signals / sizeof *parent->signals; i++)
         if (parent->signals[i])
             event_free(parent->signals[i]);

@@ -1,18 +1,27 @@
 #include "mhsd/sockets.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 
 #define BACKLOG 512
 
-static const struct sockets closed = {.local = -1};
+static const struct sockets closed = {.local = -1, .left = -1};
+
+struct socket_place {
+    struct sockaddr_storage address; /* as it was bound: a name may mean another machine by now */
+    socklen_t length;
+};
 
 static const char *remedy_of(int cause) {
     switch (cause) {
@@ -118,6 +127,23 @@ bool sockets_may_serve(const char *path, struct error *err) {
                      path, strerror(errno), folder);
 }
 
+/* Everybody may connect: the store process decides by uid what each may do. The mode is given while the
+ * socket is made: a chmod afterwards could meet a link that somebody put in its place. -1 with errno. */
+static int bind_local(const struct sockaddr_un *address) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    mode_t mask = umask(0111);
+    bool ok = fd >= 0 && bind(fd, (const struct sockaddr *)address, sizeof *address) == 0 &&
+              listen(fd, BACKLOG) == 0;
+    int cause = errno;
+    umask(mask);
+    if (ok)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    errno = cause;
+    return -1;
+}
+
 static int listen_local(const char *path, struct error *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {
@@ -128,45 +154,195 @@ static int listen_local(const char *path, struct error *err) {
     memcpy(address.sun_path, path, strlen(path) + 1);
     if (!sockets_make_folder(path, err) || !make_way(path, &address, err))
         return -1;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    /* Everybody may connect: the store process decides by uid what each may do. The mode is given while the
-     * socket is made: a chmod afterwards could meet a link that somebody put in its place. */
-    mode_t mask = umask(0111);
-    bool ok = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-              listen(fd, BACKLOG) == 0;
-    int cause = errno;
-    umask(mask);
-    if (ok)
-        return fd;
-    errno = cause;
-    error_set(err, errno, "cannot serve the local socket %s: %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return -1;
+    int fd = bind_local(&address);
+    if (fd < 0)
+        error_set(err, errno, "cannot serve the local socket %s: %s", path, strerror(errno));
+    return fd;
 }
 
 bool sockets_open(struct sockets *sockets, const struct config *config, struct error *err) {
     *sockets = closed;
     sockets->listeners = mem_alloc((config->protocol.listener_count + 1) * sizeof *sockets->listeners);
-    if (!sockets->listeners)
+    sockets->places = mem_alloc((config->protocol.listener_count + 1) * sizeof *sockets->places);
+    if (!sockets->listeners || !sockets->places)
         return error_set(err, ENOMEM, "no memory");
     for (size_t i = 0; i < config->protocol.listener_count; i++) {
         int fd = listen_tcp(&config->protocol.listeners[i].endpoint, err);
         if (fd < 0)
             return false;
+        struct socket_place *place = &sockets->places[sockets->listener_count];
+        place->length = sizeof place->address;
+        getsockname(fd, (struct sockaddr *)&place->address, &place->length);
         sockets->listeners[sockets->listener_count++] = fd;
     }
     sockets->local = listen_local(config->socket, err);
     return sockets->local >= 0;
 }
 
+/* ---- what a process has left ---- */
+
+/* NULL: nothing that shows. */
+static const char *fault_of(int fd) {
+    int accepts = 0;
+    socklen_t length = sizeof accepts, filter = 0;
+    struct pollfd end = {.fd = fd, .events = POLLRDHUP};
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &length) != 0 || !accepts ||
+        (poll(&end, 1, 0) > 0 && end.revents & (POLLHUP | POLLRDHUP | POLLERR)))
+        return "was shut";
+    if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &filter) == 0 && filter > 0)
+        return "had a filter set";
+    if (!(fcntl(fd, F_GETFL) & O_NONBLOCK))
+        return "was made to block";
+    return NULL;
+}
+
+/* What can be undone of it; a local socket that was shut stays so. */
+static void mend(int fd) {
+    int unused = 0, flags = fcntl(fd, F_GETFL);
+    setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused);
+    fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    listen(fd, BACKLOG);
+}
+
+/* True: it listens. `what` is the socket, `fault` what was found of it or NULL, `cause` why there is no new
+ * one. */
+static bool keep(int fd, const char *what, const char *fault, const char *cause) {
+    if (!fault)
+        return true;
+    mend(fd);
+    const char *left = fault_of(fd);
+    if (left)
+        log_error("%s %s by a process that had it, and can't be opened anew: %s; nobody can call there until "
+                  "the daemon is restarted",
+                  what, fault, cause);
+    else
+        log_error("%s %s by a process that had it: it serves again", what, fault);
+    return !left;
+}
+
+static void tell_anew(const char *what, const char *fault) {
+    if (fault)
+        log_error("%s %s by a process that had it: it was opened anew", what, fault);
+}
+
+/* Beside the one that listens there, which is told to suffer it: whether it can be is known before that one
+ * goes. -1 with errno. */
+static int listen_beside(int old, const struct socket_place *place) {
+    int one = 1, zero = 0;
+    int fd = socket(place->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int both[] = {old, fd};
+    for (int i = 0; i < 2; i++) {
+        setsockopt(both[i], SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+        setsockopt(both[i], SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+    }
+    bool ok = fd >= 0 && bind(fd, (const struct sockaddr *)&place->address, place->length) == 0 &&
+              listen(fd, BACKLOG) == 0;
+    int cause = errno;
+    setsockopt(ok ? fd : old, SOL_SOCKET, SO_REUSEPORT, &zero, sizeof zero); /* nobody else may */
+    if (!ok && fd >= 0)
+        close(fd);
+    errno = cause;
+    return ok ? fd : -1;
+}
+
+static void name_place(const struct socket_place *place, char *what, size_t size) {
+    char host[64] = "?", port[8] = "?";
+    getnameinfo((const struct sockaddr *)&place->address, place->length, host, sizeof host, port, sizeof port,
+                NI_NUMERICHOST | NI_NUMERICSERV);
+    snprintf(what, size, "the listener at %s port %s", host, port);
+}
+
+/* The old one is closed for whoever has it, too: what it was given away with is not known. */
+static bool renew_listener(struct sockets *sockets, size_t i, const char *fault) {
+    char what[100];
+    int old = sockets->listeners[i], fd = listen_beside(old, &sockets->places[i]);
+    name_place(&sockets->places[i], what, sizeof what);
+    if (fd < 0)
+        return keep(old, what, fault, strerror(errno));
+    shutdown(old, SHUT_RDWR);
+    close(old);
+    sockets->listeners[i] = fd;
+    tell_anew(what, fault);
+    return true;
+}
+
+bool sockets_renew_listeners(struct sockets *sockets) {
+    bool all = true;
+    for (size_t i = 0; i < sockets->listener_count; i++)
+        all = renew_listener(sockets, i, fault_of(sockets->listeners[i])) && all;
+    return all;
+}
+
+bool sockets_mend_listeners(struct sockets *sockets, bool *anew) {
+    bool all = true;
+    *anew = false;
+    for (size_t i = 0; i < sockets->listener_count; i++) {
+        char what[100];
+        int old = sockets->listeners[i];
+        const char *fault = fault_of(old);
+        if (!fault)
+            continue;
+        mend(old);
+        name_place(&sockets->places[i], what, sizeof what);
+        if (!fault_of(old))
+            keep(old, what, fault, "");
+        else
+            all = renew_listener(sockets, i, fault) && all;
+        *anew = *anew || sockets->listeners[i] != old;
+    }
+    return all;
+}
+
+void sockets_drop_left(struct sockets *sockets) {
+    if (sockets->left >= 0)
+        close(sockets->left);
+    sockets->left = -1;
+}
+
+/* Made beside the other, and then put in its place: at no moment is there none. -1 with errno. */
+static int listen_in_place(const char *path) {
+    struct sockaddr_un beside = {.sun_family = AF_UNIX};
+    struct stat status;
+    if (snprintf(beside.sun_path, sizeof beside.sun_path, "%s~", path) >= (int)sizeof beside.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    if (lstat(beside.sun_path, &status) == 0 && S_ISSOCK(status.st_mode)) /* an earlier daemon's */
+        unlink(beside.sun_path);
+    int fd = bind_local(&beside);
+    if (fd < 0 || rename(beside.sun_path, path) == 0)
+        return fd;
+    int cause = errno;
+    unlink(beside.sun_path);
+    close(fd);
+    errno = cause;
+    return -1;
+}
+
+bool sockets_renew_local(struct sockets *sockets, const char *path) {
+    char what[200];
+    const char *fault = fault_of(sockets->local);
+    snprintf(what, sizeof what, "the local socket %s", path);
+    int fd = listen_in_place(path);
+    if (fd < 0)
+        return keep(sockets->local, what, fault, strerror(errno));
+    sockets_drop_left(sockets);
+    shutdown(sockets->local, SHUT_RDWR); /* it never makes the parent wait, whatever was made of it */
+    sockets->left = sockets->local;
+    sockets->local = fd;
+    tell_anew(what, fault);
+    return true;
+}
+
 void sockets_close(struct sockets *sockets, const struct config *config) {
     for (size_t i = 0; i < sockets->listener_count; i++)
         close(sockets->listeners[i]);
+    sockets_drop_left(sockets);
     if (sockets->local >= 0) {
         close(sockets->local);
         unlink(config->socket);
     }
     mem_free(sockets->listeners);
+    mem_free(sockets->places);
     *sockets = closed;
 }

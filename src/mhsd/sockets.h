@@ -4,10 +4,14 @@
 
 #include "mhsd/config.h"
 
+struct socket_place;
+
 struct sockets {
-    int *listeners; /* one a protocol_listener, listening */
+    int *listeners;              /* one a protocol_listener, listening */
+    struct socket_place *places; /* where each listens */
     size_t listener_count;
     int local; /* the local socket, listening */
+    int left;  /* the one before it, shut: who called there and was not served yet; -1: none */
 };
 
 /* The folder that `path` is in; "." for a name without one. */
@@ -23,6 +27,29 @@ bool sockets_may_serve(const char *path, struct error *err);
 /* Opens all. False with an error that names the address and the cause; what is open stays in `sockets` for
  * sockets_close. */
 bool sockets_open(struct sockets *sockets, const struct config *config, struct error *err);
+
+/*
+ * The processes share these sockets with the parent, and one that was taken over may leave them so that
+ * nobody is served by whoever follows it: shut, with a filter, with options that the next would inherit.
+ * Where they are found so, an error is logged that says what became of it, or what the operator must do.
+ */
+
+/* No process has the listeners any more: new ones take their place, wherever they may be opened; they mostly
+ * may, while the others still listen, so that no call is refused meanwhile. Else they stay, and are mended.
+ * False: one does not listen. */
+bool sockets_renew_listeners(struct sockets *sockets);
+
+/* The same for the local socket at `path`. Whoever has called the one before and was not served yet is there
+ * to be taken (`left`): accept(2) never waits there, and says EINVAL when there is nobody more. */
+bool sockets_renew_local(struct sockets *sockets, const char *path);
+
+/* The next process has what was left, or nobody will. */
+void sockets_drop_left(struct sockets *sockets);
+
+/* Other processes have the listeners too: they stay where nothing shows, and are mended or opened anew where
+ * something does. `*anew`: at least one was, and is closed for those processes. False: one does not listen.
+ */
+bool sockets_mend_listeners(struct sockets *sockets, bool *anew);
 
 void sockets_close(struct sockets *sockets, const struct config *config);
 

@@ -13,7 +13,7 @@ enum child_descriptor {
     CHILD_PARENT = 3, /* a channel: the configuration first, then reloads and the order to stop */
     CHILD_DOOR,       /* ipc/door.h: ends of channels to others */
     CHILD_STORE,      /* a channel to the store process */
-    CHILD_LISTENERS   /* listening sockets, and whatever follows */
+    CHILD_LISTENERS   /* listening sockets: of the network, or the local one and the one before it */
 };
 
 /* This very program, also when another has taken its place in the file system meanwhile; -1 with errno. */

@@ -138,7 +138,9 @@ static void bind_inbound(struct net_process *net, uint64_t ref, const struct ipc
         note_password(peer, judgement.former_password);
         admit(net, ref, peer, bind);
     } else {
-        if (!judgement.unknown || guesses_wrong(mta->guesses, bind->address, bind->credentials.name, now))
+        struct guess guess = {bind->address, bind->credentials.name, peer ? peer->name : NULL,
+                              judgement.parameter, judgement.cause};
+        if (!judgement.unknown || guesses_wrong(mta->guesses, &guess, now))
             log_caused(LOG_LEVEL_WARNING, "peer=%s address=%s bind refused: %s: %s", peer ? peer->name : "?",
                        log_text(bind->address, address), judgement.parameter, judgement.cause);
         refuse(net, ref, judgement.verdict, judgement.parameter, judgement.cause);

@@ -96,17 +96,34 @@ static void refuse(struct bind_judgement *judgement, enum ipc_bind_verdict verdi
     judgement->parameter = parameter;
 }
 
-static void refuse_name(const struct ipc_bind *bind, struct bind_judgement *judgement) {
+/* The only one that calls from there; of several nothing tells which. */
+static const struct mta_peer *only_peer_at(const struct mta_peer *peers, size_t count,
+                                           const struct ipc_bind *bind) {
+    const struct mta_peer *found = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_at_host(&peers[i].bind, bind))
+            continue;
+        if (found)
+            return NULL;
+        found = &peers[i];
+    }
+    return found;
+}
+
+static void refuse_name(const struct mta_peer *peers, size_t count, const struct ipc_bind *bind,
+                        struct bind_judgement *judgement) {
     char name[LOG_TEXT_SIZE];
+    const struct mta_peer *peer = only_peer_at(peers, count, bind);
     refuse(judgement, IPC_BIND_AUTHENTICATION_ERROR, "initiator-name");
     judgement->unknown = true;
-    judgement->peer = NULL;
+    judgement->peer = peer;
     if (bind->credentials.form == IPC_CREDENTIALS_NONE)
         snprintf(judgement->cause, sizeof judgement->cause,
                  "it gives no MTA name, and no peer is configured as 'unauthenticated'");
     else
-        snprintf(judgement->cause, sizeof judgement->cause, "no peer has the MTA name '%s'",
-                 log_text(bind->credentials.name, name));
+        snprintf(judgement->cause, sizeof judgement->cause, "no peer has the MTA name '%s'%s%.64s%s",
+                 log_text(bind->credentials.name, name), peer ? "; it calls from where peer '" : "",
+                 peer ? peer->name : "", peer ? "' is" : "");
 }
 
 /* What the bind that came nearest to a peer lacks. */
@@ -171,13 +188,34 @@ void bind_judge(const struct mta_peer *peers, size_t count, const struct ipc_bin
     if (!bind->resolved && closest < 4 && names_to_resolve(peers, count, bind, hosts))
         judgement->verdict = IPC_BIND_RESOLVE;
     else if (!judgement->peer || nearest == HURDLE_NAME)
-        refuse_name(bind, judgement);
+        refuse_name(peers, count, bind, judgement);
     else if (nearest > HURDLE_ADDRESS && bind->security_context) {
         refuse(judgement, IPC_BIND_UNACCEPTABLE_SECURITY_CONTEXT, "security-context");
         snprintf(judgement->cause, sizeof judgement->cause,
                  "a security context was asked for; there is no label policy here");
     } else if (nearest != HURDLE_NONE)
         refuse_at(nearest, bind, judgement);
+}
+
+uint64_t bind_mark(const struct mta_bind *peer) {
+    struct buf text;
+    buf_init_secret(&text, 0);
+    const struct span parts[] = {peer->mta_name,  peer->passwords[0], peer->passwords[1],
+                                 peer->calling.t, peer->calling.s,    peer->calling.p,
+                                 peer->called.t,  peer->called.s,     peer->called.p};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        buf_append_byte(&text, parts[i].data != NULL);
+        payload_put_octets(&text, parts[i]);
+    }
+    for (size_t i = 0; i < peer->host_count; i++)
+        payload_put_octets(&text, span_str(peer->hosts[i].text));
+    buf_append_byte(&text, peer->unauthenticated);
+    buf_append_byte(&text, peer->check_address);
+    buf_append_byte(&text, peer->two_way_alternate);
+    buf_append_u64(&text, peer->modes);
+    uint64_t mark = span_hash(buf_span(&text));
+    buf_free(&text);
+    return mark ? mark : 1;
 }
 
 void bind_judge_result(const struct mta_peer *peer, const struct ipc_bind *bind,

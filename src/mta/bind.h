@@ -7,12 +7,12 @@
 
 struct bind_judgement {
     enum ipc_bind_verdict verdict;
-    const struct mta_peer
-        *peer;             /* admitted: whose bind it is; refused: the one that it came nearest to, or NULL */
-    const char *parameter; /* refused: what did not match, in X.411's words; may be empty */
-    bool unknown;          /* refused: name, password or address is wrong */
-    bool former_password;  /* admitted by the password that is being replaced */
-    char cause[300];       /* refused: for our log, never for the other side */
+    const struct mta_peer *peer; /* admitted: whose bind it is; refused: the one that it came nearest to (by
+                                    name, else by its address), or NULL */
+    const char *parameter;       /* refused: what did not match, in X.411's words; may be empty */
+    bool unknown;                /* refused: name, password or address is wrong */
+    bool former_password;        /* admitted by the password that is being replaced */
+    char cause[300];             /* refused: for our log, never for the other side */
 };
 
 /*
@@ -24,6 +24,9 @@ struct bind_judgement {
  */
 void bind_judge(const struct mta_peer *peers, size_t count, const struct ipc_bind *bind, struct buf *hosts,
                 struct bind_judgement *judgement);
+
+/* A number of what decides on its binds, never 0: another one when a reload changed something of that. */
+uint64_t bind_mark(const struct mta_bind *peer);
 
 /* Judges the result of a responder that was called as `peer`. */
 void bind_judge_result(const struct mta_peer *peer, const struct ipc_bind *bind,

@@ -10,6 +10,7 @@
 #include "mta/lost.h"
 #include "mta/mailbox.h"
 #include "mta/mta_private.h"
+#include "mta/process.h"
 #include "mta/requests.h"
 #include "mta/submit.h"
 
@@ -69,6 +70,10 @@ static bool dispatch(struct clients_process *process, enum ipc_type type, uint64
         rows[type].client(client, ref, payload);
         return true;
     }
+    if (type == IPC_CLIENT_OPEN && process->clients.count >= IPC_CLIENTS_MOST) {
+        snprintf(why, IPC_WHY, "frame %s beyond %d clients", frame->name, IPC_CLIENTS_MOST);
+        return false;
+    }
     snprintf(why, IPC_WHY, "frame %s, for which there is no memory", frame->name);
     return rows[type].process(process, ref, payload);
 }
@@ -100,8 +105,10 @@ static void leave(struct clients_process *process) {
 
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
     struct clients_process *process = context;
-    if (process->mta) /* a reader has its order to stop when the clients are gone */
-        lost_note(process->mta, ipc_name(channel), cause);
+    if (process->mta)
+        lost_note(process->mta, channel, &process->holder, cause);
+    else if (ipc_broke_rules(channel)) /* a reader has its order to stop when the clients are gone */
+        ipc_parent_channel_gone(process->view->process->parent, &process->holder, true);
     leave(process);
 }
 
@@ -111,17 +118,23 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
 
 static const struct ipc_handler handler = {on_frame, on_closed, link_on_writable};
 
-bool clients_attach(struct event_base *loop, struct view *view, struct mta *mta, int fd, const char *name) {
+bool clients_attach(struct event_base *loop, struct view *view, struct mta *mta, int fd,
+                    const struct ipc_holder *holder) {
+    char name[IPC_HOLDER_NAME];
     struct clients_process *process = mem_alloc(sizeof *process);
     if (!process)
         return false;
-    *process = (struct clients_process){.view = view, .mta = mta, .number = ++view->process_number};
+    *process = (struct clients_process){
+        .view = view, .mta = mta, .number = ++view->process_number, .holder = *holder};
+    ipc_holder_name(holder, name);
     process->channel = ipc_channel_new(loop, fd, name, &handler, process);
     if (!process->channel) {
         mem_free(process);
         return false;
     }
     ipc_turn(process->channel, CLIENTS_TURN);
+    for (struct clients_process *former = view->processes; former; former = former->next)
+        link_is_replaced(former->channel, &former->holder, holder);
     process->next = view->processes;
     view->processes = process;
     return true;

@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "ipc/channel.h"
+#include "ipc/door.h"
 
 struct mta;
 struct view;
@@ -17,11 +18,13 @@ struct clients_process {
     struct clients_process *next;
     uint32_t number; /* never used again: effects name it so */
     struct ipc_channel *channel;
+    struct ipc_holder holder;
     struct map clients;
 };
 
 /* A new channel; takes over `fd`. */
-bool clients_attach(struct event_base *loop, struct view *view, struct mta *mta, int fd, const char *name);
+bool clients_attach(struct event_base *loop, struct view *view, struct mta *mta, int fd,
+                    const struct ipc_holder *holder);
 /* Closes all channels of the view. */
 void clients_close(struct view *view);
 

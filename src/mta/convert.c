@@ -30,6 +30,7 @@ struct worker {
     struct converter *converter;
     struct worker *next;
     struct ipc_channel *channel;
+    struct ipc_holder holder;
     struct work *work;            /* what it works on; NULL: free */
     struct store_content *source; /* the content that it reads */
     struct store_content *result; /* what it has given so far; NULL before the verdict */
@@ -304,38 +305,41 @@ static void worker_gone(struct worker *worker, const char *cause) {
 
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
     struct worker *worker = context;
-    (void)cause;
-    lost_note(worker->converter->mta, ipc_name(channel), cause);
+    lost_note(worker->converter->mta, channel, &worker->holder, cause);
     worker_gone(worker, "the work process ended");
 }
 
 static const struct ipc_handler worker_handler = {on_frame, on_closed, NULL};
 
-bool mta_attach_work(struct mta *mta, int fd, const char *name) {
+bool mta_attach_work(struct mta *mta, int fd, const struct ipc_holder *holder) {
+    char name[IPC_HOLDER_NAME];
     struct worker *worker = mem_alloc(sizeof *worker);
     if (!worker)
         return false;
     struct converter *converter = converter_of(mta);
-    *worker = (struct worker){.converter = converter, .next = converter->workers};
+    *worker = (struct worker){.converter = converter, .next = converter->workers, .holder = *holder};
+    ipc_holder_name(holder, name);
     worker->channel = ipc_channel_new(mta->loop, fd, name, &worker_handler, worker);
     if (!worker->channel) {
         mem_free(worker);
         return false;
     }
     ipc_limit(worker->channel, IPC_CLIENT_MAX);
+    for (struct worker *former = converter->workers; former; former = former->next)
+        link_is_replaced(former->channel, &former->holder, holder);
     converter->workers = worker;
     return true;
 }
 
 static void tick(struct mta *mta, struct destination *destination, int64_t now) {
     const struct converter *converter = (struct converter *)destination;
-    (void)mta;
     for (struct worker *worker = converter->workers, *next; worker; worker = next) {
         next = worker->next;
         if (!worker->work || now - worker->heard < CONVERT_SILENCE)
             continue;
         struct ipc_channel *channel = worker->channel;
         log_error("work process %s fell silent; its channel is closed", ipc_name(channel));
+        ipc_parent_channel_gone(mta->process.parent, &worker->holder, false);
         worker_gone(worker, "the work process fell silent");
         ipc_channel_free(channel);
     }

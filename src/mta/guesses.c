@@ -22,6 +22,9 @@ struct entry {
     bool by_name;
     char network[HOST_TEXT_SIZE];
     char name[LOG_TEXT_SIZE];
+    char *last;                         /* who it was, as far as that shows, and the cause; or NULL */
+    uint64_t told[GUESSES_CAUSES_MOST]; /* causes that have had their line */
+    unsigned told_count;
 };
 
 struct guesses {
@@ -39,11 +42,14 @@ struct guesses *guesses_new(void) {
 
 static void forget(struct entry *entry) {
     if (entry->key && entry->untold && entry->by_name)
-        log_caused(LOG_LEVEL_WARNING, "network=%s %u more wrong binds with the MTA name '%s' in a minute",
-                   entry->network, entry->untold, entry->name);
+        log_caused(LOG_LEVEL_WARNING, "network=%s %u more wrong binds with the MTA name '%s' in a minute%s%s",
+                   entry->network, entry->untold, entry->name,
+                   entry->last ? "; the last that was looked at: " : "", entry->last ? entry->last : "");
     else if (entry->key && entry->untold)
         log_caused(LOG_LEVEL_WARNING, "network=%s %u more wrong binds in a minute", entry->network,
                    entry->untold);
+    mem_free(entry->last);
+    entry->last = NULL;
     entry->key = 0;
 }
 
@@ -139,18 +145,43 @@ bool guesses_are_too_many(struct guesses *guesses, struct span address, struct s
     return false;
 }
 
-bool guesses_wrong(struct guesses *guesses, struct span address, struct span name, int64_t now) {
+/* Without memory the minute's line lacks it. */
+static void keep_last(struct entry *entry, const struct guess *guess) {
+    struct buf text;
+    buf_init(&text, 0);
+    buf_printf(&text, "peer=%s %s: %s", guess->peer ? guess->peer : "?", guess->parameter, guess->cause);
+    buf_append_byte(&text, 0);
+    mem_free(entry->last);
+    entry->last = text.failed ? NULL : (char *)text.data;
+    if (text.failed)
+        buf_free(&text);
+}
+
+/* True: it has had no line yet, and gets one. */
+static bool tell_cause(struct entry *entry, const char *cause) {
+    uint64_t hash = span_hash(span_str(cause));
+    for (unsigned i = 0; i < entry->told_count; i++)
+        if (entry->told[i] == hash)
+            return false;
+    if (entry->told_count == GUESSES_CAUSES_MOST)
+        return false;
+    entry->told[entry->told_count++] = hash;
+    return true;
+}
+
+bool guesses_wrong(struct guesses *guesses, const struct guess *guess, int64_t now) {
     struct place places[3];
-    size_t count = places_of(address, name, places);
-    bool first = false;
+    size_t count = places_of(guess->address, guess->name, places);
+    bool tell = false;
     for (size_t i = 0; i < count; i++) {
         struct entry *entry = find(guesses, &places[i], now);
-        if (i == 0)
-            first = !entry;
         if (!entry)
             entry = add(guesses, &places[i], now);
-        if (i == 0 && !first)
-            entry->untold++;
+        if (i == 0) {
+            keep_last(entry, guess);
+            tell = tell_cause(entry, guess->cause);
+            entry->untold += !tell;
+        }
         if (++entry->wrong == places[i].most)
             log_caused(LOG_LEVEL_WARNING,
                        "network=%s %u wrong binds in a minute%s%s%s: the next are refused unread for %lld s",
@@ -158,5 +189,49 @@ bool guesses_wrong(struct guesses *guesses, struct span address, struct span nam
                        entry->name, entry->by_name ? "'" : "",
                        (long long)((entry->since + MINUTE - now) / 1000000));
     }
-    return first;
+    return tell;
+}
+
+/* ---- an operator's doing ---- */
+
+static void look_again_at(struct guesses *guesses, const char *address, struct span name) {
+    struct place places[3];
+    size_t count = places_of(span_str(address), name, places);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t key = key_of(guesses, &places[i]);
+        for (size_t way = 0; way < WAYS; way++) {
+            struct entry *entry = &guesses->entries[key % SETS][way];
+            if (entry->key != key)
+                continue;
+            if (entry->wrong >= places[i].most)
+                entry->wrong = places[i].most - 1;
+            entry->told_count = 0;
+        }
+    }
+}
+
+/* Its entry by name shows from where it calls. */
+static void look_again_anywhere(struct guesses *guesses, struct span name) {
+    for (size_t set = 0; set < SETS; set++)
+        for (size_t way = 0; way < WAYS; way++) {
+            const struct entry *entry = &guesses->entries[set][way];
+            struct place place = {.name = name};
+            memcpy(place.network, entry->network, sizeof place.network);
+            if (!entry->key || !entry->by_name || key_of(guesses, &place) != entry->key)
+                continue;
+            place.network[strcspn(place.network, "/")] = '\0'; /* its first address */
+            look_again_at(guesses, place.network, name);
+        }
+}
+
+void guesses_look_again(struct guesses *guesses, const struct mta_bind *peer) {
+    struct span name = peer->unauthenticated ? SPAN_LIT("") : peer->mta_name;
+    bool anywhere = !peer->host_count;
+    for (size_t i = 0; i < peer->host_count; i++) {
+        anywhere = anywhere || peer->hosts[i].is_name;
+        if (!peer->hosts[i].is_name)
+            look_again_at(guesses, peer->hosts[i].text, name);
+    }
+    if (anywhere)
+        look_again_anywhere(guesses, name);
 }

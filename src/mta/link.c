@@ -54,6 +54,12 @@ bool link_broke_rules(struct ipc_channel *channel, const char *why) {
     return false;
 }
 
+void link_is_replaced(struct ipc_channel *channel, const struct ipc_holder *former,
+                      const struct ipc_holder *holder) {
+    if (former->end == holder->end && former->number == holder->number)
+        ipc_cut(channel);
+}
+
 struct net_process *net_with_fewest(const struct mta *mta) {
     struct net_process *best = NULL;
     for (struct net_process *net = mta->nets; net; net = net->next)

@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "ipc/channel.h"
+#include "ipc/door.h"
 #include "mta/bytes.h"
 
 struct inbound;
@@ -60,6 +61,7 @@ struct net_process {
     struct mta *mta;
     struct net_process *next;
     struct ipc_channel *channel;
+    struct ipc_holder holder;
     struct map associations;
     struct map asides;     /* frames that wait for a batch, by their ref (aside.h) */
     struct map connecting; /* how many associations are being opened, by peer number + 1 */
@@ -78,6 +80,10 @@ void links_release(struct mta *mta);
 void links_look(struct mta *mta);
 /* The handler for that it reads again. */
 void link_on_writable(void *context, struct ipc_channel *channel);
+/* A new process came: a channel of one in its place is that of one which is no more, whoever holds its end,
+ * and ends in the next turn of the loop. */
+void link_is_replaced(struct ipc_channel *channel, const struct ipc_holder *former,
+                      const struct ipc_holder *holder);
 /* Logs what a process did: `why` is a frame that is against the rules (ipc/frame.h). Returns false: the
  * channel is closed. */
 bool link_broke_rules(struct ipc_channel *channel, const char *why);

@@ -6,12 +6,14 @@
 #include "base/log.h"
 #include "mta/mta_private.h"
 
-void lost_note(struct mta *mta, const char *name, const char *cause) {
+void lost_note(struct mta *mta, const struct ipc_channel *channel, const struct ipc_holder *holder,
+               const char *cause) {
     static const struct timeval moment = {.tv_sec = 1};
     char line[160];
     if (mta->stopping)
         return;
-    snprintf(line, sizeof line, "the channel to process %s ended: %s", name, cause);
+    ipc_parent_channel_gone(mta->process.parent, holder, ipc_broke_rules(channel));
+    snprintf(line, sizeof line, "the channel to process %s ended: %s", ipc_name(channel), cause);
     if (!buf_append(&mta->lost_lines, line, strlen(line) + 1))
         log_warning("%s", line);
     event_add(mta->lost, &moment);

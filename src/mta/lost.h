@@ -11,10 +11,13 @@
 /* Most octets of lines of one moment. */
 #define LOST_LINES 8192
 
+struct ipc_channel;
+struct ipc_holder;
 struct mta;
 
-/* The channel to the process `name` ended because of `cause`. */
-void lost_note(struct mta *mta, const char *name, const char *cause);
+/* The channel to that process ended because of `cause`. The parent hears of it at once. */
+void lost_note(struct mta *mta, const struct ipc_channel *channel, const struct ipc_holder *holder,
+               const char *cause);
 /* Its timer. */
 void lost_on_moment(evutil_socket_t fd, short what, void *arg);
 

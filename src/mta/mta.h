@@ -16,6 +16,7 @@
 #include "base/span.h"
 #include "directory/directory.h"
 #include "ipc/bind.h"
+#include "ipc/door.h"
 #include "mts/tables.h"
 
 struct mta;
@@ -131,14 +132,14 @@ struct mta *mta_new(struct event_base *loop, const struct mta_config *config, co
 /* Commits what waits, closes the channels and the store. */
 void mta_free(struct mta *mta);
 
-/* A channel to a net process; takes over `fd`. `name` stands in log lines. */
-bool mta_attach_net(struct mta *mta, int fd, const char *name);
+/* A channel to a net process, which `holder` says; takes over `fd`. */
+bool mta_attach_net(struct mta *mta, int fd, const struct ipc_holder *holder);
 
 /* A channel to the process of the clients (clients/clients.h): it alone says who asks. Takes over `fd`. */
-bool mta_attach_clients(struct mta *mta, int fd, const char *name);
+bool mta_attach_clients(struct mta *mta, int fd, const struct ipc_holder *holder);
 
 /* A channel to a work process (work/work.h); takes over `fd`. */
-bool mta_attach_work(struct mta *mta, int fd, const char *name);
+bool mta_attach_work(struct mta *mta, int fd, const struct ipc_holder *holder);
 
 /* The channel to the parent; takes over `fd`. When it closes, the switch stops. */
 bool mta_attach_parent(struct mta *mta, int fd);
@@ -178,7 +179,7 @@ void reader_free(struct mta_reader *reader);
  * not fit for use afterwards. */
 bool mta_examine_users(const struct mta_config *config, struct buf *remarks, struct error *err);
 
-bool reader_attach_clients(struct mta_reader *reader, int fd, const char *name);
+bool reader_attach_clients(struct mta_reader *reader, int fd, const struct ipc_holder *holder);
 int reader_run(const struct mta_config *config, const struct mta_reload *reload,
                const struct mta_descriptors *descriptors);
 

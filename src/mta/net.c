@@ -234,22 +234,27 @@ static void net_free(struct net_process *net, const char *cause) {
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
     struct net_process *net = context;
     struct mta *mta = net->mta;
-    lost_note(mta, ipc_name(channel), cause);
+    lost_note(mta, channel, &net->holder, cause);
     net_free(net, cause);
 }
 
 static const struct ipc_handler net_handler = {on_frame, on_closed, link_on_writable};
 
-bool mta_attach_net(struct mta *mta, int fd, const char *name) {
+bool mta_attach_net(struct mta *mta, int fd, const struct ipc_holder *holder) {
+    char name[IPC_HOLDER_NAME];
     struct net_process *net = mem_alloc(sizeof *net);
     if (!net)
         return false;
     net->mta = mta;
+    net->holder = *holder;
+    ipc_holder_name(holder, name);
     net->channel = ipc_channel_new(mta->loop, fd, name, &net_handler, net);
     if (!net->channel) {
         mem_free(net);
         return false;
     }
+    for (struct net_process *former = mta->nets; former; former = former->next)
+        link_is_replaced(former->channel, &former->holder, holder);
     net->next = mta->nets;
     mta->nets = net;
     for (size_t i = 0; i < mta->destination_count; i++)
@@ -257,8 +262,8 @@ bool mta_attach_net(struct mta *mta, int fd, const char *name) {
     return true;
 }
 
-bool mta_attach_clients(struct mta *mta, int fd, const char *name) {
-    return clients_attach(mta->loop, &mta->view, mta, fd, name);
+bool mta_attach_clients(struct mta *mta, int fd, const struct ipc_holder *holder) {
+    return clients_attach(mta->loop, &mta->view, mta, fd, holder);
 }
 
 void net_free_all(struct mta *mta) {

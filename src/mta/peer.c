@@ -5,6 +5,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "mta/bind.h"
+#include "mta/guesses.h"
 #include "mta/mta_private.h"
 
 struct peer *peer_of(struct destination *destination) {
@@ -78,6 +80,18 @@ void peer_tell_rules(struct mta *mta, const struct peer *peer) {
     mta->hop_disabled[peer->hop] = peer->disabled;
 }
 
+void peer_end_wait(const struct mta *mta, const struct peer *peer) {
+    if (mta->guesses && peer->config) /* not at the start, before anybody binds */
+        guesses_look_again(mta->guesses, &peer->config->bind);
+}
+
+static void note_bind(const struct mta *mta, struct peer *peer) {
+    uint64_t mark = peer->config ? bind_mark(&peer->config->bind) : 0;
+    if (mark != peer->bind_mark)
+        peer_end_wait(mta, peer);
+    peer->bind_mark = mark;
+}
+
 static void configure(struct mta *mta, struct peer *peer) {
     peer->config = NULL;
     peer->hop = mts_hop_number(mta->view.config->tables, peer->name);
@@ -85,6 +99,7 @@ static void configure(struct mta *mta, struct peer *peer) {
     for (size_t i = 0; i < mta->view.config->peer_count; i++)
         if (strcmp(mta->view.config->peers[i].name, peer->name) == 0)
             peer->config = &mta->view.config->peers[i];
+    note_bind(mta, peer);
     peer_tell_rules(mta, peer);
     /* The new routes may know another next hop. */
     peer->destination.reroute = peer->failures > 0 || peer->pauses > 0;

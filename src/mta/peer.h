@@ -41,8 +41,9 @@ struct peer {
     struct {
         uint64_t messages, octets; /* since the start; octets of envelopes and contents */
     } received, sent;
-    bool disabled;  /* by an operator: no association either way */
-    bool by_former; /* it bound by its former password, and by the new one not since */
+    bool disabled;      /* by an operator: no association either way */
+    uint64_t bind_mark; /* of its configuration (bind.h); 0: it has none */
+    bool by_former;     /* it bound by its former password, and by the new one not since */
 
     struct log_causer lines; /* of the log, all that it causes at will */
 
@@ -99,6 +100,8 @@ bool peer_backs_off(const struct peer *peer);
 int64_t peer_next_try(const struct peer *peer);
 /* An operator, or a reload, ends its back-off. */
 void peer_end_back_off(struct peer *peer);
+/* The same of the wait of its binds after wrong ones (guesses.h). */
+void peer_end_wait(const struct mta *mta, const struct peer *peer);
 /* Lets the rules know whether the peer may be tried. */
 void peer_tell_rules(struct mta *mta, const struct peer *peer);
 /* What a row of destination operations asks of a peer. */

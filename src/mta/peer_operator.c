@@ -68,6 +68,8 @@ static json_t *find_peer(struct mta *mta, json_t *request, struct peer **peer) {
 }
 
 static void disabled_on_disk(struct mta *mta, const struct effect *effect) {
+    if (!(effect->number & 1))
+        peer_end_wait(mta, peer_at(mta, effect->number >> 1));
     set_disabled(mta, peer_at(mta, effect->number >> 1), effect->number & 1);
 }
 
@@ -138,5 +140,6 @@ json_t *request_peer_retry(struct client *client, json_t *request) {
     struct retrying retrying = {.mta = mta};
     schedule_each_of(&mta->schedule, peer->destination.number, retry_unit, &retrying);
     destination_try_now(mta, &peer->destination);
+    peer_end_wait(mta, peer);
     return json_pack("{s:I}", "changed", retrying.count);
 }

@@ -1,6 +1,5 @@
 #include "mta/process.h"
 
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -12,6 +11,7 @@ void process_init(struct process *process, enum ipc_party party, const struct pr
     *process = (struct process){.party = party, .operations = operations, .loop = loop, .view = view};
     if (reload)
         process->reload = *reload;
+    view->process = process;
 }
 
 void process_close(struct process *process) {
@@ -86,23 +86,13 @@ bool process_attach_parent(struct process *process, int fd) {
 
 /* ---- the door ---- */
 
-static bool attach_end(struct process *process, enum ipc_end end, unsigned number, int fd) {
-    char name[24];
-    if (end == IPC_END_CLIENTS)
-        snprintf(name, sizeof name, "clients");
-    else
-        snprintf(name, sizeof name, "%s%u", end == IPC_END_WORK ? "work" : "net", number);
-    return process->operations->attach(process, end, fd, name);
-}
-
 static void on_door(evutil_socket_t door, short what, void *arg) {
     struct process *process = arg;
-    enum ipc_end end;
-    uint8_t number;
+    struct ipc_holder holder;
     int fd, took;
     (void)what;
-    while ((took = ipc_door_take(door, &end, &number, &fd)) > 0)
-        if (!attach_end(process, end, number, fd)) {
+    while ((took = ipc_door_take(door, &holder, &fd)) > 0)
+        if (!process->operations->attach(process, fd, &holder)) {
             log_error("a channel that the parent handed over can't be used");
             close(fd);
         }

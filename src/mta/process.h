@@ -21,7 +21,7 @@ struct process_operations {
 
     void (*stop)(struct process *process);
     /* Takes over the end of a channel. False: there is none of this kind, or no memory. */
-    bool (*attach)(struct process *process, enum ipc_end end, int fd, const char *name);
+    bool (*attach)(struct process *process, int fd, const struct ipc_holder *holder);
 };
 
 struct process {

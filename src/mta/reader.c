@@ -28,15 +28,15 @@ static bool follow(struct process *process, struct error *err) {
 }
 
 /* It serves clients only. */
-static bool attach(struct process *process, enum ipc_end end, int fd, const char *name) {
-    return end == IPC_END_CLIENTS && reader_attach_clients(of(process), fd, name);
+static bool attach(struct process *process, int fd, const struct ipc_holder *holder) {
+    return holder->end == IPC_END_CLIENTS && reader_attach_clients(of(process), fd, holder);
 }
 
 static const struct process_operations operations = {
     .follow = follow, .stop = process_stopped, .attach = attach};
 
-bool reader_attach_clients(struct mta_reader *reader, int fd, const char *name) {
-    return clients_attach(reader->process.loop, &reader->view, NULL, fd, name);
+bool reader_attach_clients(struct mta_reader *reader, int fd, const struct ipc_holder *holder) {
+    return clients_attach(reader->process.loop, &reader->view, NULL, fd, holder);
 }
 
 static void on_store(evutil_socket_t fd, short what, void *arg) {

@@ -670,12 +670,12 @@ static void reloaded(struct process *process, struct buf *remarks) {
     tick(mta_of(process));
 }
 
-static bool attach(struct process *process, enum ipc_end end, int fd, const char *name) {
+static bool attach(struct process *process, int fd, const struct ipc_holder *holder) {
     struct mta *mta = mta_of(process);
-    return end == IPC_END_CLIENTS ? mta_attach_clients(mta, fd, name)
-           : end == IPC_END_WORK  ? mta_attach_work(mta, fd, name)
-           : end == IPC_END_NET   ? mta_attach_net(mta, fd, name)
-                                  : false;
+    return holder->end == IPC_END_CLIENTS ? mta_attach_clients(mta, fd, holder)
+           : holder->end == IPC_END_WORK  ? mta_attach_work(mta, fd, holder)
+           : holder->end == IPC_END_NET   ? mta_attach_net(mta, fd, holder)
+                                          : false;
 }
 
 static const struct process_operations process_operations = {follow, reloaded, stop, attach};

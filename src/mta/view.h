@@ -11,12 +11,14 @@
 #include "mta/users.h"
 
 struct clients_process;
+struct process;
 struct store;
 
 struct view {
     const struct mta_config *config;
     struct store *store;
     struct users users;
+    struct process *process;           /* that has it */
     struct clients_process *processes; /* of clients */
     uint32_t process_number;           /* of the last of them */
     struct arena arena;                /* for the request that is being answered */

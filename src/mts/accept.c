@@ -313,8 +313,8 @@ static const char *const why_not[] = {
     [AUTHORITY_UNKNOWN] =
         "nothing is recorded of its subject: we did not send it, or longer ago than records are kept",
     [AUTHORITY_LONG] =
-        "so many reports came on its subject that its record is not read whole, and what was read shows "
-        "no copy that was sent to the MTA that it came from",
+        ("so many reports came on its subject that the beginning of its record alone was read, which shows "
+         "no copy that was sent to the MTA that it came from"),
     [AUTHORITY_REPEATS] = "the MTA that it came from has reported on these recipients before",
     [AUTHORITY_ELSEWHERE] =
         "it is for neither the recorded originator of its subject nor a list that expanded it"};

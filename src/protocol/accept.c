@@ -54,9 +54,12 @@ static void make_room(struct net *net) {
 /* Want of descriptors lasts, and each newcomer finds it again. */
 #define EXHAUSTED_LOGGED_EVERY ((int64_t)10 * 1000000)
 
-/* The kernel keeps the newcomers: to ask again at once would find the same. Who only lingers makes room. */
-static void no_descriptor(struct net *net, int cause) {
+/* The kernel keeps the newcomers: to ask again at once would find the same. Who only lingers makes room.
+ * Where another process has shut the listener there are none until the parent has seen that, and says so. */
+static void not_taken(struct net *net, int cause) {
     unsigned untold;
+    if (cause == EINVAL)
+        listeners_rest(net);
     if (cause != EMFILE && cause != ENFILE && cause != ENOBUFS && cause != ENOMEM)
         return;
     if (burst_line(&net->exhausted, EXHAUSTED_LOGGED_EVERY, clock_monotonic_us(), &untold))
@@ -73,7 +76,7 @@ void accept_ready(evutil_socket_t listener, short what, void *arg) {
     socklen_t length = sizeof address;
     int fd = accept4(listener, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
-        no_descriptor(net, errno);
+        not_taken(net, errno);
         return;
     }
     char host[HOST_TEXT_SIZE];

@@ -209,6 +209,17 @@ class World:
             self.read_reports()
         return copies + alive, len(self.missing_reports())
 
+    def patiently_left(self):
+        """On a machine that is busy a server may take longer for a new session than the daemon waits for it."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self.left()
+            except Failed as error:
+                if error.code != "unavailable" or time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
+
     def missing_reports(self):
         return self.ledger.missing_reports()
 
@@ -218,18 +229,18 @@ class World:
             return
         with self.alpha.client() as client:
             for entry in client.entries(ADA, self.reports_read):
-                self.reports_read = entry["entry"]
                 local = entry["content-identifier"]
                 recipients = self.ledger.confirmed[local].recipients if local in self.ledger.confirmed else []
                 for name, *outcome in read_report(client.envelope(ADA, entry["entry"])):
                     # Of a submission that was never confirmed reports may come as well.
                     number = recipients.index(name) + 1 if recipients else name
                     self.ledger.reported(local, number, *outcome)
+                self.reports_read = entry["entry"]
 
     def drain(self, seconds=PATIENCE):
         """Until both queues are empty and the reports are there; gives up when nothing changes for so long."""
         least, deadline = None, time.monotonic() + seconds
-        while any(left := self.left()):
+        while any(left := self.patiently_left()):
             if least is None or left < least:
                 least, deadline = left, time.monotonic() + seconds
             if time.monotonic() > deadline:

@@ -76,6 +76,7 @@ static void begin(struct world *world) {
     struct clients_descriptors descriptors = {.store = end_open(&world->ends[STORE]),
                                               .parent = end_open(&world->ends[PARENT]),
                                               .local = listen_local(),
+                                              .left = -1,
                                               .door = door[1]};
     world->clients = clients_new(world->loop, &world->config, &reload, &descriptors);
     require(world->loop && world->clients);
@@ -83,7 +84,7 @@ static void begin(struct world *world) {
 
 static void start_reader(struct world *world) {
     int end = end_open(&world->ends[READER]);
-    require(ipc_door_pass(world->door, IPC_END_READER, 0, end));
+    require(ipc_door_pass(world->door, &(struct ipc_holder){.end = IPC_END_READER}, end));
     close(end);
 }
 

@@ -88,14 +88,21 @@ static void release(void *context, const struct mta_config *old) {
 }
 
 static void attach(struct world *world) {
-    require(mta_attach_net(world->mta, end_open(&world->ends[0]), "net 1"));
-    require(mta_attach_net(world->mta, end_open(&world->ends[1]), "net 2"));
-    require(mta_attach_work(world->mta, end_open(&world->ends[2]), "work"));
+    require(mta_attach_net(world->mta, end_open(&world->ends[0]),
+                           &(struct ipc_holder){.end = IPC_END_NET, .number = 1}));
+    require(mta_attach_net(world->mta, end_open(&world->ends[1]),
+                           &(struct ipc_holder){.end = IPC_END_NET, .number = 2}));
+    require(
+        mta_attach_work(world->mta, end_open(&world->ends[2]), &(struct ipc_holder){.end = IPC_END_WORK}));
     require(mta_attach_parent(world->mta, end_open(&world->ends[3])));
-    require(reader_attach_clients(world->reader, end_open(&world->ends[4]), "clients"));
-    require(mta_attach_clients(world->mta, end_open(&world->ends[5]), "clients"));
-    require(mta_attach_net(world->mta, end_open(&world->ends[LEGAL_NET]), "net 3"));
-    require(mta_attach_clients(world->mta, end_open(&world->ends[LEGAL_CLIENTS]), "clients"));
+    require(reader_attach_clients(world->reader, end_open(&world->ends[4]),
+                                  &(struct ipc_holder){.end = IPC_END_CLIENTS}));
+    require(mta_attach_clients(world->mta, end_open(&world->ends[5]),
+                               &(struct ipc_holder){.end = IPC_END_CLIENTS}));
+    require(mta_attach_net(world->mta, end_open(&world->ends[LEGAL_NET]),
+                           &(struct ipc_holder){.end = IPC_END_NET, .number = 3}));
+    require(mta_attach_clients(world->mta, end_open(&world->ends[LEGAL_CLIENTS]),
+                               &(struct ipc_holder){.end = IPC_END_CLIENTS, .number = 1}));
 }
 
 static void begin(struct world *world) {

@@ -201,6 +201,73 @@ def _():
         unharmed.logged("network=127.0.0.9", "more wrong binds", "NEAR")
 
 
+@case("a peer's next fault is told though the first was told in this minute, and the minute's line names peer and cause")
+def _():
+    with folder() as path, hostile_stage(path) as stage:
+        stage.mta.configure(peer={**stage.mta.settings["peer"], "THERE": {**peer_section(9, "THERE", "theirs"), "address": ["Internet=127.0.0.9+9"]}})
+        stage.mta.mhs("reload")
+        there = Caller(stage, "127.0.0.9")
+        with Unharmed(stage) as unharmed:
+            for _ in range(2):
+                equal(there.bind(mta="THERE", password="wrong"), AUTHENTICATION_ERROR)
+            peers = stage.mta.settings["peer"]
+            stage.mta.configure(peer={**peers, "THERE": {**peers["THERE"], "mta-name": "THERE-MTA"}})     # the wrong way to mend it
+            stage.mta.mhs("reload")
+            for _ in range(3):
+                equal(there.bind(mta="THERE", password="theirs"), AUTHENTICATION_ERROR)
+            for cause in ("initiator-credentials: the MTA name is that of peer 'THERE', the password is not",
+                          "initiator-name: no peer has the MTA name 'THERE'; it calls from where peer 'THERE' is"):
+                line = f"peer=THERE address=127.0.0.9 bind refused: {cause}"
+                tap.wait_until(lambda line=line: line in stage.mta.log(), what=line)
+                equal(stage.mta.log().count(line), 1)
+            unharmed.served("causes")
+        stage.mta.stop()
+        unharmed.logged("network=127.0.0.9 3 more wrong binds with the MTA name 'THERE' in a minute",
+                        "the last that was looked at: peer=THERE initiator-name: no peer has the MTA name 'THERE'")
+
+
+@case("a reload that changes a peer, 'mhs peer retry' and enable have its next bind looked at, and only that one")
+def _():
+    with folder() as path, hostile_stage(path) as stage:
+        peers = stage.mta.settings["peer"]
+        near = {**peers["NEAR"], "address": ["Internet=127.0.0.9+9"]}
+        stage.mta.configure(peer={**peers, "NEAR": near})
+        stage.mta.mhs("reload")
+        there, stranger = Caller(stage, "127.0.0.9"), Caller(stage, "127.0.0.10")
+
+        def guess(caller):
+            for number in range(10):
+                equal(caller.bind(password=f"guess {number}"), AUTHENTICATION_ERROR)
+
+        def waits(caller, password="near's secret"):
+            equal(caller.bind(password=password), AUTHENTICATION_ERROR)
+
+        with Unharmed(stage) as unharmed:
+            guess(there)
+            guess(stranger)
+            waits(there)
+            stage.mta.mhs("reload")                         # nothing of it changed
+            waits(there)
+            stage.mta.configure(peer={**peers, "NEAR": {**near, "password": "another"}})
+            stage.mta.mhs("reload")
+            waits(stranger, "another")
+            there.bind(password="another").close()
+            there.bind(password="another").close()
+            equal(there.bind(password="one more guess"), AUTHENTICATION_ERROR)
+            waits(there, "another")
+            stage.mta.mhs("peer", "retry", "NEAR", check=False)      # no copy waits
+            waits(stranger, "another")
+            equal(there.bind(password="one more guess"), AUTHENTICATION_ERROR)
+            waits(there, "another")
+            stage.mta.mhs("peer", "disable", "NEAR", "--reason", "a wait")
+            stage.mta.mhs("peer", "enable", "NEAR", "--reason", "its end")
+            waits(stranger, "another")
+            there.bind(password="another").close()
+            call = stage.call
+            stage.call = lambda **options: call(**{"password": "another", **options})
+            unharmed.served("waits")
+
+
 @case("refused connections that stay open keep no place")
 def _():
     with folder() as path, hostile_stage(path, limits={"opening": 100, "connections": 12}) as stage, \

@@ -136,7 +136,7 @@ class Mhsd:
         values = {"mta-name": self.name, "domain": self.domain, "store": self.store,
                   "socket": self.socket_path, "run-as": "", "sandbox": SANDBOX, "listen": [f"Internet={self.host}+{self.port}"]}
         values.update({key.replace("_", "-"): value for key, value in self.settings.items()})
-        with open(self.path, "w") as file:
+        with open(self.path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:     # it holds passwords
             file.write(options(values) + "\n")
 
     @property

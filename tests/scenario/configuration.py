@@ -13,9 +13,10 @@ case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 HEAD = 'mta-name = "ALPHA-MTA"\ndomain = "/C=GB/A=GOLD/P=ALPHA"\nrun-as = ""\nstore = "/tmp/chasqui-nowhere"\n'
 
 
-def write(path, text):
+def write(path, text, mode=0o600):
     with open(path, "w") as file:
         file.write(text)
+    os.chmod(path, mode)
 
 
 def examine(path):
@@ -144,7 +145,9 @@ def _():
 
 
 def advice(path, peer, more=""):
-    """What -t warns of at peer BETA, whose configuration is right: (option, what)."""
+    """What -t warns of at peer BETA, whose configuration is right: (option, what). It gives a password where that is no matter."""
+    if not re.search(r"(?<![-\w])password =|check-address =", peer):
+        peer += "\npassword = p"
     write(f"{path}/main.conf", HEAD + f"peer BETA {{\n{peer}\n}}\n" + more)
     status, said, _ = examine(f"{path}/main.conf")
     equal(status, 0, said)
@@ -183,6 +186,80 @@ def _():
             write(f"{path}/main.conf", HEAD + "peer BETA { password = b former-password = old }\n" + two % other)
             said = examine(f"{path}/main.conf")[1]
             equal('peer "GAMMA": mta-name: its binds are taken for those of peer "BETA"' in said, told, f"{other}: {said}")
+
+
+OPEN = "without one, or 'check-address', whoever gives its MTA name is taken for it"
+
+
+@case("a peer that anybody may say he is is warned of with its line by a test, a start, a reload, config diff and a ping")
+def _():
+    with folder() as path:
+        for peer, wanted in (("password = \"\"", ["password"]), ("password = p former-password = \"\"", ["former-password"]),
+                             ("#password =\nformer-password = p", []), ("check-address = true\n" + AT, []), ("password = p", []),
+                             ("#password =\nour-password = q", ["password"])):
+            said = advice(path, peer)
+            equal([option for option, what in said if OPEN in what], wanted, f"{peer}: {said}")
+        mta = Mhsd(path + "/mta", peer={"BETA": peer_section(1)})
+        with mta:
+            for password, number in (None, 0), ("", 1):
+                beta = peer_section(1, password=password)
+                if password is None:
+                    del beta["password"]
+                mta.configure(peer={"BETA": beta})
+                with open(mta.path) as file:
+                    lines = file.read().splitlines()
+                place = next(n for n, line in enumerate(lines, 1) if ("password = " in line and "our-" not in line if number else 'peer "BETA"' in line))
+                warning = f"{mta.path}: line {place}: peer \"BETA\": password: {'it is empty' if number else 'there is none'}: {OPEN}"
+                equal(ask(mta, "config", "diff", status=1)["warnings"], [warning])
+                equal(ask(mta, "reload")["warnings"], [warning])
+                wait_until(lambda: f"warning: {warning}" in mta.log(), what="the warning in the log")
+                equal(examine(mta.path)[1], f"mhsd: warning: {warning}\n")
+                check(any(OPEN in told for told in ask(mta, "ping", "BETA", status=1)["warnings"]))
+            told = mta.log().count(warning)
+        with mta:
+            equal(mta.log().count(warning), told + 1, mta.log_tail())
+
+
+@case("a file of passwords that others may read is warned of by a test, a start, a reload and config diff, with its first one's line")
+def _():
+    with folder() as path:
+        mta = Mhsd(path + "/mta")
+        write(f"{path}/peers.conf", "# theirs\npeer BETA {\nmta-name = BETA\npassword = p\n}\npeer GAMMA { password = q }\n", mode=0o644)
+        with open(mta.path, "a") as file:
+            file.write(f'include("{path}/peers.conf")\n')
+        warning = f"{path}/peers.conf: line 4: the file holds passwords, and others may read it; close it: chmod 600 {path}/peers.conf"
+        equal(examine(mta.path)[1], f"mhsd: warning: {warning}\n")
+        with mta:
+            equal(mta.log().count(warning), 1)
+            equal(ask(mta, "config", "diff")["warnings"], [warning])
+            equal(ask(mta, "reload")["warnings"], [warning])
+            equal(mta.log().count(warning), 2)
+            os.chmod(f"{path}/peers.conf", 0o600)
+            equal(ask(mta, "reload")["warnings"], [])
+
+
+@case("a variable that is not set is an error with its line and name, unless something is to stand in its place")
+def _():
+    os.environ.pop("NO_SUCH_VAR", None)
+    os.environ["CHASQUI_EMPTY"] = ""
+    with folder() as path:
+        for line in ('peer B { password = "${NO_SUCH_VAR}" }', "peer B { password = ${NO_SUCH_VAR} }", 'store = "${NO_SUCH_VAR}/store"',
+                     'catch-all = "${NO_SUCH_VAR}"', 'peer "${NO_SUCH_VAR}" { }', 'node = "a${NO_SUCH_VAR}b"'):
+            write(f"{path}/main.conf", HEAD.replace('store = "/tmp/chasqui-nowhere"', "# a line") + line + "\nlog-level = loud\n")
+            status, said, _ = examine(f"{path}/main.conf")
+            equal(status, 1)
+            first, second = said.splitlines()
+            check("main.conf: line 5: the variable 'NO_SUCH_VAR' of the environment is not set" in first
+                  and "${NO_SUCH_VAR:-otherwise}" in first, said)
+            check("main.conf: line 6: " in second, said)
+        for value, node in ("${NO_SUCH_VAR:-n1}", "n1"), ("'${NO_SUCH_VAR}'", None), ('"\\${NO_SUCH_VAR}"', None), ('"n2${CHASQUI_EMPTY}"', "n2"), ('"n3${NO_SUCH_VAR:-}"', "n3"):
+            write(f"{path}/main.conf", HEAD + f"node = {value}\n")
+            status, said, _ = examine(f"{path}/main.conf")
+            equal(status, 0 if node else 1)
+            check("variable" not in said, said)
+        write(f"{path}/main.conf", HEAD + 'node = "${NO_SUCH_VAR"\nlog-level = loud\nlimits { }\n')
+        said = examine(f"{path}/main.conf")[1]
+        check("line 5: '${' begins a variable" in said and "line 6: " in said, said)
 
 
 @case("its cost grows with its length, not with the square of it")
@@ -343,6 +420,8 @@ def _():
         check("hush" not in str(options) and "hush" not in mta.mhs("config", "show").stdout)
         equal({o["section"] for o in ask(mta, "config", "show", "BETA", "limits")["options"]}, {'peer "BETA"', "limits"})
         equal([o["value"] for o in ask(mta, "config", "show", "socket")["options"]], [mta.socket_path])
+        one = mta.request("config-show", sections=["peer"])
+        equal(mta.request("config-show", sections=["peer", "BETA"] * 3000), one, "each once, however often it is asked for")
         check("there is no option or section 'nonsense'" in mta.mhs("config", "show", "nonsense", check=False).stderr)
         for operation, members in ("config-show", {"sections": 7}), ("reload", {"sections": []}), ("config-diff", {"x": 1}):
             equal(refusal(mta, operation, **members), "bad-request")

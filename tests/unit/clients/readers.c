@@ -18,9 +18,28 @@
 #include "ipc/door.h"
 #include "ipc/payload.h"
 
-enum { STORE, READER, OTHER_READER, CLIENT, ENDS };
+#define LIFE 5 /* of the readers */
+
+enum { STORE, READER, OTHER_READER, CLIENT, PARENT, ENDS };
 
 #define LIST SPAN_LIT("{\"operation\":\"mailbox-list\",\"mailbox\":\"x\"}")
+
+/* What the parent is told of a channel. */
+struct gone {
+    struct ipc_holder holder;
+    bool broke_rules;
+};
+
+static struct gone read_gone(struct span payload) {
+    struct gone gone;
+    struct reader r = reader_of(payload);
+    gone.holder.end = (enum ipc_end)reader_u8(&r);
+    gone.holder.number = reader_u8(&r);
+    gone.holder.life = reader_u32(&r);
+    gone.broke_rules = reader_u8(&r);
+    assert_true(payload_done(&r));
+    return gone;
+}
 
 /* The other end of a channel of the process: what was heard there last. */
 struct end {
@@ -28,6 +47,7 @@ struct end {
     unsigned heard, closed; /* requests, or responses */
     uint64_t ref;
     char text[300]; /* of a response, behind its first octet */
+    struct gone said;
 };
 
 struct world {
@@ -42,11 +62,14 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
                      struct span payload) {
     struct end *end = context;
     (void)channel;
-    if (type != IPC_REQUEST && type != IPC_RESPONSE)
+    if (type != IPC_REQUEST && type != IPC_RESPONSE && type != IPC_CHANNEL_GONE)
         return true;
     end->heard++;
     end->ref = ref;
     struct span text = span_sub(payload, type == IPC_RESPONSE, payload.len);
+    end->said = (struct gone){0};
+    if (type == IPC_CHANNEL_GONE)
+        end->said = read_gone(payload);
     snprintf(end->text, sizeof end->text, "%.*s", (int)text.len, (const char *)text.data);
     return true;
 }
@@ -76,7 +99,8 @@ static int open_end(struct world *world, unsigned number) {
 
 static void start_reader(struct world *world, unsigned number) {
     int end = open_end(world, number);
-    assert_true(ipc_door_pass(world->door, IPC_END_READER, (uint8_t)(number - READER), end));
+    struct ipc_holder holder = {.end = IPC_END_READER, .number = (uint8_t)(number - READER), .life = LIFE};
+    assert_true(ipc_door_pass(world->door, &holder, end));
     close(end);
 }
 
@@ -108,8 +132,9 @@ static void begin(struct world *world, unsigned readers, unsigned answer_ms) {
     assert_true(ipc_door(door));
     world->door = door[0];
     struct clients_descriptors descriptors = {.store = open_end(world, STORE),
-                                              .parent = -1,
+                                              .parent = open_end(world, PARENT),
                                               .local = listen_local(&local, &length),
+                                              .left = -1,
                                               .door = door[1]};
     world->clients = clients_new(world->loop, &world->config, NULL, &descriptors);
     assert_non_null(world->clients);
@@ -257,6 +282,54 @@ static void an_answer_that_nobody_asked_for_ends_the_channel(void **state) {
     end(&world);
 }
 
+static void expect_told(const struct world *world, unsigned reader, bool broke_rules) {
+    const struct end *parent = &world->ends[PARENT];
+    assert_int_equal(parent->heard, 1);
+    assert_int_equal(parent->said.holder.end, IPC_END_READER);
+    assert_int_equal(parent->said.holder.number, reader - READER);
+    assert_int_equal(parent->said.holder.life, LIFE);
+    assert_int_equal(parent->said.broke_rules, broke_rules);
+}
+
+/* It might stay, without a channel, and nobody would follow it. */
+static void the_parent_hears_of_a_reader_that_broke_the_rules(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 2, 0);
+    answer(&world, OTHER_READER, 77, false, "{}");
+    assert_int_equal(world.ends[OTHER_READER].closed, 1);
+    expect_told(&world, OTHER_READER, true);
+    end(&world);
+}
+
+static void the_parent_hears_of_a_reader_that_closed_its_channel(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 1, 0);
+    ipc_channel_free(world.ends[READER].channel);
+    world.ends[READER].channel = NULL;
+    run(&world);
+    expect_told(&world, READER, false);
+    end(&world);
+}
+
+static void a_frame_that_is_too_long_breaks_the_rules(void **state) {
+    struct world world;
+    static const uint8_t header[16] = {0xff, 0xff, 0xff, 0xff, [5] = IPC_RESPONSE};
+    int pair[2];
+    (void)state;
+    begin(&world, 1, 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    struct ipc_holder holder = {.end = IPC_END_READER, .number = 0, .life = LIFE};
+    assert_true(ipc_door_pass(world.door, &holder, pair[1]));
+    assert_int_equal(write(pair[0], header, sizeof header), sizeof header);
+    run(&world);
+    expect_told(&world, READER, true);
+    close(pair[0]);
+    close(pair[1]);
+    end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reader_that_says_nothing_keeps_nobody_waiting),
@@ -265,6 +338,9 @@ int main(void) {
         cmocka_unit_test(another_reader_answers_in_its_place),
         cmocka_unit_test(the_end_of_a_late_reader_tells_nobody_twice),
         cmocka_unit_test(an_answer_that_nobody_asked_for_ends_the_channel),
+        cmocka_unit_test(the_parent_hears_of_a_reader_that_broke_the_rules),
+        cmocka_unit_test(the_parent_hears_of_a_reader_that_closed_its_channel),
+        cmocka_unit_test(a_frame_that_is_too_long_breaks_the_rules),
     };
     return cmocka_run_group_tests_name("readers", tests, NULL, NULL);
 }

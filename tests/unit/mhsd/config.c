@@ -607,6 +607,20 @@ static void values_are_written_in_many_ways(void **state) {
     config_free(config);
 }
 
+static void a_variable_that_is_not_set_is_an_error(void **state) {
+    (void)state;
+    unsetenv("CHASQUI_TEST_NOTHING");
+    refused(HEAD "node = ${CHASQUI_TEST_NOTHING}\n", "line 4: the variable 'CHASQUI_TEST_NOTHING'",
+            ":-otherwise}");
+    refused(HEAD "peer B { password = \"${CHASQUI_TEST_NOTHING}\" }\n", "line 4: the variable", "not set");
+    refused(HEAD "node = \"a${CHASQUI\nlimits { }\n", "line 4: '${' begins a variable", "backslash");
+    struct error err = {0};
+    struct config *config = read_text(HEAD "node = \"n${CHASQUI_TEST_NOTHING:-}\"\n", &err);
+    assert_string_equal(err.text, "");
+    assert_string_equal(config->mta.node, "n");
+    config_free(config);
+}
+
 static void what_stands_twice_or_is_unknown_is_said(void **state) {
     (void)state;
     refused(HEAD "node = a\nnode = b\n", "line 5: node appears twice", "line 4");
@@ -939,6 +953,7 @@ int main(void) {
         cmocka_unit_test(a_slice_holds_the_numbers_that_its_kind_reads),
         cmocka_unit_test(the_table_is_sound),
         cmocka_unit_test(values_are_written_in_many_ways),
+        cmocka_unit_test(a_variable_that_is_not_set_is_an_error),
         cmocka_unit_test(what_stands_twice_or_is_unknown_is_said),
         cmocka_unit_test(all_that_is_wrong_is_said),
         cmocka_unit_test(a_password_that_is_not_asked_is_warned_of),

@@ -102,6 +102,42 @@ static void name_and_password_are_compared(void **state) {
     assert_int_equal(judge(&bind).verdict, IPC_BIND_ADMITTED);
 }
 
+/* A name that a peer has wrong is told with the peer, where only one calls from there. */
+static void a_wrong_name_is_told_with_the_peer_of_the_address(void **state) {
+    (void)state;
+    struct ipc_bind bind = bind_by("NOBODY", "p");
+    bind.address = span_str(far[0].is_name ? far[1].text : far[0].text);
+    struct bind_judgement judgement = judge(&bind);
+    assert_non_null(strstr(judgement.cause, "no peer has the MTA name 'NOBODY'"));
+    assert_null(judgement.peer); /* two are there */
+    bind.address = span_str(plain[0].text);
+    judgement = judge(&bind);
+    assert_string_equal(judgement.peer->name, "nameless");
+    assert_non_null(strstr(judgement.cause, "'NOBODY'; it calls from where peer 'nameless' is"));
+    bind.address = SPAN_LIT("192.0.2.77");
+    assert_null(judge(&bind).peer);
+}
+
+static void a_mark_tells_what_changed(void **state) {
+    (void)state;
+    const struct mta_host host = {.text = "192.0.2.9"};
+    const struct mta_bind *old = &peers[0].bind;
+    struct mta_bind changed[] = {*old, *old, *old, *old, *old, *old, *old};
+    changed[0].mta_name = SPAN_LIT("BETA-2");
+    changed[1].passwords[0] = SPAN_LIT("newer");
+    changed[2].passwords[1] = (struct span){NULL, 0};
+    changed[3].check_address = !old->check_address;
+    changed[4].modes ^= MODES(IPC_MODE_1984);
+    changed[5].hosts = &host;
+    changed[5].host_count = 1;
+    changed[6].two_way_alternate = !old->two_way_alternate;
+    for (size_t i = 0; i < sizeof changed / sizeof *changed; i++)
+        assert_int_not_equal(bind_mark(&changed[i]), bind_mark(old));
+    changed[0].mta_name = old->mta_name;
+    assert_int_equal(bind_mark(&changed[0]), bind_mark(old));
+    assert_int_not_equal(bind_mark(old), 0);
+}
+
 static void one_without_a_name_is_known_by_its_address(void **state) {
     (void)state;
     struct ipc_bind bind = bind_by("", "");
@@ -244,6 +280,8 @@ static void a_wrong_result_is_a_failed_try(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(name_and_password_are_compared),
+        cmocka_unit_test(a_wrong_name_is_told_with_the_peer_of_the_address),
+        cmocka_unit_test(a_mark_tells_what_changed),
         cmocka_unit_test(one_without_a_name_is_known_by_its_address),
         cmocka_unit_test(the_context_chooses_among_peers_of_one_name),
         cmocka_unit_test(selectors_and_addresses_choose_too),

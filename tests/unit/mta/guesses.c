@@ -14,9 +14,10 @@
 
 static unsigned wrong(struct guesses *guesses, const char *address, const char *name, unsigned times,
                       int64_t now) {
+    struct guess guess = {span_str(address), span_str(name), NULL, "initiator-credentials", "the password"};
     unsigned lines = 0;
     for (unsigned i = 0; i < times; i++)
-        lines += guesses_wrong(guesses, span_str(address), span_str(name), now);
+        lines += guesses_wrong(guesses, &guess, now);
     return lines;
 }
 
@@ -40,6 +41,75 @@ static void one_name_from_one_network(void **state) {
     guesses_tick(guesses, now + 200 * SECOND);
     assert_int_equal(wrong(guesses, "192.0.2.1", "BETA", 1, now + 200 * SECOND), 1);
     guesses_free(guesses);
+}
+
+/* Each cause has its line, up to a few: else a second fault stays hidden behind the first. */
+static void each_cause_is_told(void **state) {
+    (void)state;
+    struct guesses *guesses = guesses_new();
+    int64_t now = 1000 * SECOND;
+    char cause[20];
+    struct guess guess = {SPAN_LIT("192.0.2.1"), SPAN_LIT("BETA"), "beta", "initiator-name", cause};
+    for (unsigned i = 0; i < 9; i++) {
+        snprintf(cause, sizeof cause, "cause %u", i / 2);
+        assert_int_equal(guesses_wrong(guesses, &guess, now), i % 2 == 0 && i / 2 < GUESSES_CAUSES_MOST);
+    }
+    snprintf(cause, sizeof cause, "cause 0");
+    assert_false(guesses_wrong(guesses, &guess, now));
+    assert_true(guesses_wrong(guesses, &guess, now + 60 * SECOND));
+    guesses_free(guesses);
+}
+
+static struct mta_bind peer_at(const struct mta_host *host) {
+    return (struct mta_bind){.mta_name = SPAN_LIT("BETA"), .hosts = host, .host_count = host != NULL};
+}
+
+/* What an operator does gives one look, where the peer calls from, and not a minute's guesses. */
+static void an_operator_ends_the_wait(void **state) {
+    (void)state;
+    const struct mta_host hosts[] = {
+        {.text = "192.0.2.1"}, {.text = "192.0.2.2"}, {.text = "beta.example", .is_name = true}};
+    int64_t now = 1000 * SECOND;
+    for (size_t i = 0; i < 4; i++) {
+        struct guesses *guesses = guesses_new();
+        struct mta_bind peer = peer_at(i < 3 ? &hosts[i] : NULL), other = peer;
+        wrong(guesses, "192.0.2.1", "BETA", 10, now);
+        other.mta_name = SPAN_LIT("GAMMA");
+        guesses_look_again(guesses, &other);
+        assert_true(refused(guesses, "192.0.2.1", "BETA", now));
+        guesses_look_again(guesses, &peer);
+        guesses_look_again(guesses, &peer);
+        assert_int_equal(refused(guesses, "192.0.2.1", "BETA", now), i == 1); /* it calls from elsewhere */
+        if (i != 1)
+            assert_int_equal(wrong(guesses, "192.0.2.1", "BETA", 1, now), 1); /* told again */
+        assert_true(refused(guesses, "192.0.2.1", "BETA", now));
+        assert_true(refused(guesses, "192.0.2.1", "BETA", now + 59 * SECOND));
+        assert_false(refused(guesses, "192.0.2.1", "BETA", now + 60 * SECOND));
+        guesses_free(guesses);
+    }
+}
+
+/* Also where the whole network waits, of IPv6 too. */
+static void an_operator_ends_the_wait_of_the_network(void **state) {
+    (void)state;
+    const struct mta_host hosts[] = {{.text = "2001:db8:1:2::7"}, {.text = "beta.example", .is_name = true}};
+    int64_t now = 1000 * SECOND;
+    for (size_t i = 0; i < 2; i++) {
+        struct guesses *guesses = guesses_new();
+        struct mta_bind peer = peer_at(&hosts[i]);
+        char name[16];
+        wrong(guesses, "2001:db8:1:2::7", "BETA", 1, now);
+        for (unsigned k = 0; k < 99; k++) {
+            snprintf(name, sizeof name, "MTA-%u", k);
+            wrong(guesses, "2001:db8:1:2::7", name, 1, now);
+        }
+        assert_true(refused(guesses, "2001:db8:1:2::7", "BETA", now));
+        guesses_look_again(guesses, &peer);
+        assert_false(refused(guesses, "2001:db8:1:2::7", "BETA", now));
+        wrong(guesses, "2001:db8:1:2::9", "ANY", 1, now);
+        assert_true(refused(guesses, "2001:db8:1:2::7", "BETA", now));
+        guesses_free(guesses);
+    }
 }
 
 static void many_names_from_one_network(void **state) {
@@ -97,6 +167,9 @@ static void there_is_room_for_the_worst(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_name_from_one_network),
+        cmocka_unit_test(each_cause_is_told),
+        cmocka_unit_test(an_operator_ends_the_wait),
+        cmocka_unit_test(an_operator_ends_the_wait_of_the_network),
         cmocka_unit_test(many_names_from_one_network),
         cmocka_unit_test(ipv6_is_counted_by_networks),
         cmocka_unit_test(there_is_room_for_the_worst),

@@ -33,24 +33,65 @@ static const struct said of_nobody[] = {{IPC_CONFIG, 0, {(const uint8_t *)"x", 1
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+/* True when the switch closes it, whatever it says before. */
+static bool is_over(int fd) {
+    struct pollfd answer = {.fd = fd, .events = POLLIN};
+    uint8_t octets[4096];
+    ssize_t got = 1;
+    while (got > 0 && poll(&answer, 1, 10000) > 0)
+        got = read(fd, octets, sizeof octets);
+    return got <= 0;
+}
+
 /* True when the switch closes a channel of the kind on which this comes. */
 static bool ends(struct world *world, enum ipc_end kind, enum ipc_type type, uint64_t ref,
                  struct span payload) {
     int fd = pass_through(world->door, kind);
-    struct pollfd answer = {.fd = fd, .events = POLLIN};
-    uint8_t octets[4096];
     put(fd, type, ref, payload, NOTHING);
-    ssize_t got = 1;
-    while (got > 0 && poll(&answer, 1, 10000) > 0)
-        got = read(fd, octets, sizeof octets);
+    bool over = is_over(fd);
     close(fd);
-    return got <= 0;
+    return over;
+}
+
+/* The next clients process: the channel of the former one is of no use any more. */
+static void renew_clients(struct world *world) {
+    close(world->clients);
+    world->clients = pass_through(world->door, IPC_END_CLIENTS);
 }
 
 static void still_served(struct world *world) {
     associate(world, 77, "gamma");
     send_whole(world, 77, envelope_to(world, WANTS_NDN, JONES, NULL), SPAN_LIT("content"));
     assert_int_equal(result_of(world, 77), IPC_ACCEPTED);
+}
+
+/* The parent is told of the next channel that is gone: of which process, and whether it broke the rules. */
+static void expect_told(struct world *world, enum ipc_end kind, bool broke_rules) {
+    uint8_t frame[16 + 7];
+    do /* what else it says, as that it serves, has no payload */
+        assert_int_equal(recv(world->parent, frame, 16, MSG_WAITALL), 16);
+    while (frame[5] != IPC_CHANNEL_GONE);
+    assert_int_equal(recv(world->parent, frame + 16, 7, MSG_WAITALL), 7);
+    const uint8_t told[] = {(uint8_t)kind, 0, 0, 0, 0, WORLD_LIFE, broke_rules};
+    assert_memory_equal(frame + 16, told, sizeof told);
+}
+
+/* Who was taken over may stay all the same, and nobody would follow it. */
+static void the_parent_hears_who_broke_the_rules(void **state) {
+    static const enum ipc_end kinds[] = {IPC_END_NET, IPC_END_CLIENTS, IPC_END_WORK};
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        assert_true(ends(&world, kinds[i], IPC_STOP, 0, NOTHING));
+        expect_told(&world, kinds[i], true);
+    }
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        close(pass_through(world.door, kinds[i]));
+        expect_told(&world, kinds[i], false);
+    }
+    still_served(&world);
+    world_end(&world);
 }
 
 static void a_net_process_is_no_client(void **state) {
@@ -79,6 +120,7 @@ static void the_process_of_the_clients_is_no_peer(void **state) {
     for (size_t i = 0; i < COUNT(of_nobody); i++)
         if (!ends(&world, IPC_END_CLIENTS, of_nobody[i].type, of_nobody[i].ref, of_nobody[i].payload))
             fail_msg("the process of the clients may send frame %d", (int)of_nobody[i].type);
+    renew_clients(&world);
     still_served(&world);
     world_end(&world);
 }
@@ -90,6 +132,39 @@ static void a_work_process_answers_its_job_alone(void **state) {
     for (int type = 1; type <= IPC_WORK_CONTENT; type += type == IPC_RESUME ? 40 : 1)
         if (type != IPC_WORK_READY && !ends(&world, IPC_END_WORK, (enum ipc_type)type, 1, NOTHING))
             fail_msg("a work process without a job may send frame %d", type);
+    still_served(&world);
+    world_end(&world);
+}
+
+/* Who got the end of a former process, and keeps it, is heard no more when the parent has started another. */
+static void a_former_process_is_heard_no_more(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    client(&world, 1, 0);
+    int former = dup(world.clients);
+    renew_clients(&world);
+    client(&world, 1, 0);
+    json_decref(ask(&world, "{\"operation\":\"status\"}"));
+    assert_true(is_over(former));
+    close(former);
+    still_served(&world);
+    world_end(&world);
+}
+
+static void the_process_of_the_clients_fills_no_memory(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    int fd = pass_through(world.door, IPC_END_CLIENTS);
+    for (uint64_t ref = 1; ref <= IPC_CLIENTS_MOST; ref++)
+        put(fd, IPC_CLIENT_OPEN, ref, of_clients[0].payload, NOTHING);
+    struct pollfd answer = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&answer, 1, 500), 0);
+    put(fd, IPC_CLIENT_OPEN, IPC_CLIENTS_MOST + 1, of_clients[0].payload, NOTHING);
+    assert_true(is_over(fd));
+    close(fd);
+    renew_clients(&world);
     still_served(&world);
     world_end(&world);
 }
@@ -250,9 +325,12 @@ static void a_net_process_recovers_what_broke_only(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_parent_hears_who_broke_the_rules),
         cmocka_unit_test(a_net_process_is_no_client),
         cmocka_unit_test(the_process_of_the_clients_is_no_peer),
         cmocka_unit_test(a_work_process_answers_its_job_alone),
+        cmocka_unit_test(a_former_process_is_heard_no_more),
+        cmocka_unit_test(the_process_of_the_clients_fills_no_memory),
         cmocka_unit_test(a_reader_answers_clients_alone),
         cmocka_unit_test(other_ends_are_not_taken),
         cmocka_unit_test(a_net_process_has_its_own_associations_only),

@@ -1,0 +1,338 @@
+/* The sockets that the parent shares with its processes: whatever one of those left them in, who follows it
+ * is called at the same place. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "mhsd/sockets.h"
+
+#define LISTENERS 2
+
+struct world {
+    struct config config;
+    struct protocol_listener listeners[LISTENERS];
+    struct sockets sockets;
+    struct sockaddr_in places[LISTENERS]; /* as they are from outside */
+    char folder[40], path[60], beside[62];
+};
+
+/* Of a port that is named: one that the kernel chose is not kept by a socket that was shut. */
+static struct sockaddr_in free_place(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    close(fd);
+    return address;
+}
+
+static void begin(struct world *world) {
+    struct error err = {0};
+    *world = (struct world){0};
+    snprintf(world->folder, sizeof world->folder, "/tmp/chasqui-sockets-XXXXXX");
+    assert_non_null(mkdtemp(world->folder));
+    snprintf(world->path, sizeof world->path, "%s/mhsd.sock", world->folder);
+    snprintf(world->beside, sizeof world->beside, "%s~", world->path);
+    for (size_t i = 0; i < LISTENERS; i++) {
+        struct sockaddr_in address = free_place();
+        struct protocol_endpoint *endpoint = &world->listeners[i].endpoint;
+        world->places[i] = address;
+        memcpy(&endpoint->address, &address, sizeof address);
+        endpoint->length = sizeof address;
+    }
+    world->config.socket = world->path;
+    world->config.protocol.listeners = world->listeners;
+    world->config.protocol.listener_count = LISTENERS;
+    if (!sockets_open(&world->sockets, &world->config, &err))
+        fail_msg("%s", err.text);
+}
+
+static void end(struct world *world) {
+    sockets_close(&world->sockets, &world->config);
+    assert_int_equal(rmdir(world->folder), 0); /* nothing is left in it */
+}
+
+/* A connection comes there, and is taken from `listener`. */
+static bool calls(const struct sockaddr *address, socklen_t length, int listener) {
+    struct pollfd ready = {.fd = listener, .events = POLLIN};
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int status = connect(fd, address, length);
+    bool called = status == 0 || errno == EINPROGRESS;
+    int taken = called && poll(&ready, 1, 2000) > 0 && ready.revents == POLLIN
+                    ? accept4(listener, NULL, NULL, SOCK_NONBLOCK)
+                    : -1;
+    close(fd);
+    if (taken >= 0)
+        close(taken);
+    return taken >= 0;
+}
+
+static bool calls_listener(const struct world *world, size_t i) {
+    return calls((const struct sockaddr *)&world->places[i], sizeof world->places[i],
+                 world->sockets.listeners[i]);
+}
+
+static struct sockaddr_un local_address(const struct world *world) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, world->path, strlen(world->path) + 1);
+    return address;
+}
+
+static bool calls_local(const struct world *world) {
+    struct sockaddr_un address = local_address(world);
+    return calls((const struct sockaddr *)&address, sizeof address, world->sockets.local);
+}
+
+/* Whoever has it still takes nobody's calls. */
+static bool takes_nothing(int fd) {
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    int taken = accept(fd, NULL, NULL);
+    return taken < 0;
+}
+
+/* ---- what a process that was taken over does to a socket ---- */
+
+static void leave_alone(int fd) {
+    (void)fd;
+}
+
+static void shut(int fd) {
+    assert_int_equal(shutdown(fd, SHUT_RDWR), 0);
+}
+
+static void drop_all(int fd) {
+    struct sock_filter none = {.code = 6}; /* BPF_RET: no octet */
+    struct sock_fprog program = {.len = 1, .filter = &none};
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), 0);
+}
+
+static void drop_all_for_good(int fd) {
+    int one = 1;
+    drop_all(fd);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &one, sizeof one), 0);
+}
+
+static void make_block(int fd) {
+    assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+}
+
+/* Its place is another's by now: listen(2) fails. */
+static void connect_it(int fd) {
+    struct sockaddr_in none = {.sin_family = AF_UNSPEC}, there = {.sin_family = AF_INET};
+    int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t length = sizeof there;
+    there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(other, (const struct sockaddr *)&there, sizeof there), 0);
+    assert_int_equal(listen(other, 1), 0);
+    assert_int_equal(getsockname(other, (struct sockaddr *)&there, &length), 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&none, sizeof none), 0);
+    fcntl(fd, F_SETFL, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&there, sizeof there), 0);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    close(other);
+}
+
+static void starve(int fd) {
+    int least = 0, one = 1;
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof least), 0);
+    if (setsockopt(fd, IPPROTO_IP, IP_MINTTL, &(int){255}, sizeof(int)) == 0) /* nobody is so near */
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+}
+
+static void (*const deeds[])(int fd) = {leave_alone, shut,       drop_all, drop_all_for_good,
+                                        make_block,  connect_it, starve};
+static void (*const local_deeds[])(int fd) = {leave_alone, shut, make_block};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* ---- tests ---- */
+
+static void a_listener_is_renewed_whatever_was_done_to_it(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(deeds); i++) {
+        struct world world;
+        begin(&world);
+        int kept = dup(world.sockets.listeners[0]); /* somebody has it still */
+        deeds[i](kept);
+        if (!sockets_renew_listeners(&world.sockets) || !calls_listener(&world, 0))
+            fail_msg("deed %zu outlives the process", i);
+        assert_true(calls_listener(&world, 1));
+        assert_int_equal(fcntl(world.sockets.listeners[0], F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+        assert_true(takes_nothing(kept));
+        close(kept);
+        end(&world);
+    }
+}
+
+/* Nor may it be used by another program that asks to share it. */
+static void a_renewed_listener_is_shared_with_nobody(void **state) {
+    struct world world;
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)state;
+    begin(&world);
+    assert_true(sockets_renew_listeners(&world.sockets));
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    assert_true(bind(fd, (const struct sockaddr *)&world.places[0], sizeof world.places[0]) != 0 ||
+                listen(fd, 1) != 0);
+    close(fd);
+    end(&world);
+}
+
+static void forbid_low_ports(void) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {0};
+    if (syscall(SYS_capset, &header, data) != 0)
+        _exit(3);
+}
+
+/* A daemon that had the right only when it began: what it has stays, and is mended where that can be. The
+ * second is beyond that. */
+static int without_rights(void) {
+    struct world world;
+    struct error err = {0};
+    unsigned port = 1023;
+    begin(&world);
+    do {
+        sockets_close(&world.sockets, &world.config);
+        for (size_t i = 0; i < LISTENERS; i++) {
+            struct sockaddr_in *low = (struct sockaddr_in *)&world.listeners[i].endpoint.address;
+            low->sin_port = htons((uint16_t)port--);
+            world.places[i] = *low;
+        }
+    } while (!sockets_open(&world.sockets, &world.config, &err) && port > 900);
+    drop_all_for_good(world.sockets.listeners[1]);
+    forbid_low_ports();
+    bool told = !sockets_renew_listeners(&world.sockets);
+    bool stays = calls_listener(&world, 0);
+    shut(world.sockets.listeners[0]);
+    sockets_renew_listeners(&world.sockets);
+    bool revived = calls_listener(&world, 0);
+    sockets_close(&world.sockets, &world.config);
+    rmdir(world.folder);
+    return (stays ? 0 : 4) | (revived ? 0 : 8) | (told ? 0 : 16);
+}
+
+static void what_may_not_be_bound_again_is_mended(void **state) {
+    int status;
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(without_rights());
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* Other processes have it too: it stays as long as it can be mended. */
+static void a_listener_of_several_is_mended(void **state) {
+    bool anew;
+    (void)state;
+    for (size_t i = 0; i < COUNT(deeds); i++) {
+        struct world world;
+        begin(&world);
+        int fd = world.sockets.listeners[0];
+        bool mended = deeds[i] != drop_all_for_good && deeds[i] != connect_it;
+        deeds[i](fd);
+        assert_true(sockets_mend_listeners(&world.sockets, &anew));
+        assert_int_equal(anew, !mended);
+        assert_int_equal(world.sockets.listeners[0] == fd, mended);
+        if (deeds[i] != starve) /* which does not show, and only ends with the last that has it */
+            assert_true(calls_listener(&world, 0));
+        end(&world);
+    }
+}
+
+static void the_local_socket_is_renewed_whatever_was_done_to_it(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(local_deeds); i++) {
+        struct world world;
+        struct stat status;
+        begin(&world);
+        int kept = dup(world.sockets.local);
+        local_deeds[i](kept);
+        if (!sockets_renew_local(&world.sockets, world.path) || !calls_local(&world))
+            fail_msg("deed %zu outlives the process", i);
+        assert_int_equal(fcntl(world.sockets.local, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+        assert_true(lstat(world.path, &status) == 0 && (status.st_mode & 0777) == 0666);
+        assert_true(lstat(world.beside, &status) != 0);
+        assert_true(takes_nothing(kept));
+        close(kept);
+        end(&world);
+    }
+}
+
+/* Who had called the old one, and was not heard, is not lost; and asking for more than there are never waits.
+ */
+static void who_called_the_local_socket_before_is_left(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world);
+    struct sockaddr_un address = local_address(&world);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    make_block(world.sockets.local);
+    assert_true(sockets_renew_local(&world.sockets, world.path));
+    int taken = accept(world.sockets.left, NULL, NULL);
+    assert_true(taken >= 0);
+    assert_int_equal(write(taken, "x", 1), 1);
+    assert_int_equal(read(fd, &address, 1), 1);
+    alarm(10);
+    assert_true(accept(world.sockets.left, NULL, NULL) < 0 && errno == EINVAL);
+    alarm(0);
+    close(taken);
+    close(fd);
+    end(&world);
+}
+
+/* No room beside it: the old one stays. */
+static void a_local_socket_that_cannot_be_renewed_stays(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world);
+    assert_int_equal(mkdir(world.beside, 0700), 0);
+    int fd = world.sockets.local;
+    assert_true(sockets_renew_local(&world.sockets, world.path));
+    assert_int_equal(world.sockets.local, fd);
+    assert_true(calls_local(&world));
+    shut(fd);
+    assert_false(sockets_renew_local(&world.sockets, world.path));
+    assert_int_equal(rmdir(world.beside), 0);
+    assert_true(sockets_renew_local(&world.sockets, world.path));
+    assert_true(calls_local(&world));
+    end(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_listener_is_renewed_whatever_was_done_to_it),
+        cmocka_unit_test(a_renewed_listener_is_shared_with_nobody),
+        cmocka_unit_test(what_may_not_be_bound_again_is_mended),
+        cmocka_unit_test(a_listener_of_several_is_mended),
+        cmocka_unit_test(the_local_socket_is_renewed_whatever_was_done_to_it),
+        cmocka_unit_test(who_called_the_local_socket_before_is_left),
+        cmocka_unit_test(a_local_socket_that_cannot_be_renewed_stays),
+    };
+    return cmocka_run_group_tests_name("sockets", tests, NULL, NULL);
+}
