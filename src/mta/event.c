@@ -41,6 +41,14 @@ static struct span cut(struct span s) {
     return span_sub(s, 0, 512);
 }
 
+/* Reports go to those that are named in these: by the whole of an address that is as long as addresses get.
+ * (They have no more texts, so that no record is longer for it.) */
+static struct span cut_name(const struct event_record *record) {
+    bool whole = record->kind == MTS_EVENT_SUBMITTED || record->kind == MTS_EVENT_ACCEPTED ||
+                 record->kind == MTS_EVENT_EXPANDED;
+    return span_sub(record->name, 0, whole ? 1536 : 512);
+}
+
 static void write_record(struct buf *out, const struct event_record *record) {
     buf_append_byte(out, record->kind);
     buf_append_u64(out, (uint64_t)record->time);
@@ -48,7 +56,7 @@ static void write_record(struct buf *out, const struct event_record *record) {
     buf_append_u16(out, (uint16_t)record->reason);
     buf_append_u16(out, (uint16_t)record->diagnostic);
     payload_put_octets(out, record->peer);
-    payload_put_octets(out, cut(record->name));
+    payload_put_octets(out, cut_name(record));
     payload_put_octets(out, cut(record->other));
     payload_put_octets(out, cut(record->text));
 }

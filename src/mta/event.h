@@ -59,7 +59,11 @@ bool event_identifier(struct mta *mta, struct span identifier, enum event_own wh
 /* A message that has this content-identifier came in. Nothing is recorded when it is absent. */
 bool event_content_identifier(struct mta *mta, struct span content_identifier, struct span identifier);
 
-/* A peer's transfer is refused for good. */
+/* A longer one's text is no key of the record, whose keys have 1,024 octets (store_add_event); one of these
+ * marks what was refused. What bears such an identifier must be refused. */
+#define EVENT_IDENTIFIER_MOST 1023
+
+/* A peer's transfer is refused for good. False without memory, or where the identifier is too long. */
 bool event_refused(struct mta *mta, struct span identifier, const struct peer *peer, const char *cause);
 
 /* The record that the rules ask for (mts_run.record); `context` is the struct mta. */

@@ -340,9 +340,22 @@ static void record_refusal(struct mta *mta, const struct arrival *arrival,
         batch_arm_later(mta);
 }
 
+/* What bears it, or reports on it, can't be recorded: at each try, so that it is no fault of now. */
+static bool is_too_long(struct mta *mta, const struct x411_MTSIdentifier *identifier) {
+    buf_clear(&mta->prefix);
+    return mts_identifier_print(identifier, &mta->prefix) && mta->prefix.len > EVENT_IDENTIFIER_MOST;
+}
+
 static enum arrival_result receive_decoded(struct mta *mta, const struct arrival *arrival,
                                            struct decoded *decoded, char cause[static 200]) {
     struct batch_mark mark = batch_mark(mta);
+    if (is_too_long(mta, decoded->identifier) ||
+        (arrival->kind == IPC_APDU_REPORT &&
+         is_too_long(mta, &decoded->apdu.report.content.subject_identifier))) {
+        snprintf(cause, 200, "an MTS-identifier of it is longer than %d octets as text",
+                 EVENT_IDENTIFIER_MOST);
+        return ARRIVAL_REFUSED;
+    }
     enum arrival_result result = take_new(mta, arrival, decoded, cause);
     if (result == ARRIVAL_LATER)
         result = later_or_never(mta, cause);

@@ -25,6 +25,7 @@ struct routed {
     struct mts_told *told;
     size_t told_count, told_room;
     size_t discarded;
+    bool submitted, redirected;
     uint64_t *messages; /* under whose numbers it stands what became of the copies */
     size_t message_count, message_room;
     bool *wanted, *sent;  /* by hop number: one was routed there; it may have arrived there */
@@ -80,8 +81,9 @@ static bool add(struct routed *routed, const struct event_record *record) {
     if (!items)
         return false;
     routed->items = items;
-    items[routed->count++] = (struct mts_routed){.recipient = record->number, .hop = hop};
-    return true;
+    items[routed->count] = (struct mts_routed){
+        .recipient = record->number, .hop = hop, .name = arena_dup(routed->arena, record->other)};
+    return !record->other.len || items[routed->count++].name.data;
 }
 
 static bool add_message(struct routed *routed, uint64_t message) {
@@ -125,6 +127,8 @@ static bool take_told(struct routed *routed, const struct event_record *record) 
 /* False without memory. */
 static bool take(struct routed *routed, const struct event_record *record) {
     routed->discarded += record->kind == MTS_EVENT_DISCARDED;
+    routed->submitted |= record->kind == MTS_EVENT_SUBMITTED;
+    routed->redirected |= record->kind == MTS_EVENT_REDIRECTED;
     if (record->kind == MTS_EVENT_EXPANDED)
         return take_list(routed, record->name);
     if (record->kind == MTS_EVENT_REPORT_IN)
@@ -240,7 +244,8 @@ enum mts_record event_history(void *context, struct span identifier, struct aren
                                     .told = routed.told,
                                     .told_count = routed.told_count,
                                     .discarded = routed.discarded,
-                                    .others = routed.without_route};
+                                    .others = routed.without_route,
+                                    .as_written = routed.submitted && !routed.redirected};
     if (!read)
         log_caused_by(
             &routed.mta->lines, LOG_LEVEL_ERROR,

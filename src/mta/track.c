@@ -90,6 +90,8 @@ static json_t *event_json(const struct event_record *record, int64_t at) {
 /* What one history shows at most; it says when there was more. */
 #define MESSAGES_MOST 1000
 #define EVENTS_MOST   100000
+/* And of what a peer was refused under that identifier: anybody can make many of these who guesses it. */
+#define REFUSED_MOST 1000
 
 /* A frame has room for so many events; a longer history is told in parts. */
 #define EVENTS_A_PART 400
@@ -99,6 +101,7 @@ struct history {
     json_t *events;
     uint64_t messages[MESSAGES_MOST]; /* whose copies' events follow */
     size_t message_count;
+    size_t refused_count;
     bool truncated;
 };
 
@@ -108,8 +111,7 @@ static int64_t time_of(const struct event_record *record, int64_t at) {
     return late ? record->time * SECOND + SECOND - 1 : at;
 }
 
-static bool add_events(void *context, int64_t at, struct span data) {
-    struct history *history = context;
+static void add_event(struct history *history, int64_t at, struct span data) {
     struct reader r = reader_of(data);
     struct event_record record;
     while (event_read(&r, &record)) {
@@ -125,6 +127,11 @@ static bool add_events(void *context, int64_t at, struct span data) {
         json_object_set_new(event, "at", json_integer(happened)); /* to sort by; not part of the answer */
         json_array_append_new(history->events, event);
     }
+}
+
+static bool add_events(void *context, int64_t at, struct span data) {
+    struct history *history = context;
+    add_event(history, at, data);
     history->truncated = history->truncated || json_array_size(history->events) >= EVENTS_MOST;
     return !history->truncated;
 }
@@ -161,11 +168,22 @@ static json_t *sorted(json_t *events) {
     return result;
 }
 
+static bool add_refusal(void *context, int64_t at, struct span data) {
+    struct history *history = context;
+    if (history->refused_count++ == REFUSED_MOST) {
+        history->truncated = true;
+        return false;
+    }
+    add_event(history, at, data);
+    return true;
+}
+
+/* Last, and bounded on their own: however many there are, what became of the message is told. */
 static bool add_refused(struct history *history, struct span identifier, struct error *err) {
     struct buf key;
     buf_init(&key, 0);
     event_refused_key(identifier, &key);
-    bool done = !key.failed && store_track(history->view->store, buf_span(&key), add_events, history, err);
+    bool done = !key.failed && store_track(history->view->store, buf_span(&key), add_refusal, history, err);
     buf_free(&key);
     return done;
 }
@@ -180,13 +198,13 @@ bool track_failed_for_now(const struct error *err) {
 static json_t *history_of(const struct view *view, struct span identifier, struct error *err) {
     struct history history = {.view = view, .events = json_array()};
     struct error inner = {0};
-    bool done = store_track(view->store, identifier, add_events, &history, &inner) &&
-                add_refused(&history, identifier, &inner);
+    bool done = store_track(view->store, identifier, add_events, &history, &inner);
     for (size_t i = 0; done && i < history.message_count; i++) {
         uint8_t key[9];
         done = store_track(view->store, event_message_key(history.messages[i], key), add_events, &history,
                            &inner);
     }
+    done = done && add_refused(&history, identifier, &inner);
     if (!done && track_failed_for_now(&inner))
         *err = inner;
     if (!done || json_array_size(history.events) == 0) {

@@ -107,12 +107,36 @@ static void judge_alternate(struct ruling *ruling, int peer, recipient_fields *r
     if (may && !alternate.directory_name)
         return;
     alternate.directory_name = NULL;
-    recipient->raw = (struct span){NULL, 0};
+    alternate.raw = recipient->raw = (struct span){NULL, 0};
     ruling->no_memory |=
         may ? !extension_encode(ruling->arena, &recipient->extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
                                 &x411_MTAOriginatorRequestedAlternateRecipient_type, &alternate)
             : !extension_set(ruling->arena, &recipient->extensions, EXT_ORIGINATOR_REQUESTED_ALTERNATE,
                              (struct span){NULL, 0});
+}
+
+/*
+ * A directory name beside an address is another way. Where nobody has the address any more, here or at
+ * another MTA of ours, the message goes to whom the directory knows by the name, and then nobody knows the
+ * peer. So it is looked up now, and stays where the peer may hand over what it leads to.
+ */
+static void judge_directory_name(struct ruling *ruling, int peer, recipient_fields *recipient) {
+    struct x411_ORName *name = &recipient->recipient_name, found;
+    struct address address;
+    struct cause cause;
+    if (!name->directory_name)
+        return;
+    enum lookup lookup = directory_look_up(ruling, name->directory_name, &found, &cause);
+    if (lookup == LOOKUP_ASKED)
+        return;
+    if (lookup == LOOKUP_FOUND && !address_of(&ruling->scratch, &found, &address)) {
+        ruling->no_memory = true;
+        return;
+    }
+    if (lookup == LOOKUP_FOUND && authority_hands_over(ruling->tables, peer, &address))
+        return;
+    name->directory_name = NULL;
+    name->raw = recipient->raw = (struct span){NULL, 0};
 }
 
 /* Fails those whom the peer may not hand over to us. */
@@ -133,6 +157,8 @@ static void fail_not_for_us(struct ruling *ruling, struct branch *branch, int pe
             ruling->no_memory = true;
         else if (!authority_hands_over(ruling->tables, peer, &address))
             branch->targets[i] = (struct target){.kind = TARGET_FAILED, .cause = not_for_us};
+        else
+            judge_directory_name(ruling, peer, recipient);
         arena_reset(&ruling->scratch);
     }
 }
@@ -275,6 +301,13 @@ static void keep_believed(struct x411_ReportTransferContent *content, const bool
     content->per_recipient_fields.count = count;
 }
 
+/* As the owner of a list (reporting-DL-name) a user hears what he asked for or not. Who owns a list of
+ * elsewhere is not recorded: to whom a bound peer's report goes he gets it as the originator. */
+static void take_list_off(struct ruling *ruling, struct x411_Report *report) {
+    ruling->no_memory |= !extension_set(ruling->arena, &report->envelope.extensions, EXT_REPORTING_DL_NAME,
+                                        (struct span){NULL, 0});
+}
+
 static const char *const why_not[] = {
     [AUTHORITY_NONE] = "no copy of its subject was sent to the MTA that it came from",
     [AUTHORITY_UNKNOWN] =
@@ -318,6 +351,8 @@ static void accept_report(struct ruling *ruling, int peer, struct x411_Report *r
     else if (trace_arrive(ruling, peer, &report->envelope.trace_information, &report->envelope.extensions,
                           0)) {
         keep_believed(content, believed);
+        if (authority_is_limited(ruling->tables, peer))
+            take_list_off(ruling, report);
         report_dispatch(ruling, report, false, identifier);
     }
 }

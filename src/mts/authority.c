@@ -27,6 +27,7 @@
  * What did not come back bears an MTS-identifier of a domain for which the peer may
  * send: under another's, ours or a third one's, its message would stand in the
  * record before the one that is truly called so, and reports come to the wrong one.
+ * A private domain's peer sends for the ADMD around it only where that is said.
  *
  * A report is believed of a recipient whose copy was sent to the peer that
  * brings it, as the record says. One that waits here, or was given up without a
@@ -34,7 +35,8 @@
  * report on another association may overtake the end of the transfer. What the
  * record has forgotten nobody believes either. It goes to whom the record names:
  * the subject's originator, or a list that expanded it; and what was told once is
- * no news, so that one copy is not told of without end.
+ * no news, so that one copy is not told of without end. The record's name of the
+ * recipient stands in it, whomever the peer names.
  */
 #include <stdlib.h>
 
@@ -277,6 +279,16 @@ static bool is_in_domain(struct ruling *ruling, const struct x411_ORName *name,
     return domain_equal(&own, domain);
 }
 
+/* An MTS-identifier names the domain that originated the message: a private one numbers its own, and not in
+ * the name of the ADMD that it is attached to. (That of an originator elsewhere may have no MTA, so that the
+ * ADMD numbers what is his.) */
+static bool is_admd_of(const struct x411_GlobalDomainIdentifier *of,
+                       const struct x411_GlobalDomainIdentifier *domain) {
+    struct x411_GlobalDomainIdentifier around = *of;
+    around.private_domain_identifier = NULL;
+    return of->private_domain_identifier && domain_equal(&around, domain);
+}
+
 /* Whether the peer, or an originator for whom it sends, may be of that domain. */
 static bool gives_identifiers(struct ruling *ruling, int peer, const struct subject *subject) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
@@ -292,7 +304,8 @@ static bool gives_identifiers(struct ruling *ruling, int peer, const struct subj
     if (!address.key.data || is_ours(ruling->tables, &address))
         return false;
     return speaks_for(ruling->tables, peer, &address) ||
-           is_in_domain(ruling, &envelope->originator_name, domain);
+           (!is_admd_of(&ruling->tables->hops[peer].domain, domain) &&
+            is_in_domain(ruling, &envelope->originator_name, domain));
 }
 
 bool authority_identifier(struct ruling *ruling, int peer, const struct subject *subject) {
@@ -358,6 +371,7 @@ struct evidence {
     struct map seen; /* recipients of whom the peer has told, by number and name */
     int peer;
     bool repeats; /* some field was no news */
+    bool as_written;
 };
 
 /* The copy of that number that was sent to the peer; NULL: there is none. */
@@ -407,8 +421,10 @@ static bool take_news(struct ruling *ruling, struct evidence *evidence, uint64_t
 
 static bool gather(struct ruling *ruling, int peer, const struct mts_history *history,
                    struct evidence *evidence) {
-    *evidence = (struct evidence){
-        .routed = history->routed, .count = sort_routed(history->routed, history->count), .peer = peer};
+    *evidence = (struct evidence){.routed = history->routed,
+                                  .count = sort_routed(history->routed, history->count),
+                                  .peer = peer,
+                                  .as_written = history->as_written};
     evidence->left = arena_array(ruling->arena, evidence->count + 1, sizeof *evidence->left);
     if (!evidence->left) {
         ruling->no_memory = true;
@@ -474,11 +490,46 @@ static bool goes_right(struct ruling *ruling, const struct mts_history *history,
     return true;
 }
 
+static bool is_called(struct ruling *ruling, const struct x411_ORName *name, struct span key) {
+    struct address address;
+    if (!address_of(&ruling->scratch, name, &address))
+        ruling->no_memory = true;
+    return !ruling->no_memory && span_eq(address.key, key);
+}
+
+/*
+ * A copy's number alone ties what the peer says to a recipient, and users read names: the report shall bear
+ * the one that the record has, or the peer's copy for one could be told of as another's. Whoever else the
+ * peer names, as a list's member or after a redirection, may be true, so the recorded name is added as the
+ * intended one. In place of another that the peer calls so it is put only where no redirection before the
+ * peer can have made that.
+ */
+static bool name_by_record(struct ruling *ruling, const struct evidence *evidence,
+                           const struct mts_routed *routed,
+                           struct x411_PerRecipientReportTransferFields *fields) {
+    struct x411_ORName *intended = fields->originally_intended_recipient_name;
+    struct span key = routed->more ? (struct span){NULL, 0} : recorded_key(ruling, routed->name);
+    if (!key.data || is_called(ruling, &fields->actual_recipient_name, key) ||
+        (intended && (!evidence->as_written || is_called(ruling, intended, key))))
+        return false;
+    struct error err = {0};
+    struct x411_ORName *name = arena_alloc(ruling->arena, sizeof *name);
+    const char *text =
+        arena_printf(ruling->arena, "%.*s", (int)routed->name.len, (const char *)routed->name.data);
+    bool done = name && text && address_parse(ruling->arena, text, name, &err);
+    ruling->no_memory |= !name || !text || err.code == ORADDRESS_MEMORY;
+    if (done) {
+        fields->originally_intended_recipient_name = name;
+        fields->raw = (struct span){NULL, 0};
+    }
+    return done;
+}
+
 static bool judge(struct ruling *ruling, struct evidence *evidence,
-                  const struct x411_ReportTransferContent *content, bool *believed) {
+                  struct x411_ReportTransferContent *content, bool *believed) {
     bool any = false;
     for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
-        const struct x411_PerRecipientReportTransferFields *fields = &content->per_recipient_fields.items[i];
+        struct x411_PerRecipientReportTransferFields *fields = &content->per_recipient_fields.items[i];
         int64_t number = fields->originally_specified_recipient_number;
         uint64_t *left = left_of(evidence, number);
         struct span name = {NULL, 0};
@@ -487,6 +538,8 @@ static bool judge(struct ruling *ruling, struct evidence *evidence,
             ruling->no_memory |= !name.data;
         }
         believed[i] = left && take_news(ruling, evidence, left, number, name);
+        if (believed[i] && name_by_record(ruling, evidence, &evidence->routed[left - evidence->left], fields))
+            content->raw = (struct span){NULL, 0};
         arena_reset(&ruling->scratch);
         evidence->repeats |= left && !believed[i];
         any |= believed[i];
@@ -538,7 +591,7 @@ enum authority_belief authority_report(struct ruling *ruling, int peer, struct x
         !gather(ruling, peer, &history, &evidence))
         return AUTHORITY_NONE; /* and the ruling fails */
     *strange = !history.count || history.discarded >= DISCARDED_MOST;
-    bool any = judge(ruling, &evidence, content, believed);
+    bool any = judge(ruling, &evidence, &report->content, believed);
     map_free(&evidence.seen);
     if (any && !goes_right(ruling, &history, report)) {
         memset(believed, 0, content->per_recipient_fields.count * sizeof *believed);

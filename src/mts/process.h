@@ -44,6 +44,7 @@ struct mts_routed {
     int hop;           /* -1: one that is not in the tables any more */
     bool sent;     /* a copy of the message may have arrived there: it was taken, is in doubt or under way */
     uint32_t more; /* further copies of that number there: members of a list all have its number */
+    struct span name; /* the first one's recipient, as text; absent: not recorded */
 };
 
 /* A report that was believed told of a recipient. */
@@ -64,6 +65,7 @@ struct mts_history {
     size_t told_count;
     size_t discarded; /* reports on it that were */
     size_t others;    /* entries that route nothing, those of reports among them */
+    bool as_written;  /* a user of ours submitted it, and none of its recipients was redirected here */
 };
 
 /* Leaves nine digits to base 36 of ub-local-id-length's 32 characters for the number. */

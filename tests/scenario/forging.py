@@ -10,16 +10,21 @@ from scenario.chasqui import peer_section
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 EVIL = "/C=SE/A=EVIL"
+INSIDE = f"{HOME}/O=Inside"
 EVE, TEAM, OPEN = f"{EVIL}/S=eve", f"{HOME}/S=team", f"{HOME}/S=open"
 
 
 class Forgery:
-    """NEAR and FAR as usual, and EVIL, which has no options but its domain. Only ann may submit to the list TEAM;
+    """NEAR and FAR as usual, EVIL, which has no options but its domain, and INNER, an MTA of our own domain. Only ann may submit to the list TEAM;
     anybody may to OPEN, of which eve is a member."""
 
     def __init__(self, path, port=1):
         evil = peer_section(port, "EVIL", "evil's secret", domain=EVIL, first_retry=3600, longest_retry=3600)
-        self.stage = Stage(path, more_peers={"EVIL": evil}, more_routes={EVIL: {"next-hop": {"EVIL": {"rank": 1}}}},
+        self.inner = Neighbour("INNER", "inner's secret")
+        inner = peer_section(self.inner.port, "INNER", "inner's secret", domain=HOME)
+        self.stage = Stage(path, more_peers={"EVIL": evil, "INNER": inner},
+                           more_routes={EVIL: {"next-hop": {"EVIL": {"rank": 1}}}, INSIDE: {"next-hop": {"INNER": {"rank": 1}}}},
+                           directory={"CN=Fay": {"address": FAY}, "CN=Ben": {"address": BEN}},
                            list={TEAM: {"members": [BEN], "submitters": [ANN]}, OPEN: {"members": [BEN, EVE]}})
         self.mta = self.stage.mta
 
@@ -29,6 +34,7 @@ class Forgery:
 
     def __exit__(self, *what):
         self.stage.__exit__(*what)
+        self.inner.close()
 
     def hand_over(self, apdu):
         with Association.open(self.mta.port, mta="EVIL", password="evil's secret", checkpoint=64) as peer:
@@ -206,6 +212,26 @@ def _():
         attack.served("once")       # the next that FAR gets
 
 
+@case("its report bears the name that the record has, and makes nobody a list's owner")
+def _():
+    calls = Neighbour("EVIL", "evil's secret")
+    with folder() as path, contextlib.closing(calls), Forgery(path, calls.port) as play, Unharmed(play.stage) as attack:
+        quiet = json.loads(play.mta.mhs("--json", "send", "--from", BEN, "--to", EVE, "--text", "x").stdout)
+        ours = local_of(play.send(EVE))
+        calls.next(), calls.next()
+        by_list = [x411.extension(31, names.or_name(f"{EVIL}/S=list"))]
+        play.hand_over(x411.report(EVIL, "unasked", BEN, local_of(quiet["mts-identifier"]),
+                                   [x411.reported(EVE, 1, delivered=x411.now(), indicators=(x411.RESPONSIBILITY, x411.MTA_REPORT))],
+                                   envelope_extensions=by_list))
+        attack.logged("unasked]", "did not ask")
+        play.hand_over(x411.report(EVIL, "named", ANN, ours, [x411.reported(FAY, 1, intended=FAY)]))
+        entry, = wait_until(lambda: play.entries(ANN))
+        shown = play.mta.mhs("read", "--user", ANN, str(entry["entry"])).stdout
+        check("S=fay" in shown and "S=eve" in shown, shown)
+        equal(play.entries(BEN), [])
+        attack.served("named")
+
+
 @case("an alternate that its message asks for is no way through us to others")
 def _():
     with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:
@@ -216,6 +242,27 @@ def _():
         wait_until(play.entries)
         attack.logged("peer=EVIL", "to-fay]", "unrecognised")
         attack.served("alternate")      # the next that FAR gets
+
+
+def called(name):
+    """A directory name of a common name."""
+    return ber.seq(ber.set_(ber.seq(ber.oid("2.5.4.3"), ber.utf8(name))))
+
+
+@case("nor is a directory name beside an address, of a recipient or an alternate, here or at another MTA of ours")
+def _():
+    with folder() as path, Forgery(path) as play, Unharmed(play.stage) as attack:
+        to = [x411.recipient(f"{INSIDE}/S=gone", 1, directory=called("Fay")),
+              x411.recipient(f"{INSIDE}/S=gone", 2, directory=called("Ben")),
+              x411.recipient(f"{INSIDE}/S=gone", 3, extensions=[
+                  x411.extension(2, names.or_name(f"{INSIDE}/S=other", directory=called("Fay")))])]
+        play.hand_over(evil("named", to))
+        got = play.inner.next()
+        equal(sorted(r["number"] for r in got.recipients), [1, 2, 3])
+        check(b"Ben" in got.octets and b"Fay" not in got.octets, got.octets)
+        play.hand_over(evil("nobody", [x411.recipient(f"{HOME}/S=nobody", 1, directory=called("Ben"))]))
+        wait_until(play.entries)
+        attack.served("named")          # the next that FAR gets
 
 
 @case("a trace of the subject that it writes into its report proves no copy")

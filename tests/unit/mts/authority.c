@@ -132,6 +132,49 @@ static void asks_for(struct play *play, struct x411_MessageTransferEnvelope *env
            &x411_MTAOriginatorRequestedAlternateRecipient_type, &name, 0);
 }
 
+static bool is_in_object(const struct play *play, const char *text) {
+    struct span octets = play->out.objects[0].octets;
+    return memmem(octets.data, octets.len, text, strlen(text)) != NULL;
+}
+
+static void knows_alice(void *context, struct mts_answer *answer) {
+    (void)context;
+    answer->address = ALICE;
+}
+
+/* Beside an address it is one still when nobody has that any more, here or at another MTA of ours. */
+static void a_directory_name_is_no_way_later(void **state) {
+    struct play *play = *state;
+    struct x501_Name name = {0};
+    struct mts_delivery delivery;
+    cast(play);
+    for (int i = 0; i < 2; i++) {
+        play->find = i ? knows_alice : knows_dieter;
+        assert_true(dn_parse(i ? SPAN_LIT("CN=Alice") : SPAN_LIT("CN=Dieter"), &play->arena, &name, NULL));
+        struct x411_MessageTransferEnvelope *envelope =
+            from_to(play, CLOSED "/S=sven", OURS "/O=inner/S=nobody", CLOSED);
+        envelope->per_recipient_fields.items[0].recipient_name.directory_name = &name;
+        assert_int_equal(received(play, "shut", envelope), MTS_DECIDED);
+        assert_int_equal(
+            sent_to(play, "inner")->per_recipient_fields.items[0].recipient_name.directory_name != NULL, i);
+        envelope = from_to(play, CLOSED "/S=sven", BOB, CLOSED);
+        envelope->per_recipient_fields.items[0].recipient_name.directory_name = &name;
+        assert_int_equal(received(play, "beta", envelope), MTS_DECIDED); /* which has `transit` */
+        assert_true(is_in_object(play, i ? "Alice" : "Dieter"));
+        assert_int_equal(received(play, "shut", envelope), MTS_DECIDED);
+        assert_int_equal(is_in_object(play, i ? "Alice" : "Dieter"), i);
+        struct mts_stored stored = stored_copy(play, NULL, "bob");
+        assert_true(mts_tables_remove(play->tables, BOB));
+        do
+            mts_deliver(&play->run, &stored, &delivery);
+        while (again(play, &delivery.more));
+        play->out = delivery.more;
+        assert_null(find_copy(play, "beta", NULL, NULL));
+        assert_int_equal(find_copy(play, NULL, "alice", NULL) != NULL, i);
+        add_user(play, BOB, (struct mts_user){.mailbox = "bob"});
+    }
+}
+
 /* An alternate that the peer's originator names is handed over by the peer as well; one that is ours to
  * assign is not. */
 static void an_alternate_is_no_way_round(void **state) {
@@ -159,8 +202,8 @@ static void an_alternate_is_no_way_round(void **state) {
         assert_int_equal(received(play, "shut", envelope), MTS_DECIDED);
         const struct mts_copy *copy = find_copy(play, NULL, "bob", NULL);
         assert_non_null(copy);
-        assert_true(i == 2 ||
-                    !memmem(play->out.objects[0].octets.data, play->out.objects[0].octets.len, "VIAT", 4));
+        assert_false(is_in_object(play, "Dieter"));
+        assert_true(i == 2 || !is_in_object(play, "VIAT"));
     }
     struct x411_MessageTransferEnvelope *envelope = from_to(play, CLOSED "/S=sven", OURS "/S=nobody", CLOSED);
     envelope->per_recipient_fields.items[0].recipient_name.directory_name = &name;
@@ -262,6 +305,7 @@ struct record {
     size_t count;
     const char *originator, *list;
     struct mts_told told[4];
+    bool as_written;
     size_t told_count, discarded, others;
     bool is_long;
 };
@@ -276,6 +320,7 @@ static enum mts_record read_record(void *context, struct span identifier, struct
         .originator = span_str(record->originator ? record->originator : ""),
         .told = (struct mts_told *)record->told,
         .told_count = record->told_count,
+        .as_written = record->as_written,
         .discarded = record->discarded,
         .others = record->others};
     if (record->list) {
@@ -293,7 +338,7 @@ static enum mts_record read_nothing(void *context, struct span identifier, struc
 
 static void remember(struct play *play, struct record *record, int64_t recipient, const char *hop) {
     record->items[record->count++] =
-        (struct mts_routed){recipient, mts_hop_number(play->tables, hop), true, 0};
+        (struct mts_routed){.recipient = recipient, .hop = mts_hop_number(play->tables, hop), .sent = true};
     play->run.record = read_record;
     play->run.record_context = record;
 }
@@ -375,11 +420,17 @@ static void nobody_else_gives_identifiers_of_ours(void **state) {
 /* Who takes a third domain's identifier first would get the reports on what is truly called so. */
 static void a_peer_gives_identifiers_of_those_it_speaks_for(void **state) {
     struct play *play = *state;
+    static const char *const lodger[] = {"/C=NO/A=X/P=Y"};
     cast(play);
+    add_hop(play, (struct mts_hop){.name = "sub", .domain = "/C=FI/A=TWO/P=SUB", .originators = {lodger, 1}});
     static const struct {
         const char *peer, *originator, *domain;
         bool may;
     } table[] = {
+        {"sub", "/C=FI/A=TWO/P=SUB/S=x", "/C=FI/A=TWO/P=SUB", true},
+        {"sub", "/C=FI/A=TWO/P=SUB/S=x", "/C=FI/A=TWO", false},
+        {"sub", "/C=NO/A=X/P=Y/S=nils", "/C=NO/A=X", true},
+        {"sub", "/C=NO/A=X/P=Y/S=nils", "/C=FI/A=TWO", false},
         {"shut", CLOSED "/S=sven", BETA, false},
         {"shut", CLOSED "/S=sven", "/C=SE/A=SHUT/P=SUB", true},
         {"shut", CLOSED "/P=SUB/S=sven", CLOSED, true},
@@ -694,11 +745,72 @@ static void the_intermediate_trace_proves_nothing(void **state) {
     assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 2); /* which has it */
 }
 
+/* ---- what a report tells ---- */
+
+static const struct x411_ORName *meant_for(struct play *play, const struct x411_Report *report,
+                                           const char *actual, const char *intended) {
+    struct x411_PerRecipientReportTransferFields *fields = report->content.per_recipient_fields.items;
+    struct x411_ORName name = intended ? name_of(play, intended) : (struct x411_ORName){0};
+    fields->actual_recipient_name = name_of(play, actual);
+    fields->originally_intended_recipient_name = intended ? &name : NULL;
+    assert_true(goes_on(play, report));
+    return reported(report_held(play, 0), 1)->originally_intended_recipient_name;
+}
+
+static bool is_name(struct play *play, const struct x411_ORName *name, const char *wanted) {
+    struct x411_ORName other = name_of(play, wanted);
+    return name && address_equal(&play->arena, name, &other);
+}
+
+/* A number ties it to a copy: whom that was for stands in the report, whoever else does. */
+static void a_report_names_whom_the_copy_was_for(void **state) {
+    struct play *play = *state;
+    struct record record = {.originator = ALICE};
+    cast(play);
+    remember(play, &record, 1, "shut");
+    record.items[0].name = SPAN_LIT("/s=SVEN/a=shut/c=se");
+    struct x411_Report *report = report_on(play, ALICE, CLOSED);
+    report->content.per_recipient_fields.count = 1;
+    assert_null(meant_for(play, report, CLOSED "/S=sven", NULL));
+    assert_true(is_name(play, meant_for(play, report, CLOSED "/S=sven", EVA), EVA));
+    assert_true(is_name(play, meant_for(play, report, FRANK, NULL), CLOSED "/S=sven"));
+    assert_true(is_name(play, meant_for(play, report, FRANK, CLOSED "/S=sven"), CLOSED "/S=sven"));
+    /* He may have been somebody else's alternate before. */
+    assert_true(is_name(play, meant_for(play, report, FRANK, EVA), EVA));
+    record.as_written = true;
+    assert_true(is_name(play, meant_for(play, report, FRANK, EVA), CLOSED "/S=sven"));
+    record.items[0].more = 1; /* members of a list have many names */
+    assert_null(meant_for(play, report, FRANK, NULL));
+    record.items[0].more = 0;
+    record.items[0].name = SPAN_LIT("");
+    assert_null(meant_for(play, report, FRANK, NULL));
+}
+
+/* What a list's owner hears the originator need not have asked for. */
+static void a_peer_makes_nobody_a_lists_owner(void **state) {
+    struct play *play = *state;
+    struct record record = {.originator = ALICE};
+    struct x411_ORName list = name_of(play, CLOSED "/S=list");
+    cast(play);
+    remember(play, &record, 1, "shut");
+    struct x411_Report *report = report_on(play, ALICE, CLOSED);
+    extend(play, &report->envelope.extensions, EXT_REPORTING_DL_NAME, &x411_ReportingDLName_type, &list, 0);
+    assert_true(goes_on(play, report)); /* he gets what he asked for */
+    assert_null(extension_find(&report_held(play, 0)->envelope.extensions, EXT_REPORTING_DL_NAME));
+    for (int i = 0; i < 2; i++)
+        report->content.per_recipient_fields.items[i].per_recipient_indicators = bits(play, WANTS_NDN);
+    assert_false(goes_on(play, report));
+    assert_non_null(strstr(event_of(play, MTS_EVENT_DISCARDED)->text, "did not ask"));
+    mts_accept_report(&play->run, mts_hop_number(play->tables, "beta"), report, &play->out);
+    assert_int_equal(play->out.object_count, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SCENE(a_peer_sends_for_those_it_speaks_for),
         SCENE(a_peer_sends_to_us),
         SCENE(a_directory_name_is_no_way_round),
+        SCENE(a_directory_name_is_no_way_later),
         SCENE(an_alternate_is_no_way_round),
         SCENE(an_originator_of_ours_passes_no_permission),
         SCENE(a_history_of_its_own_passes_no_originator),
@@ -714,6 +826,8 @@ int main(void) {
         SCENE(what_was_not_sent_yet_is_not_reported),
         SCENE(a_report_goes_to_whom_the_record_names),
         SCENE(one_copy_is_told_of_once),
+        SCENE(a_report_names_whom_the_copy_was_for),
+        SCENE(a_peer_makes_nobody_a_lists_owner),
         SCENE(a_report_takes_no_other_identifier),
         SCENE(a_report_that_loops_has_told_of_nobody),
         SCENE(want_of_memory_discards_nothing),
