@@ -276,7 +276,7 @@ static int take_reason(const struct command_usage *usage, const struct change *c
 struct tally {
     json_int_t changed, skipped, last;
     json_t *redirected; /* of all parts; NULL: none is */
-    char why[240];      /* the first of those was left alone */
+    char why[512];      /* the first of those was left alone */
 };
 
 static void take_redirected(struct tally *tally, const json_t *answer) {

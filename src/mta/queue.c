@@ -651,7 +651,7 @@ static bool change_one(const struct change *change, struct work *work) {
 struct tally {
     const struct change *change;
     json_int_t changed, skipped;
-    char why[200]; /* the first of these was left alone */
+    char why[512]; /* the first of these was left alone */
 };
 
 static void change_taken(struct scan *scan, struct work *work, struct copy *copy) {
