@@ -165,7 +165,7 @@ static json_t *read_user(char *text, char *why, size_t size) {
 static void warn_of_space(struct many *many, json_int_t line, const json_t *user) {
     const char *address = out_text(user, "address"), *last = strrchr(address, ' ');
     json_int_t uid;
-    char text[200];
+    char text[512];
     if (json_object_get(user, "uid") || !last || !read_login(last + 1, &uid))
         return;
     snprintf(text, sizeof text,
@@ -175,7 +175,7 @@ static void warn_of_space(struct many *many, json_int_t line, const json_t *user
 }
 
 static void read_line(struct many *many, json_int_t line, char *text) {
-    char why[240];
+    char why[512];
     json_t *user = read_user(text, why, sizeof why);
     if (!user) {
         wrong_line(many, line, "bad-request", why);

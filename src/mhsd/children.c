@@ -135,6 +135,23 @@ static bool prepare_store(const struct config *config, struct error *err) {
     return !config->user || geteuid() != 0 || give_store(config, err);
 }
 
+/* The folders above, from the root: the one that keeps the user out is named, whatever the store is like. */
+static bool let_in(const struct config *config, struct error *err) {
+    const char *directory = config->mta.store;
+    char folder[4096], user[24];
+    snprintf(user, sizeof user, "uid %u", (unsigned)geteuid());
+    for (const char *end = directory; (end = strchr(end + 1, '/'));) {
+        snprintf(folder, sizeof folder, "%.*s", (int)(end - directory), directory);
+        if (access(folder, X_OK) != 0 && errno == EACCES)
+            return error_set(
+                err, EACCES,
+                "%s can't read and write %s: Permission denied; the folders above must let it in, "
+                "and %s does not: chmod o+x %s, or choose another place for 'store'",
+                config->user ? config->user : user, directory, folder, folder);
+    }
+    return true;
+}
+
 /* What the user can't use is named here, with the remedy; what else may be wrong with it the store says
  * itself. */
 static bool reachable(const struct config *config, const char *path, int mode, struct error *err) {
@@ -145,8 +162,7 @@ static bool reachable(const struct config *config, const char *path, int mode, s
         return true;
     return error_set(
         err, EACCES,
-        "%s can't read and write %s: Permission denied; the store must belong to it (chown -R %s %s), "
-        "and the folders above must let it in",
+        "%s can't read and write %s: Permission denied; the store must belong to it: chown -R %s %s",
         config->user ? config->user : user, path, config->user ? config->user : user + 4, directory);
 }
 
@@ -155,7 +171,7 @@ static bool check_store(const struct config *config, struct error *err) {
     const char *directory = config->mta.store;
     if (!store_is_folder(directory))
         return true;
-    if (!reachable(config, directory, R_OK | W_OK | X_OK, err))
+    if (!let_in(config, err) || !reachable(config, directory, R_OK | W_OK | X_OK, err))
         return false;
     DIR *folder = opendir(directory);
     bool ok = true;
@@ -208,16 +224,16 @@ bool child_may_use_store(const struct config *config, struct error *err) {
     if (!store_is_folder(directory))
         return sandbox_drop_user(config->user, err) &&
                (store_examine(config->mta.store_place, err) || err->code == STORE_NOT_FOUND);
-    if (stat(directory, &status) != 0)
-        return errno == ENOENT
-                   ? may_make_folder(config, err)
-                   : error_set(err, errno, "store: %s can't be entered: %s", directory, strerror(errno));
+    if (stat(directory, &status) != 0 && errno != ENOENT)
+        return error_set(err, errno, "store: %s can't be entered: %s", directory, strerror(errno));
+    if (stat(directory, &status) != 0) /* root makes it, and the user is to reach it */
+        return may_make_folder(config, err) && sandbox_drop_user(config->user, err) && let_in(config, err);
     if (access(directory, W_OK) != 0 && errno == EROFS)
         return error_set(err, EROFS, "store: %s is on a read-only file system: mount it for writing",
                          directory);
     /* An empty folder of another's is given to the user at the start. */
     if (geteuid() == 0 && !store_is_there(directory, &there))
-        return true;
+        return sandbox_drop_user(config->user, err) && let_in(config, err);
     return sandbox_drop_user(config->user, err) && check_store(config, err);
 }
 

@@ -23,7 +23,7 @@ struct advised {
 
 __attribute__((format(printf, 3, 4))) static void advise(const struct advised *s, const char *option,
                                                          const char *format, ...) {
-    char what[240];
+    char what[400];
     va_list args;
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);

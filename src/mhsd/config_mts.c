@@ -346,7 +346,7 @@ static bool set_catch_all(struct loader *l) {
 /* A mailbox or list takes what is for its address from whoever sends it here, but nobody else's routes lead
  * here for it. */
 static void advise_on_domain(struct loader *l, const char *kind) {
-    char text[256];
+    char text[512];
     snprintf(text, sizeof text,
              "the address is outside of our domain %.80s, and no route makes it local: what we send to it "
              "stays here, others send it elsewhere",

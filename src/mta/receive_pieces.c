@@ -226,7 +226,7 @@ bool receive_end(struct association *association, struct span payload) {
     }
     struct arrival arrival = {
         .peer = association->peer, .kind = inbound->kind, .envelope = buf_span(&inbound->envelope)};
-    char cause[200];
+    char cause[512];
     enum arrival_result result = ARRIVAL_LATER;
     struct batch_mark mark = batch_mark(mta);
     snprintf(cause, sizeof cause, "%s", inbound->failure);

@@ -209,9 +209,30 @@ def _():
     with folder() as path:
         mta = Privileged(path)
         os.mkdir(mta.folder + "/closed", 0o700)
-        mta.configure(store=mta.folder + "/closed/store")
-        said = refused(mta)
-        check(f"{mta.folder}/closed" in said and USER.pw_name in said and "Permission denied" in said, said)
+        for below in "", "/within":
+            store = f"{mta.folder}/closed{below}/store"
+            mta.configure(store=store)
+            os.makedirs(os.path.dirname(store), exist_ok=True)
+            check(not os.path.exists(store))
+            told = tested(mta)                      # there is none yet
+            said = refused(mta)
+            words = (f"{USER.pw_name} can't read and write {store}: Permission denied", f"{mta.folder}/closed does not: chmod o+x {mta.folder}/closed,")
+            check(all(word in text for word in words for text in (told, said)), (told, said))
+            check(os.path.isdir(store) and not os.listdir(store), "the start has made the folder")
+            equal(tested(mta), told)
+            os.chmod(mta.folder + "/closed", 0o711)
+            with mta:
+                mta.request("status")
+            equal(tested(mta, 0), "")
+            os.chmod(mta.folder + "/closed", 0o700)
+            equal(tested(mta), told)                # one with a store in it
+
+
+def tested(mta, status=1):
+    """What `mhsd -t` says."""
+    done = subprocess.run([program("mhsd"), "-t", "-c", mta.path], capture_output=True, text=True, timeout=60)
+    equal(done.returncode, status, done.stderr)
+    return done.stderr
 
 
 @case("a user that is not there is refused by the check and at the start")

@@ -117,9 +117,9 @@ static bool is_lost(struct pg *pg, const char *text, struct error *err) {
     pg->lost = true;
     pg->stage = PG_GONE;
     say(pg, STORE_IO, text && *text ? text : "the connection to the server is lost", err);
-    if (text && strstr(text, "Peer authentication failed") && err)
-        snprintf(err->text + strlen(err->text), sizeof err->text - strlen(err->text), "%s",
-                 "; the server lets in only the machine's user of that name: run it as that one, runuser -u "
+    if (text && strstr(text, "Peer authentication failed"))
+        error_append(
+            err, "; the server lets in only the machine's user of that name: run it as that one, runuser -u "
                  "NAME -- …");
     return false;
 }

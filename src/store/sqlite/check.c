@@ -366,7 +366,7 @@ static enum content_state read_content(struct check *check, uint64_t id, size_t 
 /* What the disk can't read now may be read another time: only octets that are there and wrong are given up,
  * and their contents added to `lost`, as the rows of a VALUES clause. */
 static bool check_digest(struct check *check, uint64_t id, struct buf *lost, struct error *err) {
-    char text[440];
+    char text[700];
     enum content_state state = read_content(check, id, sizeof text, text, err);
     bool damaged = state == CONTENT_DAMAGED;
     if (state != CONTENT_RIGHT)

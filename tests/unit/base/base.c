@@ -168,6 +168,35 @@ static void errors_gather_context(void **state) {
     assert_false(error_set(NULL, 1, "nobody listens"));
 }
 
+/* What a person is told to do is never cut in a word: half a command is worse than none. */
+static void an_error_is_cut_between_words(void **state) {
+    (void)state;
+    static const char ellipsis[] = " \u2026", remedy[] = "; run it as that one, runuser -u NAME";
+    struct error err = {0};
+    char words[700] = "";
+    while (strlen(words) < sizeof words - 5)
+        strcat(words, "four ");
+    for (size_t length = sizeof err.text - 8; length < sizeof err.text + 8; length++) {
+        error_set(&err, 1, "%.*s", (int)length, words);
+        if (length < sizeof err.text)
+            assert_int_equal(strlen(err.text), length);
+        else
+            assert_string_equal(strrchr(err.text, 'r') + 1, ellipsis);
+        error_append(&err, remedy);
+        assert_string_equal(err.text + strlen(err.text) - strlen(remedy), remedy);
+        assert_memory_equal(err.text + strlen(err.text) - strlen(remedy) - strlen(ellipsis) - 4, "four", 4);
+    }
+    error_set(&err, 1, "why");
+    error_append(&err, remedy);
+    assert_string_equal(err.text, "why; run it as that one, runuser -u NAME");
+    error_set(&err, 1, "%s", words);
+    error_prefix(&err, "%.300s", words);
+    assert_string_equal(strrchr(err.text, 'r') + 1, ellipsis);
+    memset(words, 'x', sizeof words - 1);
+    error_set(&err, 1, "%s", words); /* no words: within the bound all the same */
+    assert_string_equal(strrchr(err.text, 'x') + 1, ellipsis);
+}
+
 static void log_text_is_printable_and_bounded(void **state) {
     (void)state;
     char out[LOG_TEXT_SIZE];
@@ -267,6 +296,7 @@ int main(void) {
         cmocka_unit_test(reader_never_leaves_its_window),
         cmocka_unit_test(civil_time_round_trips),
         cmocka_unit_test(errors_gather_context),
+        cmocka_unit_test(an_error_is_cut_between_words),
         cmocka_unit_test(log_text_is_printable_and_bounded),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
