@@ -90,21 +90,22 @@ static void recover_later(struct net_process *net, uint64_t ref, const struct ip
 
 static void recover_inbound(struct net_process *net, uint64_t ref, const struct ipc_bind *bind) {
     char address[LOG_TEXT_SIZE];
+    const char *why;
     struct error err = {0};
     if (outcome_is_unknown(net->mta)) {
         recover_later(net, ref, bind, batch_cause(net->mta));
         return;
     }
-    struct peer *peer = recovery_peer(net->mta, bind, &err);
+    struct peer *peer = recovery_peer(net->mta, bind, &why, &err);
     if (peer) {
         fence(net->mta, peer, bind);
         admit(net, ref, peer, bind);
     } else if (err.code) {
         recover_later(net, ref, bind, err.text);
     } else {
-        log_caused(LOG_LEVEL_WARNING, "address=%s recovery refused: no such association broke",
-                   log_text(bind->address, address));
-        refuse(net, ref, IPC_BIND_CANNOT_RECOVER, "", "no such association broke");
+        log_caused(LOG_LEVEL_WARNING, "address=%s recovery refused: %s", log_text(bind->address, address),
+                   why);
+        refuse(net, ref, IPC_BIND_CANNOT_RECOVER, "", why);
     }
 }
 

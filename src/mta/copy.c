@@ -241,6 +241,7 @@ bool copy_expire(struct mta *mta, struct work *work) {
         return false;
     }
     copy.stored.has_content = whole && copy.stored.has_content;
+    struct batch_mark mark = batch_mark(mta);
     struct mts_run run = run_begin(mta, &mta->arena);
     if (whole || copy.row.kind == MTS_REPORT)
         do
@@ -252,6 +253,8 @@ bool copy_expire(struct mta *mta, struct work *work) {
         while (run_again(mta, &run, &decisions));
     bool noted = event_copy(mta, work->message, EVENT_EXPIRED, NULL, span_str(last));
     bool done = noted && copy_replace(mta, work, &copy, &run, &decisions);
+    if (!done)
+        batch_undo(mta, mark); /* it expires later, and is said to then */
     if (!noted)
         copy_put_off(mta, work, "expired", &no_memory);
     copy_release(&copy);

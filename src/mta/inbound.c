@@ -144,10 +144,15 @@ bool inbound_remove(struct mta *mta, const struct inbound *inbound) {
     return remove_activity(mta, inbound->stored) && remove_activity(mta, inbound->spool);
 }
 
-void inbound_forget(struct mta *mta, const struct store_activity_in *activity) {
-    struct reader r = reader_of(activity->state);
+uint64_t inbound_spool(struct span state) {
+    struct reader r = reader_of(state);
     payload_octets(&r);
     reader_u8(&r);
     uint64_t spool = reader_u64(&r);
-    inbound_remove(mta, &(struct inbound){.stored = activity->id, .spool = r.failed ? 0 : spool});
+    return r.failed ? 0 : spool;
+}
+
+bool inbound_forget(struct mta *mta, const struct store_activity_in *activity) {
+    return inbound_remove(mta,
+                          &(struct inbound){.stored = activity->id, .spool = inbound_spool(activity->state)});
 }

@@ -69,10 +69,13 @@ bool inbound_write(const struct inbound *inbound, struct span address, struct bu
 /* Of either state; that of a spooled envelope is the address alone. */
 struct span inbound_address(struct span state);
 
+/* The number of the activity under which its envelope is spooled, 0: none. */
+uint64_t inbound_spool(struct span state);
+
 /* Both activities go with the batch. */
 bool inbound_remove(struct mta *mta, const struct inbound *inbound);
 
-/* A stored activity, and its spooled envelope, go with the batch: its sender began another by its name. */
-void inbound_forget(struct mta *mta, const struct store_activity_in *activity);
+/* A stored activity, and its spooled envelope, go with the batch: false without memory. */
+bool inbound_forget(struct mta *mta, const struct store_activity_in *activity);
 
 #endif

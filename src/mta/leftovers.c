@@ -85,9 +85,8 @@ static bool drop(void *context, const struct store_activity_in *activity) {
         return false;
     if (!is_left(clearing, activity))
         return true;
-    inbound_forget(clearing->mta, activity);
-    struct store_outcome names = {.association = activity->association, .activity = activity->activity};
-    outcome_lost(clearing->mta, clearing->peer, &names, inbound_address(activity->state));
+    if (!outcome_lost(clearing->mta, clearing->peer, activity, inbound_address(activity->state)))
+        return false; /* when there is memory again */
     left->count--;
     left->octets -= activity->content_length;
     clearing->dropped++;

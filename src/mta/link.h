@@ -33,12 +33,14 @@ struct association {
     unsigned unanswered;       /* transfers in that were taken, whose answer waits for a commit */
     uint64_t named_in;         /* the number of the batch that last said something of its activities */
     struct bytes
-        *recovers; /* head: the name of the association that it recovers without a bind; NULL: bound */
+        *recovers;       /* head: the name of the association that it recovers without a bind; NULL: bound */
+    unsigned recoveries; /* what it has resumed so */
     struct inbound *inbound;
     /* The store's numbers of the transfer in that ended last, until the next begins: one that was refused for
      * now is resumed, or its sender discards it and what is stored of it goes. */
     uint64_t ended, ended_spool;
     struct bytes *ended_names; /* as inbound's; NULL: none */
+    bool ended_well;           /* it was accepted, or refused for good, with a batch */
     struct work *sending;
     struct bytes *prefix;          /* of the transfer out: the APDU before its content, and a short content */
     struct store_content *content; /* of the transfer out, when it is read in pieces */

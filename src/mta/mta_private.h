@@ -45,11 +45,13 @@
  *     which the next commit tells the next start; and the same holds for the
  *     name that a resume gives its activity, with the association on which that
  *     is and with the one on which the activity began: what else has it goes,
- *     and a row keeps it; the same where one was refused
- *     for now as nobody could tell what was known.
+ *     and a row keeps it. By the former, if nothing else was given that, the
+ *     activity is found as by the name under which it began. The same holds
+ *     where one was refused for now as nobody could tell what was known.
  * I8  What came in by RT-RECOVER instead of a bind transfers what the broken
  *     association left unfinished, and nothing else, in either direction (but
- *     where the peer's option says `full`).
+ *     where the peer's option says `full`). It writes nothing for what is not
+ *     known, and the names that it gives are those of nothing else.
  * I9  Nobody waits for the store while the process serves: a commit ends when it
  *     ends. A frame whose meaning hangs on a batch that is not on disk (what an
  *     association did last, resumes and recoveries) is put aside, in bounds,

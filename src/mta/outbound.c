@@ -75,32 +75,32 @@ void outbound_free(struct mta *mta) {
     mta->unsaved = NULL;
 }
 
-/* Where the record can't be had the transfer goes on all the same: a break then means to begin anew. */
+/* Where the record can't be had the transfer goes on all the same: a break then means to begin anew.
+ *
+ * A resumed one keeps the names under which it began, however often it breaks: by those the peer has
+ * confirmed a checkpoint, so that it knows them. The name that a resume gives it may never have reached the
+ * peer, and not all receivers keep it: our own did not before 2026-12. What begins anew was dropped before
+ * (send.c). */
 void outbound_checkpoint(struct association *association, struct span activity, uint32_t serial,
                          uint64_t offset) {
     struct mta *mta = association->net->mta;
     struct work *work = association->sending;
-    struct span name = bytes_head(association->id);
     struct outbound_activity *outbound = outbound_find(mta, work->id);
-    if (outbound &&
-        (!span_eq(bytes_head(outbound->names), name) || !span_eq(bytes_rest(outbound->names), activity))) {
-        outbound_forget(mta, work->id);
-        outbound = NULL;
-    }
     if (!outbound)
-        outbound = add(mta, work->id, name, activity);
+        outbound = add(mta, work->id, bytes_head(association->id), activity);
     if (!outbound)
         return;
     outbound->breaks = 0;
     outbound->serial = serial;
     outbound->offset = offset;
     outbound->destination = work->destination;
-    store_put_activity_out(mta->batch.store, &(struct store_activity_out){.work = work->id,
-                                                                          .association = name,
-                                                                          .activity = activity,
-                                                                          .at = clock_now_us(),
-                                                                          .serial = serial,
-                                                                          .offset = offset});
+    store_put_activity_out(mta->batch.store,
+                           &(struct store_activity_out){.work = work->id,
+                                                        .association = bytes_head(outbound->names),
+                                                        .activity = bytes_rest(outbound->names),
+                                                        .at = clock_now_us(),
+                                                        .serial = serial,
+                                                        .offset = offset});
     batch_arm(mta);
 }
 

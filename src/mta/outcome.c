@@ -11,6 +11,10 @@
  * accepted is confirmed as a repeat (I5). A name is known to be given twice
  * since whatever had a checkpoint leaves a row by its name: of the activity,
  * or here.
+ *
+ * A resume gives the activity another identifier, in the association on which it
+ * is resumed, and its sender may ask by that the next time: a row by that name
+ * tells the one under which it began, by which all else is kept.
  */
 #include "mta/outcome.h"
 
@@ -25,7 +29,8 @@ enum verdict {
     REFUSED,
     RELEASED, /* of the association itself, as the next */
     SHARED,   /* its name, or that of an activity in it, was given twice */
-    LOST      /* no answer was given, and what was stored of it has gone */
+    LOST,     /* no answer was given, and what was stored of it has gone */
+    RESUMED   /* a resume gave this name: the row says under which the activity began */
 };
 
 static int64_t keep_us(const struct mta *mta) {
@@ -38,8 +43,10 @@ void outcome_named(struct association *association) {
     batch_arm_later(mta);
 }
 
+/* Of one that was opened here the peer sends in two-way alternate. What a recovery without a bind calls
+ * itself makes no bound one another's namesake (recovery.c). */
 static bool is_called(const struct association *association, const struct peer *peer, struct span name) {
-    return !association->out && association->peer == peer && span_eq(bytes_head(association->id), name);
+    return !association->recovers && association->peer == peer && span_eq(bytes_head(association->id), name);
 }
 
 /* An activity may end on another association than the one of its name: that has to know that the batch says
@@ -55,15 +62,19 @@ static void tell_namesakes(struct mta *mta, const struct peer *peer, struct span
         }
 }
 
-/* SHARED is kept for longer than what it makes void, which may have come at the same time. */
+/* SHARED is kept for longer than what it makes void, which may have come at the same time; RESUMED than what
+ * becomes of the activity (`first`: the names under which it began). */
 static bool put(struct mta *mta, const struct peer *peer, struct store_outcome outcome, struct span address,
-                enum verdict verdict) {
+                enum verdict verdict, const struct store_outcome *first) {
     int64_t now = jump_steady(mta);
     buf_clear(&mta->scratch);
     bool done = buf_append_byte(&mta->scratch, (uint8_t)verdict) &&
                 payload_put_octets(&mta->scratch, address) && buf_append_u64(&mta->scratch, (uint64_t)now);
+    if (first)
+        done = done && payload_put_octets(&mta->scratch, first->association) &&
+               payload_put_octets(&mta->scratch, first->activity);
     outcome.peer = span_str(peer->name);
-    outcome.expiry = now + keep_us(mta) * (verdict == SHARED ? 2 : 1);
+    outcome.expiry = now + keep_us(mta) * (verdict == SHARED || verdict == RESUMED ? 2 : 1);
     outcome.data = buf_span(&mta->scratch);
     done = done && store_put_outcome(mta->batch.store, &outcome);
     tell_namesakes(mta, peer, outcome.association);
@@ -74,7 +85,7 @@ static bool put_here(struct association *association, struct span name, struct s
                      enum verdict verdict) {
     bool done = put(association->net->mta, association->peer,
                     (struct store_outcome){.association = name, .activity = activity},
-                    bytes_rest(association->id), verdict);
+                    bytes_rest(association->id), verdict, NULL);
     outcome_named(association);
     return done;
 }
@@ -88,9 +99,32 @@ bool outcome_note(struct association *association, bool accepted) {
     return done;
 }
 
-void outcome_lost(struct mta *mta, const struct peer *peer, const struct store_outcome *names,
+static bool lose(struct mta *mta, const struct peer *peer, const struct inbound *inbound,
+                 struct store_outcome names, struct span address) {
+    struct batch_mark mark = batch_mark(mta);
+    bool done = put(mta, peer, names, address, LOST, NULL) && inbound_remove(mta, inbound);
+    if (!done)
+        batch_undo(mta, mark);
+    return done;
+}
+
+bool outcome_lost(struct mta *mta, const struct peer *peer, const struct store_activity_in *activity,
                   struct span address) {
-    put(mta, peer, *names, address, LOST);
+    const struct inbound inbound = {.stored = activity->id, .spool = inbound_spool(activity->state)};
+    return lose(mta, peer, &inbound,
+                (struct store_outcome){.association = activity->association, .activity = activity->activity},
+                address);
+}
+
+bool outcome_discarded(struct association *association, const struct inbound *inbound) {
+    struct mta *mta = association->net->mta;
+    bool done = lose(mta, association->peer, inbound,
+                     (struct store_outcome){.association = bytes_head(inbound->names),
+                                            .activity = bytes_rest(inbound->names)},
+                     bytes_rest(association->id));
+    outcome_named(association);
+    batch_arm(mta);
+    return done;
 }
 
 /* An outcome of before one that could not be forgotten may be that one: it is none. Its sender begins anew,
@@ -124,6 +158,32 @@ bool outcome_of(struct association *association, struct span name, struct span a
               : verdict == REFUSED ? IPC_RESUME_REFUSED
                                    : IPC_RESUME_UNKNOWN_ACTIVITY;
     return true;
+}
+
+/* The names behind what verdict_of reads. */
+static struct bytes *first_of(const struct buf *data) {
+    struct reader r = reader_of(buf_span(data));
+    reader_u8(&r);
+    payload_octets(&r); /* outcome_address */
+    reader_u64(&r);
+    struct span association = payload_octets(&r), activity = payload_octets(&r);
+    return bytes_new(association, activity);
+}
+
+bool outcome_first(struct association *association, struct span name, struct span activity,
+                   struct bytes **first, struct error *err) {
+    struct mta *mta = association->net->mta;
+    struct error inner = {0};
+    struct buf data;
+    buf_init(&data, 0);
+    *first = NULL;
+    bool found =
+        store_get_outcome(mta->view.store, name, activity, span_str(association->peer->name), &data, &inner);
+    bool told = found || inner.code == STORE_NOT_FOUND || error_set(err, inner.code, "%s", inner.text);
+    if (found && verdict_of(mta, &data) == RESUMED && !(*first = first_of(&data)))
+        told = error_set(err, STORE_NO_MEMORY, "no memory");
+    buf_free(&data);
+    return told;
 }
 
 bool outcome_is_shared(struct association *association, struct span name, bool *shared, struct error *err) {
@@ -257,10 +317,11 @@ static bool share(struct association *association) {
 
 void outcome_look(struct association *association) {
     struct mta *mta = association->net->mta;
+    association->looked = association->recovers; /* recovery_peer has, and it begins nothing */
+    if (association->looked)
+        return;
     note_namesakes(association);
-    if (association->recovers && span_eq(bytes_head(association->recovers), bytes_head(association->id)))
-        association->looked = true;             /* what is stored by its name is what it came for */
-    else if (batch_is_open(mta, mta->named_in)) /* it may say something of the name */
+    if (batch_is_open(mta, mta->named_in)) /* it may say something of the name */
         association->named_in = mta->named_in;
     else
         look(association, NULL);
@@ -281,28 +342,57 @@ bool outcome_begins(struct association *association, struct span activity, struc
 }
 
 bool outcome_resumes(struct association *association, struct error *err) {
+    if (association->recovers)
+        return true;
     if (!association->looked && !look(association, err))
         return false;
     return !association->shares_id || share(association) || error_set(err, STORE_NO_MEMORY, "no memory");
 }
 
-/* One that has the name, and nothing on disk yet, leaves nothing there either. */
-static void note_renamed(struct association *association, const struct store_outcome *name) {
+bool outcome_knows(struct association *association, struct span name, struct span activity, bool *known,
+                   struct error *err) {
+    struct store *store = association->net->mta->view.store;
+    struct span peer = span_str(association->peer->name);
+    struct store_activity_in unfinished;
+    struct error inner = {0};
+    *known = store_find_activity_in(store, peer, name, activity, &unfinished, &inner) ||
+             (inner.code == STORE_NOT_FOUND && store_get_outcome(store, name, activity, peer, NULL, &inner));
+    return *known || inner.code == STORE_NOT_FOUND || error_set(err, inner.code, "%s", inner.text);
+}
+
+bool outcome_is_called(const struct mta *mta, const struct peer *peer, struct span name) {
+    for (struct net_process *net = mta->nets; net; net = net->next)
+        for (size_t i = 0; i < net->associations.room; i++) {
+            const struct association *other = net->associations.slots[i].value;
+            if (other && is_called(other, peer, name))
+                return true;
+        }
+    return false;
+}
+
+/* One that has the name, and nothing on disk yet, leaves nothing there either. True: there is one. */
+static bool note_renamed(struct association *association, const struct store_outcome *name) {
+    bool noted = false;
     for (struct net_process *net = association->net->mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
             struct association *other = net->associations.slots[i].value;
             if (other && other != association && other->inbound && other->peer == association->peer &&
                 span_eq(bytes_head(other->inbound->names), name->association) &&
                 span_eq(bytes_rest(other->inbound->names), name->activity))
-                other->shares_id = true;
+                other->shares_id = noted = true;
         }
+    return noted;
 }
 
-bool outcome_renamed(struct association *association, const struct store_outcome *name) {
+bool outcome_renamed(struct association *association, const struct store_outcome *name,
+                     const struct store_outcome *first) {
+    struct mta *mta = association->net->mta;
     struct effect effect = {.kind = &sharing, .association = association->number};
-    note_renamed(association, name);
-    return put_here(association, name->association, name->activity, LOST) &&
-           batch_effect_later(association->net->mta, effect);
+    bool given = note_renamed(association, name) || !first;
+    bool done = put(mta, association->peer, *name, bytes_rest(association->id), given ? LOST : RESUMED,
+                    given ? NULL : first);
+    outcome_named(association);
+    return done && batch_effect_later(mta, effect);
 }
 
 bool outcome_is_kept(struct association *association, bool *kept) {

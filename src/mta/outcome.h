@@ -10,10 +10,13 @@
 #include "ipc/frames.h"
 
 struct association;
+struct bytes;
 struct error;
+struct inbound;
 struct mta;
 struct net_process;
 struct peer;
+struct store_activity_in;
 struct store_outcome;
 
 /* The batch says something of the association's activities: what the store says of them is not the last word
@@ -27,9 +30,14 @@ bool outcome_note(struct association *association, bool accepted);
 bool outcome_of(struct association *association, struct span name, struct span activity,
                 enum ipc_resume *answer, struct error *err);
 /* An activity is over without an answer, and what is stored of it goes with the batch: that its names were
- * given stays known. `names`: those of association and activity. */
-void outcome_lost(struct mta *mta, const struct peer *peer, const struct store_outcome *names,
+ * given stays known. False without memory: it stays, as its row is all that tells of its names. */
+bool outcome_lost(struct mta *mta, const struct peer *peer, const struct store_activity_in *activity,
                   struct span address);
+/* The same of one that came on the association, and has a row. */
+bool outcome_discarded(struct association *association, const struct inbound *inbound);
+/* Is, or was, anything under these names? False as for outcome_of. */
+bool outcome_knows(struct association *association, struct span name, struct span activity, bool *known,
+                   struct error *err);
 /* Can nothing be asked for by the association's name, as that is no name of one transfer's? As with the next,
  * what an open batch says does not count; false: that can't be told now, for `err`. */
 bool outcome_is_shared(struct association *association, struct span name, bool *shared, struct error *err);
@@ -48,8 +56,16 @@ bool outcome_begins(struct association *association, struct span activity, struc
 /* The association resumes an activity, to which it gives a name of its own with that. False: as for what
  * begins. */
 bool outcome_resumes(struct association *association, struct error *err);
-/* It gives that name to what it resumes: nothing can be asked for by it any more. False without memory. */
-bool outcome_renamed(struct association *association, const struct store_outcome *name);
+/* It gives that name to what it resumes, which began under those of `first`; NULL: nothing can be asked for
+ * by the name any more, as another has it, or nobody gave it. False without memory. */
+bool outcome_renamed(struct association *association, const struct store_outcome *name,
+                     const struct store_outcome *first);
+/* The names under which an activity began that a resume gave this name: `*first` is the caller's, NULL when
+ * none has. False as for outcome_of. */
+bool outcome_first(struct association *association, struct span name, struct span activity,
+                   struct bytes **first, struct error *err);
+/* Is a bound association of the peer's called so? */
+bool outcome_is_called(const struct mta *mta, const struct peer *peer, struct span name);
 /* The transfer under way has a checkpoint: is it kept, to be resumed? False without memory. */
 bool outcome_is_kept(struct association *association, bool *kept);
 /* One that began may have had the names of another: no outcome of before counts any more (I7). */

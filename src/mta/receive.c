@@ -410,6 +410,8 @@ static void refuse_now(struct mta *mta, const struct effect *effect) {
     struct association *association = answered_at_last(mta, effect);
     bool repeated = batch_was_repeated(mta);
     mta->counters[repeated ? COUNT_REPEATS : COUNT_REFUSED]++;
+    if (association && association->transfer == (uint32_t)effect->ref)
+        association->ended_well = false; /* and what is stored of it is there still */
     if (association)
         association_answer(association, (uint32_t)effect->ref,
                            repeated ? IPC_ACCEPTED : IPC_REFUSED_TEMPORARILY,

@@ -202,17 +202,10 @@ static void add_content(struct arrival *arrival, struct store_content *content) 
     arrival->memory = store_content_memory(content);
 }
 
+/* Without memory for that it stays, and goes by its age. */
 static void drop_activity(struct association *association, struct inbound *inbound) {
-    struct mta *mta = association->net->mta;
-    inbound_remove(mta, inbound);
-    if (inbound->stored)
-        outcome_lost(mta, association->peer,
-                     &(struct store_outcome){.association = bytes_head(inbound->names),
-                                             .activity = bytes_rest(inbound->names)},
-                     bytes_rest(association->id));
-    inbound->stored = inbound->spool = 0;
-    outcome_named(association);
-    batch_arm(mta);
+    if (inbound->stored && outcome_discarded(association, inbound))
+        inbound->stored = inbound->spool = 0;
 }
 
 bool receive_end(struct association *association, struct span payload) {
@@ -242,6 +235,7 @@ bool receive_end(struct association *association, struct span payload) {
         result = ARRIVAL_LATER;
         snprintf(cause, sizeof cause, "no memory");
     }
+    association->ended_well = result != ARRIVAL_LATER;
     inbound_free(association);
     receive_answer(association, result, cause);
     return true;
@@ -252,7 +246,8 @@ bool receive_stop(struct association *association, struct span payload) {
     uint8_t keep = reader_u8(&r);
     struct inbound ended = {
         .stored = association->ended, .spool = association->ended_spool, .names = association->ended_names};
-    if (!keep && (association->inbound || ended.stored))
+    /* A sender that discards what was answered for good has not seen the answer, and that stays (I7). */
+    if (!keep && (association->inbound || !association->ended_well))
         drop_activity(association, association->inbound ? association->inbound : &ended);
     inbound_free(association);
     inbound_forget_ended(association);

@@ -120,11 +120,7 @@ static void end_elsewhere(struct mta *mta, const struct association *here, uint6
 static void forget(struct association *association, const struct store_activity_in *activity) {
     struct mta *mta = association->net->mta;
     inbound_free(association);
-    inbound_forget(mta, activity);
-    outcome_lost(
-        mta, association->peer,
-        &(struct store_outcome){.association = activity->association, .activity = activity->activity},
-        bytes_rest(association->id));
+    outcome_lost(mta, association->peer, activity, bytes_rest(association->id));
     outcome_named(association);
     batch_arm(mta);
 }
@@ -189,93 +185,135 @@ static void resume_over(struct association *association, struct span old, struct
     answer(association, outcome, NULL);
 }
 
-/* Can't it be told from another what is asked for? True when that is answered: nothing is gone on from then.
- */
-static bool resume_shared(struct association *association, struct span old, struct span name) {
-    struct error err = {0};
-    struct store_activity_in activity;
-    bool shared;
-    if (outcome_resumes(association, &err) && outcome_is_shared(association, old, &shared, &err)) {
-        if (shared)
-            answer(association, IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
-        return shared;
+/* ---- names ---- */
+
+/* What is asked for, by the names under which it began. */
+struct target {
+    struct span old, name;
+    struct bytes *first; /* holds them when it was asked for by the name that a resume gave it; else NULL */
+    bool known;          /* something is, or was, under them */
+    bool shared;         /* it can't be told from another */
+};
+
+/* A sender that has heard of no checkpoint asks for nothing by a name that a resume gave. False: it can't be
+ * told now. */
+static bool find_target(struct association *association, uint32_t serial, struct target *target,
+                        struct error *err) {
+    if (!outcome_is_shared(association, target->old, &target->shared, err))
+        return false;
+    if (!target->shared && serial &&
+        !outcome_first(association, target->old, target->name, &target->first, err))
+        return false;
+    if (target->first) {
+        target->old = bytes_head(target->first);
+        target->name = bytes_rest(target->first);
+        if (!outcome_is_shared(association, target->old, &target->shared, err))
+            return false;
     }
-    if (!has_tried_enough(association, key_of(association, old, name), &err)) {
-        resume_later(association, &err);
+    return outcome_knows(association, target->old, target->name, &target->known, err);
+}
+
+/* Has anything else been given the name? */
+static bool is_taken(struct association *association, const struct store_outcome *name,
+                     const struct store_outcome *first, bool *taken, struct error *err) {
+    struct bytes *former;
+    if (!outcome_first(association, name->association, name->activity, &former, err))
+        return false;
+    if (!former)
+        return outcome_knows(association, name->association, name->activity, taken, err);
+    *taken = !first || !span_eq(bytes_head(former), first->association) ||
+             !span_eq(bytes_rest(former), first->activity);
+    bytes_drop(former);
+    return true;
+}
+
+/* Its sender may ask by the name from now on. What else had it is not what is meant then, and goes; nor can
+ * it be told then what is. `first`: the names under which it began, NULL where nothing is to be found by this
+ * one. */
+static bool give_name(struct association *association, struct store_outcome name,
+                      const struct store_outcome *first, struct error *err) {
+    struct mta *mta = association->net->mta;
+    struct store_activity_in other;
+    struct error inner = {0};
+    bool taken = false;
+    if (store_find_activity_in(mta->view.store, span_str(association->peer->name), name.association,
+                               name.activity, &other, &inner)) {
+        end_elsewhere(mta, association, other.id);
+        if (!inbound_forget(mta, &other))
+            return error_set(err, STORE_NO_MEMORY, "no memory");
+        taken = true;
+    } else if (inner.code != STORE_NOT_FOUND) {
+        return error_set(err, inner.code, "%s", inner.text);
+    }
+    if (first && !taken && !is_taken(association, &name, first, &taken, err))
+        return false;
+    return outcome_renamed(association, &name, taken ? NULL : first) ||
+           error_set(err, STORE_NO_MEMORY, "no memory");
+}
+
+/* The resumed activity has this identifier from now on, in this association; some senders name it so with
+ * the association on which it began. There that may be another's, which the next one is told by. */
+static bool give_names(struct association *association, const struct target *target, struct span new,
+                       struct error *err) {
+    struct span here = bytes_head(association->id);
+    struct store_outcome first = {.association = target->old, .activity = target->name};
+    struct store_outcome name = {.association = here, .activity = new};
+    bool elsewhere = !span_eq(here, target->old), renamed = !span_eq(new, target->name);
+    struct batch_mark mark = batch_mark(association->net->mta);
+    if (!new.len || (!elsewhere && !renamed))
         return true;
+    bool done = recovery_may_name(association, err);
+    if (done && recovery_is_apart(association)) {
+        bool taken;
+        done = is_taken(association, &name, &first, &taken, err) &&
+               (!taken || error_set(err, STORE_IN_USE, "a recovery gives a name that another has"));
     }
-    log_given_up(association, &err);
-    if (store_find_activity_in(association->net->mta->view.store, span_str(association->peer->name), old,
-                               name, &activity, NULL)) {
+    done = done && give_name(association, name, target->known && !target->shared ? &first : NULL, err);
+    if (done && elsewhere && renamed)
+        done = give_name(association, (struct store_outcome){.association = target->old, .activity = new},
+                         NULL, err);
+    if (!done)
+        batch_undo(association->net->mta, mark);
+    return done;
+}
+
+/* ---- resumes ---- */
+
+/* It was tried for long enough to tell what is asked for. */
+static void give_up(struct association *association, const struct target *target, const struct error *err) {
+    struct store_activity_in activity;
+    log_given_up(association, err);
+    if (store_find_activity_in(association->net->mta->view.store, span_str(association->peer->name),
+                               target->old, target->name, &activity, NULL)) {
         end_elsewhere(association->net->mta, association, activity.id);
         forget(association, &activity);
     }
     answer(association, IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
-    return true;
-}
-
-/* The resumed activity has this name from now on, and its sender may ask by it: what else had it, or gets it
- * later, is not what is meant then. False: it can't be told now what has it, or there is no memory. */
-static bool void_name(struct association *association, struct store_outcome name, struct error *err) {
-    struct mta *mta = association->net->mta;
-    struct store_activity_in other;
-    struct error inner = {0};
-    if (store_find_activity_in(mta->view.store, span_str(association->peer->name), name.association,
-                               name.activity, &other, &inner)) {
-        end_elsewhere(mta, association, other.id);
-        inbound_forget(mta, &other);
-    } else if (inner.code != STORE_NOT_FOUND) {
-        return error_set(err, inner.code, "%s", inner.text);
-    }
-    return outcome_renamed(association, &name) || error_set(err, STORE_NO_MEMORY, "no memory");
-}
-
-/* Some senders name it as it was called last with the association on which that was, others with the one on
- * which it began. */
-static bool void_names(struct association *association, struct span old, struct span name, struct span new,
-                       struct error *err) {
-    struct span here = bytes_head(association->id);
-    bool elsewhere = !span_eq(here, old);
-    if (!new.len || (!elsewhere && span_eq(new, name)))
-        return true;
-    return void_name(association, (struct store_outcome){.association = here, .activity = new}, err) &&
-           (!elsewhere || span_eq(new, name) ||
-            void_name(association, (struct store_outcome){.association = old, .activity = new}, err));
 }
 
 /* A sender's activity that is not over is never taken for one that is, whatever serial it wants to go on
  * from. */
-static void resume(struct association *association, struct span old, struct span name, uint32_t serial,
-                   struct span new) {
+static void go_on(struct association *association, const struct target *target, uint32_t serial,
+                  uint64_t key) {
     struct mta *mta = association->net->mta;
     struct store_activity_in activity;
     struct error err = {0};
-    if (outcome_is_unknown(mta)) {
-        association_end(association, IPC_CLOSE_ABORTED, batch_cause(mta));
-        return;
-    }
-    if (serial && !void_names(association, old, name, new, &err)) {
-        resume_later(association, &err);
-        return;
-    }
-    if (resume_shared(association, old, name))
-        return;
-    if (!store_find_activity_in(mta->view.store, span_str(association->peer->name), old, name, &activity,
-                                &err)) {
-        resume_over(association, old, name, serial, &err);
+    if (!store_find_activity_in(mta->view.store, span_str(association->peer->name), target->old, target->name,
+                                &activity, &err)) {
+        resume_over(association, target->old, target->name, serial, &err);
         return;
     }
     end_elsewhere(mta, association, activity.id);
     const struct checkpoint *from;
     if (!take_up(association, &activity, serial, &from, &err)) {
-        if (!has_tried_enough(association, key_of(association, old, name), &err)) {
+        if (!has_tried_enough(association, key, &err)) {
             resume_later(association, &err);
             return;
         }
         log_given_up(association, &err);
         from = NULL;
     } else if (mta->unread.count) {
-        map_remove(&mta->unread, key_of(association, old, name));
+        map_remove(&mta->unread, key);
     }
     if (from)
         log_caused_by(&association->peer->lines, LOG_LEVEL_INFO, "peer=%s resumes a transfer at octet %llu",
@@ -285,19 +323,46 @@ static void resume(struct association *association, struct span old, struct span
     answer(association, from ? IPC_RESUME_FROM : IPC_RESUME_UNKNOWN_ACTIVITY, from);
 }
 
+/* Who has bound gives names by whatever it resumes; a recovery without a bind by what is known (I8). */
+static void resume(struct association *association, struct target *target, uint32_t serial, struct span new) {
+    struct error err = {0}, why = {0};
+    uint64_t key = key_of(association, target->old, target->name);
+    bool told = outcome_resumes(association, &why) && find_target(association, serial, target, &why);
+    if (!told && !has_tried_enough(association, key, &why)) {
+        resume_later(association, &why);
+        return;
+    }
+    target->known = told && target->known;
+    if (serial && (!association->recovers || target->known) && !give_names(association, target, new, &err)) {
+        resume_later(association, &err);
+        return;
+    }
+    if (!told)
+        give_up(association, target, &why);
+    else if (target->shared)
+        answer(association, IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
+    else
+        go_on(association, target, serial, key);
+}
+
 bool receive_resume(struct association *association, struct span payload) {
     struct reader r = reader_of(payload);
     uint32_t transfer = reader_u32(&r);
     struct span old = payload_octets(&r), name = payload_octets(&r);
     uint32_t serial = reader_u32(&r);
     struct span new = payload_octets(&r);
+    struct mta *mta = association->net->mta;
     inbound_forget_answered(association);
     association->transfer = transfer;
     if (old.len == 0)
         old = bytes_head(association->id);
-    if (name.len && recovery_is_for(association, old))
-        resume(association, old, name, serial, new);
-    else
+    struct target target = {.old = old, .name = name};
+    if (!name.len || !recovery_is_for(association, old))
         answer(association, IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
+    else if (outcome_is_unknown(mta))
+        association_end(association, IPC_CLOSE_ABORTED, batch_cause(mta));
+    else
+        resume(association, &target, serial, new);
+    bytes_drop(target.first);
     return true;
 }

@@ -3,7 +3,10 @@
  * and calls from its address, is taken for its peer. So he gets no more than
  * what he came for (I8): to end what that association left unfinished. The
  * names of associations can be guessed where they are made of host and time,
- * so all of this is looked up by keys, and costs no commit.
+ * so all of this is looked up by keys, and costs no commit. Only what goes on
+ * with something that is known writes anything: the name that it gives to that.
+ * So that this name touches nothing of another association, it is given by a
+ * session connection identifier that nobody has, or by the broken one's.
  */
 #include "mta/recovery.h"
 
@@ -17,6 +20,7 @@ struct recovery {
     const struct ipc_bind *bind;
     struct peer *peer;
     struct error *err;
+    bool named;
 };
 
 /* Without a bind as with one: who calls otherwise than the peer may call is not the peer. */
@@ -63,12 +67,40 @@ static bool any_is_full(const struct mta *mta) {
     return false;
 }
 
-struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind, struct error *err) {
-    struct recovery recovery = {mta, bind, NULL, err};
+static bool see_activity(void *context, const struct store_activity_in *activity) {
+    struct recovery *recovery = context;
+    recovery->named = recovery->named || span_eq(activity->peer, span_str(recovery->peer->name));
+    return !recovery->named;
+}
+
+static bool see_outcome(void *context, const struct store_outcome *outcome) {
+    struct recovery *recovery = context;
+    recovery->named = recovery->named || span_eq(outcome->peer, span_str(recovery->peer->name));
+    return !recovery->named;
+}
+
+/* Does it call itself as another association of the peer's is called, or was? */
+static bool has_the_name_of_another(struct recovery *recovery) {
+    struct store *store = recovery->mta->view.store;
+    struct span id = recovery->bind->id;
+    if (span_eq(id, recovery->bind->recover_id))
+        return false;
+    recovery->named = outcome_is_called(recovery->mta, recovery->peer, id);
+    return !store_each_activity_of(store, id, see_activity, recovery, recovery->err) ||
+           !store_each_outcome(store, id, see_outcome, recovery, recovery->err) || recovery->named;
+}
+
+struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind, const char **why,
+                           struct error *err) {
+    struct recovery recovery = {.mta = mta, .bind = bind, .err = err};
     bool read = store_each_activity_of(mta->view.store, bind->recover_id, is_unfinished, &recovery, err);
     if (read && !recovery.peer && !err->code && any_is_full(mta))
         store_each_outcome(mta->view.store, bind->recover_id, is_over, &recovery, err);
-    return recovery.peer;
+    *why = "no such association broke";
+    if (!recovery.peer || allowed(recovery.peer) == MTA_RECOVERY_FULL || !has_the_name_of_another(&recovery))
+        return recovery.peer;
+    *why = "it has the session connection identifier of another association";
+    return NULL;
 }
 
 bool recovery_begin(struct association *association, struct span id) {
@@ -89,6 +121,18 @@ bool recovery_brings_new(struct association *association) {
         association->peer->name);
     association_end(association, IPC_CLOSE_ABORTED, "a recovery begins something new without a bind");
     return true;
+}
+
+/* More of it is no recovery. */
+#define RECOVERIES_MOST 100
+
+bool recovery_may_name(struct association *association, struct error *err) {
+    return !association->recovers || ++association->recoveries <= RECOVERIES_MOST ||
+           error_set(err, STORE_IN_USE, "a recovery resumes again and again");
+}
+
+bool recovery_is_apart(const struct association *association) {
+    return association->recovers && !span_eq(bytes_head(association->recovers), bytes_head(association->id));
 }
 
 bool recovery_is_for(const struct association *association, struct span id) {

@@ -575,4 +575,12 @@ def _():
     check(3_000_000 <= again < 4_000_000, f"{again} octets went over the wire after the cut")
 
 
+@case("and however often it breaks: each connection brings it on")
+def _():
+    with folder() as path, TwoDaemons(path, [("in", 1_500_000)] * 3) as two:
+        two.stage.hand_over(text_message("both-1", [FAY], os.urandom(3_000_000).hex()))
+        equal(len(wait_until(two.delivered, 120)), 1)
+        check(sum(two.proxy.passed) < 8_000_000, f"{two.proxy.passed} octets went over the wire")
+
+
 tap.main()

@@ -13,7 +13,7 @@ UNUSED static bool switch_file(const char *path, bool there) {
     return there ? fd >= 0 && close(fd) == 0 : unlink(path) == 0;
 }
 
-static void hold_commits(bool hold_them) {
+UNUSED static void hold_commits(bool hold_them) {
     switch_file(hold, hold_them);
 }
 

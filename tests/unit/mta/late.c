@@ -20,6 +20,9 @@
  *
  * While that of $CHASQUI_TEST_SLOW is, each message that is read takes a second of what a request may take.
  *
+ * Those of $CHASQUI_TEST_FORGETFUL, $CHASQUI_TEST_EVENTLESS and $CHASQUI_TEST_ENDLESS are taken away by the
+ * outcome, the event and the end of a copy that is next, for which the batch has no room.
+ *
  * That of $CHASQUI_TEST_WORDLESS is taken away by the first fault of a user among many, for which there is no
  * memory.
  *
@@ -238,6 +241,27 @@ bool __wrap_store_remove_record(struct store_batch *batch, uint32_t kind, struct
 bool __wrap_store_remove_record(struct store_batch *batch, uint32_t kind, struct span name) {
     return !(kind == STORE_USER && is_taken_away("CHASQUI_TEST_CROWDED")) &&
            __real_store_remove_record(batch, kind, name);
+}
+
+bool __real_store_put_outcome(struct store_batch *batch, const struct store_outcome *outcome);
+bool __wrap_store_put_outcome(struct store_batch *batch, const struct store_outcome *outcome);
+
+bool __wrap_store_put_outcome(struct store_batch *batch, const struct store_outcome *outcome) {
+    return !is_taken_away("CHASQUI_TEST_FORGETFUL") && __real_store_put_outcome(batch, outcome);
+}
+
+bool __real_store_add_event(struct store_batch *batch, struct span key, int64_t at, struct span data);
+bool __wrap_store_add_event(struct store_batch *batch, struct span key, int64_t at, struct span data);
+
+bool __wrap_store_add_event(struct store_batch *batch, struct span key, int64_t at, struct span data) {
+    return !is_taken_away("CHASQUI_TEST_EVENTLESS") && __real_store_add_event(batch, key, at, data);
+}
+
+bool __real_store_finish_work(struct store_batch *batch, uint64_t work, uint64_t message);
+bool __wrap_store_finish_work(struct store_batch *batch, uint64_t work, uint64_t message);
+
+bool __wrap_store_finish_work(struct store_batch *batch, uint64_t work, uint64_t message) {
+    return !is_taken_away("CHASQUI_TEST_ENDLESS") && __real_store_finish_work(batch, work, message);
 }
 
 int __real_json_array_append_new(json_t *array, json_t *value);

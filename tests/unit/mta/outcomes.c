@@ -1,56 +1,5 @@
 /* What a resume is told of what is over (I7), and what a recovery without a bind gets (I8). */
-#include "world.h"
-
-static void begin(struct world *world, uint64_t ref, const char *activity, bool good) {
-    say_transfer(world, ref, activity);
-    struct span envelope = good ? envelope_to(world, WANTS_NDN, FRANK, NULL) : SPAN_LIT("\x31\x02\x05\x00");
-    tell(world, IPC_TRANSFER_ENVELOPE, ref, SPAN_LIT("\1"), envelope);
-    tell(world, IPC_TRANSFER_CONTENT, ref, SPAN_LIT("content"), NOTHING);
-}
-
-static void checkpoint(struct world *world, uint64_t ref, uint32_t serial) {
-    say_checkpoint(world, ref, serial, 1000, "parser");
-    expect_checkpoint(world, ref, serial);
-}
-
-static enum ipc_result end(struct world *world, uint64_t ref) {
-    tell(world, IPC_TRANSFER_END, ref, NOTHING, NOTHING);
-    return result_of(world, ref);
-}
-
-static enum ipc_resume resumed(struct world *world, uint64_t ref, const char *association,
-                               const char *activity, uint32_t serial) {
-    struct reader r = say_resume(world, ref, association, activity, serial);
-    return (enum ipc_resume)reader_u8(&r);
-}
-
-/* The resumed one has that name on the association. */
-static enum ipc_resume resumed_as(struct world *world, uint64_t ref, const char *association,
-                                  const char *activity, const char *new) {
-    ask_resume_as(world, ref, association, activity, 1, new);
-    struct reader r = expect(world, IPC_RESUME_RESULT, ref);
-    assert_int_equal(reader_u32(&r), world->transfer);
-    return (enum ipc_resume)reader_u8(&r);
-}
-
-static void comes_whole(struct world *world, uint64_t ref, const char *activity) {
-    begin(world, ref, activity, true);
-    checkpoint(world, ref, 1);
-    assert_int_equal(end(world, ref), IPC_ACCEPTED);
-}
-
-static void break_off(struct world *world, uint64_t ref) {
-    associate(world, ref, "beta");
-    begin(world, ref, "\2\1\1", true);
-    checkpoint(world, ref, 1);
-}
-
-static bool recovers(struct world *world, uint64_t ref, const char *broken) {
-    char id[32];
-    snprintf(id, sizeof id, "in-%llu", (unsigned long long)ref);
-    announce(world, ref, false, "", id, broken);
-    return admission(world, ref) == IPC_BIND_ADMITTED;
-}
+#include "broken.h"
 
 static void a_verdict_is_given_again(void **state) {
     struct world world;
@@ -81,10 +30,6 @@ static void a_verdict_is_given_again(void **state) {
 static void associate_again(struct world *world, uint64_t ref) {
     announce(world, ref, false, "beta", "in-1", "");
     assert_int_equal(admission(world, ref), IPC_BIND_ADMITTED);
-}
-
-static void interrupt(struct world *world, uint64_t ref) {
-    tell(world, IPC_TRANSFER_STOP, ref, SPAN_LIT("\1"), NOTHING);
 }
 
 /* The peer asks on one of its other associations, after a restart too. */

@@ -1,0 +1,282 @@
+/* The names that resumes give: an activity is found by its last one as by its first, and by no other's (I7);
+ * and by none that is given without a bind when another has it (I8). */
+#include "broken.h"
+
+static enum ipc_resume resumed_from(struct world *world, uint64_t ref, const char *association,
+                                    const char *activity, uint32_t serial, const char *new) {
+    ask_resume_as(world, ref, association, activity, serial, new);
+    struct reader r = expect(world, IPC_RESUME_RESULT, ref);
+    assert_int_equal(reader_u32(&r), world->transfer);
+    return (enum ipc_resume)reader_u8(&r);
+}
+
+/* Some senders ask by the names under which it began, others by those that the last resume gave. */
+static void progress_is_kept_however_often_it_breaks(void **state) {
+    struct world world;
+    (void)state;
+    for (int by_last = 0; by_last < 2; by_last++) {
+        char association[32] = "in-1";
+        const char *activity = "\2\1\1";
+        world_begin(&world);
+        client(&world, 1, 0);
+        break_off(&world, 1);
+        for (uint32_t ref = 2; ref <= 5; ref++) {
+            close_association(&world, ref - 1, IPC_CLOSE_BROKEN);
+            associate(&world, ref, "beta");
+            assert_int_equal(resumed_from(&world, ref, association, activity, ref - 1, "\2\1\5"),
+                             IPC_RESUME_FROM);
+            checkpoint(&world, ref, ref);
+            if (by_last) {
+                snprintf(association, sizeof association, "in-%u", (unsigned)ref);
+                activity = "\2\1\5";
+            }
+        }
+        assert_int_equal(end(&world, 5), IPC_ACCEPTED);
+        assert_int_equal(queued(&world), 1);
+        world_kill(&world);
+        world_start(&world);
+        associate(&world, 7, "beta");
+        assert_int_equal(resumed(&world, 7, association, activity, 5), IPC_RESUME_COMPLETED);
+        assert_int_equal(resumed(&world, 7, "in-1", "\2\1\1", 5), IPC_RESUME_COMPLETED);
+        world_end(&world);
+    }
+}
+
+/* The name that a resume gave was given before, is given to another by a resume, or begins another. */
+static void a_name_that_a_resume_gives_is_another_s_too(void **state) {
+    struct world world;
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        world_begin(&world);
+        break_off(&world, 1);
+        close_association(&world, 1, IPC_CLOSE_BROKEN);
+        break_off(&world, 2);
+        close_association(&world, 2, IPC_CLOSE_BROKEN);
+        associate(&world, 3, "beta");
+        if (how == 0) {
+            comes_whole(&world, 3, "\2\1\5");
+        } else if (how == 1) {
+            assert_int_equal(resumed_as(&world, 3, "in-2", "\2\1\1", "\2\1\5"), IPC_RESUME_FROM);
+            interrupt(&world, 3);
+        }
+        assert_int_equal(resumed_as(&world, 3, "in-1", "\2\1\1", "\2\1\5"), IPC_RESUME_FROM);
+        interrupt(&world, 3);
+        if (how == 2) {
+            begin(&world, 3, "\2\1\5", true);
+            checkpoint(&world, 3, 1);
+            interrupt(&world, 3);
+        }
+        close_association(&world, 3, IPC_CLOSE_BROKEN);
+        associate(&world, 4, "beta");
+        assert_int_equal(resumed(&world, 4, "in-3", "\2\1\5", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+        assert_int_equal(resumed(&world, 4, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
+        interrupt(&world, 4);
+        assert_int_equal(resumed(&world, 4, "in-2", "\2\1\1", 1), IPC_RESUME_FROM);
+        interrupt(&world, 4);
+        world_end(&world);
+    }
+}
+
+/* What nobody knew when it was resumed is not what has its names later. */
+static void a_name_of_the_unknown_stands_for_nothing_later(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 3, "beta");
+    assert_int_equal(resumed_as(&world, 3, "in-1", "\2\1\1", "\2\1\5"), IPC_RESUME_UNKNOWN_ACTIVITY);
+    break_off(&world, 1);
+    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    associate(&world, 4, "beta");
+    assert_int_equal(resumed(&world, 4, "in-3", "\2\1\5", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    world_end(&world);
+}
+
+/* A peer sends on the associations that were opened here, too, and gives an identifier twice there. */
+static void an_identifier_is_used_again_on_an_association_of_ours(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    comes_in(&world, FRANK);
+    connect_out(&world, 2, "gamma");
+    outgoing_of(&world, 2);
+    sent(&world, 2, IPC_SENT);
+    comes_whole(&world, 2, "\2\1\1");
+    begin(&world, 2, "\2\1\1", true);
+    checkpoint(&world, 2, 1);
+    close_association(&world, 2, IPC_CLOSE_BROKEN);
+    associate(&world, 3, "gamma");
+    assert_int_equal(resumed(&world, 3, "out-2", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    world_kill(&world);
+    world_end(&world);
+}
+
+/* Its sender has not seen the answer. */
+static void what_is_discarded_after_its_end_keeps_its_answer(void **state) {
+    struct world world;
+    (void)state;
+    for (int good = 0; good < 2; good++) {
+        world_begin(&world);
+        associate(&world, 1, "beta");
+        begin(&world, 1, "\2\1\1", good);
+        checkpoint(&world, 1, 1);
+        assert_int_equal(end(&world, 1), good ? IPC_ACCEPTED : IPC_REFUSED);
+        tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\0"), NOTHING);
+        close_association(&world, 1, IPC_CLOSE_BROKEN);
+        associate(&world, 2, "beta");
+        assert_int_equal(resumed(&world, 2, "in-1", "\2\1\1", 1),
+                         good ? IPC_RESUME_COMPLETED : IPC_RESUME_REFUSED);
+        world_end(&world);
+    }
+}
+
+/* Ours names it as it began, which the peer has confirmed. */
+static void our_resumes_name_it_as_it_began(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    comes_in(&world, FRANK);
+    connect_out(&world, 2, "gamma");
+    outgoing_of(&world, 2);
+    confirm_checkpoint(&world, 2, 3, 2);
+    for (uint32_t ref = 3; ref <= 5; ref++) {
+        sent(&world, ref - 1, IPC_SENT_BROKEN);
+        close_association(&world, ref - 1, IPC_CLOSE_BROKEN);
+        if (ref == 5) { /* the row says the same */
+            expect_committed(&world);
+            world_kill(&world);
+            world_start(&world);
+        }
+        connect_out(&world, ref, "gamma");
+        struct outgoing out = outgoing_of(&world, ref);
+        assert_true(span_eq(out.old_association, SPAN_LIT("out-2")));
+        assert_int_equal(out.serial, ref);
+        confirm_checkpoint(&world, ref, ref + 1, 2);
+    }
+    world_kill(&world);
+    world_end(&world);
+}
+
+/* ---- recovery ---- */
+
+/* It calls itself as another does, or did: that one's transfers are not touched by one who proved nothing. */
+static void a_recovery_has_no_name_of_another(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    break_off(&world, 1);
+    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    break_off(&world, 2);
+    for (int broken = 0; broken < 2; broken++) {
+        announce(&world, 3, false, "", "in-2", "in-1");
+        assert_int_equal(admission(&world, 3), IPC_BIND_CANNOT_RECOVER);
+        if (!broken)
+            checkpoint(&world, 2, 2);
+        close_association(&world, 2, IPC_CLOSE_BROKEN);
+    }
+    associate(&world, 4, "beta");
+    assert_int_equal(resumed(&world, 4, "in-2", "\2\1\1", 2), IPC_RESUME_FROM);
+    assert_int_equal(end(&world, 4), IPC_ACCEPTED);
+    world_end(&world);
+}
+
+/* The other binds by the name when the recovery is there. */
+static void a_recovery_gives_no_name_of_another(void **state) {
+    struct world world;
+    (void)state;
+    for (int broken = 0; broken < 2; broken++) {
+        world_begin(&world);
+        break_off(&world, 1);
+        close_association(&world, 1, IPC_CLOSE_BROKEN);
+        assert_true(recovers(&world, 3, "in-1"));
+        announce(&world, 4, false, "beta", "in-3", "");
+        assert_int_equal(admission(&world, 4), IPC_BIND_ADMITTED);
+        begin(&world, 4, "\2\1\5", true);
+        checkpoint(&world, 4, 1);
+        if (broken)
+            close_association(&world, 4, IPC_CLOSE_BROKEN);
+        ask_resume_as(&world, 3, "in-1", "\2\1\1", 1, "\2\1\5");
+        expect(&world, IPC_ASSOCIATION_CLOSE, 3);
+        close_association(&world, 3, IPC_CLOSE_ABORTED);
+        if (!broken) {
+            say_checkpoint(&world, 4, 2, 1000, "parser");
+            expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 4);
+            close_association(&world, 4, IPC_CLOSE_BROKEN);
+        }
+        associate(&world, 5, "beta");
+        assert_int_equal(resumed(&world, 5, "in-3", "\2\1\5", 1), IPC_RESUME_FROM);
+        interrupt(&world, 5);
+        assert_int_equal(resumed(&world, 5, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
+        interrupt(&world, 5);
+        world_end(&world);
+    }
+}
+
+/* Nothing is written for it: the next one by its name is no namesake. */
+static void a_recovery_resumes_what_is_not_there(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    break_off(&world, 1);
+    assert_true(recovers(&world, 3, "in-1"));
+    for (int i = 0; i < 20; i++) {
+        char new[4] = {2, 1, (char)(i + 1)};
+        assert_int_equal(resumed_as(&world, 3, "in-1", "\2\1\11", new), IPC_RESUME_UNKNOWN_ACTIVITY);
+    }
+    close_association(&world, 3, IPC_CLOSE_BROKEN);
+    announce(&world, 4, false, "beta", "in-3", "");
+    assert_int_equal(admission(&world, 4), IPC_BIND_ADMITTED);
+    begin(&world, 4, "\2\1\5", true);
+    checkpoint(&world, 4, 1);
+    close_association(&world, 4, IPC_CLOSE_BROKEN);
+    associate(&world, 5, "beta");
+    assert_int_equal(resumed(&world, 5, "in-3", "\2\1\5", 1), IPC_RESUME_FROM);
+    interrupt(&world, 5);
+    assert_int_equal(resumed(&world, 5, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
+    interrupt(&world, 5);
+    world_end(&world);
+}
+
+/* The name that it gives to what goes on is kept as that of a bound one, in bounds. */
+static void a_recovery_names_what_it_resumes(void **state) {
+    struct world world;
+    unsigned resumes = 0;
+    (void)state;
+    world_begin(&world);
+    break_off(&world, 1);
+    assert_true(recovers(&world, 3, "in-1"));
+    assert_int_equal(resumed_as(&world, 3, "in-1", "\2\1\1", "\2\1\5"), IPC_RESUME_FROM);
+    checkpoint(&world, 3, 2);
+    close_association(&world, 3, IPC_CLOSE_BROKEN);
+    associate(&world, 4, "beta");
+    assert_int_equal(resumed(&world, 4, "in-3", "\2\1\5", 2), IPC_RESUME_FROM);
+    interrupt(&world, 4);
+    assert_true(recovers(&world, 5, "in-1"));
+    for (; resumes < 200; resumes++) {
+        char new[5] = {2, 2, (char)(resumes / 100 + 1), (char)(resumes % 100 + 1)};
+        ask_resume_as(&world, 5, "in-1", "\2\1\1", 1, new);
+        if (!await(&world, IPC_RESUME_RESULT, 5, 1000))
+            break;
+        interrupt(&world, 5);
+    }
+    expect(&world, IPC_ASSOCIATION_CLOSE, 5);
+    assert_int_equal(resumes, 100);
+    world_end(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(progress_is_kept_however_often_it_breaks),
+        cmocka_unit_test(a_name_that_a_resume_gives_is_another_s_too),
+        cmocka_unit_test(a_name_of_the_unknown_stands_for_nothing_later),
+        cmocka_unit_test(an_identifier_is_used_again_on_an_association_of_ours),
+        cmocka_unit_test(what_is_discarded_after_its_end_keeps_its_answer),
+        cmocka_unit_test(a_recovery_has_no_name_of_another),
+        cmocka_unit_test(a_recovery_gives_no_name_of_another),
+        cmocka_unit_test(a_recovery_resumes_what_is_not_there),
+        cmocka_unit_test(a_recovery_names_what_it_resumes),
+        cmocka_unit_test(our_resumes_name_it_as_it_began),
+    };
+    return cmocka_run_group_tests_name("resumes", tests, NULL, NULL);
+}
