@@ -191,7 +191,8 @@ struct option {
 };
 
 /* What libpq asks of a connection, and we of those that call, are called or write to the local socket. */
-static const struct option asked[] = {{SOL_SOCKET, SO_ERROR}, {SOL_SOCKET, SO_PEERCRED}};
+static const struct option asked[] = {
+    {SOL_SOCKET, SO_ERROR}, {SOL_SOCKET, SO_PEERCRED}, {SOL_SOCKET, SO_ACCEPTCONN}};
 /* That a host which is gone is noticed, and small frames don't wait. The last is libpq's alone. */
 static const struct option set[] = {
     {SOL_SOCKET, SO_KEEPALIVE}, {IPPROTO_TCP, TCP_KEEPIDLE}, {IPPROTO_TCP, TCP_KEEPINTVL},
