@@ -216,6 +216,8 @@ def _():
         done = stage.mta.request("queue-redirect", **{"id": held["id"], "reason": "a play", "address": FAY,
                                                       "may-arrive-twice": True})
         equal(done["changed"], 1)
+        # What takes the place of a held copy is held too.
+        stage.mta.request("queue-release", id=done["redirected"][0]["now"][0], reason="a play")
         equal(stage.far.next(60).identifier[1], "poison")
 
 

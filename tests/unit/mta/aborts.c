@@ -294,6 +294,7 @@ static void a_copy_in_doubt_may_be_redirected_when_it_may_arrive_twice(void **st
     refuses(&world, "delete", "");
     expect_copy(&world, "held", true, "test");
     changes(&world, "redirect", ",\"address\":\"" EVA "\",\"may-arrive-twice\":true");
+    changes(&world, "release", ""); /* what takes the place of a held copy is held too */
     goes_out(&world, 7, "beta");
     expect_drained(&world);
     world_end(&world);
