@@ -81,9 +81,9 @@ static bool add(struct routed *routed, const struct event_record *record) {
     if (!items)
         return false;
     routed->items = items;
-    items[routed->count] = (struct mts_routed){
+    items[routed->count++] = (struct mts_routed){
         .recipient = record->number, .hop = hop, .name = arena_dup(routed->arena, record->other)};
-    return !record->other.len || items[routed->count++].name.data;
+    return !record->other.len || items[routed->count - 1].name.data;
 }
 
 static bool add_message(struct routed *routed, uint64_t message) {
