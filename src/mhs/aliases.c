@@ -18,12 +18,14 @@ enum { STEPS_MOST = 16, LINE_MOST = 8192 };
 struct alias {
     struct alias *next; /* in the order of the files */
     const char *name, *value, *place;
+    const char *folded; /* the name, as names are compared */
     const char *key; /* of the address that it stands for, once aliases_short was asked; NULL: it is none */
 };
 
 static struct arena arena;
 static struct alias *aliases, **aliases_end;
 static bool keys_made;
+static const char *own_path; /* of the user's file */
 
 static char *trim(char *text) {
     while (isspace((unsigned char)*text))
@@ -57,8 +59,9 @@ static const char *take_line(char *line, const char *path, unsigned number) {
         return "it is too much";
     *alias = (struct alias){.name = arena_printf(&arena, "%s", name),
                             .value = arena_printf(&arena, "%s", value),
-                            .place = arena_printf(&arena, "%s:%u", path, number)};
-    if (!alias->name || !alias->value || !alias->place)
+                            .place = arena_printf(&arena, "%s:%u", path, number),
+                            .folded = (const char *)oraddress_fold(span_str(name), &arena).data};
+    if (!alias->folded || !alias->name || !alias->value || !alias->place)
         return "it is too much";
     *aliases_end = alias;
     aliases_end = &alias->next;
@@ -95,37 +98,50 @@ static void read_file(const char *path) {
 
 static void read_files(void) {
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    const char *path;
     if (aliases_end)
         return;
     aliases_end = &aliases;
     arena_init(&arena, ALIASES_MAX);
     if (config && *config)
-        path = arena_printf(&arena, "%s/chasqui/aliases", config);
+        own_path = arena_printf(&arena, "%s/chasqui/aliases", config);
     else
-        path = arena_printf(&arena, "%s/.config/chasqui/aliases", home ? home : "");
-    if (path)
-        read_file(path);
+        own_path = arena_printf(&arena, "%s/.config/chasqui/aliases", home ? home : "");
+    if (own_path)
+        read_file(own_path);
     read_file("/etc/chasqui/aliases");
 }
 
 static const struct alias *look_up(const char *name) {
+    struct arena scratch;
     read_files();
-    const struct alias *alias = aliases;
-    while (alias && strcasecmp(alias->name, name) != 0)
+    arena_init(&scratch, SCRATCH_MAX);
+    const char *folded = (const char *)oraddress_fold(span_str(name), &scratch).data;
+    const struct alias *alias = folded ? aliases : NULL;
+    while (alias && strcmp(alias->folded, folded) != 0)
         alias = alias->next;
+    arena_free(&scratch);
     return alias;
+}
+
+static void tell_unknown(const char *name) {
+    if (!*name)
+        command_fail(COMMAND_USAGE, "the address is empty: write one, as /C=GB/A=GOLD/S=Smith, or an alias");
+    else if (strncasecmp(name, "DN:", 3) == 0)
+        command_fail(COMMAND_USAGE, "'%s' is no directory name: write DN:CN=Ada Jones,O=Alpha,C=GB", name);
+    else
+        command_fail(
+            COMMAND_USAGE,
+            "no such alias: '%s'; aliases are lines 'name = ADDRESS' in %s and "
+            "/etc/chasqui/aliases, and an address is written /C=GB/A=GOLD/S=Smith or S=Smith; A=GOLD; "
+            "C=GB",
+            name, own_path ? own_path : "the user's file");
 }
 
 /* The last alias of the chain that `name` begins; NULL, and the cause said if `aloud`, when it has no end. */
 static const struct alias *follow(const char *name, bool aloud) {
     const struct alias *steps[STEPS_MOST], *alias = look_up(name);
     if (!alias && aloud)
-        command_fail(
-            COMMAND_USAGE,
-            "no such alias: '%s'; aliases are lines 'name = ADDRESS' in ~/.config/chasqui/aliases and "
-            "/etc/chasqui/aliases, and an address is written /C=GB/A=GOLD/S=Smith or S=Smith; A=GOLD; C=GB",
-            name);
+        tell_unknown(name);
     for (size_t count = 0; alias && !is_address(alias->value); count++) {
         for (size_t i = 0; i < count; i++)
             if (steps[i] == alias) {
@@ -159,6 +175,7 @@ void aliases_each(void (*tell)(void *context, const char *name), void *context) 
 void aliases_forget(void) {
     arena_free(&arena);
     aliases = NULL;
+    own_path = NULL;
     aliases_end = NULL;
     keys_made = false;
 }

@@ -43,8 +43,11 @@ static bool read_line(int argc, char **argv, struct line *read, int *status) {
     read->from = command_line_operand(&line);
     read->to = read->from ? command_line_operand(&line) : NULL;
     if (read->to && !command_line_operand(&line)) {
+        struct error err = {0};
         *status = is_same(read->from, read->to) ? command_usage_error(&usage, "FROM and TO are the same")
-                                                : COMMAND_OK;
+                  : !store_is_place(read->from, &err) || !store_is_place(read->to, &err)
+                      ? command_usage_error(&usage, "%s", err.text)
+                      : COMMAND_OK;
         return *status == COMMAND_OK;
     }
     *status = command_usage_error(&usage, "give the place FROM which and that TO which it is moved");

@@ -93,9 +93,12 @@ static bool check_node(struct loader *l) {
 static bool read_store_place(struct loader *l) {
     struct mta_config *mta = &l->config.mta;
     const char *password = config_text(l->tree, "store-password");
+    struct error err = {0};
     mta->store = mta->store_place = config_text(l->tree, "store");
     if (!mta->store)
         return true;
+    if (!store_is_place(mta->store, &err))
+        return config_fail(l, l->tree, "store", "%s", err.text);
     char *shown = store_public_place(mta->store),
          *place = password ? store_secret_place(mta->store, password) : NULL;
     bool ok = shown || config_no_memory(l);

@@ -116,6 +116,10 @@ struct span oraddress_text(const struct oraddress *address, struct arena *arena)
 /* The label of a kind (`OU1`, `DDA`), or NULL. */
 const char *oraddress_label(enum oraddress_kind kind);
 
+/* Another name as values are compared: letters' case folded, accents composed, spaces trimmed and collapsed.
+ * In the arena, NUL after it; `data` is NULL without memory. */
+struct span oraddress_fold(struct span name, struct arena *arena);
+
 /* ---- the wire's form ---- */
 
 /* The attributes of a decoded address or name. False only without memory: what can't be read is

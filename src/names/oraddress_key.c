@@ -159,6 +159,10 @@ static struct span fold_value(struct span value, struct arena *arena) {
     return span_of(out, len);
 }
 
+struct span oraddress_fold(struct span name, struct arena *arena) {
+    return fold_value(name, arena);
+}
+
 static struct span without_spaces(struct span key, struct arena *arena) {
     uint8_t *out = arena_alloc(arena, key.len + 1);
     if (!out)

@@ -83,6 +83,16 @@ bool store_repair(const char *place, store_finding_cb *cb, void *context, uint64
     return home_of(place)->repair(place, cb, context, findings, err);
 }
 
+bool store_is_place(const char *place, struct error *err) {
+    size_t scheme = strspn(place, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
+    if (!store_is_folder(place) || !scheme || place[0] == '.' || strncmp(place + scheme, ":/", 2) != 0)
+        return true;
+    return error_set(err, STORE_BAD_REQUEST,
+                     "'%.100s' is no place of a store: that is a folder, or postgresql://… "
+                     "(a folder of that name is written ./%.100s)",
+                     place, place);
+}
+
 bool store_is_folder(const char *place) {
     return !home_of(place)->reach;
 }

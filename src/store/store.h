@@ -91,6 +91,10 @@ bool store_examine(const char *place, struct error *err);
 
 /* ---- places ---- */
 
+/* False, with what can be written, for a URI of what can't be a store (`mysql://…`): no folder is meant by
+ * it. */
+bool store_is_place(const char *place, struct error *err);
+
 /* Is it a folder? Else it is the URI of a server. */
 bool store_is_folder(const char *place);
 

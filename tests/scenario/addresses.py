@@ -208,20 +208,21 @@ def _():
         os.makedirs(os.path.dirname(file))
         with open(file, "w") as out:
             out.write(ALIASES + "long = " + "x" * 9000 + "\nlast = chief\n" +
-                      "".join(f"n{i} = n{i + 1}\n" for i in range(20)) + f"n20 = {SMITH}\n")
+                      "".join(f"n{i} = n{i + 1}\n" for i in range(20)) + f"n20 = {SMITH}\n\u00c4RGER  Box = {SMITH}\n")
 
         def mhs(*arguments, user=""):
             return subprocess.run([program("mhs"), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                                   env={**os.environ, "CHASQUI_SOCKET": stage.mta.socket_path, "XDG_CONFIG_HOME": config,
                                        "CHASQUI_USER": user}, timeout=60)
 
-        for alias in ("smith", "SMITH", "boss", "chief", "last", "n8"):
+        for alias in ("smith", "SMITH", "boss", "chief", "last", "n8", "\u00e4rger box", "A\u0308rger BOX"):
             done = mhs("--json", "route", alias)
             equal(json.loads(done.stdout)["recipient"], SMITH, done.stderr)
         for line, words in ((10, "there is no '='"), (11, "no name"), (12, "no address"), (13, "too long")):
             check(any(f"{file}:{line} is not an alias" in text and words in text for text in done.stderr.splitlines()), done.stderr)
         equal(len(done.stderr.splitlines()), 4)
-        refusals = {"smiht": "no such alias: 'smiht'", "a": f"round in a circle, by {file}:5: 'a = b'",
+        refusals = {"smiht": f"no such alias: 'smiht'; aliases are lines 'name = ADDRESS' in {file} and", "DN:foo": "'DN:foo' is no directory name: write DN:CN=",
+                    "": "the address is empty", "a": f"round in a circle, by {file}:5: 'a = b'",
                     "lost": f"{file}:8: 'lost = nobody' leads to no such alias", "n1": "over more than 16 others"}
         commands = [["route"], ["route", SMITH, "--from"], ["send", "--from", SMITH, "--text", "x", "--to"], ["probe", "--from"],
                     ["list", "--user"], ["user", "remove"], ["queue", "list", "--recipient"]]

@@ -262,6 +262,20 @@ def _():
         check("line 5: '${' begins a variable" in said and "line 6: " in said, said)
 
 
+@case("a store's place that is a URI of something else is refused, and not taken for a folder")
+def _():
+    with folder() as path:
+        for place in "mysql://x/y", "postgres:/x", "file:/srv/store":
+            write(f"{path}/main.conf", HEAD.replace("/tmp/chasqui-nowhere", place))
+            status, said, _ = examine(f"{path}/main.conf")
+            check(status == 1 and f"line 4: store: '{place}' is no place of a store" in said and "postgresql://" in said, said)
+            for places in (f"{path}/from", place), (place, f"{path}/to"):
+                done = subprocess.run([program("mhs"), "store", "move", *places], capture_output=True, text=True, timeout=60)
+                check(done.returncode == 2 and f"'{place}' is no place of a store" in done.stderr, done.stderr)
+        write(f"{path}/main.conf", HEAD.replace("/tmp/chasqui-nowhere", f"{path}/a:/b"))
+        check("no place" not in examine(f"{path}/main.conf")[1])
+
+
 @case("its cost grows with its length, not with the square of it")
 def _():
     with folder() as path:
