@@ -226,9 +226,10 @@ static void tell_anew(const char *what, const char *fault) {
 }
 
 /* Beside the one that listens there, which is told to suffer it: whether it can be is known before that one
- * goes. -1 with errno. */
+ * goes. Programs of the parent's own user could share the place from then on, by the same option; the
+ * parent's processes may not bind at all. -1 with errno. */
 static int listen_beside(int old, const struct socket_place *place) {
-    int one = 1, zero = 0;
+    int one = 1;
     int fd = socket(place->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const int both[] = {old, fd};
     for (int i = 0; i < 2; i++) {
@@ -238,7 +239,6 @@ static int listen_beside(int old, const struct socket_place *place) {
     bool ok = fd >= 0 && bind(fd, (const struct sockaddr *)&place->address, place->length) == 0 &&
               listen(fd, BACKLOG) == 0;
     int cause = errno;
-    setsockopt(ok ? fd : old, SOL_SOCKET, SO_REUSEPORT, &zero, sizeof zero); /* nobody else may */
     if (!ok && fd >= 0)
         close(fd);
     errno = cause;

@@ -40,7 +40,7 @@ bool sockets_open(struct sockets *sockets, const struct config *config, struct e
 bool sockets_renew_listeners(struct sockets *sockets);
 
 /* The same for the local socket at `path`. Whoever has called the one before and was not served yet is there
- * to be taken (`left`): accept(2) never waits there, and says EINVAL when there is nobody more. */
+ * to be taken (`left`): accept(2) never waits there. */
 bool sockets_renew_local(struct sockets *sockets, const char *path);
 
 /* The next process has what was left, or nobody will. */

@@ -68,6 +68,8 @@ static void still_served(struct world *world) {
 /* The parent is told of the next channel that is gone: of which process, and whether it broke the rules. */
 static void expect_told(struct world *world, enum ipc_end kind, bool broke_rules) {
     uint8_t frame[16 + 7];
+    static const struct timeval patience = {.tv_sec = 20};
+    setsockopt(world->parent, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     do /* what else it says, as that it serves, has no payload */
         assert_int_equal(recv(world->parent, frame, 16, MSG_WAITALL), 16);
     while (frame[5] != IPC_CHANNEL_GONE);
