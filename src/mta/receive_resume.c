@@ -266,7 +266,8 @@ static bool give_names(struct association *association, const struct target *tar
     if (done && recovery_is_apart(association)) {
         bool taken;
         done = is_taken(association, &name, &first, &taken, err) &&
-               (!taken || error_set(err, STORE_IN_USE, "a recovery gives a name that another has"));
+               ((!taken && !outcome_is_called(association->net->mta, association->peer, here)) ||
+                error_set(err, STORE_IN_USE, "a recovery gives a name that another has"));
     }
     done = done && give_name(association, name, target->known && !target->shared ? &first : NULL, err);
     if (done && elsewhere && renamed)

@@ -185,27 +185,33 @@ static void a_recovery_has_no_name_of_another(void **state) {
 static void a_recovery_gives_no_name_of_another(void **state) {
     struct world world;
     (void)state;
-    for (int broken = 0; broken < 2; broken++) {
+    for (int how = 0; how < 3; how++) { /* up, broken, or there and without an activity */
         world_begin(&world);
         break_off(&world, 1);
         close_association(&world, 1, IPC_CLOSE_BROKEN);
         assert_true(recovers(&world, 3, "in-1"));
         announce(&world, 4, false, "beta", "in-3", "");
         assert_int_equal(admission(&world, 4), IPC_BIND_ADMITTED);
-        begin(&world, 4, "\2\1\5", true);
-        checkpoint(&world, 4, 1);
-        if (broken)
+        if (how < 2) {
+            begin(&world, 4, "\2\1\5", true);
+            checkpoint(&world, 4, 1);
+        }
+        if (how == 1)
             close_association(&world, 4, IPC_CLOSE_BROKEN);
         ask_resume_as(&world, 3, "in-1", "\2\1\1", 1, "\2\1\5");
         expect(&world, IPC_ASSOCIATION_CLOSE, 3);
         close_association(&world, 3, IPC_CLOSE_ABORTED);
-        if (!broken) {
+        if (how == 0) {
             say_checkpoint(&world, 4, 2, 1000, "parser");
             expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 4);
-            close_association(&world, 4, IPC_CLOSE_BROKEN);
+        } else if (how == 2) {
+            comes_whole(&world, 4, "\2\1\5");
         }
+        if (how != 1)
+            close_association(&world, 4, IPC_CLOSE_BROKEN);
         associate(&world, 5, "beta");
-        assert_int_equal(resumed(&world, 5, "in-3", "\2\1\5", 1), IPC_RESUME_FROM);
+        assert_int_equal(resumed(&world, 5, "in-3", "\2\1\5", 1),
+                         how < 2 ? IPC_RESUME_FROM : IPC_RESUME_COMPLETED);
         interrupt(&world, 5);
         assert_int_equal(resumed(&world, 5, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
         interrupt(&world, 5);
