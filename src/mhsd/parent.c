@@ -29,7 +29,7 @@
 
 /* An honest process that loses a channel ends by itself, well before this. The store process gives its store
  * back first. */
-#define LINGER_SECONDS       2
+#define LINGER_SECONDS       5
 #define STORE_LINGER_SECONDS 15
 
 /* How often the listeners are looked at while processes have them. */
