@@ -133,7 +133,7 @@ def _():
         play.refused(evil("ours-last", [BEN], trace=x411.trace((EVIL, x411.now(-60)), (HOME, x411.now()))))
         attack.logged("peer=EVIL", "trace")
         play.hand_over(evil("relay", [FAY, BEN]))
-        attack.logged("peer=EVIL", "relay]", "no-bilateral-agreement", "recipient 1:")
+        attack.logged("peer=EVIL", "relay]", "no-bilateral-agreement", "recipient 1,")
         wait_until(play.entries)
         back = x411.trace((HOME, x411.now(-60)), (EVIL, x411.now(), {"actions": [0]}))
         play.refused(evil("came-back", [BEN], ANN, trace=back))

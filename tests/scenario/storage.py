@@ -277,7 +277,7 @@ def _():
         with open(mta.path, "a") as file:
             file.write('peer "OPEN" { }\npeer "NONE" { unauthenticated = true check-address = true address = { "Internet=127.0.0.1+1" } }\n')
         done = run("mhsd", "-t", "-c", mta.path)
-        equal((done.returncode, [line.split(":")[2] for line in done.stderr.splitlines() if "is taken for it" in line]), (0, [' peer "OPEN"']))
+        equal((done.returncode, [line.split(":")[4] for line in done.stderr.splitlines() if "is taken for it" in line]), (0, [' peer "OPEN"']))
 
 
 @case("a port that only root may open is warned of when another user asks")
