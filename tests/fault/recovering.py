@@ -301,12 +301,18 @@ class Taker:
 
     def _serve(self, sock):
         peer = Association(Transport(sock, timeout=600), mta=self.name, password="secret", checkpoint=1)
-        with contextlib.suppress(Broken, *ENDED):
+        try:
             recover = self.calm.is_set() or self.random.random() < 0.8
             peer.accept(recover=recover)
             if recover or not peer.recovered:
                 self.take(peer)
-        sock.close()
+        except (Broken, *ENDED):
+            pass
+        except Exception as error:
+            with self.ledger.lock:
+                self.ledger.wrong.append(f"{self.name}: {type(error).__name__}: {error}")
+        finally:
+            sock.close()
 
     def take(self, peer):
         unit = key = None
@@ -330,9 +336,11 @@ class Taker:
         peer.answer_release()
 
     def resumed(self, peer, spdu):
-        """What came of the activity up to the serial; of one that was answered the answer alone counts."""
+        """What came of the activity up to the serial; of one that was answered the answer alone counts. However often it is
+        resumed, it goes by the name under which it began, too."""
         old = session.read_parameters(spdu.parameters[session.PGI_LINKING])
-        former = self.units.get((old.get(session.PI_CALLING_REFERENCE, peer.reference), old[session.PI_ACTIVITY]))
+        name = old.get(session.PI_CALLING_REFERENCE, peer.reference), old[session.PI_ACTIVITY]
+        former = self.units.get(name)
         if former is None:
             peer.abort(3)
             raise Broken
@@ -341,6 +349,7 @@ class Taker:
         unit.points, unit.answer = dict(former.points), former.answer
         if unit.answer is None:
             unit.value = former.value[:former.points[int(old[session.PI_SERIAL])]]
+        self.units[name] = unit
         return unit
 
     def may_break(self, peer, key, share):
