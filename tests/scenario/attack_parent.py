@@ -161,12 +161,16 @@ def expect_useless(listener):
         raise AssertionError("a call is taken by the listener of before")
 
 
+# Some kernels let root alone set a filter.
+FILTERS = [("net", drop_all, "had a filter set")] if os.geteuid() == 0 else []
+
+
 @case("who follows it is called as before, whatever it did to the socket that they share, and whoever still has that")
 def _():
     with folder() as path, Stage(path) as stage:
         all_there(stage.mta)
         for number, (kind, deed, words) in enumerate([
-                ("net", shut, "was shut"), ("net", drop_all, "had a filter set"), ("net", make_block, "was made to block"), ("net", leave_alone, ""),
+                ("net", shut, "was shut"), *FILTERS, ("net", make_block, "was made to block"), ("net", leave_alone, ""),
                 ("clients", shut, "was shut"), ("clients", make_block, "was made to block"), ("clients", leave_alone, "")]):
             serves_all(stage, f"before {number}")
             before = len(stage.mta.log())
