@@ -704,6 +704,31 @@ def _():
     check("'--socket' needs a value" in mhs("--socket", status=2))
 
 
+@case("who misspells a command, a subcommand or an option is told the nearest one, and none where none is near")
+def _():
+    def said(name, *words):
+        done = subprocess.run([program(name), *words], capture_output=True, text=True)
+        equal((done.returncode, done.stdout), (2, ""), f"{words}: {done.stderr}")
+        return done.stderr
+    for meant, *words in (
+            ("--json", "--jsno", "status"), ("--json", "status", "--jsno"), ("--from", "send", "--form", "x"),
+            ("--subject", "send", "--sujbect=Hello"), ("--reason", "queue", "hold", "--raeson", "x", "1"),
+            ("--wide", "queue", "list", "--wdie"),
+            ("status", "stauts"), ("list", "queue", "lsit"), ("show", "config", "shwo")):
+        told = said("mhs", *words)
+        check(told.startswith("mhs: ") and f"; did you mean '{meant}'?\n" in told, told)
+    for text, *words in (("unknown option '--elephant'\n", "--elephant", "status"), ("unknown option '--elephant'\n", "list", "--elephant"),
+                         ("unknown option '-~'\n", "list", "--wide", "-~q"), ("'--json' takes no value\n", "list", "--json=3"),
+                         ("several options begin with '--reply'\n", "send", "--reply", "x"),
+                         ("no command 'elephant'\n", "elephant"), ("no subcommand 'elephant'\n", "queue", "elephant")):
+        told = said("mhs", *words)
+        check(text in told and "did you mean" not in told, told)
+    check("mhsd: did you mean '--test'?" in said("mhsd", "--tset"))
+    check("mhsd: did you mean '--config'?" in said("mhsd", "--conifg=/nowhere"))
+    for words in ["--elephant"], ["--test=3"], ["-c"]:
+        check("did you mean" not in said("mhsd", *words))
+
+
 @case("colours are at a terminal only, where nothing speaks against it")
 def _():
     with folder() as path, Mhsd(path) as mta:
