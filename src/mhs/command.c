@@ -6,7 +6,9 @@
 
 #include <jansson.h>
 
+#include "base/buf.h"
 #include "base/nearest.h"
+#include "base/text.h"
 #include "mhs/output.h"
 
 struct command_settings command_settings;
@@ -255,16 +257,32 @@ bool command_word(const struct command_usage *usage, const char *option, const c
     return false;
 }
 
+bool command_text(const struct command_usage *usage, const char *text) {
+    if (text_is_utf8(span_str(text)))
+        return true;
+    command_usage_error(usage, "'%s' is not UTF-8", text);
+    return false;
+}
+
+/* Octets of the character at the start of the text; 0: they are none of UTF-8. */
+static size_t character_at(const char *text) {
+    size_t length = 1, most = strnlen(text, 4);
+    while (length <= most && !text_is_utf8(span_of(text, length)))
+        length++;
+    return length <= most ? length : 0;
+}
+
 /* Arguments need not be UTF-8, JSON is. */
 static json_t *json_of(const char *text) {
-    json_t *value = json_string(text);
-    char *ascii = value ? NULL : strdup(text);
-    for (char *c = ascii; c && *c; c++)
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    if (ascii)
-        value = json_string(ascii);
-    free(ascii);
+    struct buf utf8;
+    buf_init(&utf8, 0);
+    while (*text) {
+        size_t length = character_at(text);
+        buf_append_span(&utf8, length ? span_of(text, length) : SPAN_LIT("\uFFFD"));
+        text += length ? length : 1;
+    }
+    json_t *value = utf8.failed ? NULL : json_stringn(utf8.len ? (const char *)utf8.data : "", utf8.len);
+    buf_free(&utf8);
     return value ? value : json_string("(no memory)");
 }
 

@@ -93,6 +93,9 @@ static int config_show_command(int argc, char **argv) {
     int count = command_line_operands(&line, 0, SECTIONS_MOST, names);
     if (count < 0)
         return line.status;
+    for (int i = 0; i < count; i++)
+        if (!command_text(&usage, names[i]))
+            return COMMAND_USAGE;
     json_t *sections = json_array();
     for (int i = 0; i < count; i++)
         json_array_append_new(sections, json_string(names[i]));

@@ -168,6 +168,8 @@ static int peer_change(const struct change *change, int argc, char **argv) {
         return command_usage_error(&usage, "give one PEER; 'mhs peer list' shows them");
     if (change->wants_reason && !reason)
         return command_usage_error(&usage, "say why: give --reason");
+    if (!command_text(&usage, peer) || (reason && !command_text(&usage, reason)))
+        return COMMAND_USAGE;
     json_t *answer, *request = json_pack("{s:s, s:s, s:s*}", "operation", change->operation, "peer", peer,
                                          "reason", reason);
     int status = daemon_request(request, &answer);

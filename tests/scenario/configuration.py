@@ -220,6 +220,16 @@ def _():
             equal(mta.log().count(warning), told + 1, mta.log_tail())
 
 
+@case("a text that a report can't say is warned of, with what it says")
+def _():
+    with folder() as path:
+        for text, warning in ("nicht möglich", "supplementary-information: a report can't say that; it says 'nicht moglich'"), ("not with us", None):
+            write(f"{path}/main.conf", HEAD + f'route "/C=DE" {{ non-delivery = "unable-to-transfer" supplementary-information = "{text}" }}\n')
+            status, said, _ = examine(f"{path}/main.conf")
+            equal(status, 0)
+            check(warning in said if warning else "a report" not in said, said)
+
+
 @case("a file of passwords that others may read is warned of by a test, a start, a reload and config diff, with its first one's line")
 def _():
     with folder() as path:
