@@ -120,10 +120,15 @@ static void print_done(const json_t *answer) {
     printf("done\n");
 }
 
+static bool is_true(const json_t *answer, const char *member) {
+    return json_is_true(json_object_get(answer, member));
+}
+
 static void print_retried(const json_t *answer) {
-    printf("%" JSON_INTEGER_FORMAT " to be tried now, %" JSON_INTEGER_FORMAT " left alone%s\n",
+    printf("%" JSON_INTEGER_FORMAT " to be tried now, %" JSON_INTEGER_FORMAT " left alone%s%s\n",
            (json_int_t)out_integer(answer, "changed"), (json_int_t)out_integer(answer, "skipped"),
-           json_is_true(json_object_get(answer, "back-off-ended")) ? "; its back-off is over" : "");
+           is_true(answer, "back-off-ended") ? "; its back-off is over" : "",
+           is_true(answer, "bind-wait-ended") ? "; its next bind is looked at again" : "");
     if (json_object_get(answer, "why"))
         printf("the first that was left alone is %s\n", out_text(answer, "why"));
 }
@@ -179,7 +184,7 @@ static int peer_change(const struct change *change, int argc, char **argv) {
         out_json(answer);
     else
         change->print(answer);
-    bool ended = json_is_true(json_object_get(answer, "back-off-ended"));
+    bool ended = is_true(answer, "back-off-ended") || is_true(answer, "bind-wait-ended");
     status = out_integer(answer, "changed") || ended ? COMMAND_OK : COMMAND_NO;
     json_decref(answer);
     return status;
