@@ -122,17 +122,20 @@ UNUSED static struct mts_tables *make_tables(void) {
 /* Of the processes at the other ends. */
 #define WORLD_LIFE 77
 
-/* Our end of a new channel to the switch, of a process of another number than those before. */
-UNUSED static int pass_through(int door, enum ipc_end end) {
-    static uint8_t number;
+/* Our end of a new channel to the switch. */
+static int pass_numbered(int door, enum ipc_end end, uint8_t number) {
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    assert_true(ipc_door_pass(
-        door,
-        &(struct ipc_holder){.end = end, .number = end == IPC_END_CLIENTS ? 0 : number++, .life = WORLD_LIFE},
-        pair[1]));
+    assert_true(
+        ipc_door_pass(door, &(struct ipc_holder){.end = end, .number = number, .life = WORLD_LIFE}, pair[1]));
     close(pair[1]);
     return pair[0];
+}
+
+/* Of a process of another number than those before. */
+UNUSED static int pass_through(int door, enum ipc_end end) {
+    static uint8_t number;
+    return pass_numbered(door, end, end == IPC_END_CLIENTS ? 0 : number++);
 }
 
 /* `exit` looks for leaks, and would find in this fork what fallen cases left in the test: one fault would
