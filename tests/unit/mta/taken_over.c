@@ -59,12 +59,6 @@ static void renew_clients(struct world *world) {
     world->clients = pass_through(world->door, IPC_END_CLIENTS);
 }
 
-static void still_served(struct world *world) {
-    associate(world, 77, "gamma");
-    send_whole(world, 77, envelope_to(world, WANTS_NDN, JONES, NULL), SPAN_LIT("content"));
-    assert_int_equal(result_of(world, 77), IPC_ACCEPTED);
-}
-
 /* The parent is told of the next channel of the kind that is gone: whether its process broke the rules. */
 static void expect_told(struct world *world, enum ipc_end kind, bool broke_rules) {
     uint8_t frame[16 + 7];
@@ -118,8 +112,7 @@ static void a_net_process_is_no_client(void **state) {
 static void the_process_of_the_clients_is_no_peer(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     for (int type = 1; type < IPC_REQUEST; type++)
         if (!ends(&world, IPC_END_CLIENTS, (enum ipc_type)type, 1, NOTHING))
             fail_msg("the process of the clients may send frame %d", type);
@@ -250,8 +243,7 @@ static void other_ends_are_not_taken(void **state) {
 static void a_net_process_has_its_own_associations_only(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     int fd = pass_through(world.door, IPC_END_NET);
     put(fd, IPC_ASSOCIATION_CLOSE, 1, SPAN_LIT("\2\0\0\0\0"), NOTHING);
     put(fd, IPC_TRANSFER_STOP, 1, SPAN_LIT("\0"), NOTHING);
@@ -352,8 +344,7 @@ static void a_net_process_opens_no_association_unasked(void **state) {
 static void a_net_process_recovers_what_broke_only(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     comes_in(&world, JONES);
     close_association(&world, 1, IPC_CLOSE_BROKEN);
     struct ipc_bind bind = bind_of("", false, "x");
