@@ -721,8 +721,10 @@ static void stop(struct parent *parent) {
 static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
     (void)what;
     struct parent *parent = arg;
-    if (parent->stopping)
+    if (parent->stopping) { /* somebody does not want to wait */
+        tell_to_stop(parent);
         return;
+    }
     log_notice("stopping (signal %d)", (int)signal_number);
     supervisor_tell_stopping(stop_seconds(parent));
     stop(parent);

@@ -689,6 +689,18 @@ def _():
         check(re.search(r"the stop cuts a transfer from it: \d{1,5} octets had come; the peer sends it anew", said), said)
 
 
+@case("who does not want to wait so long says it again")
+def _():
+    with folder() as path:
+        def again(two):
+            wait_until(lambda: "transfers under way end first" in two.stage.mta.log())
+            check("cuts" not in two.stage.mta.log())
+            two.stage.mta.process.send_signal(signal.SIGTERM)
+            two.stage.mta.process.wait(60)
+        said, _history, two = stopped_amid(path, 1_000_000, 500_000, "sender", again, timers={"stop": 600})
+        check("the stop cuts a transfer to it" in said, said)
+
+
 @case("what ends in time is not cut")
 def _():
     with folder() as path:
