@@ -775,6 +775,16 @@ def _():
         check("\x1b" not in mta.log() and "\u202e" not in mta.log() and "\n2026-01-01" not in mta.log())
 
 
+@case("a misspelt peer is told with the one that was meant")
+def _():
+    with folder() as path, Mhsd(path, peer={"GATEWAY": peer_section(1), "BETA": peer_section(2)}) as mta:
+        for words in ["peer", "show"], ["peer", "retry"], ["peer", "disable", "--reason", "x"], ["ping"]:
+            error = ask(mta, *words, "GATEWAI", status=1)["error"]
+            equal((error["code"], error["text"]), ("not-found", "no peer has the name GATEWAI; did you mean 'GATEWAY'? 'mhs peer list' shows them"))
+            error = ask(mta, *words, "ELSEWHERE", status=1)["error"]
+            equal(error["text"], "no peer has the name ELSEWHERE; 'mhs peer list' shows them")
+
+
 @case("colours are at a terminal only, where nothing speaks against it")
 def _():
     with folder() as path, Mhsd(path) as mta:
