@@ -10,6 +10,7 @@
 #include "mta/client.h"
 #include "mta/json.h"
 #include "mta/mta_private.h"
+#include "mta/peer_show.h"
 #include "mta/requests.h"
 
 /* Kind of the records: the name is the peer's, the data says who disabled it, and why. */
@@ -64,7 +65,7 @@ static json_t *find_peer(struct mta *mta, json_t *request, struct peer **peer) {
     *peer = peer_find(mta, span_str(name));
     if (*peer && (*peer)->config)
         return NULL;
-    return client_error("not-found", "no peer has the name %.64s; 'mhs peer list' shows them", name);
+    return peer_unknown(mta, name);
 }
 
 static void disabled_on_disk(struct mta *mta, const struct effect *effect) {

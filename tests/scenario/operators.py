@@ -765,6 +765,26 @@ def _():
     equal(error["text"], "'mhs queue' has no subcommand '\u00fcb\ufffd\U0001f4e8\ufffd\ufffd'")
 
 
+@case("a reason makes no line of its own in the log, and colours no terminal")
+def _():
+    with folder() as path, Mhsd(path, peer={"FAR": peer_section(1)}) as mta:
+        mta.mhs("peer", "disable", "FAR", "--reason", "caf\u00e9\n2026-01-01T00:00:00Z store[1] error: \x1b[31mred\u202e\u0085")
+        wait_until(lambda: "is disabled by" in mta.log())
+        line, = [line for line in mta.log().split("\n") if "caf" in line]
+        check(line.endswith("caf\u00e9\\x0A2026-01-01T00:00:00Z store[1] error: \\x1B[31mred\\xE2\\x80\\xAE\\xC2\\x85"), line)
+        check("\x1b" not in mta.log() and "\u202e" not in mta.log() and "\n2026-01-01" not in mta.log())
+
+
+@case("a misspelt peer is told with the one that was meant")
+def _():
+    with folder() as path, Mhsd(path, peer={"GATEWAY": peer_section(1), "BETA": peer_section(2)}) as mta:
+        for words in ["peer", "show"], ["peer", "retry"], ["peer", "disable", "--reason", "x"], ["ping"]:
+            error = ask(mta, *words, "GATEWAI", status=1)["error"]
+            equal((error["code"], error["text"]), ("not-found", "no peer has the name GATEWAI; did you mean 'GATEWAY'? 'mhs peer list' shows them"))
+            error = ask(mta, *words, "ELSEWHERE", status=1)["error"]
+            equal(error["text"], "no peer has the name ELSEWHERE; 'mhs peer list' shows them")
+
+
 @case("colours are at a terminal only, where nothing speaks against it")
 def _():
     with folder() as path, Mhsd(path) as mta:
