@@ -10,6 +10,7 @@
 #define MOST_NODES  24
 #define MOST_TEXT   7
 #define MOST_GROUPS 3
+#define MOST_PIECES 3
 
 /* ---- the model ---- */
 
@@ -30,8 +31,8 @@ struct node {
     enum op op;
     enum kind kind;
     struct value value;
-    struct value piece[3]; /* of PARTS */
-    int place[3];
+    struct value piece[MOST_PIECES]; /* of PARTS */
+    int place[MOST_PIECES];
     size_t pieces;
 };
 
@@ -66,7 +67,7 @@ static bool same_text(const char *a, const char *b) {
 /* Every place is tried for a part in the middle. */
 static bool pieces_fit(const struct node *node, size_t at, const char *rest) {
     char piece[MOST_TEXT + 1];
-    if (at == node->pieces)
+    if (at == MOST_PIECES || at == node->pieces)
         return true;
     normal(node->piece[at].text, node->place[at] == INITIAL, node->place[at] == FINAL, piece);
     size_t len = strlen(piece);
@@ -201,7 +202,7 @@ static void random_item(struct node *node) {
     node->value = random_value(node->kind);
     if (node->op == ONE_PART)
         snprintf(node->value.text, sizeof node->value.text, "%s", below(2) ? "a" : "ba");
-    node->pieces = 1 + below(3);
+    node->pieces = 1 + below(MOST_PIECES);
     for (size_t i = 0; i < node->pieces; i++) {
         random_text(node->piece[i].text, below(2));
         node->piece[i].text[below(4)] = '\0';
@@ -258,7 +259,7 @@ static struct span element(enum kind kind, const struct value *value) {
 }
 
 static struct x413_Filter pieces(const struct node *node) {
-    struct part parts[3];
+    struct part parts[MOST_PIECES];
     for (size_t i = 0; i < node->pieces; i++) {
         parts[i].place = (unsigned)node->place[i];
         parts[i].value = general(node->piece[i].text);
