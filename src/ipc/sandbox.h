@@ -47,6 +47,8 @@ struct sandbox_rights {
     int door;                 /* (ipc/door.h) by which alone descriptors come in; 0: none */
     int first_listener; /* listening sockets, numbered without a gap, that outlive the process: calls are */
     unsigned listener_count; /* taken from them, and nothing changes them */
+    bool (*start)(void *context, struct error *err); /* what needs calls that no kind has, a thread say: it */
+    void *context; /* has all rights and filters of the process, but nothing of files later. NULL: nothing */
 };
 
 /*

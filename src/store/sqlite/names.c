@@ -151,13 +151,15 @@ bool sqlite_change_mailboxes(struct store *head, const struct mailbox_change *ch
     struct sqlite *store = sqlite_of(head);
     struct names fresh;
     names_init(&fresh);
+    sqlite_write_begin(store);
     bool done = sql_run(store, SQL_BEGIN, NULL, err);
     for (size_t i = 0; done && i < count; i++)
         done = write_change(store, &changes[i], err);
     done = done && load(store, &fresh, "SELECT " MAILBOXES " ORDER BY id", err) &&
            sql_run(store, SQL_COMMIT, NULL, err);
-    if (!done && !sqlite3_get_autocommit(store->db))
+    if (!done && !sqlite3_get_autocommit(store->writing.db))
         sql_run(store, SQL_ROLLBACK, NULL, NULL);
+    sqlite_write_end(store);
     struct names gone = done ? store->mailboxes : fresh;
     if (done)
         store->mailboxes = fresh;
