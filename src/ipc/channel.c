@@ -488,6 +488,10 @@ void ipc_cut(struct ipc_channel *channel) {
     end_for_breach(channel, BROKE_RULES);
 }
 
+void ipc_give_up(struct ipc_channel *channel, const char *cause) {
+    end_later(channel, cause);
+}
+
 bool ipc_is_full(const struct ipc_channel *channel) {
     return channel->full;
 }

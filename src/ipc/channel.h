@@ -19,8 +19,8 @@ struct ipc_handler {
      * and the handler has logged why. */
     bool (*frame)(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                   struct span payload);
-    /* The other end is gone, or broke the rules (`cause` says which, and ipc_broke_rules). The channel is
-     * freed after the call. */
+    /* The other end is gone, broke the rules (ipc_broke_rules says so too), or was given up: `cause` says
+     * which. The channel is freed after the call. */
     void (*closed)(void *context, struct ipc_channel *channel, const char *cause);
     /* The output queue fell below the low mark after it was full. May be NULL. */
     void (*writable)(void *context, struct ipc_channel *channel);
@@ -46,6 +46,9 @@ void ipc_finish(struct ipc_channel *channel);
 /* Ends the channel as a handler's false does, when what was against the rules is found after its call:
  * nothing more is read or written, and `closed` is called in the next turn of the loop. */
 void ipc_cut(struct ipc_channel *channel);
+
+/* As ipc_cut, for a cause of the caller's own: the other end broke no rule. */
+void ipc_give_up(struct ipc_channel *channel, const char *cause);
 
 /* Makes longer payloads than `octets` end the channel, either way; IPC_PAYLOAD_MAX without this. */
 void ipc_limit(struct ipc_channel *channel, size_t octets);

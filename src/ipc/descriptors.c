@@ -6,7 +6,7 @@
  *
  * 0, 1 and 2 are the log, or the terminal, that the whole daemon writes to: it
  * is written at its end (its flags stay), and neither read, shortened, lengthened
- * nor written elsewhere. A second number for one can't be had (calls.c).
+ * nor written elsewhere. A second number for one can't be had, and recvmsg is the door's alone (calls.c).
  * Listeners are handed to the next process when this one was ended: no option, no
  * filter and no call (to AF_UNSPEC, which is the end of a listener) spoils them.
  */
@@ -21,12 +21,12 @@ static const struct {
     int call;
     unsigned at; /* the argument that is the descriptor */
 } on_standard[] = {
-    {SCMP_SYS(read), 0},       {SCMP_SYS(readv), 0},     {SCMP_SYS(pread64), 0},
-    {SCMP_SYS(recvfrom), 0},   {SCMP_SYS(recvmsg), 0},   {SCMP_SYS(pwrite64), 0},
-    {SCMP_SYS(lseek), 0},      {SCMP_SYS(ftruncate), 0}, {SCMP_SYS(fallocate), 0},
-    {SCMP_SYS(fcntl), 0},      {SCMP_SYS(flock), 0},     {SCMP_SYS(fchmod), 0},
-    {SCMP_SYS(fchown), 0},     {SCMP_SYS(mmap), 4},      {SCMP_SYS(sync_file_range), 0},
-    {SCMP_SYS(setsockopt), 0}, {SCMP_SYS(shutdown), 0},  {SCMP_SYS(connect), 0},
+    {SCMP_SYS(read), 0},      {SCMP_SYS(readv), 0},           {SCMP_SYS(pread64), 0},
+    {SCMP_SYS(recvfrom), 0},  {SCMP_SYS(pwrite64), 0},        {SCMP_SYS(lseek), 0},
+    {SCMP_SYS(ftruncate), 0}, {SCMP_SYS(fallocate), 0},       {SCMP_SYS(fcntl), 0},
+    {SCMP_SYS(flock), 0},     {SCMP_SYS(fchmod), 0},          {SCMP_SYS(fchown), 0},
+    {SCMP_SYS(mmap), 4},      {SCMP_SYS(sync_file_range), 0}, {SCMP_SYS(setsockopt), 0},
+    {SCMP_SYS(shutdown), 0},  {SCMP_SYS(connect), 0},
 };
 
 static const int on_listeners[] = {SCMP_SYS(connect), SCMP_SYS(setsockopt), SCMP_SYS(shutdown)};

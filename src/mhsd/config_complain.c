@@ -47,18 +47,6 @@ static void add_note(struct loader *l, struct config_notes *notes, struct config
     notes->count++;
 }
 
-/* Without memory for the note the error tells all the same. */
-static bool note(struct loader *l, struct config_place place, char *text) {
-    char line[16];
-    make_printable(text);
-    name_line(place, line);
-    if (l->complaint_count++ == 0)
-        error_set(l->err, EINVAL, "%s:%s %s", l->files[place.file], line, text);
-    if (l->complaint_count <= CONFIG_COMPLAINTS_MOST)
-        add_note(l, &l->complaints, place, text);
-    return false;
-}
-
 /* What is of a file as a whole comes behind its lines. */
 static int line_of(struct config_place place) {
     return place.line ? place.line : INT_MAX;
@@ -87,13 +75,33 @@ void config_tell(struct loader *l, struct config_report *report) {
         error_set(l->err, EINVAL, "%s", l->complaints.items[0].text);
 }
 
+static void write_text(char text[static CONFIG_TEXT_SIZE], const char *format, va_list args) {
+    vsnprintf(text, CONFIG_TEXT_SIZE, format, args);
+    make_printable(text);
+}
+
+/* Without memory for the note the error tells all the same. */
 bool config_complain(struct loader *l, struct config_place place, const char *format, ...) {
+    char text[CONFIG_TEXT_SIZE], line[16];
+    va_list args;
+    va_start(args, format);
+    write_text(text, format, args);
+    va_end(args);
+    name_line(place, line);
+    if (l->complaint_count++ == 0)
+        error_set(l->err, EINVAL, "%s:%s %s", l->files[place.file], line, text);
+    if (l->complaint_count <= CONFIG_COMPLAINTS_MOST)
+        add_note(l, &l->complaints, place, text);
+    return false;
+}
+
+void config_warn_at(struct loader *l, struct config_place place, const char *format, ...) {
     char text[CONFIG_TEXT_SIZE];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    write_text(text, format, args);
     va_end(args);
-    return note(l, place, text);
+    add_note(l, &l->warnings, place, text);
 }
 
 /* `peer "BETA": option: what`; where it stands. */
@@ -112,18 +120,7 @@ void config_warn(struct loader *l, const struct config_section *section, const c
                  const char *what) {
     char text[CONFIG_TEXT_SIZE];
     struct config_place place = say(section, option, what, text, sizeof text);
-    make_printable(text);
-    add_note(l, &l->warnings, place, text);
-}
-
-void config_warn_at(struct loader *l, struct config_place place, const char *format, ...) {
-    char text[CONFIG_TEXT_SIZE];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    make_printable(text);
-    add_note(l, &l->warnings, place, text);
+    config_warn_at(l, place, "%s", text);
 }
 
 /* So many remarks are told one by one: with them it shows what the others are about, and they have room in
@@ -185,7 +182,7 @@ bool config_fail(struct loader *l, struct config_section *section, const char *o
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
     struct config_place place = say(section, option, what, text, sizeof text);
-    return note(l, place, text);
+    return config_complain(l, place, "%s", text);
 }
 
 bool config_no_memory(struct loader *l) {

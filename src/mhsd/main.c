@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/lines.h"
+#include "base/nearest.h"
 #include "mhsd/children.h"
 #include "mhsd/examine.h"
 #include "mhsd/parent.h"
@@ -230,6 +231,17 @@ static int run(enum task task, const char *path) {
     return parent_run(path, config);
 }
 
+/* getopt has said what is wrong; for a long option that it does not know (of which it gives 0) it knows no
+ * better one. */
+static int refuse_option(const char *given, const struct option *options) {
+    const char *near = optopt == 0 ? nearest_option(given, options) : NULL;
+    if (near)
+        fprintf(stderr, "mhsd: did you mean '--%s'? Else try 'mhsd --help'\n", near);
+    else
+        fputs("mhsd: try 'mhsd --help'\n", stderr);
+    return EXIT_USAGE;
+}
+
 int main(int argc, char **argv) {
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'},
@@ -267,8 +279,7 @@ int main(int argc, char **argv) {
             puts("mhsd (Chasqui) " CHASQUI_VERSION);
             return 0;
         default:
-            fputs("mhsd: try 'mhsd --help'\n", stderr);
-            return EXIT_USAGE;
+            return refuse_option(argv[optind - 1], options);
         }
     }
     if (optind < argc) {

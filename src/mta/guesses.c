@@ -194,8 +194,9 @@ bool guesses_wrong(struct guesses *guesses, const struct guess *guess, int64_t n
 
 /* ---- an operator's doing ---- */
 
-static void look_again_at(struct guesses *guesses, const char *address, struct span name) {
+static bool look_again_at(struct guesses *guesses, const char *address, struct span name) {
     struct place places[3];
+    bool waited = false;
     size_t count = places_of(span_str(address), name, places);
     for (size_t i = 0; i < count; i++) {
         uint64_t key = key_of(guesses, &places[i]);
@@ -203,15 +204,18 @@ static void look_again_at(struct guesses *guesses, const char *address, struct s
             struct entry *entry = &guesses->entries[key % SETS][way];
             if (entry->key != key)
                 continue;
+            waited = waited || entry->wrong >= places[i].most;
             if (entry->wrong >= places[i].most)
                 entry->wrong = places[i].most - 1;
             entry->told_count = 0;
         }
     }
+    return waited;
 }
 
 /* Its entry by name shows from where it calls. */
-static void look_again_anywhere(struct guesses *guesses, struct span name) {
+static bool look_again_anywhere(struct guesses *guesses, struct span name) {
+    bool waited = false;
     for (size_t set = 0; set < SETS; set++)
         for (size_t way = 0; way < WAYS; way++) {
             const struct entry *entry = &guesses->entries[set][way];
@@ -220,18 +224,18 @@ static void look_again_anywhere(struct guesses *guesses, struct span name) {
             if (!entry->key || !entry->by_name || key_of(guesses, &place) != entry->key)
                 continue;
             place.network[strcspn(place.network, "/")] = '\0'; /* its first address */
-            look_again_at(guesses, place.network, name);
+            waited = look_again_at(guesses, place.network, name) || waited;
         }
+    return waited;
 }
 
-void guesses_look_again(struct guesses *guesses, const struct mta_bind *peer) {
+bool guesses_look_again(struct guesses *guesses, const struct mta_bind *peer) {
     struct span name = peer->unauthenticated ? SPAN_LIT("") : peer->mta_name;
-    bool anywhere = !peer->host_count;
+    bool anywhere = !peer->host_count, waited = false;
     for (size_t i = 0; i < peer->host_count; i++) {
         anywhere = anywhere || peer->hosts[i].is_name;
         if (!peer->hosts[i].is_name)
-            look_again_at(guesses, peer->hosts[i].text, name);
+            waited = look_again_at(guesses, peer->hosts[i].text, name) || waited;
     }
-    if (anywhere)
-        look_again_anywhere(guesses, name);
+    return (anywhere && look_again_anywhere(guesses, name)) || waited;
 }

@@ -38,6 +38,7 @@ struct inbound {
     enum ipc_apdu kind; /* PARTIAL: the envelope is not complete */
     uint64_t stored;    /* the store's number of the activity, 0: no checkpoint yet */
     char failure[120];  /* the store could not take it: END is refused for now */
+    bool late;          /* it began after the order to stop, which does not wait for its end */
     bool answered;      /* it was refused before its end: the frames that still come are swallowed */
 };
 

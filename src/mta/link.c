@@ -57,7 +57,7 @@ bool link_broke_rules(struct ipc_channel *channel, const char *why) {
 void link_is_replaced(struct ipc_channel *channel, const struct ipc_holder *former,
                       const struct ipc_holder *holder) {
     if (former->end == holder->end && former->number == holder->number)
-        ipc_cut(channel);
+        ipc_give_up(channel, "another process has come in its place");
 }
 
 struct net_process *net_with_fewest(const struct mta *mta) {

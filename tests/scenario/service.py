@@ -40,7 +40,7 @@ def _():
                     equal(heard.recv(100), b"READY=1")
                     equal(mta.request("status")["state"], "serving")  # from the first moment on
                     mta.process.send_signal(signal.SIGTERM)
-                    equal(heard.recv(100), b"STOPPING=1")
+                    equal(heard.recv(100), b"STOPPING=1\nEXTEND_TIMEOUT_USEC=20000000")
                     equal(mta.process.wait(60), 0)
                 finally:
                     mta.kill()
@@ -58,7 +58,8 @@ def _():
             equal(mta.process.wait(60), 0)
             lines = log_lines(mta)
             stop = next(i for i, line in enumerate(lines) if "stopping (signal" in line)
-            equal([line for line in lines[stop:] if re.search(r" (warning|error): ", line)], [])
+            # The play's own look at the port, which binds as nobody, may be told of late.
+            equal([line for line in lines[stop:] if re.search(r" (warning|error): ", line) and "peer=? " not in line], [])
         finally:
             mta.kill()
 

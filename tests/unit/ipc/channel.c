@@ -21,7 +21,7 @@
 struct end {
     struct event_base *loop;
     struct ipc_channel *channel;
-    int frames, closes, writables;
+    int frames, closes, breaches, writables;
     uint64_t ref_sum;
     size_t octets;
     bool refuse;
@@ -44,10 +44,10 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
 }
 
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
-    (void)channel;
     assert_true(cause[0] != '\0');
     struct end *end = context;
     end->closes++;
+    end->breaches += ipc_broke_rules(channel);
     snprintf(end->cause, sizeof end->cause, "%s", cause);
     end->channel = NULL;
 }
@@ -445,6 +445,25 @@ static void a_channel_is_cut_with_what_waits(void **state) {
     end_fed(&fed);
 }
 
+/* Whom nobody needs any more is not told of as one who broke the rules. */
+static void a_channel_is_given_up_for_a_cause(void **state) {
+    struct fed fed;
+    (void)state;
+    for (int gives_up = 0; gives_up < 2; gives_up++) {
+        begin_fed(&fed);
+        if (gives_up)
+            ipc_give_up(fed.end.channel, "of no use any more");
+        else
+            ipc_cut(fed.end.channel);
+        assert_int_equal(fed.end.closes, 0);
+        run(fed.loop);
+        assert_int_equal(fed.end.closes, 1);
+        assert_string_equal(fed.end.cause, gives_up ? "of no use any more" : "a frame against the rules");
+        assert_int_equal(fed.end.breaches, !gives_up);
+        end_fed(&fed);
+    }
+}
+
 static void payload_fields_round_trip(void **state) {
     (void)state;
     struct buf buf;
@@ -507,6 +526,7 @@ int main(void) {
         cmocka_unit_test(a_secret_in_pieces_stays_nowhere),
         cmocka_unit_test(a_secret_behind_its_header_stays_nowhere),
         cmocka_unit_test(a_channel_is_cut_with_what_waits),
+        cmocka_unit_test(a_channel_is_given_up_for_a_cause),
         cmocka_unit_test(payload_fields_round_trip),
         cmocka_unit_test(a_client_asks_nothing_over_the_limit),
     };

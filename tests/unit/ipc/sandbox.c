@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -719,6 +720,114 @@ static void options_that_are_used(void **state) {
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* ---- descriptors 0 to 2 ---- */
+
+/* System calls that a kind has for other descriptors: of 0 to 2 each is refused before the kernel looks at
+ * what stands there, a file, a terminal or a socket. The arguments behind the descriptor let it pass the list
+ * of the kind (calls.c). */
+static long ask_for(int call, long fd) {
+    static char octets[4096];
+    static struct iovec part = {octets, 1};
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    const int one = 1;
+    switch (call) {
+    case SYS_mmap:
+        return syscall(SYS_mmap, NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+    case SYS_fcntl:
+        return syscall(SYS_fcntl, fd, F_SETFL, O_NONBLOCK);
+    case SYS_setsockopt:
+        return syscall(SYS_setsockopt, fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    case SYS_connect:
+        return syscall(SYS_connect, fd, &nobody, sizeof nobody);
+    case SYS_shutdown:
+        return syscall(SYS_shutdown, fd, SHUT_WR);
+    case SYS_readv:
+        return syscall(SYS_readv, fd, &part, 1);
+    case SYS_fchmod:
+        return syscall(SYS_fchmod, fd, 0600);
+    case SYS_flock:
+        return syscall(SYS_flock, fd, LOCK_SH | LOCK_NB);
+    case SYS_read:
+    case SYS_recvfrom:
+    case SYS_pread64:
+    case SYS_pwrite64:
+        return syscall(call, fd, octets, 1, 0, NULL, NULL);
+    default: /* lengths, places and owners */
+        return syscall(call, fd, 0, 0, 0);
+    }
+}
+
+static const struct {
+    const char *name;
+    int call;
+} asked[] = {{"read", SYS_read},           {"readv", SYS_readv},
+             {"recvfrom", SYS_recvfrom},   {"mmap", SYS_mmap},
+             {"fcntl", SYS_fcntl},         {"pread64", SYS_pread64},
+             {"pwrite64", SYS_pwrite64},   {"lseek", SYS_lseek},
+             {"ftruncate", SYS_ftruncate}, {"fallocate", SYS_fallocate},
+             {"flock", SYS_flock},         {"fchmod", SYS_fchmod},
+             {"fchown", SYS_fchown},       {"sync_file_range", SYS_sync_file_range},
+             {"connect", SYS_connect},     {"setsockopt", SYS_setsockopt},
+             {"shutdown", SYS_shutdown}};
+
+#define ASKED (sizeof asked / sizeof *asked)
+
+static bool is_refused(int call, long fd) {
+    return ask_for(call, fd) < 0 && errno == EPERM;
+}
+
+/* A bit for each call that was refused of 0, 1 and 2, whatever bits the kernel does not look at. */
+static uint32_t refused_of_standard(const struct kind *kind) {
+    int report[2], status;
+    uint32_t refused = 0;
+    assert_int_equal(pipe(report), 0);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(20);
+        for (int fd = 0; fd <= 2; fd++)
+            dup2(scene.friend[0], fd);
+        if (kind && !enter(kind))
+            _exit(1);
+        for (unsigned i = 0; i < ASKED; i++) {
+            bool all = true;
+            for (long fd = 0; fd <= 2; fd++)
+                all = all && is_refused(asked[i].call, fd) && is_refused(asked[i].call, fd | 1l << 32);
+            refused |= (uint32_t)all << i;
+        }
+        _exit(write(report[1], &refused, sizeof refused) == sizeof refused ? 0 : 3);
+    }
+    close(report[1]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(read(report[0], &refused, sizeof refused), sizeof refused);
+    close(report[0]);
+    return refused;
+}
+
+static void expect_refusals(const struct kind *kind) {
+    set_scene();
+    assert_int_equal(write(scene.friend[1], scene.root, sizeof scene.root), sizeof scene.root);
+    uint32_t refused = refused_of_standard(kind);
+    strike_scene();
+    for (unsigned i = 0; i < ASKED; i++)
+        if (kind && !(refused >> i & 1))
+            fail_msg("%s has %s of descriptor 0, 1 or 2", kind->name, asked[i].name);
+    if (!kind)
+        assert_int_equal(refused, 0); /* by nothing else */
+}
+
+static void the_log_is_written_to_and_nothing_else(void **state) {
+    (void)state;
+    expect_refusals(NULL);
+    expect_refusals(&(struct kind){"store", SANDBOX_STORE, true, false});
+    expect_refusals(&(struct kind){"reader", SANDBOX_READER, true, false});
+    expect_refusals(&(struct kind){"net", SANDBOX_NET, false, false});
+    expect_refusals(&(struct kind){"clients", SANDBOX_CLIENTS, false, false});
+    expect_refusals(&(struct kind){"work", SANDBOX_WORK, false, false});
+}
+
 /* The control: what is tried does succeed where nothing forbids it. */
 static void without_a_sandbox(void **state) {
     (void)state;
@@ -741,6 +850,7 @@ int main(void) {
         cmocka_unit_test(one_port_of_a_server),
         cmocka_unit_test(a_door_is_open),
         cmocka_unit_test(options_that_are_used),
+        cmocka_unit_test(the_log_is_written_to_and_nothing_else),
         cmocka_unit_test(of_root_nothing_is_left),
         cmocka_unit_test(a_store_of_another_user_is_still_served),
         cmocka_unit_test(a_net_process),

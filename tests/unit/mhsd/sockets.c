@@ -157,49 +157,67 @@ static void starve(int fd) {
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
 }
 
-static void (*const deeds[])(int fd) = {leave_alone, shut,       drop_all, drop_all_for_good,
-                                        make_block,  connect_it, starve};
-static void (*const local_deeds[])(int fd) = {leave_alone, shut, make_block};
+static const struct deed {
+    const char *name;
+    void (*does)(int fd);
+    bool roots;    /* some kernels let root alone do it */
+    bool to_local; /* it is done to the local socket, too */
+    bool for_good; /* nothing undoes it */
+} deeds[] = {{"it is left alone", leave_alone, .to_local = true},
+             {"it is shut", shut, .to_local = true},
+             {"all is dropped", drop_all, .roots = true},
+             {"all is dropped for good", drop_all_for_good, .roots = true, .for_good = true},
+             {"it blocks", make_block, .to_local = true},
+             {"it is connected", connect_it, .for_good = true},
+             {"it is starved", starve}};
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-/* Some kernels let root alone set a filter. */
-static bool may_do(void (*deed)(int fd)) {
-    return geteuid() == 0 || (deed != drop_all && deed != drop_all_for_good);
-}
-
-/* ---- tests ---- */
-
-static void a_listener_is_renewed_whatever_was_done_to_it(void **state) {
-    (void)state;
-    for (size_t i = 0; i < COUNT(deeds); i++) {
+/* A world for each deed; what was done shows in the name of what fell. */
+static void after_each(void (*check)(struct world *world, const struct deed *deed), bool to_local) {
+    for (size_t i = 0; i < sizeof deeds / sizeof *deeds; i++) {
         struct world world;
-        if (!may_do(deeds[i]))
+        if ((deeds[i].roots && geteuid() != 0) || (to_local && !deeds[i].to_local))
             continue;
+        print_message("# %s\n", deeds[i].name);
         begin(&world);
-        int kept = dup(world.sockets.listeners[0]); /* somebody has it still */
-        deeds[i](kept);
-        if (!sockets_renew_listeners(&world.sockets) || !calls_listener(&world, 0))
-            fail_msg("deed %zu outlives the process", i);
-        assert_true(calls_listener(&world, 1));
-        assert_int_equal(fcntl(world.sockets.listeners[0], F_GETFL) & O_NONBLOCK, O_NONBLOCK);
-        assert_true(takes_nothing(kept));
-        close(kept);
+        check(&world, &deeds[i]);
         end(&world);
     }
 }
 
-/* As beside one that was opened at the start. */
+/* ---- tests ---- */
+
+static void listener_is_renewed(struct world *world, const struct deed *deed) {
+    int kept = dup(world->sockets.listeners[0]); /* somebody has it still */
+    deed->does(kept);
+    assert_true(sockets_renew_listeners(&world->sockets));
+    assert_true(calls_listener(world, 0));
+    assert_true(calls_listener(world, 1));
+    assert_int_equal(fcntl(world->sockets.listeners[0], F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+    assert_true(takes_nothing(kept));
+    close(kept);
+}
+
+static void a_listener_is_renewed_whatever_was_done_to_it(void **state) {
+    (void)state;
+    after_each(listener_is_renewed, false);
+}
+
+/* Beside listeners that were renewed as beside those that were opened at the start. */
 static void a_second_daemon_finds_the_place_taken(void **state) {
     struct world world;
-    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     (void)state;
     begin(&world);
-    assert_true(sockets_renew_listeners(&world.sockets));
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    assert_true(bind(fd, (const struct sockaddr *)&world.places[0], sizeof world.places[0]) != 0 ||
-                listen(fd, 1) != 0);
-    close(fd);
+    for (int renewed = 0; renewed < 2; renewed++) {
+        struct config config = world.config;
+        struct sockets second;
+        struct error err = {0};
+        config.socket = world.beside;
+        assert_false(sockets_open(&second, &config, &err));
+        assert_int_equal(err.code, EADDRINUSE);
+        sockets_close(&second, &config);
+        assert_true(calls_listener(&world, 0) && calls_listener(&world, 1));
+        assert_true(sockets_renew_listeners(&world.sockets));
+    }
     end(&world);
 }
 
@@ -252,43 +270,38 @@ static void what_may_not_be_bound_again_is_mended(void **state) {
 }
 
 /* Other processes have it too: it stays as long as it can be mended. */
-static void a_listener_of_several_is_mended(void **state) {
+static void listener_is_mended(struct world *world, const struct deed *deed) {
     bool anew;
+    int fd = world->sockets.listeners[0];
+    deed->does(fd);
+    assert_true(sockets_mend_listeners(&world->sockets, &anew));
+    assert_int_equal(anew, deed->for_good);
+    assert_int_equal(world->sockets.listeners[0] == fd, !deed->for_good);
+    if (deed->does != starve) /* which does not show, and only ends with the last that has it */
+        assert_true(calls_listener(world, 0));
+}
+
+static void a_listener_of_several_is_mended(void **state) {
     (void)state;
-    for (size_t i = 0; i < COUNT(deeds); i++) {
-        struct world world;
-        if (!may_do(deeds[i]))
-            continue;
-        begin(&world);
-        int fd = world.sockets.listeners[0];
-        bool mended = deeds[i] != drop_all_for_good && deeds[i] != connect_it;
-        deeds[i](fd);
-        assert_true(sockets_mend_listeners(&world.sockets, &anew));
-        assert_int_equal(anew, !mended);
-        assert_int_equal(world.sockets.listeners[0] == fd, mended);
-        if (deeds[i] != starve) /* which does not show, and only ends with the last that has it */
-            assert_true(calls_listener(&world, 0));
-        end(&world);
-    }
+    after_each(listener_is_mended, false);
+}
+
+static void local_socket_is_renewed(struct world *world, const struct deed *deed) {
+    struct stat status;
+    int kept = dup(world->sockets.local);
+    deed->does(kept);
+    assert_true(sockets_renew_local(&world->sockets, world->path));
+    assert_true(calls_local(world));
+    assert_int_equal(fcntl(world->sockets.local, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+    assert_true(lstat(world->path, &status) == 0 && (status.st_mode & 0777) == 0666);
+    assert_true(lstat(world->beside, &status) != 0);
+    assert_true(takes_nothing(kept));
+    close(kept);
 }
 
 static void the_local_socket_is_renewed_whatever_was_done_to_it(void **state) {
     (void)state;
-    for (size_t i = 0; i < COUNT(local_deeds); i++) {
-        struct world world;
-        struct stat status;
-        begin(&world);
-        int kept = dup(world.sockets.local);
-        local_deeds[i](kept);
-        if (!sockets_renew_local(&world.sockets, world.path) || !calls_local(&world))
-            fail_msg("deed %zu outlives the process", i);
-        assert_int_equal(fcntl(world.sockets.local, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
-        assert_true(lstat(world.path, &status) == 0 && (status.st_mode & 0777) == 0666);
-        assert_true(lstat(world.beside, &status) != 0);
-        assert_true(takes_nothing(kept));
-        close(kept);
-        end(&world);
-    }
+    after_each(local_socket_is_renewed, true);
 }
 
 /* Who had called the old one, and was not heard, is not lost; and asking for more than there are never waits.

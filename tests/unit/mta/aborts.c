@@ -77,8 +77,7 @@ static void changes(struct world *world, const char *operation, const char *more
 static void resume(struct world *world) {
     begin(world);
     take_in(world);
-    connect_out(world, 2, "gamma");
-    outgoing_of(world, 2);
+    sets_out(world, 2, "gamma");
     confirm_checkpoint(world, 2, 3, 5);
     ends(world, 2, IPC_SENT_BROKEN, 0);
     expect_connect(world, 9, "out-2");
@@ -134,8 +133,7 @@ static void a_later_try_leaves_the_doubt_of_an_earlier_one(void **state) {
     (void)state;
     begin(&world);
     take_in(&world);
-    connect_out(&world, 2, "gamma");
-    outgoing_of(&world, 2);
+    sets_out(&world, 2, "gamma");
     ends(&world, 2, IPC_SENT_IN_DOUBT, 0);
     expect_connect(&world, 3, "");
     outgoing_of(&world, 3);
@@ -145,8 +143,7 @@ static void a_later_try_leaves_the_doubt_of_an_earlier_one(void **state) {
     outgoing_of(&world, 4);
     sent(&world, 4, IPC_SENT_DEFERRED);
     expect_copy(&world, "in-doubt", true, "test");
-    world_kill(&world);
-    world_start(&world);
+    world_anew(&world);
     client(&world, 1, 0);
     expect_copy(&world, "in-doubt", true, "test"); /* the cause is read from the copy's history */
     world_end(&world);
@@ -167,8 +164,7 @@ static void abort_it(struct world *world, unsigned from, unsigned count) {
 /* gamma takes whatever else there is before its next try of the copy, which may be due already. */
 static void abort_among_others(struct world *world, unsigned ref, unsigned flags) {
     for (;; ref++) {
-        connect_out(world, ref, "gamma");
-        struct outgoing out = outgoing_of(world, ref);
+        struct outgoing out = sets_out(world, ref, "gamma");
         bool other = span_eq(out.content, SPAN_LIT("another"));
         if (other)
             sent_so(world, ref, IPC_SENT, IPC_SENT_CLOSING);
@@ -198,8 +194,7 @@ static void a_copy_that_is_always_aborted_while_others_go_is_held(void **state) 
         abort_among_others(&world, 10 * i, i + 1 < ABORTS ? IPC_SENT_ABORTED : IPC_SENT_GIVEN_UP);
     expect_copy(&world, "held", true, "5 times in a row; last, it was given up here: test");
     expect_none(&world, IPC_CONNECT);
-    world_kill(&world);
-    world_start(&world);
+    world_anew(&world);
     client(&world, 1, 0);
     expect_copy(&world, "held", true, "test");
     expect_none(&world, IPC_CONNECT);
@@ -279,8 +274,7 @@ static void refuses(struct world *world, const char *operation, const char *more
 static void begin_in_doubt(struct world *world) {
     begin(world);
     take_in(world);
-    connect_out(world, 2, "gamma");
-    outgoing_of(world, 2);
+    sets_out(world, 2, "gamma");
     ends(world, 2, IPC_SENT_IN_DOUBT, 0);
     changes(world, "hold", "");
 }

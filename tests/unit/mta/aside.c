@@ -45,8 +45,7 @@ static void what_is_put_aside_is_shared(void **state) {
     for (uint64_t ref = OF_BETA + 1; ref <= ALL; ref++)
         assert_int_equal(result_of(&world, ref), IPC_ACCEPTED);
     assert_in_range(of_beta, OF_BETA - 19, OF_BETA - 17); /* it has half of all, in 18 of 1.75 MiB */
-    world_kill(&world);
-    world_end(&world);
+    world_abandon(&world);
     unsetenv("CHASQUI_TEST_PATIENCE");
 }
 
@@ -54,10 +53,9 @@ static void what_is_put_aside_is_shared(void **state) {
 static void what_was_put_aside_waits_for_a_store_that_takes_no_octets(void **state) {
     enum { SENDING = 3 };
     struct world world;
-    char sated[sizeof hold + 6];
+    char sated[LEVER_MAX];
     (void)state;
-    snprintf(sated, sizeof sated, "%s.sated", hold);
-    setenv("CHASQUI_TEST_SATED", sated, 1);
+    set_lever(sated, "CHASQUI_TEST_SATED");
     world_begin(&world);
     client(&world, 1, 0);
     for (uint64_t ref = 1; ref <= SENDING; ref++)

@@ -13,16 +13,14 @@ static void begin(struct world *world, unsigned most) {
 
 static void take_in(struct world *world, int priority) {
     world->priority = priority;
-    send_whole(world, 1, envelope_to(world, WANTS_NDN, FRANK, NULL), SPAN_LIT("content"));
-    assert_int_equal(result_of(world, 1), IPC_ACCEPTED);
+    comes_in(world, FRANK);
 }
 
 /* A transfer of a normal copy is under way on association 2. */
 static void begin_long(struct world *world, unsigned most) {
     begin(world, most);
     take_in(world, x411_Priority_normal);
-    connect_out(world, 2, "gamma");
-    outgoing_of(world, 2);
+    sets_out(world, 2, "gamma");
 }
 
 static void an_urgent_copy_opens_another(void **state) {
@@ -42,14 +40,12 @@ static void a_copy_behind_a_long_transfer_opens_another(void **state) {
     begin_long(&world, 3);
     take_in(&world, x411_Priority_normal);
     assert_false(await(&world, IPC_CONNECT, 0, 0)); /* the transfer is not a long one yet */
-    connect_out(&world, 3, "gamma");
-    outgoing_of(&world, 3);
+    sets_out(&world, 3, "gamma");
     /* the third and last one is for urgent copies */
     take_in(&world, x411_Priority_normal);
     assert_false(await(&world, IPC_CONNECT, 0, 4000));
     take_in(&world, x411_Priority_urgent);
-    connect_out(&world, 4, "gamma");
-    outgoing_of(&world, 4);
+    sets_out(&world, 4, "gamma");
     for (uint64_t ref = 2; ref <= 4; ref++)
         sent(&world, ref, IPC_SENT);
     sent(&world, outgoing_of(&world, 0).ref, IPC_SENT);

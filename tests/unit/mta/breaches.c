@@ -1,43 +1,27 @@
 /* What strangers, peers, clients and reloads bring about is no breach of a net process: its channel stays,
  * and the answer says what was wrong. */
-#include "world.h"
+#include "broken.h"
 
 #define CLIENT (UINT64_C(1) << 32)
-
-static void begin(struct world *world, uint64_t ref) {
-    say_transfer(world, ref, "\2\1\1");
-    tell(world, IPC_TRANSFER_ENVELOPE, ref, SPAN_LIT("\1"), envelope_to(world, WANTS_NDN, FRANK, NULL));
-    tell(world, IPC_TRANSFER_CONTENT, ref, SPAN_LIT("content"), NOTHING);
-}
 
 static void resumes(struct world *world, uint64_t ref, const char *association) {
     struct reader r = say_resume(world, ref, association, "\2\1\1", 1);
     assert_int_equal(reader_u8(&r), IPC_RESUME_FROM);
 }
 
-/* The channel is as good as before. */
-static void still_served(struct world *world) {
-    associate(world, 77, "gamma");
-    send_whole(world, 77, envelope_to(world, WANTS_NDN, JONES, NULL), SPAN_LIT("content"));
-    assert_int_equal(result_of(world, 77), IPC_ACCEPTED);
-}
-
 /* All frames that a transfer in can still bring after the store asked for the end of its association. */
 static void late_frames_are_passed_over(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    begin(&world, 1);
-    say_checkpoint(&world, 1, 1, 1000, "parser");
-    expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 1);
+    begin_with_beta(&world);
+    comes_to_checkpoint(&world, 1, "\2\1\1");
     associate(&world, 2, "beta");
     resumes(&world, 2, "in-1");
     expect(&world, IPC_ASSOCIATION_CLOSE, 1);
     tell(&world, IPC_TRANSFER_CONTENT, 1, SPAN_LIT("late"), NOTHING);
     say_checkpoint(&world, 1, 2, 1000, "parser");
     tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
-    begin(&world, 1);
+    begin(&world, 1, "\2\1\1", true);
     tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\1"), NOTHING);
     send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("late"));
     close_association(&world, 1, IPC_CLOSE_ABORTED);
@@ -45,18 +29,6 @@ static void late_frames_are_passed_over(void **state) {
     tell(&world, IPC_TRANSFER_END, 2, NOTHING, NOTHING);
     assert_int_equal(result_of(&world, 2), IPC_ACCEPTED);
     world_end(&world);
-}
-
-static const char *error_of(struct world *world, uint64_t ref) {
-    static char code[40];
-    struct reader r = expect(world, IPC_SUBMIT_RESULT, ref);
-    assert_int_equal(reader_u8(&r), 0);
-    struct span octets = payload_rest(&r);
-    json_t *answer = json_loadb((const char *)octets.data, octets.len, 0, NULL);
-    const char *got = json_string_value(json_object_get(json_object_get(answer, "error"), "code"));
-    snprintf(code, sizeof code, "%s", got ? got : "no error");
-    json_decref(answer);
-    return code;
 }
 
 static void hostile_submissions_are_answered(void **state) {
@@ -120,7 +92,7 @@ static void an_envelope_over_the_limit_is_refused(void **state) {
     world.config.limits.envelope_octets = 100;
     world_start(&world);
     associate(&world, 1, "beta");
-    begin(&world, 1);
+    begin(&world, 1, "\2\1\1", true);
     tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
     assert_int_equal(result_of(&world, 1), IPC_REFUSED_TEMPORARILY);
     still_served(&world);

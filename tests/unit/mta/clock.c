@@ -338,18 +338,6 @@ static void await_tries(struct world *world, json_int_t tries) {
     assert_true(found >= tries);
 }
 
-static void connect_fails(struct world *world) {
-    struct buf payload;
-    expect(world, IPC_CONNECT, 0);
-    buf_init(&payload, 0);
-    payload_put_octets(&payload, SPAN_LIT("gamma"));
-    buf_append_byte(&payload, IPC_LAYER_NAME);
-    payload_put_octets(&payload, SPAN_LIT("no such host"));
-    payload_put_octets(&payload, SPAN_LIT(""));
-    tell(world, IPC_CONNECT_FAILED, 0, buf_span(&payload), NOTHING);
-    buf_free(&payload);
-}
-
 /* It shows when that will be by the new clock. */
 static void a_jump_back_does_not_put_off_the_next_association(void **state) {
     struct world world;
@@ -359,7 +347,7 @@ static void a_jump_back_does_not_put_off_the_next_association(void **state) {
     begin_to_jump(&world, -2 * DAY);
     comes_in(&world, FRANK);
     for (json_int_t tries = 1; tries <= 2; tries++) {
-        connect_fails(&world);
+        gamma_is_not_found(&world);
         await_tries(&world, tries);
     }
     expiry(&world, before);
@@ -368,8 +356,7 @@ static void a_jump_back_does_not_put_off_the_next_association(void **state) {
     const char *next = json_string_value(json_object_get(peer_status(&world, &answer), "next-try"));
     assert_true(strcmp(next, now) < 0);
     json_decref(answer);
-    connect_out(&world, 2, "gamma");
-    outgoing_of(&world, 2);
+    sets_out(&world, 2, "gamma");
     end_with_clock(&world);
 }
 
@@ -403,8 +390,7 @@ static void restarts_after_a_jump_back_put_off_no_retry(void **state) {
     (void)state;
     begin_to_jump(&world, -2 * DAY);
     comes_in(&world, FRANK);
-    connect_out(&world, 2, "gamma");
-    outgoing_of(&world, 2);
+    sets_out(&world, 2, "gamma");
     sent(&world, 2, IPC_SENT_DEFERRED);
     expect_tries(&world, 1);
     clock_set_ahead(-2 * DAY);

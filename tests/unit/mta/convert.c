@@ -157,8 +157,7 @@ static void read_without_end(struct worker *worker) {
 
 /* The converted message leaves to `old`: P2, with this content. */
 static void expect_converted(struct world *world, struct span content) {
-    connect_out(world, 50, "old");
-    struct outgoing out = outgoing_of(world, 50);
+    struct outgoing out = sets_out(world, 50, "old");
     assert_true(span_eq(out.content, content));
     sent(world, 50, IPC_SENT);
     client(world, 1, 0);
@@ -167,8 +166,7 @@ static void expect_converted(struct world *world, struct span content) {
 
 /* A report goes back to the originator's MTA, and nothing to `old`. */
 static void expect_report(struct world *world) {
-    connect_out(world, 60, "beta");
-    struct outgoing out = outgoing_of(world, 60);
+    struct outgoing out = sets_out(world, 60, "beta");
     assert_int_equal(out.prefix.data[0], 0xA1); /* MTS-APDU's report */
     sent(world, 60, IPC_SENT);
     expect_none(world, IPC_CONNECT);
@@ -278,8 +276,7 @@ static void a_restart_in_a_job_begins_it_anew(void **state) {
     (void)state;
     begin(&world);
     do_half(&world, &worker);
-    world_kill(&world);
-    world_start(&world);
+    world_anew(&world);
     do_all(&world, &worker);
     world_end(&world);
 }
@@ -317,8 +314,7 @@ static void tries_are_kept_over_a_restart(void **state) {
     worker_begin(&worker);
     take_job(&worker);
     worker_end(&worker); /* the third and last: what is left is the report to beta */
-    connect_out(&world, 60, "beta");
-    assert_int_equal(outgoing_of(&world, 60).prefix.data[0], 0xA1);
+    assert_int_equal(sets_out(&world, 60, "beta").prefix.data[0], 0xA1);
     sent(&world, 60, IPC_SENT);
     expect_drained(&world);
     world_end(&world);

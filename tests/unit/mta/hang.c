@@ -353,10 +353,9 @@ static void a_stop_does_not_wait_for_ever(void **state) {
 /* What was said in a batch that failed, and in the one that filled meanwhile, is waited for by nobody. */
 static void a_resume_after_a_failed_batch_is_answered(void **state) {
     struct world world;
-    char fail[sizeof hold + 5];
+    char fail[LEVER_MAX];
     (void)state;
-    snprintf(fail, sizeof fail, "%s.fail", hold);
-    setenv("CHASQUI_TEST_FAIL", fail, 1);
+    set_lever(fail, "CHASQUI_TEST_FAIL");
     open_world(&world);
     begin_transfer(&world, 1, "\2\1\1");
     expect_checkpoint(&world, 1, 1);
@@ -499,10 +498,9 @@ static void open_with_activities(struct world *world) {
 /* I7: what can't be read for a moment is not taken for what is not there. */
 static void what_is_unread_is_not_forgotten(void **state) {
     struct world world;
-    char unread[sizeof hold + 7];
+    char unread[LEVER_MAX];
     (void)state;
-    snprintf(unread, sizeof unread, "%s.unread", hold);
-    setenv("CHASQUI_TEST_UNREAD", unread, 1);
+    set_lever(unread, "CHASQUI_TEST_UNREAD");
     open_with_activities(&world);
     for (uint64_t ref = 2; ref <= 5; ref++)
         associate(&world, ref, "beta");
@@ -526,10 +524,9 @@ static void what_is_unread_is_not_forgotten(void **state) {
 /* What can't be read at try after try begins anew: an activity, and what was answered to one that is over. */
 static void what_stays_unread_begins_anew(void **state) {
     struct world world;
-    char unread[sizeof hold + 7];
+    char unread[LEVER_MAX];
     (void)state;
-    snprintf(unread, sizeof unread, "%s.unread", hold);
-    setenv("CHASQUI_TEST_UNREAD", unread, 1);
+    set_lever(unread, "CHASQUI_TEST_UNREAD");
     open_with_activities(&world);
     assert_true(switch_file(unread, true));
     for (uint64_t ref = 2; ref < 10; ref++) {
@@ -566,10 +563,9 @@ static const char *code_of_request(struct world *world, const char *request) {
 /* However long a read takes, and however many there are, a request ends. */
 static void a_request_of_many_reads_ends(void **state) {
     struct world world;
-    char slow[sizeof hold + 5];
+    char slow[LEVER_MAX];
     (void)state;
-    snprintf(slow, sizeof slow, "%s.slow", hold);
-    setenv("CHASQUI_TEST_SLOW", slow, 1);
+    set_lever(slow, "CHASQUI_TEST_SLOW");
     open_world(&world);
     for (int i = 0; i < 60; i++)
         comes_in(&world, JONES);
@@ -591,10 +587,9 @@ static void an_unread_mailbox_is_not_empty(void **state) {
         "{\"operation\":\"mailboxes\"}", "{\"operation\":\"user-list\"}",
         "{\"operation\":\"mailbox-show\",\"mailbox\":\"" JONES "\",\"entry\":1}", LIST_OF "10}"};
     struct world world;
-    char unread[sizeof hold + 7];
+    char unread[LEVER_MAX];
     (void)state;
-    snprintf(unread, sizeof unread, "%s.unread", hold);
-    setenv("CHASQUI_TEST_UNREAD", unread, 1);
+    set_lever(unread, "CHASQUI_TEST_UNREAD");
     open_world(&world);
     comes_in(&world, JONES);
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
@@ -612,10 +607,9 @@ static void a_locked_history_is_not_missing(void **state) {
     static const char *const requests[] = {"{\"operation\":\"track\",\"message\":1}",
                                            "{\"operation\":\"track\",\"recent\":5}"};
     struct world world;
-    char locked[sizeof hold + 7];
+    char locked[LEVER_MAX];
     (void)state;
-    snprintf(locked, sizeof locked, "%s.locked", hold);
-    setenv("CHASQUI_TEST_LOCKED", locked, 1);
+    set_lever(locked, "CHASQUI_TEST_LOCKED");
     open_world(&world);
     comes_in(&world, JONES);
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {

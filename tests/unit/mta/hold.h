@@ -17,7 +17,7 @@ UNUSED static void hold_commits(bool hold_them) {
     switch_file(hold, hold_them);
 }
 
-static int begin(void **state) {
+static int begin_hold(void **state) {
     (void)state;
     snprintf(hold, sizeof hold, "/tmp/chasqui-hold-XXXXXX");
     int fd = mkstemp(hold);
@@ -26,12 +26,19 @@ static int begin(void **state) {
     return setenv("CHASQUI_TEST_HOLD", hold, 1);
 }
 
-static int end(void **state) {
+static int end_hold(void **state) {
     (void)state;
     return unlink(hold) && errno != ENOENT;
 }
 
-#define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
+/* A file that late.c looks for by this variable, which a switch reads at its start. */
+#define LEVER_MAX 64
+UNUSED static void set_lever(char path[static LEVER_MAX], const char *variable) {
+    snprintf(path, LEVER_MAX, "%s.%s", hold, variable);
+    assert_int_equal(setenv(variable, path, 1), 0);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, begin_hold, end_hold)
 
 UNUSED static const char *code_of(json_t *answer) {
     const char *code = json_string_value(json_object_get(json_object_get(answer, "error"), "code"));

@@ -4,8 +4,7 @@
 static void a_verdict_is_given_again(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     comes_whole(&world, 1, "\2\1\1");
     begin(&world, 1, "\2\1\2", false);
     checkpoint(&world, 1, 1);
@@ -18,8 +17,7 @@ static void a_verdict_is_given_again(void **state) {
         assert_int_equal(resumed(&world, 2, "in-1", "\2\1\3", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
         assert_int_equal(resumed(&world, 2, "in-1", "", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
         assert_int_equal(resumed(&world, 3, "in-1", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
-        world_kill(&world);
-        world_start(&world);
+        world_anew(&world);
     }
     world_end(&world);
 }
@@ -28,18 +26,15 @@ static void a_verdict_is_given_again(void **state) {
 
 /* Beta's association `ref` by the name of its first. */
 static void associate_again(struct world *world, uint64_t ref) {
-    announce(world, ref, false, "beta", "in-1", "");
-    assert_int_equal(admission(world, ref), IPC_BIND_ADMITTED);
+    associate_as(world, ref, "in-1");
 }
 
 /* The peer asks on one of its other associations, after a restart too. */
 static void expect_unknown(struct world *world, const char *activity) {
     for (int restarts = 0; restarts < 2; restarts++) {
-        associate(world, 8, "beta");
-        assert_int_equal(resumed(world, 8, "in-1", activity, 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+        assert_int_equal(asked_anew(world, 8, "in-1", activity), IPC_RESUME_UNKNOWN_ACTIVITY);
         assert_false(recovers(world, 9, "in-1"));
-        world_kill(world);
-        world_start(world);
+        world_anew(world);
     }
 }
 
@@ -47,8 +42,7 @@ static void expect_unknown(struct world *world, const char *activity) {
 static void an_identifier_is_used_again(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     comes_whole(&world, 1, "\2\1\1");
     begin(&world, 1, "\2\1\1", true); /* without a checkpoint */
     interrupt(&world, 1);
@@ -70,18 +64,15 @@ static void an_interrupted_one_is_followed_by_another_of_its_name(void **state) 
     struct world world;
     (void)state;
     for (int how = 0; how < 3; how++) {
-        world_begin(&world);
-        associate(&world, 1, "beta");
-        begin(&world, 1, "\2\1\1", true);
-        checkpoint(&world, 1, 1);
+        begin_with_beta(&world);
+        comes_to_checkpoint(&world, 1, "\2\1\1");
         if (how == 1)
             tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\0"), NOTHING);
         else
             interrupt(&world, 1);
         if (how == 2)
             assert_int_equal(resumed(&world, 1, "", "\2\1\1", 7), IPC_RESUME_UNKNOWN_ACTIVITY);
-        begin(&world, 1, "\2\1\1", true);
-        checkpoint(&world, 1, 1);
+        comes_to_checkpoint(&world, 1, "\2\1\1");
         interrupt(&world, 1);
         expect_unknown(&world, "\2\1\1");
         world_end(&world);
@@ -92,11 +83,9 @@ static void an_interrupted_one_is_followed_by_another_of_its_name(void **state) 
 static void an_association_has_the_name_of_another(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     comes_whole(&world, 1, "\2\1\1");
-    world_kill(&world);
-    world_start(&world);
+    world_anew(&world);
     associate(&world, 1, "beta");
     begin(&world, 1, "\2\1\1", true);
     interrupt(&world, 1);
@@ -109,8 +98,7 @@ static void an_association_is_not_the_former_one_of_its_name(void **state) {
     struct world world;
     (void)state;
     world_begin(&world);
-    break_off(&world, 1);
-    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    breaks(&world, 1);
     associate_again(&world, 2);
     assert_int_equal(resumed(&world, 2, "", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
     comes_whole(&world, 2, "\2\1\1");
@@ -122,8 +110,7 @@ static void an_association_is_not_the_former_one_of_its_name(void **state) {
 static void an_association_of_that_name_is_enough(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     comes_whole(&world, 1, "\2\1\1");
     close_association(&world, 1, IPC_CLOSE_BROKEN);
     associate_again(&world, 2);
@@ -136,8 +123,7 @@ static void two_associations_have_one_name(void **state) {
     struct world world;
     (void)state;
     for (int first = 1; first <= 2; first++) {
-        world_begin(&world);
-        associate(&world, 1, "beta");
+        begin_with_beta(&world);
         associate_again(&world, 2);
         if (first == 1)
             begin(&world, 2, "\2\1\1", true);
@@ -154,8 +140,7 @@ static void two_associations_have_one_name(void **state) {
 static void one_without_a_checkpoint_is_not_over(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     begin(&world, 1, "\2\1\1", true);
     close_association(&world, 1, IPC_CLOSE_BROKEN);
     associate_again(&world, 2);
@@ -173,14 +158,10 @@ static void two_transfers_of_one_name_come_side_by_side(void **state) {
     for (int last = 1; last <= 2; last++) {
         world_begin(&world);
         client(&world, 1, 0);
-        associate(&world, 1, "beta");
-        begin(&world, 1, "\2\1\1", true);
-        checkpoint(&world, 1, 1);
+        break_off(&world, 1);
         associate_again(&world, 2);
-        begin(&world, 2, "\2\1\1", true);
-        checkpoint(&world, 2, 1);
-        say_checkpoint(&world, 1, 2, 1000, "parser");
-        expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 1);
+        comes_to_checkpoint(&world, 2, "\2\1\1");
+        next_checkpoint(&world, 1, 2);
         assert_int_equal(end(&world, last == 1 ? 2 : 1), IPC_ACCEPTED);
         send_whole(&world, last == 1 ? 2 : 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("c"));
         assert_int_equal(result_of(&world, last == 1 ? 2 : 1), IPC_ACCEPTED);
@@ -196,13 +177,10 @@ static void one_that_was_resumed_elsewhere_is_no_answer(void **state) {
     struct world world;
     (void)state;
     world_begin(&world);
-    break_off(&world, 1);
-    close_association(&world, 1, IPC_CLOSE_BROKEN);
-    associate(&world, 3, "beta");
-    assert_int_equal(resumed(&world, 3, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
+    breaks(&world, 1);
+    assert_int_equal(asked_anew(&world, 3, "in-1", "\2\1\1"), IPC_RESUME_FROM);
     associate_again(&world, 2);
-    begin(&world, 2, "\2\1\1", true);
-    checkpoint(&world, 2, 1);
+    comes_to_checkpoint(&world, 2, "\2\1\1");
     interrupt(&world, 2);
     assert_int_equal(end(&world, 3), IPC_ACCEPTED);
     expect_unknown(&world, "\2\1\1");
@@ -216,8 +194,7 @@ static void one_of_the_name_is_released(void **state) {
     world_begin(&world);
     break_off(&world, 1);
     associate_again(&world, 2);
-    begin(&world, 2, "\2\1\1", true);
-    checkpoint(&world, 2, 1);
+    comes_to_checkpoint(&world, 2, "\2\1\1");
     interrupt(&world, 2);
     close_association(&world, 2, IPC_CLOSE_RELEASED);
     associate_again(&world, 4);
@@ -235,12 +212,10 @@ static void the_name_of_one_that_gave_way_stays_known(void **state) {
     world.config.limits.leftovers = 4;
     world_start(&world);
     for (uint64_t ref = 1; ref <= 7; ref++) { /* the first has given way to the last */
-        break_off(&world, ref);
-        close_association(&world, ref, IPC_CLOSE_BROKEN);
+        breaks(&world, ref);
     }
     associate_again(&world, 10);
-    begin(&world, 10, "\2\1\1", true);
-    checkpoint(&world, 10, 1);
+    comes_to_checkpoint(&world, 10, "\2\1\1");
     interrupt(&world, 10);
     expect_unknown(&world, "\2\1\1");
     world_end(&world);
@@ -250,10 +225,8 @@ static void the_name_of_one_that_gave_way_stays_known(void **state) {
 static void a_name_comes_again_before_the_commit(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    begin(&world, 1, "\2\1\1", true);
-    checkpoint(&world, 1, 1);
+    begin_with_beta(&world);
+    comes_to_checkpoint(&world, 1, "\2\1\1");
     kill(world.pid, SIGSTOP);
     tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
     close_association(&world, 1, IPC_CLOSE_RELEASED);
@@ -274,22 +247,18 @@ static void the_name_that_a_resume_gave_stays_known(void **state) {
     (void)state;
     for (int ends = 0; ends < 2; ends++) {
         world_begin(&world);
-        break_off(&world, 1);
-        close_association(&world, 1, IPC_CLOSE_BROKEN);
+        breaks(&world, 1);
         associate(&world, 2, "beta"); /* there it is the first activity, too */
         assert_int_equal(resumed_as(&world, 2, "in-1", "\2\1\1", "\2\1\1"), IPC_RESUME_FROM);
-        say_checkpoint(&world, 2, 2, 1000, "parser");
-        expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 2);
+        next_checkpoint(&world, 2, 2);
         close_association(&world, 2, IPC_CLOSE_BROKEN);
-        announce(&world, 3, false, "beta", "in-2", "");
-        assert_int_equal(admission(&world, 3), IPC_BIND_ADMITTED);
-        begin(&world, 3, "\2\1\1", true);
-        checkpoint(&world, 3, 1);
+        associate_as(&world, 3, "in-2");
+        comes_to_checkpoint(&world, 3, "\2\1\1");
         if (ends)
             assert_int_equal(end(&world, 3), IPC_ACCEPTED);
         close_association(&world, 3, IPC_CLOSE_BROKEN);
-        associate(&world, 4, "beta"); /* it asks for what in-2 resumed, which is not over */
-        assert_int_equal(resumed(&world, 4, "in-2", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+        /* what in-2 resumed is not over */
+        assert_int_equal(asked_anew(&world, 4, "in-2", "\2\1\1"), IPC_RESUME_UNKNOWN_ACTIVITY);
         world_end(&world);
     }
 }
@@ -300,8 +269,7 @@ static void a_recovery_has_the_name_of_what_it_recovers(void **state) {
     struct world world;
     (void)state;
     world_begin(&world);
-    break_off(&world, 1);
-    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    breaks(&world, 1);
     announce(&world, 2, false, "", "in-1", "in-1");
     assert_int_equal(admission(&world, 2), IPC_BIND_ADMITTED);
     assert_int_equal(resumed(&world, 2, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
@@ -313,17 +281,14 @@ static void a_recovery_has_the_name_of_what_it_recovers(void **state) {
 static void the_last_identifier_on_the_first_association(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     comes_whole(&world, 1, "\2\1\1");
-    begin(&world, 1, "\2\1\2", true);
-    checkpoint(&world, 1, 1);
+    comes_to_checkpoint(&world, 1, "\2\1\2");
     close_association(&world, 1, IPC_CLOSE_BROKEN);
     associate(&world, 2, "beta"); /* the resumed one is its activity 1 */
     assert_int_equal(resumed_as(&world, 2, "in-1", "\2\1\2", "\2\1\1"), IPC_RESUME_FROM);
     close_association(&world, 2, IPC_CLOSE_BROKEN);
-    associate(&world, 3, "beta");
-    assert_int_equal(resumed(&world, 3, "in-1", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    assert_int_equal(asked_anew(&world, 3, "in-1", "\2\1\1"), IPC_RESUME_UNKNOWN_ACTIVITY);
     assert_int_equal(resumed(&world, 3, "in-1", "\2\1\2", 1), IPC_RESUME_FROM);
     close_association(&world, 3, IPC_CLOSE_BROKEN);
     world_end(&world);
@@ -335,10 +300,8 @@ static void the_last_identifier_is_another_unfinished_one(void **state) {
     struct world world;
     (void)state;
     for (int how = 0; how < 3; how++) {
-        world_begin(&world);
-        associate(&world, 1, "beta");
-        begin(&world, 1, "\2\1\2", true);
-        checkpoint(&world, 1, 1);
+        begin_with_beta(&world);
+        comes_to_checkpoint(&world, 1, "\2\1\2");
         interrupt(&world, 1);
         begin(&world, 1, "\2\1\1", true);
         if (how == 0)
@@ -347,14 +310,12 @@ static void the_last_identifier_is_another_unfinished_one(void **state) {
         assert_int_equal(resumed_as(&world, 2, "in-1", "\2\1\2", "\2\1\1"), IPC_RESUME_FROM);
         close_association(&world, 2, IPC_CLOSE_BROKEN);
         if (how > 0) {
-            say_checkpoint(&world, 1, 1, 1000, "parser");
-            expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 1);
+            next_checkpoint(&world, 1, 1);
         }
         if (how > 1)
             assert_int_equal(end(&world, 1), IPC_ACCEPTED);
         close_association(&world, 1, IPC_CLOSE_BROKEN);
-        associate(&world, 3, "beta");
-        assert_int_equal(resumed(&world, 3, "in-1", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+        assert_int_equal(asked_anew(&world, 3, "in-1", "\2\1\1"), IPC_RESUME_UNKNOWN_ACTIVITY);
         world_end(&world);
     }
 }
@@ -363,19 +324,15 @@ static void the_last_identifier_is_another_unfinished_one(void **state) {
 static void the_name_of_a_resume_of_what_is_over_stays_known(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     comes_whole(&world, 1, "\2\1\1");
     associate(&world, 2, "beta");
     assert_int_equal(resumed_as(&world, 2, "in-1", "\2\1\1", "\2\1\7"), IPC_RESUME_COMPLETED);
     close_association(&world, 2, IPC_CLOSE_BROKEN);
-    announce(&world, 3, false, "beta", "in-2", "");
-    assert_int_equal(admission(&world, 3), IPC_BIND_ADMITTED);
-    begin(&world, 3, "\2\1\7", true);
-    checkpoint(&world, 3, 1);
+    associate_as(&world, 3, "in-2");
+    comes_to_checkpoint(&world, 3, "\2\1\7");
     close_association(&world, 3, IPC_CLOSE_BROKEN);
-    associate(&world, 4, "beta");
-    assert_int_equal(resumed(&world, 4, "in-2", "\2\1\7", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    assert_int_equal(asked_anew(&world, 4, "in-2", "\2\1\7"), IPC_RESUME_UNKNOWN_ACTIVITY);
     world_end(&world);
 }
 
@@ -409,24 +366,21 @@ static void what_cannot_be_resumed_is_forgotten(void **state) {
     struct world world;
     (void)state;
     world_begin(&world);
-    break_off(&world, 1);
-    close_association(&world, 1, IPC_CLOSE_BROKEN);
+    breaks(&world, 1);
     assert_true(recovers(&world, 2, "in-1"));
     assert_int_equal(resumed(&world, 2, "in-1", "\2\1\1", 7), IPC_RESUME_UNKNOWN_ACTIVITY);
     begin(&world, 2, "\2\1\1", true);
     expect(&world, IPC_ASSOCIATION_CLOSE, 2);
     close_association(&world, 2, IPC_CLOSE_ABORTED);
     assert_false(recovers(&world, 3, "in-1")); /* so that it binds */
-    associate(&world, 4, "beta");
-    assert_int_equal(resumed(&world, 4, "in-1", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+    assert_int_equal(asked_anew(&world, 4, "in-1", "\2\1\1"), IPC_RESUME_UNKNOWN_ACTIVITY);
     world_end(&world);
 }
 
 /* `count` transfers of beta break after a checkpoint, on associations from `ref` on. */
 static void break_many(struct world *world, uint64_t ref, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
-        break_off(world, ref + i);
-        close_association(world, ref + i, IPC_CLOSE_BROKEN);
+        breaks(world, ref + i);
     }
 }
 
@@ -450,8 +404,7 @@ static void a_peer_leaves_no_more_than_the_limit(void **state) {
         world.config.limits.leftover_octets = by_octets ? 8 * strlen("content") : 0;
         world_start(&world);
         associate(&world, 100, "gamma");
-        begin(&world, 100, "\2\1\1", true);
-        checkpoint(&world, 100, 1);
+        comes_to_checkpoint(&world, 100, "\2\1\1");
         close_association(&world, 100, IPC_CLOSE_BROKEN);
         break_many(&world, 1, 8);
         world_kill(&world); /* what was left before counts */
@@ -463,8 +416,7 @@ static void a_peer_leaves_no_more_than_the_limit(void **state) {
             assert_int_equal(resumes(&world, 40 + broken, broken), IPC_RESUME_FROM);
         associate(&world, 90, "gamma");
         assert_int_equal(resumed(&world, 90, "in-100", "\2\1\1", 1), IPC_RESUME_FROM);
-        world_kill(&world);
-        world_end(&world);
+        world_abandon(&world);
     }
 }
 
@@ -478,14 +430,12 @@ static void what_has_just_ended_was_not_interrupted(void **state) {
     world_start(&world);
     break_many(&world, 1, 3);
     for (uint64_t ref = 11; ref <= 14; ref++) {
-        break_off(&world, ref);
-        close_association(&world, ref, IPC_CLOSE_BROKEN); /* counted, as nobody knows what will come of it */
+        breaks(&world, ref); /* counted, as nobody knows what will come of it */
     }
     for (uint64_t ref = 21; ref <= 24; ref++) {
         char id[32];
         snprintf(id, sizeof id, "in-%llu", (unsigned long long)ref - 10);
-        associate(&world, ref, "beta");
-        assert_int_equal(resumed(&world, ref, id, "\2\1\1", 1), IPC_RESUME_FROM);
+        assert_int_equal(asked_anew(&world, ref, id, "\2\1\1"), IPC_RESUME_FROM);
     }
     associate(&world, 5, "beta");
     begin(&world, 5, "\2\1\1", true);
@@ -497,8 +447,7 @@ static void what_has_just_ended_was_not_interrupted(void **state) {
     expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 5);
     for (uint64_t broken = 1; broken <= 3; broken++)
         assert_int_equal(resumes(&world, 30 + broken, broken), IPC_RESUME_FROM);
-    world_kill(&world);
-    world_end(&world);
+    world_abandon(&world);
 }
 
 static void a_released_association_is_not_recovered(void **state) {
@@ -567,18 +516,15 @@ static void context_and_dialogue_are_checked(void **state) {
 static void our_recovery_sends_what_was_unfinished(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("first"));
     assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
-    connect_out(&world, 2, "gamma");
-    outgoing_of(&world, 2);
+    sets_out(&world, 2, "gamma");
     confirm_checkpoint(&world, 2, 3, 2);
     world.priority = x411_Priority_urgent; /* before the first, where both may go */
     send_whole(&world, 1, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("second"));
     assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
-    world_kill(&world);
-    world_start(&world);
+    world_anew(&world);
     struct reader r = expect(&world, IPC_CONNECT, 0);
     payload_octets(&r);
     assert_true(span_eq(payload_octets(&r), SPAN_LIT("out-2")));

@@ -68,8 +68,7 @@ static void a_mailbox_is_its_users(void **state) {
     };
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     comes_in(&world, JONES);
     client(&world, 1, 1002);
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
@@ -88,8 +87,7 @@ static void a_stranger_sees_little(void **state) {
     struct world world;
     char request[200];
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     comes_in(&world, JONES);
     client(&world, 1, 5000);
     json_t *answer = ask(&world, "{\"operation\":\"status\"}");

@@ -38,11 +38,9 @@ static void comes_in_pieces(struct world *world) {
 static void test_pieces(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     comes_in_pieces(&world);
-    connect_out(&world, 2, "gamma");
-    struct outgoing out = outgoing_of(&world, 2);
+    struct outgoing out = sets_out(&world, 2, "gamma");
     assert_int_equal(out.content_length, LENGTH);
     assert_int_equal(out.content.len, 0);
     expect_read(&world, 2, 0, PIECE);
@@ -55,8 +53,7 @@ static void test_pieces(void **state) {
 
 /* Beta's association 1 has sent the envelope and a piece of a message, to a checkpoint. */
 static void begin_at_checkpoint(struct world *world) {
-    world_begin(world);
-    associate(world, 1, "beta");
+    begin_with_beta(world);
     begin_with_envelope(world, 1);
     piece(world, 1, 0);
     say_checkpoint(world, 1, 1, 1000 + PIECE, "one");
@@ -72,9 +69,7 @@ static void test_resume_in(void **state) {
     say_checkpoint(&world, 1, 2, 1000 + 2 * PIECE, "two");
     expect_checkpoint(&world, 1, 2);
     piece(&world, 1, 2);
-    world_kill(&world);
-
-    world_start(&world);
+    world_anew(&world);
     associate(&world, 5, "beta");
     struct reader r = say_resume(&world, 5, "in-1", "\2\1\5", 1);
     assert_int_equal(reader_u8(&r), IPC_RESUME_UNKNOWN_ACTIVITY);
@@ -88,8 +83,7 @@ static void test_resume_in(void **state) {
         piece(&world, 5, i);
     tell(&world, IPC_TRANSFER_END, 5, NOTHING, NOTHING);
     assert_int_equal(result_of(&world, 5), IPC_ACCEPTED);
-    connect_out(&world, 6, "gamma");
-    outgoing_of(&world, 6);
+    sets_out(&world, 6, "gamma");
     for (size_t i = 0; i < 4; i++)
         expect_read(&world, 6, i * PIECE, PIECE);
     r = say_resume(&world, 5, "in-1", "\2\1\1", 2);
@@ -154,9 +148,7 @@ static void test_resume_long_envelope(void **state) {
         say_checkpoint(&world, 1, i, 4 + i * part, "head");
         expect_checkpoint(&world, 1, i);
     }
-    world_kill(&world);
-
-    world_start(&world);
+    world_anew(&world);
     associate(&world, 2, "beta");
     expect_resumed(&world, 2, 2, span_sub(envelope, 0, 2 * part));
     envelope_part(&world, 2, IPC_APDU_PARTIAL, span_sub(envelope, 2 * part, part));
@@ -168,17 +160,14 @@ static void test_resume_long_envelope(void **state) {
     piece(&world, 2, 0);
     say_checkpoint(&world, 2, 4, 8 + envelope.len + PIECE, "content");
     expect_checkpoint(&world, 2, 4);
-    world_kill(&world);
-
-    world_start(&world);
+    world_anew(&world);
     associate(&world, 3, "beta");
     expect_resumed(&world, 3, 4, NOTHING);
     for (size_t i = 1; i < 4; i++)
         piece(&world, 3, i);
     tell(&world, IPC_TRANSFER_END, 3, NOTHING, NOTHING);
     assert_int_equal(result_of(&world, 3), IPC_ACCEPTED);
-    connect_out(&world, 4, "gamma");
-    struct outgoing out = outgoing_of(&world, 4);
+    struct outgoing out = sets_out(&world, 4, "gamma");
     assert_int_equal(out.content_length, LENGTH);
     assert_true(out.prefix.len > envelope.len);
     sent(&world, 4, IPC_SENT);
@@ -211,16 +200,12 @@ static void test_recover(void **state) {
 static void test_resume_out(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     comes_in_pieces(&world);
-    connect_out(&world, 2, "gamma");
-    outgoing_of(&world, 2);
+    sets_out(&world, 2, "gamma");
     confirm_checkpoint(&world, 2, 3, 150000);
     expect_committed(&world);
-    world_kill(&world);
-
-    world_start(&world);
+    world_anew(&world);
     struct reader r = expect(&world, IPC_CONNECT, 0);
     payload_octets(&r);
     assert_true(span_eq(payload_octets(&r), SPAN_LIT("out-2")));
@@ -287,22 +272,13 @@ static struct reader submit_for(struct world *world, uint64_t ref, struct span e
 
 /* The end of the notification that an entry of JONES asked for: its error's code, "" when it was taken. */
 static const char *notify_of(struct world *world, uint64_t ref, json_int_t entry) {
-    static char code[40];
     struct buf payload;
     buf_init(&payload, 0);
     payload_put_octets(&payload, SPAN_LIT(JONES));
     buf_append_u64(&payload, (uint64_t)entry);
     tell(world, IPC_SUBMIT_END, ref, buf_span(&payload), NOTHING);
     buf_free(&payload);
-    struct reader r = expect(world, IPC_SUBMIT_RESULT, ref);
-    if (reader_u8(&r) == 1)
-        return "";
-    struct span octets = payload_rest(&r);
-    json_t *answer = json_loadb((const char *)octets.data, octets.len, 0, NULL);
-    const char *got = json_string_value(json_object_get(json_object_get(answer, "error"), "code"));
-    snprintf(code, sizeof code, "%s", got ? got : "no error");
-    json_decref(answer);
-    return code;
+    return error_of(world, ref);
 }
 
 static bool submit(struct world *world, uint64_t ref, struct span envelope) {
@@ -382,8 +358,7 @@ static void test_notification(void **state) {
     assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_to(&world, JONES, JONES)));
     json_int_t entry = only_entry(&world, JONES);
     submit_begins(&world, ref, submission_to(&world, JONES, FRANK));
-    world_kill(&world);
-    world_start(&world);
+    world_anew(&world);
     client(&world, 1, 1001);
     assert_false(is_notified(&world));
     submit_begins(&world, ref, submission_to(&world, SMITH, FRANK));
@@ -393,8 +368,7 @@ static void test_notification(void **state) {
     assert_string_equal(notify_of(&world, ref, entry + 1), "not-found");
     submit_begins(&world, ref, submission_to(&world, JONES, FRANK));
     assert_string_equal(notify_of(&world, ref, entry), "");
-    world_kill(&world);
-    world_start(&world);
+    world_anew(&world);
     client(&world, 1, 0);
     assert_true(is_notified(&world));
     submit_begins(&world, ref, submission_to(&world, JONES, FRANK));
@@ -451,9 +425,7 @@ static void test_operator(void **state) {
     json_decref(answer);
     connect_out(&world, 2, "gamma");
     expect_none(&world, IPC_SEND_BEGIN);
-    world_kill(&world);
-
-    world_start(&world);
+    world_anew(&world);
     client(&world, 1, 0);
     answer = ask(&world, "{\"operation\":\"queue-list\",\"state\":\"held\",\"originator\":\"" JONES "\"}");
     json_t *entry = json_array_get(json_object_get(answer, "entries"), 0);
@@ -493,9 +465,7 @@ static void test_users(void **state) {
     json_decref(answer);
     expect_error(&world, "{\"operation\":\"user-add\",\"address\":\"" OURS "/S=NEW\"}", "exists");
     expect_error(&world, "{\"operation\":\"user-add\",\"address\":\"" FRANK "\"}", "bad-request");
-    world_kill(&world);
-
-    world_start(&world);
+    world_anew(&world);
     client(&world, 1, 0);
     assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_to(&world, JONES, OURS "/S=new")));
     only_entry(&world, OURS "/S=new");

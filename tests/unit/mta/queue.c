@@ -43,18 +43,6 @@ static void refuses(struct world *world, const char *operation, json_int_t id, c
 }
 
 /* The next CONNECT, which must be to this peer, fails. */
-static void connect_fails(struct world *world, const char *peer) {
-    struct buf payload;
-    expect(world, IPC_CONNECT, 0);
-    buf_init(&payload, 0);
-    payload_put_octets(&payload, span_str(peer));
-    buf_append_byte(&payload, IPC_LAYER_NAME);
-    payload_put_octets(&payload, SPAN_LIT("no such host"));
-    payload_put_octets(&payload, SPAN_LIT(""));
-    tell(world, IPC_CONNECT_FAILED, 0, buf_span(&payload), NOTHING);
-    buf_free(&payload);
-}
-
 /* ---- deferred delivery ---- */
 
 static void a_held_copy_keeps_its_deferred_delivery_time(void **state) {
@@ -93,8 +81,7 @@ static void tries_survive_a_restart(void **state) {
     (void)state;
     begin_with_operator(&world);
     comes_in(&world, FRANK);
-    connect_out(&world, 2, "gamma");
-    outgoing_of(&world, 2);
+    sets_out(&world, 2, "gamma");
     sent(&world, 2, IPC_SENT_DEFERRED);
     expect_copy(&world, "backing-off", 1);
     expect_committed(&world);
@@ -104,8 +91,7 @@ static void tries_survive_a_restart(void **state) {
     json_int_t id = expect_copy(&world, "backing-off", 1); /* not in doubt: the peer refused it */
     expect_none(&world, IPC_CONNECT);                      /* nor is it tried before its time */
     changes(&world, "retry", id);
-    connect_out(&world, 2, "gamma");
-    outgoing_of(&world, 2);
+    sets_out(&world, 2, "gamma");
     close_association(&world, 2, IPC_CLOSE_BROKEN);
     expect_copy(&world, "in-doubt", 2);
     expect_committed(&world);
@@ -147,7 +133,7 @@ static void a_deferred_copy_waits_for_its_time_alone(void **state) {
     comes_in(&world, FRANK);
     world.deferred = 0;
     comes_in(&world, FRANK);
-    connect_fails(&world, "gamma");
+    gamma_is_not_found(&world);
     EVENTUALLY(failed_calls(&world) == 1);
     json_t *list = ask(&world, "{\"operation\":\"queue-list\"}");
     assert_null(cause_at(list, 0));
@@ -160,8 +146,7 @@ static void a_deferred_copy_waits_for_its_time_alone(void **state) {
 static void what_was_never_sent_is_not_in_doubt_after_a_stop(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     comes_in(&world, FRANK);
     expect(&world, IPC_CONNECT, 0);
     world_stop(&world);
@@ -212,8 +197,7 @@ static void expect_peer(struct world *world, const char *name, bool configured, 
 static void copies_of_a_peer_that_is_gone_at_the_start_are_routed_anew(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     comes_in(&world, FRANK);
     expect(&world, IPC_CONNECT, 0);
     world_stop(&world);
@@ -242,8 +226,7 @@ static void a_copy_in_doubt_waits_for_its_peer_to_come_back(void **state) {
     put_gamma_back(&world);
     begin_again(&world);
     expect_peer(&world, "gamma", true, 1);
-    connect_out(&world, 2, "gamma");
-    out = outgoing_of(&world, 2);
+    out = sets_out(&world, 2, "gamma");
     assert_true(span_eq(out.prefix, buf_span(&first)));
     sent(&world, 2, IPC_SENT);
     expect_drained(&world);
@@ -254,8 +237,7 @@ static void a_copy_in_doubt_waits_for_its_peer_to_come_back(void **state) {
 static void without_another_route_a_copy_stays(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     comes_in(&world, FRANK);
     expect(&world, IPC_CONNECT, 0);
     world_stop(&world);
@@ -305,8 +287,7 @@ static void a_reload_routes_anew_and_loses_no_association(void **state) {
     begin_again(&world);
     associate(&world, 1, "beta");
     comes_in(&world, FRANK);
-    connect_out(&world, 2, "gamma");
-    outgoing_of(&world, 2);
+    sets_out(&world, 2, "gamma");
     sent(&world, 2, IPC_SENT_DEFERRED);
     expect_copy(&world, "backing-off", 1);
     put(world.parent, IPC_CONFIG, 0, SPAN_LIT("rubbish"), NOTHING);
@@ -470,7 +451,7 @@ static void a_ready_copy_of_a_peer_in_back_off_backs_off(void **state) {
     begin_with_operator(&world);
     comes_in(&world, FRANK);
     expect_copy(&world, "ready", 0);
-    connect_fails(&world, "gamma");
+    gamma_is_not_found(&world);
     EVENTUALLY(failed_calls(&world)); /* the failure comes by another channel than the requests */
     expect_copy(&world, "backing-off", 0);
     json_t *list = ask(&world, "{\"operation\":\"queue-list\",\"state\":\"backing-off\"}");

@@ -88,15 +88,11 @@ static void send_apdu(struct world *world, uint64_t ref, enum ipc_apdu kind, str
     buf_free(&payload);
 }
 
-static struct span numbered(struct world *world, const char *letter, unsigned number) {
-    return span_str(arena_printf(&world->arena, "%s-%u", letter, number));
-}
-
-/* Of the message number `subject` of the world. */
-static void report(struct world *world, uint64_t ref, unsigned subject) {
-    struct span own = numbered(world, "r", ++world->messages), of = numbered(world, "m", subject);
-    send_apdu(world, ref, IPC_APDU_REPORT, report_of(world, own, of, EVA));
-    assert_int_equal(result_of(world, ref), IPC_ACCEPTED);
+/* Of the first message of the world, on beta's association 2. */
+static void report(struct world *world) {
+    struct span own = span_str(arena_printf(&world->arena, "r-%u", ++world->messages));
+    send_apdu(world, 2, IPC_APDU_REPORT, report_of(world, own, SPAN_LIT("m-1"), EVA));
+    assert_int_equal(result_of(world, 2), IPC_ACCEPTED);
 }
 
 #define LIST OURS "/S=all"
@@ -138,6 +134,18 @@ static void begin_relay(struct world *world) {
     begin_relay_from(world, FRANK, 0);
 }
 
+/* The copy is being sent, on association 3. */
+static void begin_sending(struct world *world) {
+    begin_relay(world);
+    sets_out(world, 3, "beta");
+}
+
+/* beta reports on that message, after which the queue has so many copies. */
+static void reports(struct world *world, json_int_t copies) {
+    report(world);
+    assert_int_equal(queued(world), copies);
+}
+
 static bool is_told(struct world *world, const char *text) {
     json_t *track = ask(world, "{\"operation\":\"track\",\"mts-identifier\":\"m-1\"}");
     char *all = json_dumps(track, JSON_COMPACT);
@@ -153,35 +161,26 @@ static void a_report_is_of_what_was_sent(void **state) {
     struct world world;
     (void)state;
     begin_relay(&world);
-    report(&world, 2, 1);
-    assert_int_equal(queued(&world), 1);
-    connect_out(&world, 3, "beta");
-    outgoing_of(&world, 3);
-    report(&world, 2, 1);
-    assert_int_equal(queued(&world), 2);
+    reports(&world, 1);
+    sets_out(&world, 3, "beta");
+    reports(&world, 2);
     sent(&world, 3, IPC_SENT);
     EVENTUALLY(queued(&world) == 1);
-    report(&world, 2, 1); /* another report on the same copy is no news */
-    assert_int_equal(queued(&world), 1);
+    reports(&world, 1); /* another report on the same copy is no news */
     assert_true(is_told(&world, "before"));
-    world_kill(&world);
-    world_end(&world);
+    world_abandon(&world);
 }
 
 /* So it is after the end of the process: a copy that may have arrived may be told of. */
 static void a_report_is_of_what_is_in_doubt(void **state) {
     struct world world;
     (void)state;
-    begin_relay(&world);
-    connect_out(&world, 3, "beta");
-    outgoing_of(&world, 3);
+    begin_sending(&world);
     world_kill(&world);
     begin_again(&world);
     associate(&world, 2, "beta");
-    report(&world, 2, 1);
-    assert_int_equal(queued(&world), 2);
-    world_kill(&world);
-    world_end(&world);
+    reports(&world, 2);
+    world_abandon(&world);
 }
 
 /* However many members of a list are in the record before it, the copy is found. */
@@ -189,15 +188,11 @@ static void a_report_on_a_long_list_is_believed(void **state) {
     struct world world;
     (void)state;
     begin_relay_from(&world, FRANK, 66000);
-    connect_out(&world, 3, "beta");
-    outgoing_of(&world, 3);
-    sent(&world, 3, IPC_SENT);
+    goes_out(&world, 3, "beta");
     while (queued(&world) != 0)
         usleep(5000);
-    report(&world, 2, 1);
-    assert_int_equal(queued(&world), 1);
-    world_kill(&world);
-    world_end(&world);
+    reports(&world, 1);
+    world_abandon(&world);
 }
 
 /* ---- what could not be written at once ---- */
@@ -206,9 +201,7 @@ static void a_report_on_a_long_list_is_believed(void **state) {
 static void a_report_is_of_what_was_confirmed_while_the_disk_was_full(void **state) {
     struct world world;
     (void)state;
-    begin_relay(&world);
-    connect_out(&world, 3, "beta");
-    outgoing_of(&world, 3);
+    begin_sending(&world);
     fill_disk(&world);
     sent(&world, 3, IPC_SENT);
     EVENTUALLY(is_refusing(&world));
@@ -217,19 +210,15 @@ static void a_report_is_of_what_was_confirmed_while_the_disk_was_full(void **sta
     empty_disk(&world);
     EVENTUALLY(queued(&world) == 0 && !is_refusing(&world));
     assert_true(is_told(&world, "\"transferred\""));
-    report(&world, 2, 1);
-    assert_int_equal(queued(&world), 1);
-    world_kill(&world);
-    world_end(&world);
+    reports(&world, 1);
+    world_abandon(&world);
 }
 
 /* The same of one that the next process finds in doubt: the peer's confirmation of the repeat says it. */
 static void a_report_is_of_what_was_confirmed_again(void **state) {
     struct world world;
     (void)state;
-    begin_relay(&world);
-    connect_out(&world, 3, "beta");
-    outgoing_of(&world, 3);
+    begin_sending(&world);
     fill_disk(&world);
     sent(&world, 3, IPC_SENT);
     EVENTUALLY(is_refusing(&world));
@@ -241,10 +230,8 @@ static void a_report_is_of_what_was_confirmed_again(void **state) {
     EVENTUALLY(queued(&world) == 0);
     assert_true(is_told(&world, "\"transferred\""));
     associate(&world, 2, "beta");
-    report(&world, 2, 1);
-    assert_int_equal(queued(&world), 1);
-    world_kill(&world);
-    world_end(&world);
+    reports(&world, 1);
+    world_abandon(&world);
 }
 
 static void delete_all(struct world *world) {
@@ -259,45 +246,35 @@ static void delete_all(struct world *world) {
 static void a_report_is_of_what_was_in_doubt_to_its_end(void **state) {
     struct world world;
     (void)state;
-    begin_relay(&world);
-    connect_out(&world, 3, "beta");
-    outgoing_of(&world, 3);
+    begin_sending(&world);
     world_kill(&world);
     begin_again(&world);
     delete_all(&world);
     associate(&world, 2, "beta");
-    report(&world, 2, 1);
-    assert_int_equal(queued(&world), 1);
-    world_kill(&world);
-    world_end(&world);
+    reports(&world, 1);
+    world_abandon(&world);
 }
 
 /* Or that it is in doubt could not be written. */
 static void a_report_is_of_what_came_in_doubt_while_the_disk_was_full(void **state) {
     struct world world;
     (void)state;
-    begin_relay(&world);
-    connect_out(&world, 3, "beta");
-    outgoing_of(&world, 3);
+    begin_sending(&world);
     fill_disk(&world);
     close_association(&world, 3, IPC_CLOSE_BROKEN);
     EVENTUALLY(is_refusing(&world));
     empty_disk(&world);
     EVENTUALLY(!is_refusing(&world));
     delete_all(&world);
-    report(&world, 2, 1);
-    assert_int_equal(queued(&world), 1);
-    world_kill(&world);
-    world_end(&world);
+    reports(&world, 1);
+    world_abandon(&world);
 }
 
 /* What was said of it once is not said again at its end. */
 static void a_doubt_is_recorded_once(void **state) {
     struct world world;
     (void)state;
-    begin_relay(&world);
-    connect_out(&world, 3, "beta");
-    outgoing_of(&world, 3);
+    begin_sending(&world);
     close_association(&world, 3, IPC_CLOSE_BROKEN);
     EVENTUALLY(is_told(&world, "\"in-doubt\""));
     send_whole(&world, 1, envelope_to(&world, 0, OURS "/S=nobody", NULL), SPAN_LIT("content"));
@@ -326,15 +303,12 @@ static void discarded_reports_leave_the_record_short(void **state) {
     (void)state;
     begin_relay(&world);
     for (int i = 0; i < 1030; i++)
-        report(&world, 2, 1);
+        report(&world);
     assert_true(is_told(&world, "no copy of its subject was sent"));
     assert_false(is_told(&world, "so many reports"));
-    connect_out(&world, 3, "beta");
-    outgoing_of(&world, 3);
-    report(&world, 2, 1);
-    assert_int_equal(queued(&world), 2);
-    world_kill(&world);
-    world_end(&world);
+    sets_out(&world, 3, "beta");
+    reports(&world, 2);
+    world_abandon(&world);
 }
 
 static size_t told_times(struct world *world, const char *text) {
@@ -352,9 +326,7 @@ static size_t told_times(struct world *world, const char *text) {
 static void refusals_hide_nothing_of_the_message(void **state) {
     struct world world;
     (void)state;
-    begin_relay(&world);
-    connect_out(&world, 3, "beta");
-    outgoing_of(&world, 3);
+    begin_sending(&world);
     for (int i = 0; i < 1010; i++) {
         world.messages = 0;
         send_whole(&world, 2, envelope_to(&world, WANTS_NDN, SMITH, NULL), SPAN_LIT("content"));
@@ -378,30 +350,23 @@ static void an_originator_with_a_long_address_has_his_reports(void **state) {
     snprintf(address, sizeof address, GAMMA "/S=frank/DD.a=%s/DD.b=%s/DD.c=%s/DD.d=%s", part, part, part,
              part);
     begin_relay_from(&world, address, 0);
-    connect_out(&world, 3, "beta");
-    outgoing_of(&world, 3);
-    report(&world, 2, 1);
-    assert_int_equal(queued(&world), 2);
-    world_kill(&world);
-    world_end(&world);
+    sets_out(&world, 3, "beta");
+    reports(&world, 2);
+    world_abandon(&world);
 }
 
 /* The record says for whom the copy was. */
 static void a_report_bears_the_recorded_name(void **state) {
     struct world world;
     (void)state;
-    begin_relay(&world);
-    connect_out(&world, 3, "beta");
-    outgoing_of(&world, 3);
+    begin_sending(&world);
     send_apdu(&world, 2, IPC_APDU_REPORT,
               report_of(&world, SPAN_LIT("r"), SPAN_LIT("m-1"), BETA "/S=somebody"));
     assert_int_equal(result_of(&world, 2), IPC_ACCEPTED);
-    connect_out(&world, 4, "gamma");
-    struct outgoing out = outgoing_of(&world, 4);
+    struct outgoing out = sets_out(&world, 4, "gamma");
     assert_non_null(memmem(out.prefix.data, out.prefix.len, "somebody", 8));
     assert_non_null(memmem(out.prefix.data, out.prefix.len, "eva", 3));
-    world_kill(&world);
-    world_end(&world);
+    world_abandon(&world);
 }
 
 /* ---- identifiers that are no key ---- */
@@ -464,11 +429,7 @@ static void comes_with(struct world *world, enum ipc_apdu kind, struct span octe
 static void an_identifier_too_long_is_refused_for_good(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    world_stop(&world);
-    world.config.limits.relax_bounds = true;
-    world_start(&world);
-    associate(&world, 1, "beta");
+    begin_relaxed(&world);
     for (size_t length = 1023; length <= 1024; length++) {
         struct span local = local_for(&world, length), other = local_for(&world, 100);
         bool refused = length == 1024;

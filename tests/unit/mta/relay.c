@@ -4,11 +4,7 @@
 static void test_relay(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    comes_in(&world, FRANK);
-    connect_out(&world, 2, "gamma");
-    struct outgoing out = outgoing_of(&world, 2);
+    struct outgoing out = begin_on_its_way(&world);
     assert_int_equal(out.content_length, 7);
     assert_true(span_eq(out.content, SPAN_LIT("content")));
 
@@ -51,12 +47,9 @@ static void test_two_next_hops_and_a_mailbox(void **state) {
 static void test_non_delivery_report(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    send_whole(&world, 1, envelope_to(&world, WANTS_NDN, OURS "/S=nobody", NULL), SPAN_LIT("content"));
-    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
-    connect_out(&world, 2, "beta");
-    struct outgoing out = outgoing_of(&world, 2);
+    begin_with_beta(&world);
+    comes_in(&world, OURS "/S=nobody");
+    struct outgoing out = sets_out(&world, 2, "beta");
     struct x411_MTS_APDU decoded;
     struct ber_error error = {0};
     assert_int_equal(out.content_length, 0);
@@ -84,8 +77,7 @@ static void test_busy(void **state) {
 static void test_repeat(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     struct span envelope = envelope_to(&world, WANTS_NDN, FRANK, NULL);
     send_whole(&world, 1, envelope, SPAN_LIT("content"));
     assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
@@ -93,9 +85,7 @@ static void test_repeat(void **state) {
     assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
     goes_out(&world, 2, "gamma");
     expect_none(&world, IPC_SEND_BEGIN);
-    world_kill(&world);
-
-    world_start(&world);
+    world_anew(&world);
     associate(&world, 1, "beta");
     send_whole(&world, 1, envelope, SPAN_LIT("content"));
     assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
@@ -128,8 +118,7 @@ static void test_crash_in_doubt(void **state) {
     assert_int_equal(number_at(answer, "changed", NULL), 0);
     assert_int_equal(number_at(answer, "skipped", NULL), 1);
     json_decref(answer);
-    connect_out(&world, 2, "gamma");
-    out = outgoing_of(&world, 2);
+    out = sets_out(&world, 2, "gamma");
     assert_true(span_eq(out.prefix, buf_span(&first)));
     assert_true(span_eq(out.content, SPAN_LIT("content")));
     sent(&world, 2, IPC_SENT);
@@ -141,15 +130,10 @@ static void test_crash_in_doubt(void **state) {
 static void test_broken_and_again(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    comes_in(&world, FRANK);
-    connect_out(&world, 2, "gamma");
-    outgoing_of(&world, 2);
+    begin_on_its_way(&world);
     sent(&world, 2, IPC_SENT_BROKEN);
     close_association(&world, 2, IPC_CLOSE_BROKEN);
-    connect_out(&world, 3, "gamma");
-    outgoing_of(&world, 3);
+    sets_out(&world, 3, "gamma");
     close_association(&world, 3, IPC_CLOSE_BROKEN);
     client(&world, 1, 0);
     json_t *answer = ask(&world, "{\"operation\":\"queue-list\",\"state\":\"in-doubt\"}");
@@ -163,14 +147,9 @@ static void test_broken_and_again(void **state) {
 static void test_refused_by_the_peer(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    comes_in(&world, FRANK);
-    connect_out(&world, 2, "gamma");
-    outgoing_of(&world, 2);
+    begin_on_its_way(&world);
     sent(&world, 2, IPC_SENT_REFUSED);
-    connect_out(&world, 3, "beta");
-    struct outgoing out = outgoing_of(&world, 3);
+    struct outgoing out = sets_out(&world, 3, "beta");
     assert_int_equal(out.prefix.data[0], 0xA1); /* a report */
     sent(&world, 3, IPC_SENT);
     client(&world, 1, 0);
@@ -199,8 +178,7 @@ static void test_hostile_frames(void **state) {
     for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++) {
         struct world world;
         struct frame frame = {0};
-        world_begin(&world);
-        associate(&world, 1, "beta");
+        begin_with_beta(&world);
         tell(&world, frames[i].type, frames[i].ref, span_str(frames[i].payload), NOTHING);
         assert_false(read_frame(&world, &frame, 10000)); /* the channel ends */
         assert_int_equal(kill(world.pid, 0), 0);         /* the process does not */
@@ -311,12 +289,10 @@ static struct span many_recipients(struct world *world) {
 /* Over X.411's bounds: taken, for it won't become better, and the originator is told why. */
 static void answered_with(struct span make(struct world *), int64_t diagnostic) {
     struct world world;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     send_whole(&world, 1, make(&world), SPAN_LIT("content"));
     assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
-    connect_out(&world, 2, "beta");
-    struct outgoing out = outgoing_of(&world, 2);
+    struct outgoing out = sets_out(&world, 2, "beta");
     struct x411_MTS_APDU decoded;
     struct ber_limits limits = {.relax_bounds = true};
     assert_true(ber_decode(&x411_MTS_APDU_type, out.prefix, &world.arena, &limits, &decoded, NULL));
@@ -351,15 +327,10 @@ static void test_too_many_recipients(void **state) {
 static void test_upper_bounds_relaxed(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    world_stop(&world);
-    world.config.limits.relax_bounds = true;
-    world_start(&world);
-    associate(&world, 1, "beta");
+    begin_relaxed(&world);
     send_whole(&world, 1, long_identifier(&world), SPAN_LIT("content"));
     assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
-    connect_out(&world, 2, "gamma");
-    struct outgoing out = outgoing_of(&world, 2);
+    struct outgoing out = sets_out(&world, 2, "gamma");
     assert_int_equal(out.content_length, 7);
     sent(&world, 2, IPC_SENT);
     client(&world, 1, 0);
@@ -370,8 +341,7 @@ static void test_upper_bounds_relaxed(void **state) {
 static void test_no_envelope(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     send_whole(&world, 1, SPAN_LIT("\x31\x03\x02\x01\x05"), SPAN_LIT("content"));
     assert_int_equal(result_of(&world, 1), IPC_REFUSED);
     comes_in(&world, FRANK);

@@ -2,14 +2,6 @@
  * and by none that is given without a bind when another has it (I8). */
 #include "broken.h"
 
-static enum ipc_resume resumed_from(struct world *world, uint64_t ref, const char *association,
-                                    const char *activity, uint32_t serial, const char *new) {
-    ask_resume_as(world, ref, association, activity, serial, new);
-    struct reader r = expect(world, IPC_RESUME_RESULT, ref);
-    assert_int_equal(reader_u32(&r), world->transfer);
-    return (enum ipc_resume)reader_u8(&r);
-}
-
 /* Some senders ask by the names under which it began, others by those that the last resume gave. */
 static void progress_is_kept_however_often_it_breaks(void **state) {
     struct world world;
@@ -33,8 +25,7 @@ static void progress_is_kept_however_often_it_breaks(void **state) {
         }
         assert_int_equal(end(&world, 5), IPC_ACCEPTED);
         assert_int_equal(queued(&world), 1);
-        world_kill(&world);
-        world_start(&world);
+        world_anew(&world);
         associate(&world, 7, "beta");
         assert_int_equal(resumed(&world, 7, association, activity, 5), IPC_RESUME_COMPLETED);
         assert_int_equal(resumed(&world, 7, "in-1", "\2\1\1", 5), IPC_RESUME_COMPLETED);
@@ -48,10 +39,8 @@ static void a_name_that_a_resume_gives_is_another_s_too(void **state) {
     (void)state;
     for (int how = 0; how < 3; how++) {
         world_begin(&world);
-        break_off(&world, 1);
-        close_association(&world, 1, IPC_CLOSE_BROKEN);
-        break_off(&world, 2);
-        close_association(&world, 2, IPC_CLOSE_BROKEN);
+        breaks(&world, 1);
+        breaks(&world, 2);
         associate(&world, 3, "beta");
         if (how == 0) {
             comes_whole(&world, 3, "\2\1\5");
@@ -62,53 +51,46 @@ static void a_name_that_a_resume_gives_is_another_s_too(void **state) {
         assert_int_equal(resumed_as(&world, 3, "in-1", "\2\1\1", "\2\1\5"), IPC_RESUME_FROM);
         interrupt(&world, 3);
         if (how == 2) {
-            begin(&world, 3, "\2\1\5", true);
-            checkpoint(&world, 3, 1);
+            comes_to_checkpoint(&world, 3, "\2\1\5");
             interrupt(&world, 3);
         }
         close_association(&world, 3, IPC_CLOSE_BROKEN);
-        associate(&world, 4, "beta");
-        assert_int_equal(resumed(&world, 4, "in-3", "\2\1\5", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
-        assert_int_equal(resumed(&world, 4, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
-        interrupt(&world, 4);
-        assert_int_equal(resumed(&world, 4, "in-2", "\2\1\1", 1), IPC_RESUME_FROM);
-        interrupt(&world, 4);
+        assert_int_equal(asked_anew(&world, 4, "in-3", "\2\1\5"), IPC_RESUME_UNKNOWN_ACTIVITY);
+        goes_on(&world, 4, "in-1", "\2\1\1");
+        goes_on(&world, 4, "in-2", "\2\1\1");
         world_end(&world);
     }
 }
 
-/* What nobody knew when it was resumed is not what has its names later. */
+/* What nobody knew when it was resumed is not what has its names later, whether the resume gave it the same
+ * identifier or another. */
 static void a_name_of_the_unknown_stands_for_nothing_later(void **state) {
+    static const char *const given[] = {"\2\1\1", "\2\1\5"};
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 3, "beta");
-    assert_int_equal(resumed_as(&world, 3, "in-1", "\2\1\1", "\2\1\5"), IPC_RESUME_UNKNOWN_ACTIVITY);
-    break_off(&world, 1);
-    close_association(&world, 1, IPC_CLOSE_BROKEN);
-    associate(&world, 4, "beta");
-    assert_int_equal(resumed(&world, 4, "in-3", "\2\1\5", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
-    world_end(&world);
+    for (int i = 0; i < 2; i++) {
+        world_begin(&world);
+        associate(&world, 3, "beta");
+        assert_int_equal(resumed_as(&world, 3, "in-1", "\2\1\1", given[i]), IPC_RESUME_UNKNOWN_ACTIVITY);
+        breaks(&world, 1);
+        assert_int_equal(asked_anew(&world, 4, "in-3", given[i]), IPC_RESUME_UNKNOWN_ACTIVITY);
+        world_end(&world);
+    }
 }
 
 /* A peer sends on the associations that were opened here, too, and gives an identifier twice there. */
 static void an_identifier_is_used_again_on_an_association_of_ours(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     comes_in(&world, FRANK);
-    connect_out(&world, 2, "gamma");
-    outgoing_of(&world, 2);
-    sent(&world, 2, IPC_SENT);
+    goes_out(&world, 2, "gamma");
     comes_whole(&world, 2, "\2\1\1");
-    begin(&world, 2, "\2\1\1", true);
-    checkpoint(&world, 2, 1);
+    comes_to_checkpoint(&world, 2, "\2\1\1");
     close_association(&world, 2, IPC_CLOSE_BROKEN);
     associate(&world, 3, "gamma");
     assert_int_equal(resumed(&world, 3, "out-2", "\2\1\1", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
-    world_kill(&world);
-    world_end(&world);
+    world_abandon(&world);
 }
 
 /* Its sender has not seen the answer. */
@@ -116,8 +98,7 @@ static void what_is_discarded_after_its_end_keeps_its_answer(void **state) {
     struct world world;
     (void)state;
     for (int good = 0; good < 2; good++) {
-        world_begin(&world);
-        associate(&world, 1, "beta");
+        begin_with_beta(&world);
         begin(&world, 1, "\2\1\1", good);
         checkpoint(&world, 1, 1);
         assert_int_equal(end(&world, 1), good ? IPC_ACCEPTED : IPC_REFUSED);
@@ -134,28 +115,21 @@ static void what_is_discarded_after_its_end_keeps_its_answer(void **state) {
 static void our_resumes_name_it_as_it_began(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
-    comes_in(&world, FRANK);
-    connect_out(&world, 2, "gamma");
-    outgoing_of(&world, 2);
+    begin_on_its_way(&world);
     confirm_checkpoint(&world, 2, 3, 2);
     for (uint32_t ref = 3; ref <= 5; ref++) {
         sent(&world, ref - 1, IPC_SENT_BROKEN);
         close_association(&world, ref - 1, IPC_CLOSE_BROKEN);
         if (ref == 5) { /* the row says the same */
             expect_committed(&world);
-            world_kill(&world);
-            world_start(&world);
+            world_anew(&world);
         }
-        connect_out(&world, ref, "gamma");
-        struct outgoing out = outgoing_of(&world, ref);
+        struct outgoing out = sets_out(&world, ref, "gamma");
         assert_true(span_eq(out.old_association, SPAN_LIT("out-2")));
         assert_int_equal(out.serial, ref);
         confirm_checkpoint(&world, ref, ref + 1, 2);
     }
-    world_kill(&world);
-    world_end(&world);
+    world_abandon(&world);
 }
 
 /* ---- recovery ---- */
@@ -165,15 +139,17 @@ static void a_recovery_has_no_name_of_another(void **state) {
     struct world world;
     (void)state;
     world_begin(&world);
-    break_off(&world, 1);
-    close_association(&world, 1, IPC_CLOSE_BROKEN);
-    break_off(&world, 2);
-    for (int broken = 0; broken < 2; broken++) {
+    breaks(&world, 1);
+    associate(&world, 2, "beta");
+    for (int how = 0; how < 3; how++) { /* it is there without an activity, with one, or broken */
         announce(&world, 3, false, "", "in-2", "in-1");
         assert_int_equal(admission(&world, 3), IPC_BIND_CANNOT_RECOVER);
-        if (!broken)
+        if (how == 0)
+            comes_to_checkpoint(&world, 2, "\2\1\1");
+        if (how == 1) {
             checkpoint(&world, 2, 2);
-        close_association(&world, 2, IPC_CLOSE_BROKEN);
+            close_association(&world, 2, IPC_CLOSE_BROKEN);
+        }
     }
     associate(&world, 4, "beta");
     assert_int_equal(resumed(&world, 4, "in-2", "\2\1\1", 2), IPC_RESUME_FROM);
@@ -187,14 +163,11 @@ static void a_recovery_gives_no_name_of_another(void **state) {
     (void)state;
     for (int how = 0; how < 3; how++) { /* up, broken, or there and without an activity */
         world_begin(&world);
-        break_off(&world, 1);
-        close_association(&world, 1, IPC_CLOSE_BROKEN);
+        breaks(&world, 1);
         assert_true(recovers(&world, 3, "in-1"));
-        announce(&world, 4, false, "beta", "in-3", "");
-        assert_int_equal(admission(&world, 4), IPC_BIND_ADMITTED);
+        associate_as(&world, 4, "in-3");
         if (how < 2) {
-            begin(&world, 4, "\2\1\5", true);
-            checkpoint(&world, 4, 1);
+            comes_to_checkpoint(&world, 4, "\2\1\5");
         }
         if (how == 1)
             close_association(&world, 4, IPC_CLOSE_BROKEN);
@@ -202,8 +175,7 @@ static void a_recovery_gives_no_name_of_another(void **state) {
         expect(&world, IPC_ASSOCIATION_CLOSE, 3);
         close_association(&world, 3, IPC_CLOSE_ABORTED);
         if (how == 0) {
-            say_checkpoint(&world, 4, 2, 1000, "parser");
-            expect(&world, IPC_TRANSFER_CHECKPOINT_DONE, 4);
+            next_checkpoint(&world, 4, 2);
         } else if (how == 2) {
             comes_whole(&world, 4, "\2\1\5");
         }
@@ -213,8 +185,7 @@ static void a_recovery_gives_no_name_of_another(void **state) {
         assert_int_equal(resumed(&world, 5, "in-3", "\2\1\5", 1),
                          how < 2 ? IPC_RESUME_FROM : IPC_RESUME_COMPLETED);
         interrupt(&world, 5);
-        assert_int_equal(resumed(&world, 5, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
-        interrupt(&world, 5);
+        goes_on(&world, 5, "in-1", "\2\1\1");
         world_end(&world);
     }
 }
@@ -231,16 +202,12 @@ static void a_recovery_resumes_what_is_not_there(void **state) {
         assert_int_equal(resumed_as(&world, 3, "in-1", "\2\1\11", new), IPC_RESUME_UNKNOWN_ACTIVITY);
     }
     close_association(&world, 3, IPC_CLOSE_BROKEN);
-    announce(&world, 4, false, "beta", "in-3", "");
-    assert_int_equal(admission(&world, 4), IPC_BIND_ADMITTED);
-    begin(&world, 4, "\2\1\5", true);
-    checkpoint(&world, 4, 1);
+    associate_as(&world, 4, "in-3");
+    comes_to_checkpoint(&world, 4, "\2\1\5");
     close_association(&world, 4, IPC_CLOSE_BROKEN);
-    associate(&world, 5, "beta");
-    assert_int_equal(resumed(&world, 5, "in-3", "\2\1\5", 1), IPC_RESUME_FROM);
+    assert_int_equal(asked_anew(&world, 5, "in-3", "\2\1\5"), IPC_RESUME_FROM);
     interrupt(&world, 5);
-    assert_int_equal(resumed(&world, 5, "in-1", "\2\1\1", 1), IPC_RESUME_FROM);
-    interrupt(&world, 5);
+    goes_on(&world, 5, "in-1", "\2\1\1");
     world_end(&world);
 }
 

@@ -197,8 +197,7 @@ static void nobody_waits_for_a_store_that_is_stuck(void **state) {
         strstr(json_string_value(json_object_get(json_object_get(answer, "error"), "text")), "does not end"));
     json_decref(answer);
     hold_commits(false);
-    world_kill(&world);
-    world_end(&world);
+    world_abandon(&world);
 }
 
 /* Nothing of the peers is under way that the stop would wait for. */

@@ -59,18 +59,12 @@ static void renew_clients(struct world *world) {
     world->clients = pass_through(world->door, IPC_END_CLIENTS);
 }
 
-static void still_served(struct world *world) {
-    associate(world, 77, "gamma");
-    send_whole(world, 77, envelope_to(world, WANTS_NDN, JONES, NULL), SPAN_LIT("content"));
-    assert_int_equal(result_of(world, 77), IPC_ACCEPTED);
-}
-
 /* The parent is told of the next channel of the kind that is gone: whether its process broke the rules. */
 static void expect_told(struct world *world, enum ipc_end kind, bool broke_rules) {
     uint8_t frame[16 + 7];
     static const struct timeval patience = {.tv_sec = 20};
     setsockopt(world->parent, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    do { /* what else it says, as that it serves, has no payload; a second clients process ends the first */
+    do { /* what else it says, as that it serves, has no payload */
         assert_int_equal(recv(world->parent, frame, 16, MSG_WAITALL), 16);
         if (frame[5] == IPC_CHANNEL_GONE)
             assert_int_equal(recv(world->parent, frame + 16, 7, MSG_WAITALL), 7);
@@ -85,6 +79,8 @@ static void the_parent_hears_who_broke_the_rules(void **state) {
     struct world world;
     (void)state;
     world_begin(&world);
+    shutdown(world.clients, SHUT_RDWR); /* the next would be told of as the one that took its place */
+    expect_told(&world, IPC_END_CLIENTS, false);
     for (size_t i = 0; i < COUNT(kinds); i++) {
         assert_true(ends(&world, kinds[i], IPC_STOP, 0, NOTHING));
         expect_told(&world, kinds[i], true);
@@ -116,8 +112,7 @@ static void a_net_process_is_no_client(void **state) {
 static void the_process_of_the_clients_is_no_peer(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     for (int type = 1; type < IPC_REQUEST; type++)
         if (!ends(&world, IPC_END_CLIENTS, (enum ipc_type)type, 1, NOTHING))
             fail_msg("the process of the clients may send frame %d", type);
@@ -140,20 +135,56 @@ static void a_work_process_answers_its_job_alone(void **state) {
     world_end(&world);
 }
 
-/* Who got the end of a former process, and keeps it, is heard no more when the parent has started another. */
+/* A world whose switch writes all of its log to this file. */
+static void begin_with_log(struct world *world, FILE *log) {
+    int stderr_fd = dup(STDERR_FILENO);
+    assert_true(stderr_fd >= 0);
+    fflush(stderr);
+    dup2(fileno(log), STDERR_FILENO);
+    setenv("WORLD_LOG", "1", 1);
+    world_begin(world);
+    unsetenv("WORLD_LOG");
+    dup2(stderr_fd, STDERR_FILENO);
+    close(stderr_fd);
+}
+
+static bool is_logged(FILE *log, const char *text) {
+    char said[8192] = "";
+    assert_true(pread(fileno(log), said, sizeof said - 1, 0) >= 0);
+    return strstr(said, text);
+}
+
+/* Who got the end of a former process, and keeps it, is heard no more when the parent has started another.
+ * The former broke no rule by that, as far as anybody knows. */
 static void a_former_process_is_heard_no_more(void **state) {
+    static const char *const lines[] = {
+        [IPC_END_NET] = "the channel to process net200 ended: another process has come in its place",
+        [IPC_END_WORK] = "the channel to process work200 ended: another process has come in its place",
+        [IPC_END_CLIENTS] = "the channel to process clients ended: another process has come in its place"};
+    static const enum ipc_end kinds[] = {IPC_END_NET, IPC_END_WORK, IPC_END_CLIENTS};
     struct world world;
+    FILE *log = tmpfile();
     (void)state;
-    world_begin(&world);
-    client(&world, 1, 0);
-    int former = dup(world.clients);
-    renew_clients(&world);
+    assert_non_null(log);
+    begin_with_log(&world, log);
+    close(world.clients);
+    expect_told(&world, IPC_END_CLIENTS, false);
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        uint8_t number = kinds[i] == IPC_END_CLIENTS ? 0 : 200;
+        int former = pass_numbered(world.door, kinds[i], number);
+        world.clients = pass_numbered(world.door, kinds[i], number);
+        assert_true(is_over(former));
+        expect_told(&world, kinds[i], false);
+        EVENTUALLY(is_logged(log, lines[kinds[i]]));
+        close(former);
+        if (kinds[i] != IPC_END_CLIENTS)
+            close(world.clients);
+    }
     client(&world, 1, 0);
     json_decref(ask(&world, "{\"operation\":\"status\"}"));
-    assert_true(is_over(former));
-    close(former);
     still_served(&world);
     world_end(&world);
+    fclose(log);
 }
 
 static void the_process_of_the_clients_fills_no_memory(void **state) {
@@ -212,8 +243,7 @@ static void other_ends_are_not_taken(void **state) {
 static void a_net_process_has_its_own_associations_only(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     int fd = pass_through(world.door, IPC_END_NET);
     put(fd, IPC_ASSOCIATION_CLOSE, 1, SPAN_LIT("\2\0\0\0\0"), NOTHING);
     put(fd, IPC_TRANSFER_STOP, 1, SPAN_LIT("\0"), NOTHING);
@@ -314,8 +344,7 @@ static void a_net_process_opens_no_association_unasked(void **state) {
 static void a_net_process_recovers_what_broke_only(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     comes_in(&world, JONES);
     close_association(&world, 1, IPC_CLOSE_BROKEN);
     struct ipc_bind bind = bind_of("", false, "x");

@@ -14,11 +14,9 @@ static enum ipc_result send_one(struct world *world) {
 static void test_full_disk(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     assert_int_equal(send_one(&world), IPC_ACCEPTED);
-    connect_out(&world, 2, "gamma");
-    outgoing_of(&world, 2);
+    sets_out(&world, 2, "gamma");
     client(&world, 1, 0);
     fill_disk(&world);
     assert_int_equal(send_one(&world), IPC_REFUSED_TEMPORARILY);
@@ -108,8 +106,7 @@ static void test_full_disk_at_a_checkpoint(void **state) {
     struct buf payload;
     static const uint8_t piece[100000];
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     buf_init(&payload, 0);
     buf_append_u32(&payload, ++world.transfer);
     payload_put_octets(&payload, SPAN_LIT("\2\1\1"));
@@ -142,8 +139,7 @@ static enum ipc_resume resumed(struct world *world, uint64_t ref, const char *as
 static void what_was_not_forgotten_is_no_answer(void **state) {
     struct world world;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     say_transfer(&world, 1, "\2\1\1");
     tell(&world, IPC_TRANSFER_ENVELOPE, 1, SPAN_LIT("\1"), envelope_to(&world, WANTS_NDN, FRANK, NULL));
     say_checkpoint(&world, 1, 1, 1000, "parser");
@@ -188,11 +184,9 @@ static void test_net_process_dies(void **state) {
     struct world world;
     struct buf first;
     (void)state;
-    world_begin(&world);
-    associate(&world, 1, "beta");
+    begin_with_beta(&world);
     assert_int_equal(send_one(&world), IPC_ACCEPTED);
-    connect_out(&world, 2, "gamma");
-    struct outgoing out = outgoing_of(&world, 2);
+    struct outgoing out = sets_out(&world, 2, "gamma");
     buf_init(&first, 0);
     buf_append_span(&first, out.prefix);
     buf_append_span(&first, out.content);
@@ -202,8 +196,7 @@ static void test_net_process_dies(void **state) {
     EVENTUALLY(in_doubt(&world) == 1);
     json_decref(
         ask(&world, "{\"operation\":\"queue-retry\",\"all\":true,\"limit\":10,\"reason\":\"a test\"}"));
-    connect_out(&world, 3, "gamma");
-    out = outgoing_of(&world, 3);
+    out = sets_out(&world, 3, "gamma");
     assert_true(span_eq(span_sub(buf_span(&first), 0, out.prefix.len), out.prefix));
     assert_true(span_eq(span_sub(buf_span(&first), out.prefix.len, first.len), out.content));
     buf_free(&first);
@@ -217,8 +210,7 @@ static void test_net_process_dies(void **state) {
 
 /* A store with two copies that wait, whose rows were changed when nobody served it. */
 static void begin_spoilt(struct world *world, const char *text) {
-    world_begin(world);
-    associate(world, 1, "beta");
+    begin_with_beta(world);
     comes_in(world, FRANK);
     comes_in(world, FRANK);
     world_stop(world);

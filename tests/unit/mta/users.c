@@ -103,10 +103,9 @@ static void nobody_is_a_user_before_he_is_on_disk(void **state) {
 
 static void nothing_is_left_when_the_commit_fails(void **state) {
     struct world world;
-    char fail[sizeof hold + 5];
+    char fail[LEVER_MAX];
     (void)state;
-    snprintf(fail, sizeof fail, "%s.fail", hold);
-    setenv("CHASQUI_TEST_FAIL", fail, 1);
+    set_lever(fail, "CHASQUI_TEST_FAIL");
     open_world(&world, NULL);
     add_three(&world);
     assert_true(switch_file(fail, true));
@@ -259,15 +258,14 @@ static void a_stop_within_is_answered(void **state) {
 #define SET_FOUR    "{\"operation\":\"user-set\",\"address\":\"" FOUR "\",\"uid\":9}"
 #define REMOVE_FOUR "{\"operation\":\"user-remove\",\"address\":\"" FOUR "\"}"
 
-static char one[sizeof hold + 4], fails[sizeof hold + 5], unread[sizeof hold + 7];
+static char one[LEVER_MAX], fails[LEVER_MAX], unread[LEVER_MAX];
 
 static int begin_open(void **state) {
-    int begun = begin(state);
-    snprintf(one, sizeof one, "%s.one", hold);
-    snprintf(fails, sizeof fails, "%s.fail", hold);
-    snprintf(unread, sizeof unread, "%s.unread", hold);
-    return begun || setenv("CHASQUI_TEST_ONE", one, 1) || setenv("CHASQUI_TEST_FAIL", fails, 1) ||
-           setenv("CHASQUI_TEST_UNREAD", unread, 1);
+    int begun = begin_hold(state);
+    set_lever(one, "CHASQUI_TEST_ONE");
+    set_lever(fails, "CHASQUI_TEST_FAIL");
+    set_lever(unread, "CHASQUI_TEST_UNREAD");
+    return begun;
 }
 
 static int end_open(void **state) {
@@ -277,7 +275,7 @@ static int end_open(void **state) {
     unsetenv("CHASQUI_TEST_ONE");
     unsetenv("CHASQUI_TEST_FAIL");
     unsetenv("CHASQUI_TEST_UNREAD");
-    return end(state);
+    return end_hold(state);
 }
 
 #define OPEN(test) cmocka_unit_test_setup_teardown(test, begin_open, end_open)
@@ -459,10 +457,9 @@ static void a_fault_that_can_not_be_told_adds_nobody(void **state) {
     static const char wrong[] = "{\"operation\":\"user-add\",\"users\":[{\"address\":\"" OURS
                                 "/S=one\"},{\"address\":\"" OURS "/S=ONE\"}]}";
     struct world world;
-    char path[sizeof hold + 9];
+    char path[LEVER_MAX];
     (void)state;
-    snprintf(path, sizeof path, "%s.wordless", hold);
-    setenv("CHASQUI_TEST_WORDLESS", path, 1);
+    set_lever(path, "CHASQUI_TEST_WORDLESS");
     open_world(&world, NULL);
     assert_true(switch_file(path, true));
     is_refused_with(&world, "unavailable", wrong);

@@ -28,7 +28,7 @@ static int end_all(void **state) {
         unsetenv(other->variable);
         other->variable = NULL;
     }
-    return end(state);
+    return end_hold(state);
 }
 
 /* An operator is client 1, and beta has its association 1. */
@@ -165,7 +165,7 @@ static void zero_filling_comes_after_the_answers(void **state) {
     world_end(&world);
 }
 
-#define WITH_FILES(test) cmocka_unit_test_setup_teardown(test, begin, end_all)
+#define WITH_FILES(test) cmocka_unit_test_setup_teardown(test, begin_hold, end_all)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

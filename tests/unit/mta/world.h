@@ -122,17 +122,20 @@ UNUSED static struct mts_tables *make_tables(void) {
 /* Of the processes at the other ends. */
 #define WORLD_LIFE 77
 
-/* Our end of a new channel to the switch, of a process of another number than those before. */
-UNUSED static int pass_through(int door, enum ipc_end end) {
-    static uint8_t number;
+/* Our end of a new channel to the switch. */
+static int pass_numbered(int door, enum ipc_end end, uint8_t number) {
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    assert_true(ipc_door_pass(
-        door,
-        &(struct ipc_holder){.end = end, .number = end == IPC_END_CLIENTS ? 0 : number++, .life = WORLD_LIFE},
-        pair[1]));
+    assert_true(
+        ipc_door_pass(door, &(struct ipc_holder){.end = end, .number = number, .life = WORLD_LIFE}, pair[1]));
     close(pair[1]);
     return pair[0];
+}
+
+/* Of a process of another number than those before. */
+UNUSED static int pass_through(int door, enum ipc_end end) {
+    static uint8_t number;
+    return pass_numbered(door, end, end == IPC_END_CLIENTS ? 0 : number++);
 }
 
 /* `exit` looks for leaks, and would find in this fork what fallen cases left in the test: one fault would
@@ -267,6 +270,18 @@ UNUSED static void world_end(struct world *world) {
     arena_free(&world->arena);
     assert_true(place_remove(world->place));
     worlds--;
+}
+
+/* Ends it without waiting for what it still has under way. */
+UNUSED static void world_abandon(struct world *world) {
+    world_kill(world);
+    world_end(world);
+}
+
+/* Killed, and started anew. */
+UNUSED static void world_anew(struct world *world) {
+    world_kill(world);
+    world_start(world);
 }
 
 /* Waits for what no frame tells of. */
@@ -414,6 +429,18 @@ UNUSED static void associate(struct world *world, uint64_t ref, const char *peer
     assert_int_equal(admission(world, ref), IPC_BIND_ADMITTED);
 }
 
+/* One of beta's, by this name. */
+UNUSED static void associate_as(struct world *world, uint64_t ref, const char *id) {
+    announce(world, ref, false, "beta", id, "");
+    assert_int_equal(admission(world, ref), IPC_BIND_ADMITTED);
+}
+
+/* A world in which beta has its association 1. */
+UNUSED static void begin_with_beta(struct world *world) {
+    world_begin(world);
+    associate(world, 1, "beta");
+}
+
 /* Waits for CONNECT and answers it. */
 UNUSED static void connect_out(struct world *world, uint64_t ref, const char *peer) {
     char id[32];
@@ -424,6 +451,19 @@ UNUSED static void connect_out(struct world *world, uint64_t ref, const char *pe
     assert_int_equal(admission(world, ref), IPC_BIND_ADMITTED);
 }
 
+/* Waits for CONNECT, and says that it failed. */
+UNUSED static void gamma_is_not_found(struct world *world) {
+    struct buf payload;
+    expect(world, IPC_CONNECT, 0);
+    buf_init(&payload, 0);
+    payload_put_octets(&payload, SPAN_LIT("gamma"));
+    buf_append_byte(&payload, IPC_LAYER_NAME);
+    payload_put_octets(&payload, SPAN_LIT("no such host"));
+    payload_put_octets(&payload, SPAN_LIT(""));
+    tell(world, IPC_CONNECT_FAILED, 0, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+}
+
 UNUSED static void close_association(struct world *world, uint64_t ref, enum ipc_close how) {
     struct buf payload;
     buf_init(&payload, 0);
@@ -431,6 +471,15 @@ UNUSED static void close_association(struct world *world, uint64_t ref, enum ipc
     payload_put_octets(&payload, SPAN_LIT("test"));
     tell(world, IPC_ASSOCIATION_CLOSE, ref, buf_span(&payload), NOTHING);
     buf_free(&payload);
+}
+
+/* The same, in which X.411's bounds are not held. */
+UNUSED static void begin_relaxed(struct world *world) {
+    world_begin(world);
+    world_stop(world);
+    world->config.limits.relax_bounds = true;
+    world_start(world);
+    associate(world, 1, "beta");
 }
 
 /* ---- messages ---- */
@@ -535,6 +584,13 @@ UNUSED static enum ipc_result result_of(struct world *world, uint64_t ref) {
 UNUSED static void comes_in(struct world *world, const char *recipient) {
     send_whole(world, 1, envelope_to(world, WANTS_NDN, recipient, NULL), SPAN_LIT("content"));
     assert_int_equal(result_of(world, 1), IPC_ACCEPTED);
+}
+
+/* The channel of the net process is as good as before. */
+UNUSED static void still_served(struct world *world) {
+    associate(world, 77, "gamma");
+    send_whole(world, 77, envelope_to(world, WANTS_NDN, JONES, NULL), SPAN_LIT("content"));
+    assert_int_equal(result_of(world, 77), IPC_ACCEPTED);
 }
 
 /* ---- a message in pieces ---- */
@@ -642,21 +698,29 @@ UNUSED static void sent(struct world *world, uint64_t ref, enum ipc_sent result)
     sent_so(world, ref, result, result == IPC_SENT_DEFERRED ? IPC_SENT_FOR_NOW : 0);
 }
 
-/* The peer is called, and takes the one that it is sent. */
-UNUSED static void goes_out(struct world *world, uint64_t ref, const char *peer) {
+/* The peer is called, and is being sent a copy. */
+UNUSED static struct outgoing sets_out(struct world *world, uint64_t ref, const char *peer) {
     connect_out(world, ref, peer);
-    outgoing_of(world, ref);
+    return outgoing_of(world, ref);
+}
+
+/* It takes it. */
+UNUSED static void goes_out(struct world *world, uint64_t ref, const char *peer) {
+    sets_out(world, ref, peer);
     sent(world, ref, IPC_SENT);
 }
 
-/* A world that was killed when a copy for gamma was on its way; `first` gets what was sent of it. */
-UNUSED static void killed_in_doubt(struct world *world, struct buf *first) {
-    world_begin(world);
-    associate(world, 1, "beta");
+/* A world in which a copy is on its way to gamma, on association 2. */
+UNUSED static struct outgoing begin_on_its_way(struct world *world) {
+    begin_with_beta(world);
     comes_in(world, FRANK);
-    connect_out(world, 2, "gamma");
+    return sets_out(world, 2, "gamma");
+}
+
+/* The same, killed then; `first` gets what was sent of it. */
+UNUSED static void killed_in_doubt(struct world *world, struct buf *first) {
     buf_init(first, 0);
-    buf_append_span(first, outgoing_of(world, 2).prefix);
+    buf_append_span(first, begin_on_its_way(world).prefix);
     world_kill(world);
 }
 
@@ -680,6 +744,20 @@ UNUSED static json_t *ask(struct world *world, const char *request) {
     json_t *answer = json_loadb((const char *)text.data, text.len, 0, NULL);
     assert_non_null(answer);
     return answer;
+}
+
+/* The code of the error with which a submission is answered; "": it was taken. */
+UNUSED static const char *error_of(struct world *world, uint64_t ref) {
+    static char code[40];
+    struct reader r = expect(world, IPC_SUBMIT_RESULT, ref);
+    if (reader_u8(&r) == 1)
+        return "";
+    struct span octets = payload_rest(&r);
+    json_t *answer = json_loadb((const char *)octets.data, octets.len, 0, NULL);
+    const char *got = json_string_value(json_object_get(json_object_get(answer, "error"), "code"));
+    snprintf(code, sizeof code, "%s", got ? got : "no error");
+    json_decref(answer);
+    return code;
 }
 
 UNUSED static json_t *entry_at(json_t *list, size_t i) {
@@ -725,8 +803,7 @@ UNUSED static json_int_t queued(struct world *world) {
 
 /* A world in which beta has its association 1, and an operator is client 1. */
 UNUSED static void begin_with_operator(struct world *world) {
-    world_begin(world);
-    associate(world, 1, "beta");
+    begin_with_beta(world);
     client(world, 1, 0);
 }
 
