@@ -151,7 +151,6 @@ bool sqlite_change_mailboxes(struct store *head, const struct mailbox_change *ch
     struct sqlite *store = sqlite_of(head);
     struct names fresh;
     names_init(&fresh);
-    sqlite_write_begin(store);
     bool done = sql_run(store, SQL_BEGIN, NULL, err);
     for (size_t i = 0; done && i < count; i++)
         done = write_change(store, &changes[i], err);
@@ -159,7 +158,6 @@ bool sqlite_change_mailboxes(struct store *head, const struct mailbox_change *ch
            sql_run(store, SQL_COMMIT, NULL, err);
     if (!done && !sqlite3_get_autocommit(store->writing.db))
         sql_run(store, SQL_ROLLBACK, NULL, NULL);
-    sqlite_write_end(store);
     struct names gone = done ? store->mailboxes : fresh;
     if (done)
         store->mailboxes = fresh;
