@@ -232,9 +232,12 @@ static void end_rows(struct commit *commit) {
     land(commit);
 }
 
+/* What comes while the thread has a commit makes the next one smaller than it would be, so that whoever is
+ * busy stays so down to a third. */
 static bool is_worth_thread(const struct commit *commit) {
     const struct sqlite *store = commit->store;
-    return store->thread && commit->batch->request_count >= store->beside_from;
+    size_t least = commit->beside ? store->beside_from / 3 : store->beside_from;
+    return store->thread && commit->batch->request_count >= least;
 }
 
 /* True: it is with the thread. */
@@ -244,7 +247,7 @@ static bool end_transaction(struct commit *commit) {
     if (!commit->job.statement) {
         db_error(store, "COMMIT", &commit->failure);
         land(commit);
-    } else if (is_worth_thread(commit) && keep_snapshot(store)) {
+    } else if (commit->beside && keep_snapshot(store)) {
         commit->flight = FLIGHT_ROWS;
         store_thread_begin(store->thread, commit_rows, commit);
         return true;
@@ -276,6 +279,7 @@ static bool write_all(struct commit *commit) {
 }
 
 static bool begin(struct commit *commit) {
+    commit->beside = is_worth_thread(commit);
     commit->bodies_synced = false;
     commit->failure = (struct error){0};
     commit->next_hops_written = commit->mailboxes_written = 0;
@@ -284,7 +288,7 @@ static bool begin(struct commit *commit) {
         land(commit);
         return false;
     }
-    if (commit->job.count && is_worth_thread(commit)) {
+    if (commit->job.count && commit->beside) {
         commit->flight = FLIGHT_BODIES;
         store_thread_begin(commit->store->thread, sync_bodies, commit);
         return true;

@@ -16,7 +16,7 @@
 #define BUSY_MS 5000
 
 /* Two wake-ups are worth it from so many requests on. */
-#define BESIDE_FROM 8
+#define BESIDE_FROM 24
 
 /* ---- opening ---- */
 

@@ -173,6 +173,7 @@ struct commit {
     enum flight flight;
     bool waits;         /* `batch` begins when the checkpoint has ended */
     bool bodies_synced; /* those of `batch` */
+    bool beside;        /* what waits for the disk is the thread's work */
     uint64_t id_limit;  /* of the counter, when it has committed */
     struct error failure;
     struct { /* what the thread is given, and gives */
