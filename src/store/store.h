@@ -67,6 +67,8 @@ struct store_options {
     uint64_t low_water; /* free octets on the disk below which it stops accepting; 0 means 64 MiB */
     unsigned node;      /* which of the nodes of the store (store_claim) opens it, from 1; 0: the first. A
                            folder has no other: STORE_BAD_REQUEST */
+    struct store_thread *thread; /* for a writer whose commits are not to wait for the disk
+                                    (store/thread.h); outlives the store. NULL: they end inline */
     const void
         *engine; /* what the engine's own header says (store/sqlite/options.h), for tests; NULL: nothing */
 };

@@ -81,7 +81,7 @@ static unsigned steps;
 
 static void measure(struct room *room) {
     steps = 0;
-    sqlite3_progress_handler(sqlite_of(room->store)->db, 100, count_steps, &steps);
+    sqlite3_progress_handler(sqlite_of(room->store)->writing.db, 100, count_steps, &steps);
 }
 
 static void crowd(struct room *room) {
