@@ -73,9 +73,11 @@ static void disabled_on_disk(struct mta *mta, const struct effect *effect) {
     set_disabled(mta, peer_at(mta, effect->number >> 1), effect->number & 1);
 }
 
+/* The log has told that it would be. */
 static void still_as_it_was(struct mta *mta, const struct effect *effect) {
-    (void)mta;
-    (void)effect;
+    const struct peer *peer = peer_at(mta, effect->number >> 1);
+    log_warning("peer=%s is still %s, as that was not written: %s", peer->name,
+                peer->disabled ? "disabled" : "enabled", batch_cause(mta));
 }
 
 static const struct effect_kind abling = {disabled_on_disk, still_as_it_was};
