@@ -131,6 +131,8 @@ int64_t peer_next_try(const struct peer *peer) {
 }
 
 void peer_end_back_off(struct peer *peer) {
+    peer->tried_by_hand = peer->failures > 0;
+    peer->probe_by_hand = peer->pauses > 0;
     peer->next_try = peer->paused_until = 0;
 }
 
@@ -224,11 +226,20 @@ bool peer_is_gone(const struct destination *destination) {
     return !as_peer(destination)->config;
 }
 
-void peer_try_now(struct mta *mta, struct destination *destination) {
+void peer_try_now(struct mta *mta, struct destination *destination, uint64_t work) {
     struct peer *peer = (struct peer *)destination;
     (void)mta;
-    peer->tried_by_hand = peer->failures > 0;
+    peer->wanted = work;
     peer_end_back_off(peer);
+}
+
+struct work *peer_next_copy(const struct mta *mta, struct peer *peer) {
+    uint32_t number = peer->destination.number;
+    struct work *wanted = peer->wanted ? schedule_find(&mta->schedule, peer->wanted) : NULL;
+    peer->wanted = 0;
+    return wanted && wanted->state == WORK_READY && wanted->destination == number
+               ? wanted
+               : schedule_first(&mta->schedule, number);
 }
 
 void peer_release(struct mta *mta, struct destination *destination) {

@@ -449,19 +449,27 @@ static bool is_asked(const struct change *change, const char *operation) {
     return strcmp(change->operation, operation) == 0;
 }
 
+#define TRY_NOW (1u << 16)
+
+static enum work_state former_state(const struct effect *effect) {
+    return (enum work_state)(effect->number >> 8 & 0xFF);
+}
+
 /* All that a change makes of the unit follows the row, when that is on disk: a change that fails leaves the
- * copy as it was. `number`: its new state, and the one in which it was; `bytes`: why it is held now.
- * Released, its history tells of its tries. */
+ * copy as it was. `number`: its new state, the one in which it was, and whether it is to be tried now;
+ * `bytes`: why it is held now. Released, its history tells of its tries. */
 static void change_state(struct mta *mta, const struct effect *effect) {
     struct work *work = schedule_find(&mta->schedule, effect->work);
     enum work_state state = (enum work_state)(effect->number & 0xFF);
     if (work) {
         struct destination *destination = destination_of(mta, work);
         schedule_cause(work, effect->bytes ? (const char *)bytes_rest(effect->bytes).data : NULL);
-        if (effect->number >> 8 == WORK_HELD)
+        if (former_state(effect) == WORK_HELD)
             work->aborts = 0;
         schedule_set(&mta->schedule, work, state, state == WORK_READY ? jump_now(mta) : work->due, false);
         work->marked = work->in_doubt;
+        if (effect->number & TRY_NOW)
+            destination_try_now(mta, destination, work->id);
         destination_mark(mta, destination);
         destination->reroute = destination->reroute || destination_is_gone(mta, destination);
     }
@@ -471,7 +479,7 @@ static void change_state(struct mta *mta, const struct effect *effect) {
 static void keep_state(struct mta *mta, const struct effect *effect) {
     struct work *work = schedule_find(&mta->schedule, effect->work);
     if (work)
-        schedule_set(&mta->schedule, work, (enum work_state)(effect->number >> 8), work->due, work->in_doubt);
+        schedule_set(&mta->schedule, work, former_state(effect), work->due, work->in_doubt);
     bytes_drop(effect->bytes);
 }
 
@@ -499,7 +507,8 @@ static bool update_row(const struct change *change, struct work *work, bool hold
     work_forget_bytes(mta, work);
     struct effect effect = {.kind = &state_change,
                             .work = work->id,
-                            .number = (uint32_t)state | (uint32_t)work->state << 8,
+                            .number = (uint32_t)state | (uint32_t)work->state << 8 |
+                                      (is_asked(change, "queue-retry") ? TRY_NOW : 0),
                             .bytes = hold ? reason_of(change) : NULL};
     if (!store_update_work(mta->batch.store, &row) || !batch_effect(mta, effect)) {
         bytes_drop(effect.bytes);
@@ -686,8 +695,6 @@ static bool redirect_one(const struct change *change, struct work *work, struct 
 static bool change_one(const struct change *change, struct work *work) {
     batch_request(change->mta);
     struct batch_mark mark = batch_mark(change->mta);
-    if (is_asked(change, "queue-retry"))
-        destination_try_now(change->mta, destination_of(change->mta, work));
     if (change->redirected ? redirect_one(change, work, mark) : apply_change(change, work))
         return true;
     batch_undo(change->mta, mark);
