@@ -85,6 +85,12 @@ bool peer_end_wait(const struct mta *mta, const struct peer *peer) {
     return may && guesses_look_again(mta->guesses, &peer->config->bind);
 }
 
+int64_t peer_wait_end(const struct mta *mta, const struct peer *peer) {
+    int64_t now = clock_monotonic_us();
+    int64_t end = peer->config ? guesses_wait_end(mta->guesses, &peer->config->bind, now) : 0;
+    return end ? clock_now_us() + end - now : 0;
+}
+
 static void note_bind(const struct mta *mta, struct peer *peer) {
     uint64_t mark = peer->config ? bind_mark(&peer->config->bind) : 0;
     if (mark != peer->bind_mark)
@@ -182,7 +188,7 @@ void peer_worked(struct mta *mta, struct peer *peer) {
 void peer_is_there(struct mta *mta, struct peer *peer, const char *what) {
     int64_t now = clock_monotonic_us();
     peer->last_success = clock_now_us();
-    if (!peer->failures || !peer->config ||
+    if (!peer->failures || !peer->config || peer->disabled ||
         (peer->back_off_ended && now - peer->back_off_ended < peer->config->retry_first * SECOND))
         return;
     log_caused_by(&peer->lines, LOG_LEVEL_NOTICE, "peer=%s %s: its back-off ends", peer->name, what);

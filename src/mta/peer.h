@@ -108,6 +108,8 @@ int64_t peer_next_try(const struct peer *peer);
 void peer_end_back_off(struct peer *peer);
 /* The same of the wait of its binds after wrong ones (guesses.h). False: there was none. */
 bool peer_end_wait(const struct mta *mta, const struct peer *peer);
+/* When that ends by itself, µs by the clock of now; 0: there is none. */
+int64_t peer_wait_end(const struct mta *mta, const struct peer *peer);
 /* Lets the rules know whether the peer may be tried. */
 void peer_tell_rules(struct mta *mta, const struct peer *peer);
 /* What a row of destination operations asks of a peer. */

@@ -105,6 +105,8 @@ json_t *request_peer_able(struct client *client, json_t *request) {
         return wrong;
     if (!reason || !*reason || strlen(reason) > 256)
         return client_error("bad-request", "give a reason of 1 to 256 octets");
+    if (!disable && !peer->disabled && peer_end_wait(client->mta, peer))
+        return json_pack("{s:i, s:b}", "changed", 0, "bind-wait-ended", true);
     if (peer->disabled == disable)
         return client_error("wrong-state",
                             disable ? "the peer is disabled already; 'mhs peer enable %s' ends that"

@@ -40,6 +40,15 @@ static json_int_t tries_of(struct world *world, const char *peer) {
     return tries;
 }
 
+/* What gamma is said to be doing. */
+static bool is_state(struct world *world, const char *state) {
+    json_t *answer = ask(world, "{\"operation\":\"peer-status\",\"peer\":\"gamma\"}");
+    json_t *first = json_array_get(json_object_get(answer, "peers"), 0);
+    bool is = strcmp(json_string_value(json_object_get(first, "state")), state) == 0;
+    json_decref(answer);
+    return is;
+}
+
 /* Seconds until the peer is tried again. */
 static json_int_t wait_of(struct world *world, const char *peer) {
     char request[80];
@@ -146,9 +155,11 @@ static void reloads_lengthen_no_wait(void **state) {
     comes_in(&world, FRANK);
     gamma_is_not_found(&world);
     for (unsigned i = 1; i < 5; i++) {
-        EVENTUALLY(tries_of(&world, "gamma") == i);
+        EVENTUALLY(is_state(&world, "backing-off"));
+        assert_int_equal(tries_of(&world, "gamma"), i);
         assert_in_range(wait_of(&world, "gamma"), 200, 300);
         put(world.parent, IPC_CONFIG, 0, SPAN_LIT("x"), NOTHING);
+        EVENTUALLY(is_state(&world, "calling"));
         gamma_is_not_found(&world);
     }
     world_end(&world);
