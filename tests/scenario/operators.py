@@ -328,7 +328,10 @@ def _():
         check("disabled" in stage.mta.mhs("status").stdout, stage.mta.mhs("status").stdout)
         why = f"uid {os.geteuid()}: they move house"
         equal((peer_status(stage.mta, "FAR")["disabled"], peer_status(stage.mta, "NEAR")["disabled"]), (why, None))
-        check("they move house" in stage.mta.mhs("--wide", "peer", "list").stdout and why in stage.mta.mhs("peer", "show", "FAR").stdout)
+        named = f"{pwd.getpwuid(os.geteuid()).pw_name} (uid {os.geteuid()}): they move house"
+        check(named in stage.mta.mhs("--wide", "peer", "list").stdout and named in stage.mta.mhs("peer", "show", "FAR").stdout, named)
+        table = [line.split() for line in stage.mta.mhs("status").stdout.splitlines() if line.startswith(("PEER", "FAR"))]
+        equal([line[4] for line in table], ["WAIT", "2"], "those of 'peer list', deferred ones too")
         check("disabled" in queue(stage)[0]["last-error"], queue(stage))
         try:
             stage.call(mta="FAR", password="far's secret").close()
@@ -399,6 +402,13 @@ def _():
         check("OCTETS RCVD" in stage.mta.mhs("peer", "list", "--wide").stdout)
         for line in stage.mta.mhs("status").stdout.splitlines():
             check(len(line) <= 80, line)
+        for _ in range(2):                                      # the second time it calls in ends no back-off
+            wait_until(lambda: peer_status(stage.mta, "FAR")["state"] == "backing-off")
+            time.sleep(1.1)
+            stage.call(mta="FAR", password="far's secret").close()
+        far = peer_status(stage.mta, "FAR")
+        check(far["state"] == "backing-off" and far["last-success"] > far["last-error-at"], far)
+        check("refused" in " ".join(stage.mta.mhs("peer", "list").stdout.split()), "why it backs off")
         here = Neighbour(port=stage.far.port)
         equal(ask(stage.mta, "peer", "retry", "FAR")["changed"], 2)
         equal({here.next().identifier[1] for _ in range(2)}, {"one", "two"})
