@@ -541,8 +541,8 @@ bool store_remove_outcome(struct store_batch *batch, struct span association, st
 bool store_get_outcome(struct store *store, struct span association, struct span activity, struct span peer,
                        struct buf *data, struct error *err);
 
-/* Has the peer a committed outcome of any activity of the association, or of itself? That costs what one does,
- * however many there are, of this peer or others. */
+/* Has the peer a committed outcome of any activity of the association, or of itself? That costs what one
+ * does, however many there are, of this peer or others. */
 bool store_has_outcome(struct store *store, struct span association, struct span peer, bool *has,
                        struct error *err);
 
