@@ -88,6 +88,7 @@ struct mta_limits {
     unsigned resume_seconds;  /* how long the state of a broken transfer is kept */
     unsigned leftovers;       /* of one peer, 0: any number */
     uint64_t leftover_octets; /* of their contents, 0: any number */
+    unsigned names;           /* of one peer's transfers by which no message came, 0: any number */
     unsigned track_seconds;   /* how long tracking events are kept */
     bool relax_bounds;        /* take values over X.411's upper bounds */
 };

@@ -69,6 +69,8 @@ struct peer {
     } left;
     struct burst left_lines;
     struct burst shared_lines; /* outcome.c: names that it gives twice */
+    struct burst names_lines;  /* and too many names of nothing */
+    int64_t names_until;       /* by jump_steady: what the last of these have taken of the time */
 };
 
 bool peers_configure(struct mta *mta);

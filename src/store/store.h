@@ -543,11 +543,16 @@ bool store_remove_outcome(struct store_batch *batch, struct span association, st
 bool store_get_outcome(struct store *store, struct span association, struct span activity, struct span peer,
                        struct buf *data, struct error *err);
 
-/* Calls back for the committed outcomes of an association. False from the callback ends it, which is no
- * failure. */
+/* Has the peer a committed outcome of any activity of the association, or of itself? That costs what one
+ * does, however many there are, of this peer or others. */
+bool store_has_outcome(struct store *store, struct span association, struct span peer, bool *has,
+                       struct error *err);
+
+/* Calls back for the committed outcomes of an association: of each peer that has some, at most so many, which
+ * are always the same ones; the others are not read. False from the callback ends it, which is no failure. */
 typedef bool store_outcome_cb(void *context, const struct store_outcome *outcome);
-bool store_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
-                        struct error *err);
+bool store_each_outcome(struct store *store, struct span association, unsigned most, store_outcome_cb *cb,
+                        void *context, struct error *err);
 
 /* ---- activities out: the state of a transfer that may have to be resumed; goes with its work. One whose row
  * is damaged is as one that is not there ---- */

@@ -88,6 +88,7 @@ const struct store_engine sqlite_engine = {
     .each_activity_in = sqlite_each_activity_in,
     .each_activity_out = sqlite_each_activity_out,
     .get_outcome = sqlite_get_outcome,
+    .has_outcome = sqlite_has_outcome,
     .each_outcome = sqlite_each_outcome,
     .scan = sqlite_scan,
     .next_hop = sqlite_next_hop,

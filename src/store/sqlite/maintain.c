@@ -191,7 +191,7 @@ static bool expire_step(struct sqlite *store, int64_t now, int64_t events_before
         now);
     gone += change_rows(
         store,
-        "DELETE FROM outcome WHERE (association, activity, peer) IN (SELECT association, activity, peer"
+        "DELETE FROM outcome WHERE (association, peer, activity) IN (SELECT association, peer, activity"
         " FROM outcome WHERE expiry < ?1 ORDER BY expiry LIMIT ?2)",
         now);
     bool runs = drop_run(store, false);

@@ -53,6 +53,7 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_PUT_OUTCOME] = "INSERT OR REPLACE INTO outcome VALUES(?1, ?2, ?3, ?4, ?5)",
     [SQL_DROP_OUTCOME] = "DELETE FROM outcome WHERE association = ?1 AND activity = ?2 AND peer = ?3",
     [SQL_GET_OUTCOME] = "SELECT data FROM outcome WHERE association = ?1 AND activity = ?2 AND peer = ?3",
+    [SQL_HAS_OUTCOME] = "SELECT 1 FROM outcome WHERE association = ?1 AND peer = ?2 LIMIT 1",
     [SQL_PUT_ACTIVITY_OUT] = "INSERT OR REPLACE INTO activity_out SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8"
                              " WHERE EXISTS(SELECT 1 FROM work WHERE id = ?1)",
     [SQL_DROP_ACTIVITY_OUT] = "DELETE FROM activity_out WHERE work = ?1",

@@ -60,7 +60,7 @@
 #define SEGMENT_ALIGN  UINT64_C(4096)
 #define ID_BLOCK       (UINT64_C(1) << 20)
 #define APPLICATION_ID 0x43485351 /* "CHSQ" */
-#define SCHEMA_VERSION 6
+#define SCHEMA_VERSION 7
 
 /* Statements that are kept prepared; sql.c has their texts. */
 enum statement {
@@ -104,6 +104,7 @@ enum statement {
     SQL_PUT_OUTCOME,
     SQL_DROP_OUTCOME,
     SQL_GET_OUTCOME,
+    SQL_HAS_OUTCOME,
     SQL_PUT_ACTIVITY_OUT,
     SQL_DROP_ACTIVITY_OUT,
     SQL_ADD_NEXT_HOP,
@@ -446,8 +447,10 @@ bool sqlite_each_activity_out(struct store *store, store_activity_out_cb *cb, vo
                               struct error *err);
 bool sqlite_get_outcome(struct store *store, struct span association, struct span activity, struct span peer,
                         struct buf *data, struct error *err);
-bool sqlite_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
-                         struct error *err);
+bool sqlite_has_outcome(struct store *store, struct span association, struct span peer, bool *has,
+                        struct error *err);
+bool sqlite_each_outcome(struct store *store, struct span association, unsigned most, store_outcome_cb *cb,
+                         void *context, struct error *err);
 bool sqlite_scan(struct store *store, const struct store_scan *scan, struct error *err);
 bool sqlite_next_hop(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool sqlite_mailbox(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
