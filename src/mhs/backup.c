@@ -24,6 +24,18 @@ struct line {
     bool begun; /* progress */
 };
 
+/* A copy is files in a folder; a store may be a database, which then says how it is copied. */
+static int check_places(const struct command_usage *usage, const struct line *line) {
+    struct error err = {0};
+    if (!store_is_place(line->folder, &err) || (line->store && !store_is_place(line->store, &err)))
+        return command_usage_error(usage, "%s", err.text);
+    if (!store_is_folder(line->folder))
+        return command_usage_error(
+            usage, "a copy is a folder, and no database; 'mhs store move' moves a store into one, or out "
+                   "of it");
+    return COMMAND_OK;
+}
+
 /* False: return `*status`. */
 static bool read_line(const struct command_usage *usage, int argc, char **argv, struct line *read,
                       int *status) {
@@ -40,8 +52,10 @@ static bool read_line(const struct command_usage *usage, int argc, char **argv, 
     if (id == COMMAND_LINE_STOP)
         return false;
     read->folder = command_line_operand(&line);
-    if (read->folder && !command_line_operand(&line))
-        return true;
+    if (read->folder && !command_line_operand(&line)) {
+        *status = check_places(usage, read);
+        return *status == COMMAND_OK;
+    }
     *status = command_usage_error(usage, "give the one FOLDER of the copy");
     return false;
 }
@@ -148,7 +162,10 @@ int restore_command(int argc, char **argv) {
     struct line line = {.store = DEFAULT_STORE};
     struct error err = {0};
     int status;
-    if (!read_line(&usage, argc, argv, &line, &status) || (status = verify(line.folder)) != COMMAND_OK)
+    if (!read_line(&usage, argc, argv, &line, &status))
+        return status;
+    /* What can't be restored into says so before the copy is read. */
+    if (store_is_folder(line.store) && (status = verify(line.folder)) != COMMAND_OK)
         return status;
     bool done = store_restore(line.folder, line.store, line.force, show_progress, &line, &err);
     progress_end();

@@ -6,6 +6,9 @@
 
 #include <jansson.h>
 
+#include "base/buf.h"
+#include "base/nearest.h"
+#include "base/text.h"
 #include "mhs/output.h"
 
 struct command_settings command_settings;
@@ -95,9 +98,40 @@ static void print_help(const struct command_usage *usage) {
     }
 }
 
-static int stop(struct command_line *line, enum command_status status) {
-    line->status = status;
+static int stop(struct command_line *line, int status) {
+    line->status = (enum command_status)status;
     return COMMAND_LINE_STOP;
+}
+
+/* A beginning that several options have; getopt takes one that a single one has. */
+static bool is_ambiguous(const struct command_line *line, const char *given) {
+    const char *name = given + 2;
+    size_t length = strcspn(name, "="), count = 0;
+    for (const struct option *option = line->longs; option->name; option++)
+        count += strncmp(option->name, name, length) == 0;
+    return count > 1;
+}
+
+static bool has_option(const struct command_line *line, int id) {
+    const struct option *option = line->longs;
+    while (option->name && option->val != id)
+        option++;
+    return option->name != NULL;
+}
+
+/* What getopt gave '?' for: it tells a long option that it does not know by 0, and one that takes no value by
+ * its number. A short one may stand amid others. */
+static int refuse_option(struct command_line *line) {
+    const char *given = line->argv[optind - 1];
+    const char *near = optopt == 0 ? nearest_option(given, line->longs) : NULL;
+    if (optopt != 0 && has_option(line, optopt))
+        return command_usage_error(line->usage, "'%.*s' takes no value", (int)strcspn(given, "="), given);
+    if (optopt != 0)
+        return command_usage_error(line->usage, "unknown option '-%c'", optopt);
+    if (is_ambiguous(line, given))
+        return command_usage_error(line->usage, "several options begin with '%s'", given);
+    return command_usage_error(
+        line->usage, near ? "unknown option '%s'; did you mean '--%s'?" : "unknown option '%s'", given, near);
 }
 
 int command_line_next(struct command_line *line, const char **value) {
@@ -122,8 +156,7 @@ int command_line_next(struct command_line *line, const char **value) {
         case ':':
             return stop(line, command_usage_error(line->usage, "'%s' needs a value", line->argv[optind - 1]));
         case '?':
-            return stop(line, command_usage_error(line->usage, "unknown or ambiguous option '%s'",
-                                                  line->argv[optind - 1]));
+            return stop(line, refuse_option(line));
         default:
             return id;
         }
@@ -137,6 +170,13 @@ static int tell_subcommands(FILE *out, const char *command, const char *about,
         command_print_wrapped(out, commands->summary, (size_t)fprintf(out, "  %-10s ", commands->name), 13);
     fprintf(out, "\n'mhs %s SUBCOMMAND --help' explains one.\n", command);
     return status;
+}
+
+static const char *nearest_subcommand(const struct subcommand *commands, const char *name) {
+    struct nearest nearest = nearest_begin(span_str(name));
+    for (; commands->name; commands++)
+        nearest_try(&nearest, commands->name);
+    return nearest.name;
 }
 
 int command_run_subcommand(const char *command, const char *about, const struct subcommand *commands,
@@ -153,7 +193,11 @@ int command_run_subcommand(const char *command, const char *about, const struct 
     if (help)
         return command_usage_taken ? COMMAND_OK
                                    : tell_subcommands(stdout, command, about, commands, COMMAND_OK);
-    if (*name)
+    const char *near = nearest_subcommand(commands, name);
+    if (near)
+        command_fail(COMMAND_USAGE, "'mhs %s' has no subcommand '%s'; did you mean '%s'?", command, name,
+                     near);
+    else if (*name)
         command_fail(COMMAND_USAGE, "'mhs %s' has no subcommand '%s'", command, name);
     else
         command_fail(COMMAND_USAGE, "give a subcommand");
@@ -213,16 +257,32 @@ bool command_word(const struct command_usage *usage, const char *option, const c
     return false;
 }
 
+bool command_text(const struct command_usage *usage, const char *text) {
+    if (text_is_utf8(span_str(text)))
+        return true;
+    command_usage_error(usage, "'%s' is not UTF-8", text);
+    return false;
+}
+
+/* Octets of the character at the start of the text; 0: they are none of UTF-8. */
+static size_t character_at(const char *text) {
+    size_t length = 1, most = strnlen(text, 4);
+    while (length <= most && !text_is_utf8(span_of(text, length)))
+        length++;
+    return length <= most ? length : 0;
+}
+
 /* Arguments need not be UTF-8, JSON is. */
 static json_t *json_of(const char *text) {
-    json_t *value = json_string(text);
-    char *ascii = value ? NULL : strdup(text);
-    for (char *c = ascii; c && *c; c++)
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    if (ascii)
-        value = json_string(ascii);
-    free(ascii);
+    struct buf utf8;
+    buf_init(&utf8, 0);
+    while (*text) {
+        size_t length = character_at(text);
+        buf_append_span(&utf8, length ? span_of(text, length) : SPAN_LIT("\uFFFD"));
+        text += length ? length : 1;
+    }
+    json_t *value = utf8.failed ? NULL : json_stringn(utf8.len ? (const char *)utf8.data : "", utf8.len);
+    buf_free(&utf8);
     return value ? value : json_string("(no memory)");
 }
 

@@ -99,6 +99,9 @@ int command_line_operands(struct command_line *line, int min, int max, const cha
 int command_usage_error(const struct command_usage *usage, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* True when it is UTF-8, as what goes to the daemon must be; else that was said. */
+bool command_text(const struct command_usage *usage, const char *text);
+
 /* True when the option's value is one of the words; else which there are was said. */
 bool command_word(const struct command_usage *usage, const char *option, const char *value,
                   const char *const *words);

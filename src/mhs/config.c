@@ -84,8 +84,8 @@ static void print_options(const json_t *answer) {
 static int config_show_command(int argc, char **argv) {
     static const struct command_usage usage = {
         "config show", "[SECTION]...", "Shows the configuration that the daemon runs with.",
-        "A SECTION is an option, a kind of section as 'peer' or 'limits', or the title of one.\n"
-        "Passwords are not shown.",
+        "A SECTION is an option, a kind of section as 'peer' or 'limits', the title of one, or both: "
+        "'peer BETA' is that one alone. Passwords are not shown.",
         NULL};
     struct command_line line;
     const char *names[SECTIONS_MOST];
@@ -93,6 +93,9 @@ static int config_show_command(int argc, char **argv) {
     int count = command_line_operands(&line, 0, SECTIONS_MOST, names);
     if (count < 0)
         return line.status;
+    for (int i = 0; i < count; i++)
+        if (!command_text(&usage, names[i]))
+            return COMMAND_USAGE;
     json_t *sections = json_array();
     for (int i = 0; i < count; i++)
         json_array_append_new(sections, json_string(names[i]));

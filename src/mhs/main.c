@@ -5,6 +5,7 @@
 
 #include "asn1/ber.h"
 #include "base/clock.h"
+#include "base/nearest.h"
 #include "mhs/command.h"
 #include "mhs/commands.h"
 #include "mhs/completion.h"
@@ -62,7 +63,12 @@ static void print_overview(FILE *out) {
 }
 
 static int unknown_command(const char *name) {
-    command_fail(COMMAND_USAGE, "there is no command '%s'", name);
+    struct nearest nearest = nearest_begin(span_str(name));
+    for (const struct command *command = commands; command->name; command++)
+        nearest_try(&nearest, command->name);
+    command_fail(COMMAND_USAGE,
+                 nearest.name ? "there is no command '%s'; did you mean '%s'?" : "there is no command '%s'",
+                 name, nearest.name);
     fprintf(stderr, "Try: mhs --help\n");
     return COMMAND_USAGE;
 }
@@ -78,6 +84,21 @@ int cmd_help(int argc, char **argv) {
     bool deeper = argc > 2 && argv[2][0] != '-'; /* `mhs help queue list` */
     char *help[] = {argv[1], deeper ? argv[2] : (char[]){"--help"}, (char[]){"--help"}, NULL};
     return command->run(deeper ? 3 : 2, help);
+}
+
+/* One before the command's name. */
+static int refuse_option(const char *given) {
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 0},    {"wide", no_argument, NULL, 0}, {"socket", no_argument, NULL, 0},
+        {"version", no_argument, NULL, 0}, {"help", no_argument, NULL, 0}, {0}};
+    const char *near = strncmp(given, "--", 2) == 0 ? nearest_option(given, options) : NULL;
+    if (strcmp(given, "--socket") == 0)
+        command_fail(COMMAND_USAGE, "'--socket' needs a value");
+    else
+        command_fail(COMMAND_USAGE,
+                     near ? "unknown option '%s'; did you mean '--%s'?" : "unknown option '%s'", given, near);
+    fprintf(stderr, "Try: mhs --help\n");
+    return COMMAND_USAGE;
 }
 
 /* Reads the options before the command's name. Returns the index of the name, 0 when there is nothing more to
@@ -99,10 +120,7 @@ static int read_globals(int argc, char **argv, int *status) {
             print_overview(stdout);
             return 0;
         } else if (argv[i][0] == '-') {
-            bool known = strcmp(argv[i], "--socket") == 0;
-            *status =
-                command_fail(COMMAND_USAGE, known ? "'%s' needs a value" : "unknown option '%s'", argv[i]);
-            fprintf(stderr, "Try: mhs --help\n");
+            *status = refuse_option(argv[i]);
             return 0;
         } else {
             return i;

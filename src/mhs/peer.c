@@ -120,10 +120,15 @@ static void print_done(const json_t *answer) {
     printf("done\n");
 }
 
+static bool is_true(const json_t *answer, const char *member) {
+    return json_is_true(json_object_get(answer, member));
+}
+
 static void print_retried(const json_t *answer) {
-    printf("%" JSON_INTEGER_FORMAT " to be tried now, %" JSON_INTEGER_FORMAT " left alone%s\n",
+    printf("%" JSON_INTEGER_FORMAT " to be tried now, %" JSON_INTEGER_FORMAT " left alone%s%s\n",
            (json_int_t)out_integer(answer, "changed"), (json_int_t)out_integer(answer, "skipped"),
-           json_is_true(json_object_get(answer, "back-off-ended")) ? "; its back-off is over" : "");
+           is_true(answer, "back-off-ended") ? "; its back-off is over" : "",
+           is_true(answer, "bind-wait-ended") ? "; its next bind is looked at again" : "");
     if (json_object_get(answer, "why"))
         printf("the first that was left alone is %s\n", out_text(answer, "why"));
 }
@@ -168,6 +173,8 @@ static int peer_change(const struct change *change, int argc, char **argv) {
         return command_usage_error(&usage, "give one PEER; 'mhs peer list' shows them");
     if (change->wants_reason && !reason)
         return command_usage_error(&usage, "say why: give --reason");
+    if (!command_text(&usage, peer) || (reason && !command_text(&usage, reason)))
+        return COMMAND_USAGE;
     json_t *answer, *request = json_pack("{s:s, s:s, s:s*}", "operation", change->operation, "peer", peer,
                                          "reason", reason);
     int status = daemon_request(request, &answer);
@@ -177,7 +184,7 @@ static int peer_change(const struct change *change, int argc, char **argv) {
         out_json(answer);
     else
         change->print(answer);
-    bool ended = json_is_true(json_object_get(answer, "back-off-ended"));
+    bool ended = is_true(answer, "back-off-ended") || is_true(answer, "bind-wait-ended");
     status = out_integer(answer, "changed") || ended ? COMMAND_OK : COMMAND_NO;
     json_decref(answer);
     return status;

@@ -317,6 +317,7 @@ struct tally {
     json_t *redirected; /* of all parts; NULL: none is */
     char why[600];      /* the first of those was left alone */
     char expires[24];   /* of a single copy: the end of its lifetime */
+    char report[300];   /* what a report can say of the reason, where that is not all of it */
 };
 
 static void take_redirected(struct tally *tally, const json_t *answer) {
@@ -345,6 +346,9 @@ static enum command_status change_parts(const json_t *wanted, struct tally *tall
             snprintf(tally->why, sizeof tally->why, "%s", out_text(answer, "why"));
         snprintf(tally->expires, sizeof tally->expires, "%s",
                  json_is_string(json_object_get(answer, "expires")) ? out_text(answer, "expires") : "");
+        if (json_object_get(answer, "supplementary-information"))
+            snprintf(tally->report, sizeof tally->report, "%s",
+                     out_text(answer, "supplementary-information"));
         cursor = out_integer(answer, "cursor");
         json_decref(answer);
         if (cursor)
@@ -421,9 +425,10 @@ static void print_redirected(const json_t *redirected) {
 static void tell_tally(const struct change *change, const struct tally *tally) {
     if (command_settings.json) {
         json_t *answer =
-            json_pack("{s:I, s:I, s:O*, s:s*, s:s*}", "changed", tally->changed, "skipped", tally->skipped,
-                      "redirected", tally->redirected, "why", tally->why[0] ? tally->why : NULL, "expires",
-                      tally->expires[0] ? tally->expires : NULL);
+            json_pack("{s:I, s:I, s:O*, s:s*, s:s*, s:s*}", "changed", tally->changed, "skipped",
+                      tally->skipped, "redirected", tally->redirected, "why",
+                      tally->why[0] ? tally->why : NULL, "expires", tally->expires[0] ? tally->expires : NULL,
+                      "supplementary-information", tally->report[0] ? tally->report : NULL);
         out_json(answer);
         json_decref(answer);
         return;
@@ -433,6 +438,9 @@ static void tell_tally(const struct change *change, const struct tally *tally) {
     if (tally->why[0])
         printf("the first that was left alone is %s\n", tally->why);
     print_redirected(tally->redirected);
+    if (tally->report[0])
+        printf("a report has room for 256 plain letters and digits; of the reason it says: %s\n",
+               tally->report);
     if (strcmp(change->name, "hold") == 0 && tally->expires[0])
         printf("held or not, its time ends at %s\n", tally->expires);
     else if (strcmp(change->name, "hold") == 0 && tally->changed)

@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/arena.h"
 #include "mhs/backup.h"
 #include "mhs/command.h"
@@ -137,22 +138,22 @@ static void note_finding(void *context, const struct store_finding *finding) {
 
 /* A store that was moved away may be sound, and is not to be relied on. What can't be opened here was told by
  * the check. */
-static bool is_out_of_date(const char *folder, struct error *err) {
+static bool is_out_of_date(const char *place, struct error *err) {
     static const struct store_options reader = {.read_only = true};
-    struct store *store = store_open(folder, &reader, err);
+    struct store *store = store_open(place, &reader, err);
     store_close(store);
     return !store && err->code == STORE_MOVED;
 }
 
-static int finish(const char *folder, bool repair, uint64_t findings, const struct told *told) {
+static int finish(const char *place, const char *shown, bool repair, uint64_t findings,
+                  const struct told *told) {
     struct error moved = {0};
-    bool old = is_out_of_date(folder, &moved);
+    bool old = is_out_of_date(place, &moved);
     if (command_settings.json) {
         if (old)
             json_array_append_new(told->notes, json_string(moved.text));
-        json_t *answer =
-            json_pack("{s:s, s:I, s:O, s:O, s:O}", "store", folder, "count", (json_int_t)findings, "findings",
-                      told->findings, "lost", told->lost, "notes", told->notes);
+        json_t *answer = json_pack("{s:s, s:I, s:O, s:O, s:O}", "store", shown, "count", (json_int_t)findings,
+                                   "findings", told->findings, "lost", told->lost, "notes", told->notes);
         out_json(answer);
         json_decref(answer);
         return findings ? COMMAND_NO : COMMAND_OK;
@@ -160,26 +161,28 @@ static int finish(const char *folder, bool repair, uint64_t findings, const stru
     if (!findings)
         printf(old ? "%s: every invariant holds, but it is not the store any more\n"
                    : "%s: every invariant holds\n",
-               folder);
+               shown);
     else
-        printf("%s: %llu finding%s%s\n", folder, (unsigned long long)findings, findings == 1 ? "" : "s",
+        printf("%s: %llu finding%s%s\n", shown, (unsigned long long)findings, findings == 1 ? "" : "s",
                repair ? "" : "; nothing was changed");
     if (old)
         printf("%s\n", moved.text);
     return findings ? COMMAND_NO : COMMAND_OK;
 }
 
-static int run(const char *folder, bool repair, bool quick) {
+static int run(const char *place, bool repair, bool quick) {
     struct error err = {0};
     uint64_t findings = 0;
     struct told told = {.findings = json_array(), .lost = json_array(), .notes = json_array()};
     arena_init(&told.arena, LOST_MEMORY);
-    bool ok = repair ? store_repair(folder, note_finding, &told, &findings, &err)
-                     : store_check(folder, !quick, note_finding, &told, &findings, &err);
+    bool ok = repair ? store_repair(place, note_finding, &told, &findings, &err)
+                     : store_check(place, !quick, note_finding, &told, &findings, &err);
     progress_end();
+    char *shown = store_public_place(place); /* without a password that stands in it */
     int status =
-        ok ? finish(folder, repair, findings, &told)
+        ok ? finish(place, shown ? shown : "the store", repair, findings, &told)
            : command_fail(COMMAND_FAILED, "%s: %s", store_code_text((enum store_code)err.code), err.text);
+    mem_free(shown);
     json_decref(told.findings);
     json_decref(told.lost);
     json_decref(told.notes);
@@ -191,16 +194,18 @@ static int store_inspect(bool repair, int argc, char **argv) {
     static const struct command_option options[] = {
         {'q', "quick", NULL, "leave out what reads all contents and all events"}, {0}};
     static const struct command_usage usages[] = {
-        {"store check", "FOLDER", "Verifies the store in FOLDER.",
+        {"store check", "PLACE", "Verifies the store at PLACE: a folder, or a postgresql:// URI.",
          "It changes nothing and may run beside the daemon; its exit code is 1 when an\ninvariant does not "
          "hold.",
          options},
-        {"store repair", "FOLDER", "Puts right what can be in the store in FOLDER.",
+        {"store repair", "PLACE",
+         "Puts right what can be in the store at PLACE: a folder, or a postgresql:// URI.",
          "It needs the daemon stopped, and says for each finding what it did. Make a backup\n"
          "first: what lost its content is named, and non-delivered at the daemon's next start.",
          NULL}};
     struct command_line line;
-    const char *value, *folder;
+    const char *value, *place;
+    struct error err = {0};
     bool quick = false;
     int id;
     command_line_init(&line, &usages[repair], argc, argv);
@@ -208,11 +213,13 @@ static int store_inspect(bool repair, int argc, char **argv) {
         quick = true;
     if (id == COMMAND_LINE_STOP)
         return line.status;
-    folder = command_line_operand(&line);
-    if (!folder || command_line_operand(&line))
+    place = command_line_operand(&line);
+    if (!place || command_line_operand(&line))
         return command_usage_error(&usages[repair],
-                                   "give the store's folder, as 'store' of the configuration names it");
-    return run(folder, repair, quick);
+                                   "give the store's place, as 'store' of the configuration names it");
+    if (!store_is_place(place, &err))
+        return command_usage_error(&usages[repair], "%s", err.text);
+    return run(place, repair, quick);
 }
 
 static int store_check_command(int argc, char **argv) {

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "mhs/types_ms.h"
 #include "schema/modules.h"
 
 /* In this order: a 1984 message is no 1988 one, but some short values are of several types. */
@@ -38,6 +39,23 @@ static const struct ber_type *const usual_types[] = {
     &x411p3_MessageDeliveryEnvelope_type,
     &x420_IPM_type,
     &x411_ORName_type,
+    &x413_MSBindArgument_type,
+    &x413_MSBindResult_type,
+    &x413_MSMessageSubmissionArgument_type,
+    &x413_MSMessageSubmissionResult_type,
+    &x413_MSProbeSubmissionArgument_type,
+    &x413_ListArgument_type,
+    &x413_SummarizeArgument_type,
+    &x413_FetchArgument_type,
+    &x413_DeleteArgument_type,
+    &x413_ModifyArgument_type,
+    &x413_Register_MSArgument_type,
+    &x413_AlertArgument_type,
+    &x413_ListResult_type,
+    &x413_FetchResult_type,
+    &x413_SummarizeResult_type,
+    &x413_EntryInformation_type,
+    &x413_Attribute_type,
     NULL,
 };
 
@@ -94,6 +112,18 @@ static const struct ber_type *in_extension(const struct x411_ExtensionField *fie
     return row_type(ber_table_by_number(&x411ext_StandardExtensions_table, field->type.u.standard_extension));
 }
 
+/* X.880's bind has RTSE's tags, [16] to [18], but one element within them, of the bind itself, where RTSE's
+ * first one has a context tag; [1] is an MTA's bind, and stands first in an RTORJ too. */
+static bool is_rose_bind(struct span octets) {
+    struct ber_element element;
+    enum ber_error_code why;
+    uint8_t tag = first_octet(octets);
+    if (tag < 0xB0 || tag > 0xB2 || !ber_element_read(octets, &element, &why))
+        return false;
+    uint8_t inside = first_octet(ber_element_contents(octets, &element));
+    return inside && (inside < 0x80 || (inside == 0xA1 && tag != 0xB2));
+}
+
 /* In an EXTERNAL: an extended body part by its reference, else an APDU by the tag that no other in its place
  * has. MTS-APDUs have the tags of ROSE's: they stand outermost or in RTTR. */
 static const struct ber_type *in_external(const struct ber_place *external, struct span octets) {
@@ -106,7 +136,8 @@ static const struct ber_type *in_external(const struct ber_place *external, stru
     }
     uint8_t tag = first_octet(octets);
     bool outermost = !external->outer || external->outer->type == &x228_RTSE_apdus_type;
-    return tag >= 0xB0 && tag <= 0xB6                ? &x228_RTSE_apdus_type
+    return is_rose_bind(octets)                      ? &x880_Bind_type
+           : tag >= 0xB0 && tag <= 0xB6              ? &x228_RTSE_apdus_type
            : outermost && tag >= 0xA0 && tag <= 0xA2 ? &x411_MTS_APDU_type
            : tag >= 0xA1 && tag <= 0xA4              ? &x880_ROS_type
                                                      : NULL;
@@ -151,7 +182,8 @@ static const struct ber_type *in_pdv_list(struct span octets) {
                                         : NULL;
 }
 
-/* Binds: of MTAs is the CHOICE with tag [1], of users of the MTS a SET. NULL is told by itself. */
+/* Binds: of MTAs is the CHOICE with tag [1], of users of the MTS or of a store a SET. NULL is told by itself.
+ */
 static const struct ber_type *in_bind(struct span octets, bool result) {
     uint8_t tag = first_octet(octets);
     return tag == 0xA1 && result   ? &x411_MTABindResult_type
@@ -176,15 +208,17 @@ static const struct ber_type *by_code(const struct ber_table *const *tables, con
     return type;
 }
 
-/* P3. Where ports share a code the type that reads the other's values too comes first. */
+/* P3 and P7. Where ports share a code the type that reads the other's values too comes first. */
 static const struct ber_type *in_operation(const struct ber_place *place) {
-    static const struct ber_table *const arguments[] = {&x419_DeliveryArguments_table,
-                                                        &x419_SubmissionArguments_table,
-                                                        &x419_AdministrationArguments_table, NULL};
+    static const struct ber_table *const arguments[] = {
+        &x419_DeliveryArguments_table, &x419_SubmissionArguments_table, &x419_AdministrationArguments_table,
+        &x419_RetrievalArguments_table, NULL};
     static const struct ber_table *const results[] = {
-        &x419_DeliveryResults_table, &x419_SubmissionResults_table, &x419_AdministrationResults_table, NULL};
+        &x419_DeliveryResults_table, &x419_SubmissionResults_table, &x419_AdministrationResults_table,
+        &x419_RetrievalResults_table, NULL};
     static const struct ber_table *const errors[] = {&x419_SubmissionErrors_table, &x419_DeliveryErrors_table,
-                                                     &x419_AdministrationErrors_table, NULL};
+                                                     &x419_AdministrationErrors_table,
+                                                     &x419_RetrievalErrors_table, NULL};
     if (place->type == &x880_Invoke_type)
         return by_code(arguments, &((const struct x880_Invoke *)place->value)->opcode);
     if (place->type == &x880_ReturnResult_result_type)
@@ -212,7 +246,8 @@ static const struct ber_type *by_key(const struct ber_place *place) {
     if (place->type == &x411_TokenData_type)
         return row_type(
             ber_table_by_number(&x411_TokenDataTable_table, ((const struct x411_TokenData *)value)->type));
-    return in_operation(place);
+    const struct ber_type *type = types_ms_open(place);
+    return type ? type : in_operation(place);
 }
 
 /* Of the places that are known to hold a content. */
@@ -230,6 +265,8 @@ static const struct ber_type *by_content_type(const struct ber_place *place) {
             &((const struct x411p3_MessageDeliveryArgument *)value)->other_fields.content_type);
     if (place->type == &x411p3_ReportDeliveryArgument_type)
         return in_content(((const struct x411p3_ReportDeliveryArgument *)value)->content_type);
+    if (place->type == &x413_MSMessageSubmissionArgument_type)
+        return in_content(&((const struct x413_MSMessageSubmissionArgument *)value)->envelope.content_type);
     bool of_1984 =
         place->type == &x41184_UserMPDU_type ||
         (place->type == &x41184_DeliveryReportContent_type && strcmp(place->member->name, "returned") == 0);
@@ -245,6 +282,8 @@ static const struct ber_type *by_tag(const struct ber_place *place, struct span 
         return in_pdv_list(octets);
     if (place->type == &x228_ConnectionData_type)
         return in_connection_data(place, octets);
+    if (place->type == &x880_Bind_type && types_ms_bind(place, octets))
+        return types_ms_bind(place, octets);
     if (place->type == &x880_Bind_type)
         return in_bind(octets, strcmp(place->member->name, "bindResult") == 0);
     if (place->type == &x228_RTSE_apdus_type)
@@ -258,7 +297,8 @@ const struct ber_type *types_open(void *user, const struct ber_place *place, str
     (void)user;
     if (!place)
         return NULL;
-    const struct ber_type *type = by_key(place);
+    const struct ber_type *type = types_ms_submission(place, octets);
+    type = type ? type : by_key(place);
     type = type ? type : by_content_type(place);
     return type ? type : by_tag(place, octets);
 }

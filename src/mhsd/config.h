@@ -86,9 +86,9 @@ struct config_shown {
 };
 
 struct config_showing {
-    /* Whether the options of the top level of that name, and of the sections of that kind or title, are
-     * shown; asked of each name that there is. NULL: all are. */
-    bool (*wants)(void *context, const char *name);
+    /* Whether the options of the top level of that name, or of the sections of that kind, are shown; asked
+     * of each that there is, with its title where it has one. NULL: all are. */
+    bool (*wants)(void *context, const char *name, const char *title);
     /* False: no more. */
     bool (*tell)(void *context, const struct config_shown *shown);
     void *context;

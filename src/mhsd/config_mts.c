@@ -3,6 +3,7 @@
 
 #include "directory/directory.h"
 #include "mhsd/config_private.h"
+#include "mts/supplementary.h"
 
 static struct mts_names names_of(const struct config_section *section, const char *option) {
     struct mts_names names;
@@ -117,6 +118,18 @@ static bool read_choices(struct loader *l, struct config_section *section, struc
     return true;
 }
 
+/* It is said in a PrintableString. */
+static void check_supplementary(struct loader *l, const struct config_section *section, const char *text) {
+    char what[400];
+    struct span given = text ? span_str(text) : (struct span){NULL, 0},
+                said = supplementary_of(given, &l->arena);
+    if (!said.data || span_eq(said, given))
+        return;
+    snprintf(what, sizeof what, "a report can't say that; it says '%.*s'", (int)said.len,
+             (const char *)said.data);
+    config_warn(l, section, "supplementary-information", what);
+}
+
 static bool read_refusal(struct loader *l, struct config_section *section, struct mts_route *route) {
     const char *reason = config_text(section, "non-delivery");
     const char *diagnostic = config_text(section, "diagnostic");
@@ -124,6 +137,7 @@ static bool read_refusal(struct loader *l, struct config_section *section, struc
     route->reason = mts_reason_read(reason);
     route->diagnostic = diagnostic ? mts_diagnostic_read(diagnostic) : -1;
     route->supplementary = config_text(section, "supplementary-information");
+    check_supplementary(l, section, route->supplementary);
     if (route->reason < 0)
         return config_fail(l, section, "non-delivery", "'%s' is not a non-delivery reason code of X.411",
                            reason);

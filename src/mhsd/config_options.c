@@ -67,6 +67,10 @@ static const struct config_option timer_options[] = {
     {"release", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_NET, 1, DAY, .number = OSI_RELEASE_SECONDS,
      .help = "How long the answer to a release is waited for, and to the interruption or the discard of a "
              "transfer."},
+    {"stop", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_NET, 0, HOUR, .number = 5,
+     .help = "How long a stop of the daemon waits for the transfers under way. What takes longer is cut, "
+             "with a line in "
+             "the log, and goes on after the next start."},
     {"repeat-keys", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_STORE, 60, INT32_MAX, .number = 20 * DAY,
      .help = "How long a transfer is remembered to recognize a repeat."},
     {"resume", CONFIG_NUMBER, CONFIG_SECONDS | CONFIG_ZERO_DEFAULT, CONFIG_STORE, 1, INT32_MAX,

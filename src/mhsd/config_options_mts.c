@@ -21,7 +21,8 @@ const struct config_option config_route_options[] = {
      .help = "A reason code of X.411 by its name: it is non-delivered."},
     {"diagnostic", CONFIG_TEXT, 0, SWITCH,
      .help = "A diagnostic code of X.411 by its name, for the non-delivery."},
-    {"supplementary-information", CONFIG_TEXT, 0, SWITCH, .help = "A text for the non-delivery."},
+    {"supplementary-information", CONFIG_TEXT, 0, SWITCH,
+     .help = "A text for the non-delivery: 256 letters without accents, digits and '()+,-./:=? at most."},
     {0},
 };
 

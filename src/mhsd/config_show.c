@@ -7,15 +7,15 @@ struct showing {
     bool over, failed;
 };
 
-/* Both are asked of, so that of each that is wanted it is known that it is there. */
+/* What is in a section goes with the outermost one. */
 static bool is_wanted(const struct config_showing *calls, const struct config_section *section,
                       const struct config_option *row) {
     if (!calls->wants)
         return true;
     while (section->outer && section->outer->outer)
         section = section->outer;
-    bool wanted = calls->wants(calls->context, section->outer ? section->option->name : row->name);
-    return (section->outer && section->title && calls->wants(calls->context, section->title)) || wanted;
+    return section->outer ? calls->wants(calls->context, section->option->name, section->title)
+                          : calls->wants(calls->context, row->name, NULL);
 }
 
 /* `route "/C=DE": next-hop "BETA"`, from the outermost section. */

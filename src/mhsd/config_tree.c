@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "base/nearest.h"
 #include "mhsd/config_private.h"
 
 /* Titles seen, to find one that stands twice without a walk over all. */
@@ -148,39 +149,11 @@ static struct config_section *lasting(const struct config_section *outer, const 
 
 /* ---- what is unknown ---- */
 
-/* How many letters to change, add or leave out; at most `most` counts. */
-static unsigned distance(struct span a, const char *b) {
-    enum { MOST = 40 };
-    unsigned row[MOST + 1];
-    size_t length = strlen(b);
-    if (length > MOST || a.len > MOST)
-        return MOST;
-    for (size_t i = 0; i <= length; i++)
-        row[i] = (unsigned)i;
-    for (size_t i = 0; i < a.len; i++) {
-        unsigned corner = row[0];
-        row[0] = (unsigned)i + 1;
-        for (size_t k = 0; k < length; k++) {
-            unsigned changed = corner + (a.data[i] != (uint8_t)b[k]);
-            unsigned other = (row[k] < row[k + 1] ? row[k] : row[k + 1]) + 1;
-            corner = row[k + 1];
-            row[k + 1] = changed < other ? changed : other;
-        }
-    }
-    return row[length];
-}
-
-static const struct config_option *nearest(const struct config_option *section, struct span name) {
-    const struct config_option *best = NULL;
-    unsigned least = (unsigned)name.len / 3 + 2;
-    for (const struct config_option *row = section->options; row->type != CONFIG_END; row++) {
-        unsigned away = distance(name, row->name);
-        if (away < least) {
-            least = away;
-            best = row;
-        }
-    }
-    return best;
+static const char *nearest_in(const struct config_option *section, struct span name) {
+    struct nearest nearest = nearest_begin(name);
+    for (const struct config_option *row = section->options; row->type != CONFIG_END; row++)
+        nearest_try(&nearest, row->name);
+    return nearest.name;
 }
 
 /* A section elsewhere that has an option of this name. */
@@ -196,14 +169,14 @@ static const struct config_option *home_of(const struct config_option *section, 
 
 static void tell_unknown(struct reading *r, const struct config_section *section) {
     const struct config_token *name = &r->token;
-    const struct config_option *near = nearest(section->option, name->text),
-                               *home = home_of(&config_top, name->text);
+    const char *near = nearest_in(section->option, name->text);
+    const struct config_option *home = home_of(&config_top, name->text);
     char text[64];
     bool top = !section->outer;
     shown(name, text);
     if (near)
         config_complain(r->l, name->place, "there is no option %s%s%s; did you mean '%s'?", text,
-                        top ? "" : " in a ", section->option->name, near->name);
+                        top ? "" : " in a ", section->option->name, near);
     else if (home)
         config_complain(r->l, name->place, "the option %s does not belong %s%s, but %s%s", text,
                         top ? "at the top level" : "in a ", section->option->name,

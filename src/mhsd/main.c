@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 #include "base/lines.h"
+#include "base/nearest.h"
 #include "mhsd/children.h"
 #include "mhsd/examine.h"
 #include "mhsd/parent.h"
 #include "mhsd/sockets.h"
+#include "mhsd/spawn.h"
 #include "store/store.h"
 
 #define DEFAULT_PATH "/etc/chasqui/chasqui.conf"
@@ -225,9 +227,25 @@ static int run(enum task task, const char *path) {
     }
     log_set_level(config->log_level);
     log_set_process("mhsd");
+    if (!spawn_hold_standard()) {
+        log_error("/dev/null can't be opened: %s", strerror(errno));
+        config_free(config);
+        return 1;
+    }
     log_find_journal();
     warn_of_debug_build();
     return parent_run(path, config);
+}
+
+/* getopt has said what is wrong; for a long option that it does not know (of which it gives 0) it knows no
+ * better one. */
+static int refuse_option(const char *given, const struct option *options) {
+    const char *near = optopt == 0 ? nearest_option(given, options) : NULL;
+    if (near)
+        fprintf(stderr, "mhsd: did you mean '--%s'? Else try 'mhsd --help'\n", near);
+    else
+        fputs("mhsd: try 'mhsd --help'\n", stderr);
+    return EXIT_USAGE;
 }
 
 int main(int argc, char **argv) {
@@ -267,8 +285,7 @@ int main(int argc, char **argv) {
             puts("mhsd (Chasqui) " CHASQUI_VERSION);
             return 0;
         default:
-            fputs("mhsd: try 'mhsd --help'\n", stderr);
-            return EXIT_USAGE;
+            return refuse_option(argv[optind - 1], options);
         }
     }
     if (optind < argc) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/lines.h"
+#include "base/nearest.h"
 
 /* Elements of an array that make a response: each is far shorter than a frame may be. */
 #define PART_ELEMENTS 200
@@ -92,18 +93,30 @@ static json_t *value_of(const struct config_shown *shown) {
     }
 }
 
+/*
+ * What is asked for is an object by name, so that each is looked for once, however often it stands there. The
+ * value is whether there is such.
+ */
 struct shown {
-    json_t *wanted; /* each name, once, and whether there is such; NULL: all */
+    json_t *wanted;   /* options, kinds and titles; NULL: all */
+    json_t *sections; /* by kind an object by title: one section each */
     json_t *options;
     bool too_many;
 };
 
-static bool wants(void *context, const char *name) {
-    const struct shown *shown = context;
-    json_t *there = json_object_get(shown->wanted, name);
+static bool find(json_t *names, const char *name) {
+    json_t *there = json_object_get(names, name);
     if (json_is_false(there))
-        json_object_set_new(shown->wanted, name, json_true());
+        json_object_set_new(names, name, json_true());
     return there != NULL;
+}
+
+/* All are asked for, so that of each that is wanted it is known that it is there. */
+static bool wants(void *context, const char *name, const char *title) {
+    const struct shown *shown = context;
+    bool one = title && find(json_object_get(shown->sections, name), title);
+    bool titled = title && find(shown->wanted, title), named = find(shown->wanted, name);
+    return one || titled || named;
 }
 
 static bool add_option(void *context, const struct config_shown *option) {
@@ -120,50 +133,117 @@ static bool add_option(void *context, const struct config_shown *option) {
     return true;
 }
 
-/* The names as the keys of an object, so that each is looked for once, however often it stands there. False:
- * they are none. */
-static bool read_names(const json_t *array, json_t **names) {
+static bool add_name(json_t *names, const char *name) {
+    return json_object_set_new(names, name, json_false()) == 0;
+}
+
+static bool add_section(json_t *sections, const char *kind, const char *title) {
+    json_t *titles = json_object_get(sections, kind);
+    if (!titles) {
+        titles = json_object();
+        if (json_object_set_new(sections, kind, titles) != 0)
+            return false;
+    }
+    return add_name(titles, title);
+}
+
+static const char *text_at(const json_t *array, size_t i) {
+    return json_string_value(json_array_get(array, i));
+}
+
+/* Nothing is shown. */
+static bool note_section(void *context, const char *name, const char *title) {
+    if (title)
+        find(json_object_get(context, name), title);
+    return false;
+}
+
+/* Which two of the names that follow each other are a section's kind and title. */
+static bool find_sections(const struct config *running, const json_t *array, json_t *sections) {
+    const struct config_showing calls = {note_section, NULL, sections};
+    for (size_t i = 0; i + 1 < json_array_size(array); i++)
+        if (!add_section(sections, text_at(array, i), text_at(array, i + 1)))
+            return false;
+    return json_array_size(array) < 2 || config_show(running, &calls);
+}
+
+/* A kind with a title behind it means that section alone, and not all of its kind. */
+static bool sort_names(const struct config *running, const json_t *array, struct shown *shown) {
+    json_t *found = json_object();
+    bool done = find_sections(running, array, found);
+    shown->wanted = json_object();
+    shown->sections = json_object();
+    for (size_t i = 0; done && i < json_array_size(array); i++) {
+        const char *name = text_at(array, i), *next = text_at(array, i + 1);
+        bool section = next && json_is_true(json_object_get(json_object_get(found, name), next));
+        done = section ? add_section(shown->sections, name, next) : add_name(shown->wanted, name);
+        i += section;
+    }
+    json_decref(found);
+    return done;
+}
+
+static bool are_names(const json_t *array) {
     json_t *name;
     size_t i;
-    *names = json_array_size(array) ? json_object() : NULL;
     json_array_foreach(array, i, name) {
-        if (!json_is_string(name) || json_object_set_new(*names, json_string_value(name), json_false()) != 0)
+        if (!json_is_string(name))
             return false;
     }
     return !array || json_is_array(array);
 }
 
-static json_t *not_there(json_t *names) {
-    const char *name;
-    json_t *there;
-    char text[200];
-    json_object_foreach(names, name, there) {
-        if (json_is_true(there))
-            continue;
+static const char *nearest_name(const char *name) {
+    struct nearest nearest = nearest_begin(span_str(name));
+    for (const struct config_option *row = config_top.options; row->type != CONFIG_END; row++)
+        nearest_try(&nearest, row->name);
+    return nearest.name;
+}
+
+/* `peer NAME` with a name that no peer has is told as that. */
+static json_t *no_such(const char *before, const char *name) {
+    char text[400], meant[80] = "";
+    const struct config_option *kind =
+        before ? config_option_named(&config_top, span_str(before), NULL) : NULL;
+    const char *near = nearest_name(name);
+    if (near && strcmp(near, name) != 0)
+        snprintf(meant, sizeof meant, "; did you mean '%s'?", near);
+    if (kind && kind->type == CONFIG_TITLED && !near)
         snprintf(text, sizeof text,
-                 "there is no option or section '%.60s' in the configuration; 'mhs config show' shows all",
-                 name);
-        return manage_error("not-found", text);
-    }
+                 "there is no %s '%.60s' in the configuration; 'mhs config show %s' shows all", before, name,
+                 before);
+    else
+        snprintf(text, sizeof text, "there is no option or section '%.60s' in the configuration%s", name,
+                 *meant ? meant : "; 'mhs config show' shows all");
+    return manage_error("not-found", text);
+}
+
+static json_t *not_there(const json_t *array, json_t *wanted) {
+    for (size_t i = 0; i < json_array_size(array); i++)
+        if (json_is_false(json_object_get(wanted, text_at(array, i))))
+            return no_such(i ? text_at(array, i - 1) : NULL, text_at(array, i));
     return NULL;
 }
 
 static json_t *show(const struct config *running, const json_t *request) {
     struct shown shown = {.options = json_array()};
-    const struct config_showing calls = {NULL, add_option, &shown}, of_some = {wants, add_option, &shown};
+    const json_t *names = json_object_get(request, "sections");
+    bool some = json_array_size(names) != 0;
+    const struct config_showing calls = {some ? wants : NULL, add_option, &shown};
     json_t *answer = NULL;
-    if (!read_names(json_object_get(request, "sections"), &shown.wanted))
-        answer = manage_error("bad-request", "'sections' is not an array of names, or there is no memory");
-    else if (!config_show(running, shown.wanted ? &of_some : &calls))
+    if (!are_names(names))
+        answer = manage_error("bad-request", "'sections' is not an array of names");
+    else if ((some && !sort_names(running, names, &shown)) || !config_show(running, &calls))
         answer = manage_error("unavailable", "no memory");
     else if (shown.too_many)
         answer = manage_error("too-large", "these are more options than one answer holds: name the sections "
                                            "that are wanted, or fewer of them");
     else
-        answer = not_there(shown.wanted);
+        answer = not_there(names, shown.wanted);
     if (!answer)
         answer = json_pack("{s:O}", "options", shown.options);
     json_decref(shown.wanted);
+    json_decref(shown.sections);
     json_decref(shown.options);
     return answer;
 }

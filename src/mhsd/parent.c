@@ -703,8 +703,13 @@ static void end_idle_processes(struct parent *parent) {
         }
 }
 
+/* A net process waits as long as it is told, and the store commits what came of it. */
+static unsigned stop_seconds(const struct parent *parent) {
+    return (unsigned)(parent->config->protocol.stop_us / 1000000) + 10;
+}
+
 static void stop(struct parent *parent) {
-    static const struct timeval limit = {.tv_sec = 15};
+    const struct timeval limit = {.tv_sec = stop_seconds(parent)};
     parent->stopping = true;
     absence_end(parent->absence);
     tell_to_stop(parent);
@@ -719,7 +724,7 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
     if (parent->stopping)
         return;
     log_notice("stopping (signal %d)", (int)signal_number);
-    supervisor_tell("STOPPING=1");
+    supervisor_tell_stopping(stop_seconds(parent));
     stop(parent);
 }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,6 +10,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+
+/* The parent still has to see that the last process has ended. */
+#define STOP_MARGIN 5
 
 /* The socket's name is a path, or with '@' before it one of the abstract name space. Returns its length, 0 if
  * it is none. */
@@ -21,6 +25,12 @@ static socklen_t notify_address(const char *name, struct sockaddr_un *address) {
     if (name[0] == '@')
         address->sun_path[0] = '\0';
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+}
+
+void supervisor_tell_stopping(unsigned seconds) {
+    char state[80];
+    snprintf(state, sizeof state, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%u000000", seconds + STOP_MARGIN);
+    supervisor_tell(state);
 }
 
 void supervisor_tell(const char *state) {

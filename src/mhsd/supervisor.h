@@ -9,4 +9,8 @@
 /* `state` is the protocol's text, such as "READY=1"; lines are parted by newlines. */
 void supervisor_tell(const char *state);
 
+/* That the daemon stops, and may take so many seconds for it: a service manager kills who takes longer than
+ * it knows of. */
+void supervisor_tell_stopping(unsigned seconds);
+
 #endif

@@ -17,6 +17,7 @@ enum { MOST_OF_NAME = 10, MOST_OF_NETWORK = 30, MOST_OF_SITE = 100 };
 
 struct entry {
     uint64_t key; /* 0: free */
+    uint64_t name_hash;
     int64_t since;
     unsigned wrong, untold;
     bool by_name;
@@ -103,6 +104,10 @@ static uint64_t key_of(const struct guesses *guesses, const struct place *place)
     return key ? key : 1;
 }
 
+static uint64_t hash_of_name(const struct guesses *guesses, struct span name) {
+    return span_hash(name) ^ guesses->seed;
+}
+
 static struct entry *find(struct guesses *guesses, const struct place *place, int64_t now) {
     uint64_t key = key_of(guesses, place);
     for (size_t way = 0; way < WAYS; way++) {
@@ -124,7 +129,10 @@ static struct entry *add(struct guesses *guesses, const struct place *place, int
             best = &set[way];
     }
     forget(best);
-    *best = (struct entry){.key = key, .since = now, .by_name = place->name.data};
+    *best = (struct entry){.key = key,
+                           .name_hash = hash_of_name(guesses, place->name),
+                           .since = now,
+                           .by_name = place->name.data};
     memcpy(best->network, place->network, sizeof best->network);
     log_text(place->name, best->name);
     return best;
@@ -194,8 +202,9 @@ bool guesses_wrong(struct guesses *guesses, const struct guess *guess, int64_t n
 
 /* ---- an operator's doing ---- */
 
-static void look_again_at(struct guesses *guesses, const char *address, struct span name) {
+static bool look_again_at(struct guesses *guesses, const char *address, struct span name) {
     struct place places[3];
+    bool waited = false;
     size_t count = places_of(span_str(address), name, places);
     for (size_t i = 0; i < count; i++) {
         uint64_t key = key_of(guesses, &places[i]);
@@ -203,35 +212,42 @@ static void look_again_at(struct guesses *guesses, const char *address, struct s
             struct entry *entry = &guesses->entries[key % SETS][way];
             if (entry->key != key)
                 continue;
+            waited = waited || entry->wrong >= places[i].most;
             if (entry->wrong >= places[i].most)
                 entry->wrong = places[i].most - 1;
             entry->told_count = 0;
         }
     }
+    return waited;
 }
 
-/* Its entry by name shows from where it calls. */
-static void look_again_anywhere(struct guesses *guesses, struct span name) {
+/* Its entry by name shows from where it calls. A reload may ask so for each of many peers: keys are not made
+ * for other names' entries. */
+static bool look_again_anywhere(struct guesses *guesses, struct span name) {
+    uint64_t name_hash = hash_of_name(guesses, name);
+    bool waited = false;
     for (size_t set = 0; set < SETS; set++)
         for (size_t way = 0; way < WAYS; way++) {
             const struct entry *entry = &guesses->entries[set][way];
             struct place place = {.name = name};
+            if (!entry->key || !entry->by_name || entry->name_hash != name_hash)
+                continue;
             memcpy(place.network, entry->network, sizeof place.network);
-            if (!entry->key || !entry->by_name || key_of(guesses, &place) != entry->key)
+            if (key_of(guesses, &place) != entry->key)
                 continue;
             place.network[strcspn(place.network, "/")] = '\0'; /* its first address */
-            look_again_at(guesses, place.network, name);
+            waited = look_again_at(guesses, place.network, name) || waited;
         }
+    return waited;
 }
 
-void guesses_look_again(struct guesses *guesses, const struct mta_bind *peer) {
+bool guesses_look_again(struct guesses *guesses, const struct mta_bind *peer) {
     struct span name = peer->unauthenticated ? SPAN_LIT("") : peer->mta_name;
-    bool anywhere = !peer->host_count;
+    bool anywhere = !peer->host_count, waited = false;
     for (size_t i = 0; i < peer->host_count; i++) {
         anywhere = anywhere || peer->hosts[i].is_name;
         if (!peer->hosts[i].is_name)
-            look_again_at(guesses, peer->hosts[i].text, name);
+            waited = look_again_at(guesses, peer->hosts[i].text, name) || waited;
     }
-    if (anywhere)
-        look_again_anywhere(guesses, name);
+    return (anywhere && look_again_anywhere(guesses, name)) || waited;
 }

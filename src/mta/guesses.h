@@ -36,8 +36,8 @@ bool guesses_wrong(struct guesses *guesses, const struct guess *guess, int64_t n
 
 /* An operator changed the peer, or wants it tried: its next bind is looked at, where it calls from (anywhere,
  * where the configuration names no addresses but hosts by name, or none), and its causes are told again. Just
- * one, so that the operator's doing gives nobody a minute's guesses. */
-void guesses_look_again(struct guesses *guesses, const struct mta_bind *peer);
+ * one, so that the operator's doing gives nobody a minute's guesses. True: its binds were refused unread. */
+bool guesses_look_again(struct guesses *guesses, const struct mta_bind *peer);
 
 /* Tells and forgets what is over; to be called each second or so. `now` is the monotonic time in µs. */
 void guesses_tick(struct guesses *guesses, int64_t now);

@@ -27,6 +27,8 @@ void mailbox_fetch(struct client *client, uint64_t ref, struct span payload);
 json_t *mailbox_figures(struct view *view, const char *address, struct error *err);
 /* How many entries it has. False: they can't be read, with store_each_entry's error. */
 bool mailbox_count(struct view *view, uint32_t mailbox, uint64_t *entries, struct error *err);
+/* Adds to the view's remarks on users each mailbox that has entries and no user. */
+void mailboxes_remark_unowned(struct view *view);
 /* Removes all entries with the batch. */
 bool mailbox_discard(struct mta *mta, uint32_t mailbox);
 /* At the start, before mail is returned for them: a log line for each mailbox that is above its quota. */

@@ -80,9 +80,9 @@ void peer_tell_rules(struct mta *mta, const struct peer *peer) {
     mta->hop_disabled[peer->hop] = peer->disabled;
 }
 
-void peer_end_wait(const struct mta *mta, const struct peer *peer) {
-    if (mta->guesses && peer->config) /* not at the start, before anybody binds */
-        guesses_look_again(mta->guesses, &peer->config->bind);
+bool peer_end_wait(const struct mta *mta, const struct peer *peer) {
+    bool may = mta->guesses && peer->config; /* not at the start, before anybody binds */
+    return may && guesses_look_again(mta->guesses, &peer->config->bind);
 }
 
 static void note_bind(const struct mta *mta, struct peer *peer) {

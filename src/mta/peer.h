@@ -102,8 +102,8 @@ bool peer_backs_off(const struct peer *peer);
 int64_t peer_next_try(const struct peer *peer);
 /* An operator, or a reload, ends its back-off. */
 void peer_end_back_off(struct peer *peer);
-/* The same of the wait of its binds after wrong ones (guesses.h). */
-void peer_end_wait(const struct mta *mta, const struct peer *peer);
+/* The same of the wait of its binds after wrong ones (guesses.h). False: there was none. */
+bool peer_end_wait(const struct mta *mta, const struct peer *peer);
 /* Lets the rules know whether the peer may be tried. */
 void peer_tell_rules(struct mta *mta, const struct peer *peer);
 /* What a row of destination operations asks of a peer. */

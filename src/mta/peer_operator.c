@@ -154,7 +154,8 @@ json_t *request_peer_retry(struct client *client, json_t *request) {
     bool backed_off = peer_next_try(peer) > 0;
     schedule_each_of(&mta->schedule, peer->destination.number, retry_unit, &retrying);
     destination_try_now(mta, &peer->destination);
-    peer_end_wait(mta, peer);
-    return json_pack("{s:I, s:I, s:b, s:s*}", "changed", retrying.changed, "skipped", retrying.skipped,
-                     "back-off-ended", backed_off, "why", retrying.skipped ? retrying.why : NULL);
+    bool waited = peer_end_wait(mta, peer);
+    return json_pack("{s:I, s:I, s:b, s:b, s:s*}", "changed", retrying.changed, "skipped", retrying.skipped,
+                     "back-off-ended", backed_off, "bind-wait-ended", waited, "why",
+                     retrying.skipped ? retrying.why : NULL);
 }

@@ -12,6 +12,7 @@
 #include "mta/redirect.h"
 #include "mta/requests.h"
 #include "mts/summary.h"
+#include "mts/supplementary.h"
 #include "names/identifier.h"
 #include "names/oraddress.h"
 
@@ -768,6 +769,17 @@ static json_t *change_by_id(const struct change *change, json_t *request) {
                      change->redirected, "expires", expires);
 }
 
+/* A report can't say all that a reason can; the history can. */
+static void tell_what_reports_say(const struct change *change, json_t *answer) {
+    struct arena *arena = &change->mta->arena;
+    struct span reason = span_str(change->reason);
+    arena_reset(arena);
+    struct span said = supplementary_of(reason, arena);
+    if (said.data && !span_eq(said, reason) && json_integer_value(json_object_get(answer, "changed")))
+        json_object_set_new(answer, "supplementary-information",
+                            json_stringn((const char *)said.data, said.len));
+}
+
 json_t *request_queue_change(struct client *client, json_t *request) {
     const char *operation = json_string_value(json_object_get(request, "operation"));
     struct change change = {.mta = client->mta,
@@ -785,6 +797,8 @@ json_t *request_queue_change(struct client *client, json_t *request) {
     if (is_asked(&change, "queue-redirect") && !change.count)
         change.redirected = json_array();
     answer = json_object_get(request, "id") ? change_by_id(&change, request) : change_all(&change, request);
+    if (is_asked(&change, "queue-nondeliver") && !change.count)
+        tell_what_reports_say(&change, answer);
     json_decref(change.redirected);
     return answer;
 }

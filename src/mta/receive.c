@@ -276,7 +276,7 @@ static enum arrival_result take_new(struct mta *mta, const struct arrival *arriv
 
 static bool may_take(struct mta *mta, const struct arrival *arrival, char cause[static 200]) {
     uint64_t most = mta->view.config->limits.content_octets;
-    if (mta->stopping)
+    if (mta->stopping && !arrival->under_way)
         snprintf(cause, 200, "the MTA is stopping");
     else if (arrival->peer->hop < 0) /* a reload has taken it away, which is no fault of what it sends */
         snprintf(cause, 200, "the peer is not in the configuration any more");

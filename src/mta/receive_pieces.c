@@ -41,6 +41,7 @@ bool receive_begin(struct association *association, struct span payload) {
         return true;
     }
     inbound->names = names;
+    inbound->late = association->net->mta->stopping;
     association->inbound = inbound;
     if (!begins)
         fail(inbound, err.text);
@@ -217,8 +218,10 @@ bool receive_end(struct association *association, struct span payload) {
         inbound_free(association);
         return true;
     }
-    struct arrival arrival = {
-        .peer = association->peer, .kind = inbound->kind, .envelope = buf_span(&inbound->envelope)};
+    struct arrival arrival = {.peer = association->peer,
+                              .kind = inbound->kind,
+                              .envelope = buf_span(&inbound->envelope),
+                              .under_way = !inbound->late};
     char cause[512];
     enum arrival_result result = ARRIVAL_LATER;
     struct batch_mark mark = batch_mark(mta);

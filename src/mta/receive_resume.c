@@ -87,6 +87,7 @@ static bool take_up(struct association *association, const struct store_activity
     }
     association->inbound = inbound;
     inbound->stored = activity->id;
+    inbound->late = mta->stopping;
     inbound->names = names;
     if (!inbound_read(inbound, activity->state))
         return true;

@@ -336,6 +336,7 @@ static bool open_all(struct mta *mta, struct error *err) {
         !load_queue(mta, err))
         return false;
     mailboxes_tell_full(mta);
+    mailboxes_remark_unowned(&mta->view);
     users_log_remarks(&mta->view.users);
     return true;
 }
@@ -665,6 +666,7 @@ static bool follow(struct process *process, struct error *err) {
 /* The parent logs the remarks, with file and line. */
 static void reloaded(struct process *process, struct buf *remarks) {
     log_notice("the configuration was reread");
+    mailboxes_remark_unowned(&mta_of(process)->view);
     buf_append_span(remarks, buf_span(&mta_of(process)->view.users.remarks));
     destinations_left(mta_of(process));
     tick(mta_of(process));

@@ -1,6 +1,7 @@
 #include "mta/view.h"
 
 #include "base/clock.h"
+#include "mta/mailbox.h"
 #include "store/store.h"
 
 void view_init(struct view *view, const struct mta_config *config) {
@@ -36,6 +37,8 @@ bool mta_examine_users(const struct mta_config *config, struct buf *remarks, str
     view_init(&view, config);
     view.store = store_open(config->store_place, &reader, err);
     bool done = view.store && users_load(&view, err);
+    if (done)
+        mailboxes_remark_unowned(&view);
     if (done)
         buf_append_span(remarks, buf_span(&view.users.remarks));
     view_free(&view);

@@ -1,23 +1,12 @@
 /* Reports (X.411 §14): what one says of a message or probe of ours. */
 #include "mts/mts_private.h"
+#include "mts/supplementary.h"
 
-/* As a PrintableString of at most ub-supplementary-info-length characters. */
 static struct span supplementary(struct ruling *ruling, const char *text) {
-    static const char repertoire[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?";
-    size_t len = text ? strlen(text) : 0;
-    if (!len)
-        return (struct span){NULL, 0};
-    if (len > x411_ub_supplementary_info_length)
-        len = x411_ub_supplementary_info_length;
-    char *copy = arena_alloc(ruling->arena, len);
-    if (!copy) {
+    struct span said = text ? supplementary_of(span_str(text), ruling->arena) : (struct span){NULL, 0};
+    if (text && *text && !said.data)
         ruling->no_memory = true;
-        return (struct span){NULL, 0};
-    }
-    for (size_t i = 0; i < len; i++)
-        copy[i] = strchr(repertoire, text[i]) ? text[i] : '?';
-    return span_of(copy, len);
+    return said;
 }
 
 static void set_type(struct ruling *ruling, const struct outcome *outcome, struct x411_ReportType *type) {

@@ -61,6 +61,7 @@ struct protocol_config {
     int64_t connect_us;       /* from a call to the bind's result */
     int64_t transfer_us;      /* how long a peer that is due may say nothing */
     int64_t release_us;       /* how long the answer to a release may take */
+    int64_t stop_us;          /* how long a stop waits for transfers under way */
 };
 
 /* The peer of this name, or NULL. */

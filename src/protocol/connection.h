@@ -35,6 +35,9 @@ struct service {
     bool (*over)(struct connection *c);
     /* A reload: the configuration is another one. */
     void (*reloaded)(struct connection *c);
+    /* The process ends, and the association with it: the log and the store process are told what that cuts.
+     */
+    void (*cut)(struct connection *c);
     /* The connection is freed: what hangs on it goes. */
     void (*close)(struct connection *c);
 };

@@ -196,20 +196,37 @@ void net_free(struct net *net) {
     mem_free(net);
 }
 
+/* The store process ends when it has heard of all of them, and its channel is the sign to end here. */
+static void out_of_patience(evutil_socket_t fd, short what, void *arg) {
+    static const struct timeval moment = {.tv_sec = 2};
+    struct net *net = arg;
+    (void)fd;
+    (void)what;
+    for (uint32_t i = 0; i < net->slot_count; i++) {
+        struct connection *c = net->slots[i].connection;
+        if (!c)
+            continue;
+        if (c->user)
+            c->service->cut(c);
+        connection_free(c);
+    }
+    event_base_loopexit(net->loop, &moment);
+}
+
 /* The store process hands out no more work once it was told to stop, lets the transfers end, and has the
- * associations released or aborted; what is left after a while is closed when the loop is left. */
+ * associations released or aborted; what is left after a while is cut. */
 void net_stop(struct net *net) {
-    static const struct timeval patience = {.tv_sec = 5};
+    struct timeval patience = {.tv_sec = net->config->stop_us / 1000000,
+                               .tv_usec = net->config->stop_us % 1000000};
     if (net->stopping)
         return;
     bool alone = net->status != 0;
     net->stopping = true;
     net->status = 0; /* the store process, told to stop as well, may have gone first */
     listeners_close(net);
-    if (net->connections == 0 || alone)
+    if (net->connections == 0 || alone ||
+        event_base_once(net->loop, -1, EV_TIMEOUT, out_of_patience, net, &patience) != 0)
         event_base_loopexit(net->loop, NULL);
-    else
-        event_base_loopexit(net->loop, &patience);
 }
 
 int net_run(struct event_base *loop, const struct protocol_config *config, const struct net_reload *reload_,

@@ -1,6 +1,8 @@
 /* P1 as a service: which event and which frame goes where, and what an association's end leaves behind. */
 #include "protocol/p1.h"
 
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -63,6 +65,54 @@ static void report_close(struct p1 *p1, const struct osi_cause *cause) {
     if (cause->end != OSI_END_RELEASED && cause->end != OSI_END_LOCAL)
         connection_warn(c, "association ended: %s%s", cause->text, refused ? doubt : "");
 }
+
+/* ---- the process ends ---- */
+
+#define CUT_TEXT 128
+
+/* After the next start it goes on from what is on disk, which this tells. */
+static void describe_out(const struct transfer_out *out, char text[static CUT_TEXT]) {
+    unsigned long long total = out->prefix.len + out->content_length, sent = out->offset,
+                       known = out->confirmed;
+    if (out->last_taken)
+        snprintf(text, CUT_TEXT,
+                 "all %llu octets were sent and are not confirmed yet: this peer gets them again", total);
+    else if (known)
+        snprintf(text, CUT_TEXT, "%llu of %llu octets were sent; it is resumed from octet %llu on", sent,
+                 total, known);
+    else
+        snprintf(text, CUT_TEXT, "%llu of %llu octets were sent, and nothing was confirmed: it begins anew",
+                 sent, total);
+}
+
+static void describe_in(const struct transfer_in *in, char text[static CUT_TEXT]) {
+    snprintf(text, CUT_TEXT, "%llu octets had come; the peer %s",
+             (unsigned long long)(in->scanner.offset + in->gathered.len),
+             in->pieces ? "can resume it from its last checkpoint" : "sends it anew");
+}
+
+static void cut(struct connection *c) {
+    struct p1 *p1 = p1_of(c);
+    struct osi_cause cause = {.end = OSI_END_LOCAL, .text = "the daemon was stopped"};
+    char text[CUT_TEXT];
+    bool in = p1->in.active, out = p1->out.active;
+    if (c->state != CONNECTION_OPEN)
+        return;
+    if (in) {
+        describe_in(&p1->in, text);
+        connection_log(c, LOG_LEVEL_NOTICE, "the stop cuts a transfer from it: %s", text);
+    }
+    if (out) {
+        describe_out(&p1->out, text);
+        connection_log(c, LOG_LEVEL_NOTICE, "the stop cuts a transfer to it: %s", text);
+        snprintf(cause.text, sizeof cause.text, "the daemon was stopped: %s", text);
+    }
+    if (!in && !out)
+        connection_log(c, LOG_LEVEL_NOTICE, "the stop cuts the association, which carried nothing");
+    report_close(p1, &cause);
+}
+
+/* ---- the association's end ---- */
 
 static bool is_being_made(const struct connection *c) {
     return !c->inbound && c->state < CONNECTION_ADMISSION;
@@ -272,6 +322,7 @@ const struct service p1_service = {.contexts = OSI_MTS_TRANSFER | OSI_MTS_TRANSF
                                    .wake = wake,
                                    .over = over,
                                    .reloaded = reloaded,
+                                   .cut = cut,
                                    .close = let_go};
 
 /* ---- calls ---- */

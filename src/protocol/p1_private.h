@@ -36,8 +36,9 @@ struct transfer_out {
     struct buf next;    /* the piece after it, read ahead */
     uint64_t content_at;
     uint64_t content_length;
-    uint64_t offset; /* of the next octet of the APDU to hand over */
-    uint64_t asked;  /* content octets that were asked from the store process, up to this offset */
+    uint64_t offset;    /* of the next octet of the APDU to hand over */
+    uint64_t confirmed; /* octets of it that the peer's last confirmed checkpoint has; 0: none */
+    uint64_t asked;     /* content octets that were asked from the store process, up to this offset */
 };
 
 /* An association that we open: where it is tried, and why the last try failed. */

@@ -100,6 +100,7 @@ void transfer_out_refused(struct p1 *p1, int reason) {
 void transfer_out_checkpoint(struct p1 *p1, const struct osi_checkpoint *checkpoint) {
     struct buf payload;
     p1->out.resume_unproven = false;
+    p1->out.confirmed = checkpoint->offset;
     buf_init(&payload, 0);
     buf_append_u32(&payload, checkpoint->serial);
     buf_append_u64(&payload, checkpoint->offset);
@@ -140,6 +141,7 @@ bool transfer_out_send_begin(struct p1 *p1, struct span payload) {
     if (out->active || !read_begin(out, &r, &resume, &old_id))
         return false;
     out->active = true;
+    out->confirmed = out->offset;
     out->resume_unproven = resume.resumed;
     /* A resume begins to read where it sends: pieces before are not needed. */
     if (out->asked == 0 && out->offset > out->prefix.len) {

@@ -34,8 +34,6 @@ struct mailbox_change {
     struct span name; /* of `mailbox` from now on, or of `into` */
 };
 
-/* A mailbox as it stands: `next` is the sequence-number that the next entry gets. */
-typedef bool store_mailbox_cb(void *context, uint32_t mailbox, struct span name, uint64_t next);
 
 /* What no other walk gives whole, one thing after the other: those that have a function. False from one of
  * them ends the walk of its kind, which is no failure. */

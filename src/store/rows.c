@@ -140,6 +140,10 @@ uint32_t store_find_mailbox(struct store *store, struct span name, struct error 
     return store_in_time(store, err) && store->engine->mailbox(store, name, false, &key, err) ? key : 0;
 }
 
+bool store_each_mailbox(struct store *store, store_mailbox_cb *cb, void *context, struct error *err) {
+    return store_in_time(store, err) && store->engine->each_mailbox(store, cb, context, err);
+}
+
 bool store_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
                      struct store_entry *entry, struct error *err) {
     return store_in_time(store, err) && store->engine->get_entry(store, mailbox, sequence, arena, entry, err);

@@ -585,6 +585,10 @@ uint32_t store_mailbox(struct store *store, struct span name, struct error *err)
  * code is set). */
 uint32_t store_find_mailbox(struct store *store, struct span name, struct error *err);
 
+/* Each mailbox: `next` is the sequence-number that the next entry gets. */
+typedef bool store_mailbox_cb(void *context, uint32_t mailbox, struct span name, uint64_t next);
+bool store_each_mailbox(struct store *store, store_mailbox_cb *cb, void *context, struct error *err);
+
 /*
  * Before anything else is done with an opened store: puts each mailbox under the
  * name that `key_of` gives for its present one (valid until the next call; the

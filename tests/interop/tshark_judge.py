@@ -26,6 +26,12 @@ EXCUSED = [
     # The octets of a file are an OCTET STRING in an EXTERNAL of FTAM's unstructured binary (1.0.8571.2.4), whose name
     # tshark prints and which it has no dissector for.
     ("X.420", f"BER: Dissector for OID {NOT_IMPLEMENTED}", r"FileTransferData item$"),
+    # P7, by Wireshark's p7.cnf: no dissectors of parameters of auto-actions and of attributes that are an INTEGER, NULL or
+    # GeneralString; over these parameters, the values of an OrderedAttribute and that of an attribute-error it does not step.
+    ("P7", f"BER: Dissector for OID {NOT_IMPLEMENTED}", r"(AutoActionRegistration|attribute-values: \d+ items?)$"),
+    ("P7", "BER Error: This field lies beyond the end of the known sequence definition.$",
+     r"(AutoActionRegistration|attribute-values item)$"),
+    ("P7", r"BER Error: Unknown field in SET class:CONTEXT\(2\) tag:2$", "problems item$"),
 ]
 
 

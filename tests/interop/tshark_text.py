@@ -8,10 +8,10 @@ import re
 
 # The layers by the first words of their headings.
 LAYERS = {"TPKT": "TPKT", "ISO 8073/X.224": "COTP", "ISO 8327-1": "session", "ISO 8823": "presentation",
-          "ISO 8650-1": "ACSE", "X.228": "RTSE", "X.880": "ROSE", "X.411": "P1", "X.420": "X.420"}
+          "ISO 8650-1": "ACSE", "X.228": "RTSE", "X.880": "ROSE", "X.411": "P1", "X.413": "P7", "X.420": "X.420"}
 # How "[Malformed Packet: …]" names them.
 MALFORMED = {"TPKT": "TPKT", "COTP": "COTP", "SES": "session", "PRES": "presentation", "ACSE": "ACSE", "RTSE": "RTSE",
-             "ROS": "ROSE", "P1": "P1", "P22": "X.420"}
+             "ROS": "ROSE", "P1": "P1", "P7": "P7", "P22": "X.420"}
 EXPERT = re.compile(r"\[Expert Info \((?:Warning|Error)/[^)]*\): (.*)\]$")
 REMARK = re.compile(r"\[(?!(?:CONTEXT|APPLICATION|PRIVATE) \d)|Padding:|BER: Dissector for |Dissector for ")
 LONG = 100      # of what tshark truncates so many characters are kept

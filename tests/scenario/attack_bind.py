@@ -2,6 +2,7 @@
 """Who binds, and who tries to: passwords that no net process holds, guesses, peers of one name, strangers that keep
 places, descriptors and turns of the loop for themselves. The processes live on and another neighbour is served."""
 import contextlib
+import json
 import os
 import re
 import resource
@@ -255,7 +256,10 @@ def _():
             there.bind(password="another").close()
             equal(there.bind(password="one more guess"), AUTHENTICATION_ERROR)
             waits(there, "another")
-            stage.mta.mhs("peer", "retry", "NEAR", check=False)      # no copy waits
+            done = stage.mta.mhs("peer", "retry", "NEAR")           # no copy waits, and yet it is not in vain
+            check("; its next bind is looked at again\n" in done.stdout, done.stdout)
+            done = stage.mta.mhs("--json", "peer", "retry", "NEAR", check=False)
+            equal((done.returncode, json.loads(done.stdout)["bind-wait-ended"]), (1, False), "no bind waits any more")
             waits(stranger, "another")
             equal(there.bind(password="one more guess"), AUTHENTICATION_ERROR)
             waits(there, "another")

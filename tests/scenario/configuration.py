@@ -220,6 +220,16 @@ def _():
             equal(mta.log().count(warning), told + 1, mta.log_tail())
 
 
+@case("a text that a report can't say is warned of, with what it says")
+def _():
+    with folder() as path:
+        for text, warning in ("nicht möglich", "supplementary-information: a report can't say that; it says 'nicht moglich'"), ("not with us", None):
+            write(f"{path}/main.conf", HEAD + f'route "/C=DE" {{ non-delivery = "unable-to-transfer" supplementary-information = "{text}" }}\n')
+            status, said, _ = examine(f"{path}/main.conf")
+            equal(status, 0)
+            check(warning in said if warning else "a report" not in said, said)
+
+
 @case("a file of passwords that others may read is warned of by a test, a start, a reload and config diff, with its first one's line")
 def _():
     with folder() as path:
@@ -437,8 +447,32 @@ def _():
         one = mta.request("config-show", sections=["peer"])
         equal(mta.request("config-show", sections=["peer", "BETA"] * 3000), one, "each once, however often it is asked for")
         check("there is no option or section 'nonsense'" in mta.mhs("config", "show", "nonsense", check=False).stderr)
-        for operation, members in ("config-show", {"sections": 7}), ("reload", {"sections": []}), ("config-diff", {"x": 1}):
+        check("; did you mean 'limits'?" in mta.mhs("config", "show", "limtis", check=False).stderr)
+        for operation, members in ("config-show", {"sections": 7}), ("config-show", {"sections": [7]}), ("reload", {"sections": []}), ("config-diff", {"x": 1}):
             equal(refusal(mta, operation, **members), "bad-request")
+
+
+@case("mhs config show of a kind and a title shows that one section, with what is in it")
+def _():
+    route = {"next-hop": {"GAMMA": {}}}
+    with folder() as path, Mhsd(path, peer={"BETA": peer_section(1, password="hush"), "GAMMA": peer_section(2)},
+                                route={"/C=DE": route, "/C=FR": route}) as mta:
+        def sections(*names):
+            return {o["section"] for o in ask(mta, "config", "show", *names)["options"]}
+        beta, gamma = 'peer "BETA"', 'peer "GAMMA"'
+        equal([sections(*names) for names in (["peer", "BETA"], ["BETA"], ["peer"], ["peer", "limits"], ["limits", "peer", "GAMMA"],
+                                              ["peer", "BETA", "GAMMA"], ["peer", "BETA", "peer"], ["peer", "peer", "BETA"])],
+              [{beta}, {beta}, {beta, gamma}, {beta, gamma, "limits"}, {gamma, "limits"},
+               {beta, gamma}, {beta, gamma}, {beta, gamma}])
+        equal(ask(mta, "config", "show", "peer", "BETA", "mta-name")["options"],
+              ask(mta, "config", "show", "mta-name", "BETA", "peer", "BETA")["options"])
+        check(all(name.startswith('route "/C=DE"') for name in sections("route", "/C=DE")) and len(sections("route", "/C=DE")) == 2)
+        shown = mta.mhs("config", "show", "peer", "BETA").stdout
+        check("hush" not in shown and "password = (not shown)" in shown and "GAMMA" not in shown, shown)
+        check("hush" not in str(ask(mta, "config", "show", "peer", "BETA")))
+        error = ask(mta, "config", "show", "peer", "DELTA", status=1)["error"]
+        equal((error["code"], error["text"]), ("not-found", "there is no peer 'DELTA' in the configuration; 'mhs config show peer' shows all"))
+        check("there is no option or section 'DELTA'" in ask(mta, "config", "show", "limits", "DELTA", status=1)["error"]["text"])
 
 
 @case("only operators may ask for the configuration")

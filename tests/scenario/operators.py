@@ -123,6 +123,29 @@ def _():
         equal([e["detail"].partition(": ")[2] for e in history if e["event"] == "retried"], [f"now {n}" for n in range(1, 5)])
 
 
+@case("a reason in any language is kept whole, and what a report can't say of it is told")
+def _():
+    reason = "Gr\u00f6\u00dfe \u00fcberschritten \u2013 \u5c71\u7530"
+    said = "Grosse uberschritten - ??"
+    with folder() as path, Stage(path, far=Closed()) as stage:
+        mta = stage.mta
+        for _ in range(3):
+            mta.mhs("send", "--from", ANN, "--to", FAY, "--text", "x")
+        ids = [str(e["id"]) for e in wait_until(lambda: len(queue(stage)) == 3 and queue(stage))]
+        check("report" not in mta.mhs("queue", "hold", ids[0], "--reason", reason).stdout)
+        check(reason in mta.mhs("queue", "list").stdout and reason in mta.mhs("queue", "show", ids[0]).stdout)
+        told = mta.mhs("queue", "nondeliver", ids[0], "--reason", reason).stdout
+        check(f"of the reason it says: {said}\n" in told, told)
+        check(f"{reason}" in mta.mhs("track", "--recent", "5").stdout)
+        report, = wait_until(lambda: mta.request("mailbox-list", mailbox=ANN)["entries"])
+        recipient, = ask(mta, "read", "--user", ANN, str(report["entry"]))["recipients"]
+        equal(recipient["supplementary-information"], said)
+        equal(ask(mta, "queue", "nondeliver", ids[1], "--reason", reason)["supplementary-information"], said)
+        check("supplementary-information" not in ask(mta, "queue", "nondeliver", "--all", "--yes", "--reason", "gone (for good)"))
+        mta.mhs("peer", "disable", "FAR", "--reason", reason)
+        check(reason in mta.mhs("peer", "show", "FAR").stdout)
+
+
 # ---- associations
 
 
@@ -702,6 +725,44 @@ def _():
     equal({mhs("help"), mhs("help", "help"), mhs("help", "--help")}, {mhs("--help")})
     check("no subcommand 'rubbish'" in mhs("help", "queue", "rubbish", status=2))
     check("'--socket' needs a value" in mhs("--socket", status=2))
+
+
+@case("who misspells a command, a subcommand or an option is told the nearest one, and none where none is near")
+def _():
+    def said(name, *words):
+        done = subprocess.run([program(name), *words], capture_output=True, text=True)
+        equal((done.returncode, done.stdout), (2, ""), f"{words}: {done.stderr}")
+        return done.stderr
+    for meant, *words in (
+            ("--json", "--jsno", "status"), ("--json", "status", "--jsno"), ("--from", "send", "--form", "x"),
+            ("--subject", "send", "--sujbect=Hello"), ("--reason", "queue", "hold", "--raeson", "x", "1"),
+            ("--wide", "queue", "list", "--wdie"),
+            ("status", "stauts"), ("list", "queue", "lsit"), ("show", "config", "shwo")):
+        told = said("mhs", *words)
+        check(told.startswith("mhs: ") and f"; did you mean '{meant}'?\n" in told, told)
+    for text, *words in (("unknown option '--elephant'\n", "--elephant", "status"), ("unknown option '--elephant'\n", "list", "--elephant"),
+                         ("unknown option '-~'\n", "list", "--wide", "-~q"), ("'--json' takes no value\n", "list", "--json=3"),
+                         ("several options begin with '--reply'\n", "send", "--reply", "x"),
+                         ("no command 'elephant'\n", "elephant"), ("no subcommand 'elephant'\n", "queue", "elephant")):
+        told = said("mhs", *words)
+        check(text in told and "did you mean" not in told, told)
+    check("mhsd: did you mean '--test'?" in said("mhsd", "--tset"))
+    check("mhsd: did you mean '--config'?" in said("mhsd", "--conifg=/nowhere"))
+    for words in ["--elephant"], ["--test=3"], ["-c"]:
+        check("did you mean" not in said("mhsd", *words))
+
+
+@case("what is not UTF-8 is said to be that, and the rest of a text is shown as it is")
+def _():
+    def said(*words):
+        done = subprocess.run([program("mhs"), *words], capture_output=True, env={**os.environ, "CHASQUI_SOCKET": "/nowhere"})
+        equal(done.returncode, 2, done)
+        return done.stdout
+    for words in (["peer", "disable", "--reason", b"caf\xe9", "FAR"], ["peer", "retry", b"caf\xe9"], ["config", "show", b"caf\xe9"],
+                  ["queue", "hold", "--reason", b"caf\xe9", "1"]):
+        check("'caf\ufffd' is not UTF-8" in json.loads(said("--json", *words))["error"]["text"], words)
+    error = json.loads(said("--json", "queue", b"\xc3\xbcb\xe9\xf0\x9f\x93\xa8\xf0\x9f"))["error"]
+    equal(error["text"], "'mhs queue' has no subcommand '\u00fcb\ufffd\U0001f4e8\ufffd\ufffd'")
 
 
 @case("colours are at a terminal only, where nothing speaks against it")

@@ -3,8 +3,11 @@
 import contextlib
 import hashlib
 import os
+import re
+import signal
 import socket
 import threading
+import time
 
 from players import FAR, FAY, JOE, NEAR, Neighbour, Stage, folder, text_message
 from fault.proxy import CuttingProxy
@@ -507,18 +510,18 @@ def _():
 class TwoDaemons:
     """ALPHA, which gets a message from NEAR, and another Chasqui as FAR, with a wire between them that breaks."""
 
-    def __init__(self, path, cuts):
+    def __init__(self, path, cuts, wire=CuttingProxy, **settings):
         self.beta_port = socket.create_server(("127.0.0.1", 0))
         port = self.beta_port.getsockname()[1]
         self.beta_port.close()
-        self.proxy = CuttingProxy(port, cuts)
+        self.proxy = wire(port, cuts)
         far = Neighbour.__new__(Neighbour)
         far.port, far.close = self.proxy.port, self.proxy.close
-        self.stage = Stage(path, far=far)
+        self.stage = Stage(path, far=far, **settings)
         self.beta = Mhsd(os.path.join(path, "beta"), "FAR", FAR, port=port, user={FAY: {}}, peer={
             "ALPHA": peer_section(self.stage.mta.port, "DAEMON", "our secret", our="FAR",
                                   our_password="far's secret", domain="/C=GB/A=GOLD/P=ALPHA")},
-            route={NEAR: {"next-hop": {"ALPHA": {}}}})
+            route={NEAR: {"next-hop": {"ALPHA": {}}}}, **settings)
 
     def __enter__(self):
         self.beta.start()
@@ -581,6 +584,121 @@ def _():
         two.stage.hand_over(text_message("both-1", [FAY], os.urandom(3_000_000).hex()))
         equal(len(wait_until(two.delivered, 120)), 1)
         check(sum(two.proxy.passed) < 8_000_000, f"{two.proxy.passed} octets went over the wire")
+
+
+# --- a stop in the middle
+
+class StillWire:
+    """A proxy that passes so many octets from its callers, and then nothing until `go` is set."""
+
+    def __init__(self, target, octets):
+        self.target, self.left = target, octets
+        self.still, self.go = threading.Event(), threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                caller, _ = self.listener.accept()
+                try:
+                    called = socket.create_connection(("127.0.0.1", self.target), timeout=5)
+                except OSError:
+                    caller.close()
+                    continue
+                called.settimeout(None)
+                for source, sink, counts in (caller, called, True), (called, caller, False):
+                    threading.Thread(target=self._pass, args=(source, sink, counts), daemon=True).start()
+
+    def _pass(self, source, sink, counts):
+        with contextlib.suppress(OSError):
+            while octets := source.recv(min(65536, self.left) if counts and not self.go.is_set() else 65536):
+                sink.sendall(octets)
+                if counts and not self.go.is_set():
+                    self.left -= len(octets)
+                    if not self.left:
+                        self.still.set()
+                        self.go.wait()
+        for sock in source, sink:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.go.set()
+        self.listener.close()
+
+
+def stopped_amid(path, octets, passed, which, meanwhile=lambda two: None, **settings):
+    """Stops one of two daemons amid a transfer between them, and starts it again: the message arrives whole and once. What
+    the stop said in the log, and the history at ALPHA."""
+    with TwoDaemons(path, passed, wire=StillWire, **settings) as two:
+        mta = two.stage.mta if which == "sender" else two.beta
+        apdu = text_message("amid-1", [FAY], os.urandom(octets // 2).hex())
+        two.stage.hand_over(apdu)
+        check(two.proxy.still.wait(60), "the wire did not get so far")
+        mta.process.send_signal(signal.SIGTERM)
+        meanwhile(two)
+        equal(mta.stop(), 0)
+        said = mta.log()
+        two.proxy.go.set()
+        mta.start()
+        found = wait_until(two.delivered, 120)
+        wait_until(lambda: two.stage.mta.request("status")["copies"] == 0, what="an empty queue: nothing is sent again")
+        equal(len(two.delivered()), 1)
+        with two.beta.client() as client:
+            equal(client.content(FAY, found[0]["entry"]), x411.Received(apdu).content)
+        return said[said.index("stopping (signal"):], two.stage.mta.mhs("--wide", "track", "amid-1").stdout, two
+
+
+def copies_in_doubt(log):
+    return re.findall(r"waits? in the queue, in doubt: (\d+)", log)
+
+
+@case("a stop amid a long transfer out waits as long as it is told, says what it cuts, and the next start goes on from there")
+def _():
+    with folder() as path:
+        said, history, two = stopped_amid(path, 6_000_000, 3_000_000, "sender", timers={"stop": 1})
+        cut, = re.findall(r" notice: peer=FAR address=\S+ (the stop cuts .*)", said)
+        sent, of, on = map(int, re.fullmatch(r"the stop cuts a transfer to it: (\d+) of (\d+) octets were sent; it is resumed "
+                                             r"from octet (\d+) on", cut).groups())
+        check(2_000_000 < on < 3_000_000 <= sent < of and of > 6_000_000, cut)
+        check(f"the daemon was stopped: {sent} of {of} octets were sent" in history, history)
+        # Not all of it was sent, so that it can't have arrived.
+        equal(copies_in_doubt(two.stage.mta.log()), ["0"])
+        check("in-doubt" not in history, history)
+        check(f"resumes a transfer at octet {on - 4}\n" in two.beta.log(), two.beta.log_tail())
+
+
+@case("and so does a stop amid a transfer in")
+def _():
+    with folder() as path:
+        said, _history, two = stopped_amid(path, 6_000_000, 3_000_000, "receiver", timers={"stop": 1})
+        come, = re.findall(r" notice: peer=ALPHA address=\S+ the stop cuts a transfer from it: (\d+) octets had come; the peer can "
+                           r"resume it from its last checkpoint", said)
+        check(2_000_000 < int(come) <= 3_000_000, said)
+        check("resumes a transfer at octet" in two.beta.log(), two.beta.log_tail())
+
+
+@case("what had no checkpoint yet begins anew, and the stop says that")
+def _():
+    with folder() as path:
+        said, history, two = stopped_amid(f"{path}/out", 6_000_000, 20_000, "sender", timers={"stop": 0})
+        check("octets were sent, and nothing was confirmed: it begins anew" in said and "in-doubt" not in history, said)
+        said, _history, two = stopped_amid(f"{path}/in", 6_000_000, 20_000, "receiver", timers={"stop": 0})
+        check(re.search(r"the stop cuts a transfer from it: \d{1,5} octets had come; the peer sends it anew", said), said)
+
+
+@case("what ends in time is not cut")
+def _():
+    with folder() as path:
+        for which, after in ("sender", 6), ("receiver", 0):
+            def go_on(two):
+                time.sleep(after)       # longer than it is waited for by default
+                two.proxy.go.set()
+            said, _history, two = stopped_amid(f"{path}/{which}", 1_000_000, 500_000, which, go_on, timers={"stop": 60})
+            check("cuts" not in said and "refused" not in said and re.search(r"notice: stopped$", said.strip()), said)
+            equal([len(re.findall("association (?:opened|accepted)", two.beta.log()))], [1])
 
 
 tap.main()

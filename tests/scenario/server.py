@@ -226,6 +226,10 @@ def _():
         other.start(wait=False)
         equal(other.process.wait(60), 1)
         check("give it with 'store-password'" in other.log() and "secret" not in other.log(), other.log())
+        with_password = f"postgresql://chasqui:open%3A%20sesame%26x@localhost:{port}/chasqui"
+        for words in ("store", "check"), ("--json", "store", "check"), ("store", "repair"):
+            done = mhs(*words, with_password)
+            check(done.returncode == 0 and "localhost" in done.stdout and "sesame" not in done.stdout + done.stderr, done)
 
 
 tap.main()

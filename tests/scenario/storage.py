@@ -326,6 +326,28 @@ def _():
         on_trial(path, mta, 1, "chown -R nobody", **{"run-as": "nobody"})
 
 
+@case("a URI that no engine knows, or that a command has no use for, is told as that, and never taken for a folder")
+def _():
+    database = "postgresql://nobody@127.0.0.1:1/none"
+    with folder() as path:
+        def said(status, *arguments):
+            done = subprocess.run([program("mhs"), "store", *arguments], cwd=path, capture_output=True, text=True, timeout=60,
+                                  env={**os.environ, "CHASQUI_SOCKET": f"{path}/no-daemon"})
+            equal(done.returncode, status, f"{arguments}: {done.stderr}")
+            equal(os.listdir(path), [], "it made something")
+            return done.stderr
+        for place in "mysql://x/y", "postgres:/x", "file:/srv/store":
+            for arguments in (["check", place], ["repair", place], ["backup", place], ["backup", "--store", place, "copy"],
+                              ["restore", place], ["restore", "--store", place, "copy"]):
+                check(f"'{place}' is no place of a store" in said(2, *arguments), arguments)
+        for arguments in ["backup", database], ["backup", "--store", "store", database], ["restore", database]:
+            check("a copy is a folder, and no database" in said(2, *arguments), arguments)
+        check("is copied with the server's own means" in said(1, "backup", "--store", database, "copy"))
+        check("is restored with the server's own means" in said(1, "restore", "--store", database, "copy"))
+        for command in "check", "repair":           # these know a database, and this one is not there
+            check("connection to server" in said(4, command, database))
+
+
 @case("the check names the invariant and changes nothing, repair says what it did, the daemon goes on")
 def _():
     with folder() as path:

@@ -216,6 +216,42 @@ def _():
         check(f'user "{spelled}": login: none is given here' in mta.log(), mta.log_tail())
 
 
+@case("who is taken out of the configuration and has mail is warned of, with how much, by -t, config diff, reload and start")
+def _():
+    ann, ben, eva = (f"{HOME}/S={name}" for name in ("ann", "ben", "Eva"))
+    with folder() as path, hostile_stage(path, user={ann: {}, ben: {}, eva: {}}) as stage:
+        mta = stage.mta
+
+        def tested():
+            done = subprocess.run([program("mhsd"), "-t", "-c", mta.path], capture_output=True, text=True, timeout=60)
+            equal(done.returncode, 0, done.stderr)
+            return [line.removeprefix("mhsd: warning: ") for line in done.stderr.splitlines() if "his mailbox has" in line]
+
+        def mailbox(user, count):
+            entries = mta.request("mailbox-list", mailbox=user)["entries"]
+            return len(entries) == count and entries
+        for subject in "one", "two":
+            mta.mhs("send", "--from", ann, "--to", eva, "--subject", subject, "--text", "x")
+        tap.wait_until(lambda: mailbox(eva, 2))
+        mta.configure(user={ann: {}})       # Ben has nothing
+        warning, = tested()
+        key = re.search('user "(.*?)": (.*)', warning)
+        equal(key[1].lower(), eva.lower())
+        check(key[2].startswith("his mailbox has 2 entries, and there is no such user: "), warning)
+        equal(json.loads(mta.mhs("--json", "config", "diff", check=False).stdout)["warnings"], [warning])
+        equal(json.loads(mta.mhs("--json", "reload").stdout)["warnings"], [warning])
+        check(warning in mta.log(), mta.log_tail())
+        equal(mta.stop(), 0)
+        mta.start()
+        check(f'warning: user "{key[1]}": {key[2]}' in mta.log(), mta.log_tail())
+        mta.mhs("user", "add", key[1])      # as it says
+        equal((tested(), json.loads(mta.mhs("--json", "reload").stdout)["warnings"]), ([], []))
+        entries = tap.wait_until(lambda: mailbox(eva, 2))
+        mta.mhs("delete", "--user", eva, str(entries[0]["entry"]))
+        mta.mhs("user", "remove", "--discard", eva)
+        equal(tested(), [])
+
+
 @case("an address that can't be listened at is said with the option and the remedy")
 def _():
     with folder() as path:

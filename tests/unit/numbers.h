@@ -24,6 +24,6 @@
 /* In a struct protocol_config; all but the longest envelope. */
 #define NUMBERS_OF_PROTOCOL                                                                                  \
     .connections_max = 2000, .opening_max = 200, .connect_us = 60 * 1000000, .transfer_us = 300 * 1000000,   \
-    .release_us = 30 * 1000000
+    .release_us = 30 * 1000000, .stop_us = 5 * 1000000
 
 #endif

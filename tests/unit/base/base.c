@@ -16,6 +16,7 @@
 #include "base/host.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/nearest.h"
 #include "base/reader.h"
 
 static void span_order_and_case(void **state) {
@@ -27,6 +28,38 @@ static void span_order_and_case(void **state) {
     assert_false(span_eq_nocase(SPAN_LIT("GOLD"), SPAN_LIT("GOLF")));
     assert_int_equal(span_sub(SPAN_LIT("abc"), 2, 9).len, 1);
     assert_int_equal(span_sub(SPAN_LIT("abc"), 9, 9).len, 0);
+}
+
+static const char *nearest_of(const char *given) {
+    static const char *const names[] = {"socket", "domain", "resume", "at"};
+    struct nearest nearest = nearest_begin(span_str(given));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        nearest_try(&nearest, names[i]);
+    return nearest.name ? nearest.name : "-";
+}
+
+static void the_nearest_name_is_near(void **state) {
+    (void)state;
+    assert_string_equal(nearest_of("sokcet"), "socket");
+    assert_string_equal(nearest_of("domains"), "domain");
+    assert_string_equal(nearest_of("rsume"), "resume");
+    assert_string_equal(nearest_of("a"), "-"); /* all but nothing of it would be changed */
+    assert_string_equal(nearest_of("on"), "-");
+    assert_string_equal(nearest_of(""), "-");
+    char long_one[2000];
+    memset(long_one, 's', sizeof long_one - 1);
+    long_one[sizeof long_one - 1] = '\0';
+    assert_string_equal(nearest_of(long_one), "-");
+}
+
+static void an_option_is_found_without_its_dashes_and_value(void **state) {
+    (void)state;
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"test", no_argument, NULL, 't'}, {0}};
+    assert_string_equal(nearest_option("--conifg=/etc/x", options), "config");
+    assert_string_equal(nearest_option("--tset", options), "test");
+    assert_null(nearest_option("--", options));
+    assert_null(nearest_option("--elephant", options));
 }
 
 static void arena_keeps_its_cap(void **state) {
@@ -289,6 +322,8 @@ int main(void) {
         cmocka_unit_test(span_order_and_case),
         cmocka_unit_test(secret_buf_leaves_nothing),
         cmocka_unit_test(secret_arena_leaves_nothing),
+        cmocka_unit_test(the_nearest_name_is_near),
+        cmocka_unit_test(an_option_is_found_without_its_dashes_and_value),
         cmocka_unit_test(arena_keeps_its_cap),
         cmocka_unit_test(arena_gives_zeros_however_often_it_is_used),
         cmocka_unit_test(arena_survives_an_empty_heap),

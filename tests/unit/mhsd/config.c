@@ -472,6 +472,7 @@ static void a_slice_holds_the_numbers_that_its_kind_reads(void **state) {
     assert_int_equal(net->protocol.connect_us, all->protocol.connect_us);
     assert_int_equal(net->protocol.transfer_us, all->protocol.transfer_us);
     assert_int_equal(net->protocol.release_us, all->protocol.release_us);
+    assert_int_equal(net->protocol.stop_us, all->protocol.stop_us);
     assert_int_equal(net->protocol.peers[0].tpdu_size, 65530);
     assert_int_equal(net->protocol.peers[0].checkpoint_size, all->protocol.peers[0].checkpoint_size);
     assert_int_equal(net->protocol.peers[0].window_size, all->protocol.peers[0].window_size);

@@ -174,6 +174,32 @@ static void a_converted_content_is_not_returned(void **state) {
     assert_true(ber_bit(&told->built_in_encoded_information_types, 5));
 }
 
+/* A PrintableString lacks most of what people write. Each character that it has no letter for is one `?`. */
+static void supplementary_information_is_plain(void **state) {
+    struct play *play = *state;
+    static const struct {
+        const char *text, *said;
+    } cases[] = {
+        {"Größe überschritten", "Grosse uberschritten"},
+        {"\u0141ód\u017A, \u00C5ngstr\u00F6m, \u0152uvre, \u00C6r\u00F8", "Lodz, Angstrom, OEuvre, AEro"},
+        {"\u201Ezu gro\u00DF\u201C \u2013 \"so\"\u2026 5 \u20AC", "'zu gross' - 'so'... 5 EUR"},
+        {"\u5C71\u7530 _95%_", "?? ?95??"},
+        {"caf\xE9 x", "caf? x"},
+        {"plain: (a) + b = c?", "plain: (a) + b = c?"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct x411_MessageTransferEnvelope *envelope = message(play, FRANK, OTHER);
+        to(play, envelope, DIETER, WANTS_NDN);
+        arrives(play, "other", envelope);
+        struct mts_stored stored = stored_copy(play, "beta", NULL);
+        struct mts_failure failure = {.reason = UNABLE, .diagnostic = -1, .supplementary = cases[i].text};
+        mts_work_failed(&play->run, &stored, &failure, &play->out);
+        struct span told = reported(report_held(play, 0), 1)->supplementary_information;
+        assert_int_equal(told.len, strlen(cases[i].said));
+        assert_memory_equal(told.data, cases[i].said, told.len);
+    }
+}
+
 /* ub-supplementary-info-length is 256 characters. */
 static void supplementary_information_is_cut(void **state) {
     struct play *play = *state;
@@ -412,6 +438,7 @@ int main(void) {
         SCENE(reports_do_not_circle),
         SCENE(identifiers_are_never_repeated),
         SCENE(a_converted_content_is_not_returned),
+        SCENE(supplementary_information_is_plain),
         SCENE(supplementary_information_is_cut),
         SCENE(one_part_of_a_report_ends_here),
     };

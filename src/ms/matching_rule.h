@@ -1,0 +1,85 @@
+/*
+ * The matching rules of the message store: the general ones (X.413 §12, some of
+ * them the Directory's, X.520) and those of interpersonal messages (X.420 §19.7).
+ */
+#ifndef MS_MATCHING_RULE_H
+#define MS_MATCHING_RULE_H
+
+#include "base/span.h"
+
+struct ber_type;
+
+enum ms_matching_rule {
+    MS_NO_MATCH,
+    /* X.520 */
+    MS_OBJECT_IDENTIFIER_MATCH,
+    MS_BOOLEAN_MATCH,
+    MS_INTEGER_MATCH,
+    MS_INTEGER_ORDERING_MATCH,
+    MS_BIT_STRING_MATCH,
+    MS_UTC_TIME_MATCH,
+    MS_UTC_TIME_ORDERING_MATCH,
+    MS_GENERALIZED_TIME_MATCH,
+    MS_GENERALIZED_TIME_ORDERING_MATCH,
+    /* X.413 */
+    MS_CONTENT_CORRELATOR_MATCH,
+    MS_CONTENT_IDENTIFIER_MATCH,
+    MS_SINGLE_SUBSTRING_LIST_ELEMENTS_MATCH,
+    MS_SINGLE_SUBSTRING_LIST_MATCH,
+    MS_SINGLE_SUBSTRING_MATCH,
+    MS_SUBSTRINGS_MATCH,
+    MS_STRING_CASE_SENSITIVE_MATCH,
+    MS_STRING_LIST_ELEMENTS_MATCH,
+    MS_STRING_LIST_MATCH,
+    MS_STRING_MATCH,
+    MS_STRING_ORDERING_MATCH,
+    MS_MTS_IDENTIFIER_MATCH,
+    MS_OR_ADDRESS_ELEMENTS_MATCH,
+    MS_OR_ADDRESS_MATCH,
+    MS_OR_ADDRESS_SUBSTRING_ELEMENTS_MATCH,
+    MS_OR_NAME_ELEMENTS_MATCH,
+    MS_OR_NAME_MATCH,
+    MS_OR_NAME_SINGLE_ELEMENT_MATCH,
+    MS_OR_NAME_SUBSTRING_ELEMENTS_MATCH,
+    MS_REDIRECTION_OR_DL_EXPANSION_ELEMENTS_MATCH,
+    MS_REDIRECTION_OR_DL_EXPANSION_MATCH,
+    MS_REDIRECTION_OR_DL_EXPANSION_SUBSTRING_ELEMENTS_MATCH,
+    MS_REDIRECTION_REASON_MATCH,
+    MS_VALUE_COUNT_MATCH,
+    MS_REDIRECTION_OR_DL_EXPANSION_SINGLE_ELEMENT_MATCH,
+    /* X.420 */
+    MS_IPM_IDENTIFIER_MATCH,
+    MS_OR_DESCRIPTOR_MATCH,
+    MS_OR_DESCRIPTOR_ELEMENTS_MATCH,
+    MS_OR_DESCRIPTOR_SUBSTRING_ELEMENTS_MATCH,
+    MS_RECIPIENT_SPECIFIER_MATCH,
+    MS_RECIPIENT_SPECIFIER_ELEMENTS_MATCH,
+    MS_RECIPIENT_SPECIFIER_SUBSTRING_ELEMENTS_MATCH,
+    MS_IPM_LOCATION_MATCH,
+    MS_OR_DESCRIPTOR_SINGLE_ELEMENT_MATCH,
+    MS_RECIPIENT_SPECIFIER_SINGLE_ELEMENT_MATCH,
+    MS_CIRCULATION_MEMBER_MATCH,
+    MS_CIRCULATION_MEMBER_ELEMENTS_MATCH,
+    MS_CIRCULATION_MEMBER_SUBSTRING_ELEMENTS_MATCH,
+    MS_CIRCULATION_MEMBER_SINGLE_ELEMENT_MATCH,
+    MS_CIRCULATION_MEMBER_CHECKMARK_MATCH,
+    MS_DISTRIBUTION_CODE_MATCH,
+    MS_INFORMATION_CATEGORY_MATCH,
+    MS_MATCHING_RULES /* how many, MS_NO_MATCH counted */
+};
+
+struct ms_matching_rule_row {
+    const char *name;            /* as in the Recommendation, `mSStringMatch` */
+    struct span oid;             /* contents octets */
+    const struct ber_type *type; /* of what is asserted: MatchingRuleAssertion's match-value */
+    bool is_1988;                /* known in the application contexts of 1988 */
+    bool is_ipm;                 /* X.420's */
+};
+
+/* The row of a rule; NULL for MS_NO_MATCH and what is no rule. */
+const struct ms_matching_rule_row *ms_matching_rule_row(enum ms_matching_rule rule);
+
+/* The rule with that identifier, or MS_NO_MATCH. */
+enum ms_matching_rule ms_matching_rule_by_oid(struct span oid);
+
+#endif
