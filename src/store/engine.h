@@ -34,7 +34,6 @@ struct mailbox_change {
     struct span name; /* of `mailbox` from now on, or of `into` */
 };
 
-
 /* What no other walk gives whole, one thing after the other: those that have a function. False from one of
  * them ends the walk of its kind, which is no failure. */
 struct store_scan {
