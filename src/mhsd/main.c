@@ -15,6 +15,7 @@
 #include "mhsd/examine.h"
 #include "mhsd/parent.h"
 #include "mhsd/sockets.h"
+#include "mhsd/spawn.h"
 #include "store/store.h"
 
 #define DEFAULT_PATH "/etc/chasqui/chasqui.conf"
@@ -226,6 +227,11 @@ static int run(enum task task, const char *path) {
     }
     log_set_level(config->log_level);
     log_set_process("mhsd");
+    if (!spawn_hold_standard()) {
+        log_error("/dev/null can't be opened: %s", strerror(errno));
+        config_free(config);
+        return 1;
+    }
     log_find_journal();
     warn_of_debug_build();
     return parent_run(path, config);

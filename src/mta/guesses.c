@@ -17,6 +17,7 @@ enum { MOST_OF_NAME = 10, MOST_OF_NETWORK = 30, MOST_OF_SITE = 100 };
 
 struct entry {
     uint64_t key; /* 0: free */
+    uint64_t name_hash;
     int64_t since;
     unsigned wrong, untold;
     bool by_name;
@@ -103,6 +104,10 @@ static uint64_t key_of(const struct guesses *guesses, const struct place *place)
     return key ? key : 1;
 }
 
+static uint64_t hash_of_name(const struct guesses *guesses, struct span name) {
+    return span_hash(name) ^ guesses->seed;
+}
+
 static struct entry *find(struct guesses *guesses, const struct place *place, int64_t now) {
     uint64_t key = key_of(guesses, place);
     for (size_t way = 0; way < WAYS; way++) {
@@ -124,7 +129,10 @@ static struct entry *add(struct guesses *guesses, const struct place *place, int
             best = &set[way];
     }
     forget(best);
-    *best = (struct entry){.key = key, .since = now, .by_name = place->name.data};
+    *best = (struct entry){.key = key,
+                           .name_hash = hash_of_name(guesses, place->name),
+                           .since = now,
+                           .by_name = place->name.data};
     memcpy(best->network, place->network, sizeof best->network);
     log_text(place->name, best->name);
     return best;
@@ -211,15 +219,19 @@ static void each_entry_at(const struct guesses *guesses, const char *address, st
     }
 }
 
-/* Its entry by name shows from where it calls. */
+/* Its entry by name shows from where it calls. A reload may ask so for each of many peers: keys are not made
+ * for other names' entries. */
 static void each_entry_anywhere(const struct guesses *guesses, struct span name, entry_cb *cb,
                                 void *context) {
+    uint64_t name_hash = hash_of_name(guesses, name);
     for (size_t set = 0; set < SETS; set++)
         for (size_t way = 0; way < WAYS; way++) {
             const struct entry *entry = &guesses->entries[set][way];
             struct place place = {.name = name};
+            if (!entry->key || !entry->by_name || entry->name_hash != name_hash)
+                continue;
             memcpy(place.network, entry->network, sizeof place.network);
-            if (!entry->key || !entry->by_name || key_of(guesses, &place) != entry->key)
+            if (key_of(guesses, &place) != entry->key)
                 continue;
             place.network[strcspn(place.network, "/")] = '\0'; /* its first address */
             each_entry_at(guesses, place.network, name, cb, context);

@@ -60,7 +60,7 @@ void inbound_free(struct association *association);
 void inbound_forget_answered(struct association *association);
 
 /* Its END has come: its names and the store's numbers are kept until the next begins, as an answer for now
- * may be followed by a discard. */
+ * may be followed by a discard. It has ended well when the caller says so. */
 void inbound_note_ended(struct association *association);
 void inbound_forget_ended(struct association *association);
 

@@ -16,8 +16,8 @@ struct redirection {
  * so. */
 const char *redirect_loops(struct mta *mta, const struct redirection *redirection, const struct work *work);
 
-/* To whom it would not be delivered: [{"address": text, "cause": text}], TELL_MOST at most; NULL: to
- * everybody, or nobody can tell. The caller lets go of it. */
+/* To whom it would not be delivered: [{"address": text, "cause": text}], REDIRECT_TELL_MOST at most;
+ * NULL: to everybody, or nobody can tell. The caller lets go of it. */
 #define REDIRECT_TELL_MOST 20
 json_t *redirect_failures(struct mta *mta, const struct redirection *redirection, const struct work *work);
 

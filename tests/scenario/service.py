@@ -46,6 +46,17 @@ def _():
                     mta.kill()
 
 
+@case("whoever starts it may have closed its standard input, output and error")
+def _():
+    with folder() as path:
+        for number, closed in enumerate(("<&-", "<&- >&-", "<&- >&- 2>&-")):
+            mta = Mhsd(f"{path}/{number}")
+            mta.before = ["sh", "-c", f'exec "$@" {closed}', "sh"]
+            with mta:
+                equal(mta.request("status")["state"], "serving")
+                mta.request("mailboxes")                        # a reader answers it
+
+
 @case("a stop in good order warns of nothing")
 def _():
     with folder() as path:

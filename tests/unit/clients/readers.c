@@ -12,8 +12,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
-#include "clients/clients.h"
+#include "clients/clients_private.h"
 #include "ipc/channel.h"
 #include "ipc/door.h"
 #include "ipc/payload.h"
@@ -44,8 +45,10 @@ static struct gone read_gone(struct span payload) {
 /* The other end of a channel of the process: what was heard there last. */
 struct end {
     struct ipc_channel *channel;
-    unsigned heard, closed; /* requests, or responses */
-    int clients;            /* that were said to be there, and not to have gone */
+    unsigned heard, closed; /* requests, or responses and results of submissions */
+    unsigned contents;      /* pieces of submissions */
+    uint64_t client;        /* the number of the last that was announced */
+    int clients;            /* that were announced, and have not gone */
     uint64_t ref;
     char text[300];  /* of a response, behind its first octet */
     unsigned undone; /* a bit for each ref of which it was said that it may still be done */
@@ -57,6 +60,8 @@ struct world {
     struct clients *clients;
     struct clients_config config;
     int door;
+    struct sockaddr_un local;
+    socklen_t local_length;
     struct end ends[ENDS];
 };
 
@@ -65,7 +70,10 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     struct end *end = context;
     (void)channel;
     end->clients += (type == IPC_CLIENT_OPEN) - (type == IPC_CLIENT_CLOSE);
-    if (type != IPC_REQUEST && type != IPC_RESPONSE && type != IPC_CHANNEL_GONE)
+    end->contents += type == IPC_SUBMIT_CONTENT;
+    if (type == IPC_CLIENT_OPEN)
+        end->client = ref;
+    if (type != IPC_REQUEST && type != IPC_RESPONSE && type != IPC_SUBMIT_RESULT && type != IPC_CHANNEL_GONE)
         return true;
     end->heard++;
     end->ref = ref;
@@ -127,8 +135,6 @@ static void run(struct world *world) {
 }
 
 static void begin(struct world *world, unsigned readers, unsigned answer_ms) {
-    struct sockaddr_un local;
-    socklen_t length;
     int door[2], fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     *world = (struct world){
         .loop = event_base_new(),
@@ -138,14 +144,14 @@ static void begin(struct world *world, unsigned readers, unsigned answer_ms) {
     world->door = door[0];
     struct clients_descriptors descriptors = {.store = open_end(world, STORE),
                                               .parent = open_end(world, PARENT),
-                                              .local = listen_local(&local, &length),
+                                              .local = listen_local(&world->local, &world->local_length),
                                               .left = -1,
                                               .door = door[1]};
     world->clients = clients_new(world->loop, &world->config, NULL, &descriptors);
     assert_non_null(world->clients);
     for (unsigned i = 0; i < readers; i++)
         start_reader(world, READER + i);
-    assert_int_equal(connect(fd, (const struct sockaddr *)&local, length), 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&world->local, world->local_length), 0);
     attach(world, CLIENT, fd);
     assert_true(ipc_send(world->ends[CLIENT].channel, IPC_HELLO, 0, SPAN_LIT("\0\1\0\0\0\0"),
                          (struct span){NULL, 0}));
@@ -340,6 +346,21 @@ static void a_frame_that_is_too_long_breaks_the_rules(void **state) {
     end(&world);
 }
 
+/* Its channel can't be taken up (no memory; here, no socket): it would stay so, and answer nobody. */
+static void the_parent_hears_of_a_reader_that_is_not_met(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 2, 0);
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    struct ipc_holder holder = {.end = IPC_END_READER, .number = 1, .life = LIFE};
+    assert_true(ipc_door_pass(world.door, &holder, fileno(file)));
+    fclose(file);
+    run(&world);
+    expect_told(&world, OTHER_READER, false);
+    end(&world);
+}
+
 /* ---- the store process ---- */
 
 /* Until the store process was asked so often. */
@@ -495,6 +516,129 @@ static void the_log_tells_of_each_silence_once(void **state) {
     fclose(log);
 }
 
+/* A client that was told may use the ref again: the answers come in any order then. */
+static void a_late_answer_is_not_given_to_another_request(void **state) {
+    struct world world;
+    const struct end *client = &world.ends[CLIENT];
+    (void)state;
+    begin(&world, 0, SOON);
+    ask_for(&world, 1, "queue-delete");
+    uint64_t first = world.ends[STORE].ref;
+    await(&world, 1);
+    ask_for(&world, 1, "queue-show");
+    uint64_t second = world.ends[STORE].ref;
+    answer(&world, STORE, first, true, "{\"late\":1}");
+    assert_int_equal(client->heard, 1);
+    answer(&world, STORE, second, true, "{\"shown\":1}");
+    assert_int_equal(client->heard, 2);
+    assert_int_equal(client->ref, 1);
+    assert_string_equal(client->text, "{\"shown\":1}");
+    end(&world);
+}
+
+/* Both of one ref are answered, each once. */
+static void a_client_may_use_a_ref_twice_at_a_time(void **state) {
+    struct world world;
+    const struct end *client = &world.ends[CLIENT];
+    (void)state;
+    begin(&world, 0, 0);
+    ask_for(&world, 1, "queue-list");
+    uint64_t first = world.ends[STORE].ref;
+    ask_for(&world, 1, "queue-show");
+    uint64_t second = world.ends[STORE].ref;
+    answer(&world, STORE, second, true, "{\"shown\":1}");
+    assert_string_equal(client->text, "{\"shown\":1}");
+    answer(&world, STORE, first, true, "{\"listed\":1}");
+    assert_string_equal(client->text, "{\"listed\":1}");
+    assert_int_equal(client->heard, 2);
+    end(&world);
+}
+
+static struct ipc_channel *another_client(struct world *world, struct end *end) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&world->local, world->local_length), 0);
+    *end = (struct end){.channel = ipc_channel_new(world->loop, fd, "end", &handler, end)};
+    assert_non_null(end->channel);
+    assert_true(ipc_send(end->channel, IPC_HELLO, 0, SPAN_LIT("\0\1\0\0\0\0"), (struct span){NULL, 0}));
+    run(world);
+    return end->channel;
+}
+
+/* Nobody is read while the way to the store process is full; who is there already is told all the same. What
+ * begins then is refused, and what is under way waits. */
+static void a_submission_that_fills_the_way_keeps_nobody_waiting(void **state) {
+    struct world world;
+    struct end other;
+    static const uint8_t content[200000];
+    const struct span nothing = {NULL, 0};
+    const struct end *client = &world.ends[CLIENT];
+    (void)state;
+    begin(&world, 0, SOON);
+    struct ipc_channel *submits = another_client(&world, &other);
+    ipc_pause(world.ends[STORE].channel);
+    ipc_send(submits, IPC_SUBMIT_BEGIN, 9, SPAN_LIT("\1x"), nothing);
+    for (unsigned i = 0; i < 8; i++)
+        ipc_send(submits, IPC_SUBMIT_CONTENT, 9, span_of(content, sizeof content), nothing);
+    ipc_send(submits, IPC_REQUEST, 10, SPAN_LIT("{\"operation\":\"queue-list\"}"), nothing);
+    run(&world);
+    ask_for(&world, 1, "queue-list");
+    assert_int_equal(client->heard, 0);
+    await(&world, 1);
+    assert_non_null(strstr(client->text, "\"unavailable\""));
+    ask_for(&world, 2, "queue-hold");
+    assert_int_equal(client->heard, 2);
+    assert_int_equal(client->ref, 2);
+    ipc_send(world.ends[CLIENT].channel, IPC_SUBMIT_BEGIN, 3, SPAN_LIT("\1x"), nothing);
+    run(&world);
+    assert_int_equal(client->heard, 3);
+    assert_int_equal(client->ref, 3);
+    assert_int_equal(other.heard, 0);
+    ipc_resume(world.ends[STORE].channel);
+    run(&world);
+    assert_int_equal(world.ends[STORE].contents, 8);
+    answer(&world, STORE, world.ends[STORE].ref, true, "{}");
+    ask_for(&world, 4, "queue-show"); /* and it is as good as before */
+    answer(&world, STORE, world.ends[STORE].ref, true, "{}");
+    assert_string_equal(client->text, "{}");
+    ipc_channel_free(submits);
+    end(&world);
+}
+
+/* What was not asked for is not missing: the question needs no memory. */
+static void a_sign_is_asked_for_without_memory(void **state) {
+    struct world world;
+    const struct timeval moment = {.tv_usec = 10000};
+    (void)state;
+    begin(&world, 0, SOON);
+    ask_for(&world, 1, "queue-list");
+    mem_fail_after(0);
+    for (int i = 0; i < 500 && world.ends[STORE].heard < 2; i++) {
+        event_base_loopexit(world.loop, &moment);
+        event_base_dispatch(world.loop);
+    }
+    mem_fail_after(-1);
+    assert_int_equal(world.ends[STORE].heard, 2);
+    end(&world);
+}
+
+/* Nor 0, when all have been given once, nor that of one that is there still (the first is). */
+static void no_client_has_the_number_of_the_sign(void **state) {
+    struct world world;
+    struct end others[3];
+    static const uint64_t numbers[] = {UINT32_MAX - 1, 2, 3};
+    (void)state;
+    begin(&world, 0, 0);
+    assert_int_equal(world.ends[STORE].client, 1);
+    world.clients->next_number = UINT32_MAX - 2;
+    for (size_t i = 0; i < 3; i++) {
+        another_client(&world, &others[i]);
+        assert_int_equal(world.ends[STORE].client, numbers[i]);
+    }
+    for (size_t i = 0; i < 3; i++)
+        ipc_channel_free(others[i].channel);
+    end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reader_that_says_nothing_keeps_nobody_waiting),
@@ -506,6 +650,12 @@ int main(void) {
         cmocka_unit_test(the_parent_hears_of_a_reader_that_broke_the_rules),
         cmocka_unit_test(the_parent_hears_of_a_reader_that_closed_its_channel),
         cmocka_unit_test(a_frame_that_is_too_long_breaks_the_rules),
+        cmocka_unit_test(the_parent_hears_of_a_reader_that_is_not_met),
+        cmocka_unit_test(a_late_answer_is_not_given_to_another_request),
+        cmocka_unit_test(a_client_may_use_a_ref_twice_at_a_time),
+        cmocka_unit_test(a_submission_that_fills_the_way_keeps_nobody_waiting),
+        cmocka_unit_test(a_sign_is_asked_for_without_memory),
+        cmocka_unit_test(no_client_has_the_number_of_the_sign),
         cmocka_unit_test(a_store_process_that_says_nothing_keeps_nobody_waiting),
         cmocka_unit_test(nobody_is_told_while_the_store_process_gives_a_sign),
         cmocka_unit_test(each_is_told_whether_it_may_still_be_done),
