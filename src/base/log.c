@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 static const char *const level_names[] = {"error", "warning", "notice", "info", "debug"};
 static const char *process_name = "chasqui";
@@ -52,20 +53,37 @@ static int line_head(enum log_level level, char *line, size_t size) {
     return snprintf(line, size, "%s ", clock_format(clock_now_us() / 1000000, now));
 }
 
+/* A reason of an operator's, say, begins no line of its own and colours no terminal: its control characters
+ * are shown octet by octet. Returns the length. */
+static size_t put_visible(char *out, size_t room, const char *text) {
+    size_t at = 0;
+    for (struct span left = span_str(text); left.len && at < room;) {
+        size_t odd = text_control(left), used = odd ? odd : 1;
+        for (size_t i = 0; i < odd && at + 4 < room; i++)
+            at += (size_t)snprintf(out + at, room - at, "\\x%02X", left.data[i]);
+        if (odd && at + 4 >= room)
+            break;
+        if (!odd)
+            out[at++] = (char)left.data[0];
+        left = span_sub(left, used, SIZE_MAX);
+    }
+    return at;
+}
+
 void log_write(enum log_level level, const char *format, ...) {
     if (level > max_level)
         return;
-    char line[1024];
+    char line[1024], body[1024];
     int head = line_head(level, line, sizeof line);
     head += snprintf(line + head, sizeof line - (size_t)head, "%s[%d] %s: ", process_name, (int)getpid(),
                      level_names[level]);
     va_list args;
     va_start(args, format);
-    int body = vsnprintf(line + head, sizeof line - (size_t)head - 1, format, args);
+    if (vsnprintf(body, sizeof body, format, args) < 0)
+        *body = '\0';
     va_end(args);
-    size_t len = (size_t)head + (body > 0 ? (size_t)body : 0);
-    if (len > sizeof line - 2)
-        len = sizeof line - 2;
+    size_t len = (size_t)head;
+    len += put_visible(line + len, sizeof line - 2 - len, body);
     line[len++] = '\n';
     /* One write a line, so that lines of several processes do not mix; a full disk must not stop the mail. */
     ssize_t written = write(STDERR_FILENO, line, len);

@@ -29,6 +29,7 @@ static void read_limits(struct loader *l) {
     mta->submission_octets = (uint64_t)config_number(limits, "submission-octets");
     mta->leftovers = (unsigned)config_number(limits, "resumable");
     mta->leftover_octets = (uint64_t)config_number(limits, "resumable-octets");
+    mta->names = (unsigned)config_number(limits, "resumable-names");
     mta->requests = (unsigned)config_number(limits, "requests");
     mta->gather_us = (unsigned)config_number(limits, "gather-us");
     mta->relax_bounds = config_flag(limits, "relax-bounds");

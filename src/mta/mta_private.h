@@ -47,7 +47,10 @@
  *     is and with the one on which the activity began: what else has it goes,
  *     and a row keeps it. By the former, if nothing else was given that, the
  *     activity is found as by the name under which it began. The same holds
- *     where one was refused for now as nobody could tell what was known.
+ *     where one was refused for now as nobody could tell what was known. Of a
+ *     peer that gives more names by which no message comes than are remembered,
+ *     nothing can be asked for by any name, from the commit in which one is not
+ *     written until all of before are too old.
  * I8  What came in by RT-RECOVER instead of a bind transfers what the broken
  *     association left unfinished, and nothing else, in either direction (but
  *     where the peer's option says `full`). It writes nothing for what is not

@@ -449,25 +449,46 @@ static bool is_asked(const struct change *change, const char *operation) {
     return strcmp(change->operation, operation) == 0;
 }
 
-/* A unit's new state follows the row: applied when the row is on disk. */
+#define TRY_NOW (1u << 16)
+
+static enum work_state former_state(const struct effect *effect) {
+    return (enum work_state)(effect->number >> 8 & 0xFF);
+}
+
+/* All that a change makes of the unit follows the row, when that is on disk: a change that fails leaves the
+ * copy as it was. `number`: its new state, the one in which it was, and whether it is to be tried now;
+ * `bytes`: why it is held now. Released, its history tells of its tries. */
 static void change_state(struct mta *mta, const struct effect *effect) {
     struct work *work = schedule_find(&mta->schedule, effect->work);
-    if (!work)
-        return;
-    struct destination *destination = destination_of(mta, work);
-    schedule_set(&mta->schedule, work, (enum work_state)(effect->number & 0xFF), work->due, false);
-    work->marked = work->in_doubt;
-    destination_mark(mta, destination);
-    destination->reroute = destination->reroute || destination_is_gone(mta, destination);
+    enum work_state state = (enum work_state)(effect->number & 0xFF);
+    if (work) {
+        struct destination *destination = destination_of(mta, work);
+        schedule_cause(work, effect->bytes ? (const char *)bytes_rest(effect->bytes).data : NULL);
+        if (former_state(effect) == WORK_HELD)
+            work->aborts = 0;
+        schedule_set(&mta->schedule, work, state, state == WORK_READY ? jump_now(mta) : work->due, false);
+        work->marked = work->in_doubt;
+        if (effect->number & TRY_NOW)
+            destination_try_now(mta, destination, work->id);
+        destination_mark(mta, destination);
+        destination->reroute = destination->reroute || destination_is_gone(mta, destination);
+    }
+    bytes_drop(effect->bytes);
 }
 
 static void keep_state(struct mta *mta, const struct effect *effect) {
     struct work *work = schedule_find(&mta->schedule, effect->work);
     if (work)
-        schedule_set(&mta->schedule, work, (enum work_state)(effect->number >> 8), work->due, false);
+        schedule_set(&mta->schedule, work, former_state(effect), work->due, work->in_doubt);
+    bytes_drop(effect->bytes);
 }
 
 static const struct effect_kind state_change = {change_state, keep_state};
+
+/* With its 0; NULL without memory. */
+static struct bytes *reason_of(const struct change *change) {
+    return bytes_new((struct span){NULL, 0}, span_of(change->reason, strlen(change->reason) + 1));
+}
 
 /* A deferred copy keeps its time, held or not; any other is due now when it is let go. */
 static bool update_row(const struct change *change, struct work *work, bool hold) {
@@ -484,14 +505,17 @@ static bool update_row(const struct change *change, struct work *work, bool hold
     row.tries = work->tries;
     row.doubt_peer = work->in_doubt ? row.doubt_peer : 0;
     work_forget_bytes(mta, work);
-    if (work->state == WORK_HELD)
-        work->aborts = 0;
-    schedule_cause(work, hold ? change->reason : NULL); /* released, its history tells of its tries */
-    struct effect effect = {
-        .kind = &state_change, .work = work->id, .number = (uint32_t)state | (uint32_t)work->state << 8};
-    if (!store_update_work(mta->batch.store, &row) || !batch_effect(mta, effect))
+    struct effect effect = {.kind = &state_change,
+                            .work = work->id,
+                            .number = (uint32_t)state | (uint32_t)work->state << 8 |
+                                      (is_asked(change, "queue-retry") ? TRY_NOW : 0),
+                            .bytes = hold ? reason_of(change) : NULL};
+    if (!store_update_work(mta->batch.store, &row) || !batch_effect(mta, effect)) {
+        bytes_drop(effect.bytes);
         return false;
-    schedule_set(&mta->schedule, work, WORK_SENDING, row.due, false); /* nobody takes it before the commit */
+    }
+    schedule_set(&mta->schedule, work, WORK_SENDING, work->due,
+                 false); /* nobody takes it before the commit */
     return true;
 }
 
@@ -520,7 +544,8 @@ static bool nondeliver(const struct change *change, struct work *work) {
                                   .diagnostic = -1,
                                   .supplementary = change->reason,
                                   .final = true};
-    return note(change, work, EVENT_NON_DELIVERED_BY_OPERATOR) && copy_fail(change->mta, work, &failure);
+    return note(change, work, EVENT_NON_DELIVERED_BY_OPERATOR) &&
+           copy_fail(change->mta, work, &failure, COPY_STAYS);
 }
 
 static bool apply_change(const struct change *change, struct work *work) {
@@ -531,7 +556,7 @@ static bool apply_change(const struct change *change, struct work *work) {
     if (is_asked(change, "queue-retry"))
         return note(change, work, EVENT_RETRIED) && update_row(change, work, false);
     if (is_asked(change, "queue-delete"))
-        return note(change, work, EVENT_DELETED) && copy_finish(change->mta, work);
+        return note(change, work, EVENT_DELETED) && copy_finish(change->mta, work, COPY_STAYS);
     return nondeliver(change, work);
 }
 
@@ -670,8 +695,6 @@ static bool redirect_one(const struct change *change, struct work *work, struct 
 static bool change_one(const struct change *change, struct work *work) {
     batch_request(change->mta);
     struct batch_mark mark = batch_mark(change->mta);
-    if (is_asked(change, "queue-retry"))
-        destination_try_now(change->mta, destination_of(change->mta, work));
     if (change->redirected ? redirect_one(change, work, mark) : apply_change(change, work))
         return true;
     batch_undo(change->mta, mark);

@@ -93,7 +93,7 @@ bool redirect_copy(struct mta *mta, const struct redirection *redirection, struc
     if (!copy_load(mta, work, &copy, &err))
         return false;
     bool done = decide(mta, redirection, work, &copy, &run, &decisions) && add_note(mta, &copy, note) &&
-                copy_replace(mta, work, &copy, &run, &decisions);
+                copy_replace(mta, work, &copy, &run, &decisions, COPY_STAYS);
     copy_release(&copy);
     return done;
 }

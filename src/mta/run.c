@@ -305,7 +305,7 @@ static const struct batch_hooks hooks = {before_commit, after_commit};
 /* A daemon that is ending yet may have the store for a moment; whoever keeps it is named. */
 static bool open_store(struct mta *mta, struct error *err) {
     static const struct timespec moment = {.tv_nsec = 50000000};
-    struct store_options options = {.create = true};
+    struct store_options options = {.create = true, .thread = mta->view.config->store_thread};
     int64_t end = clock_monotonic_us() + LOCKED_MOST;
     do {
         *err = (struct error){0};

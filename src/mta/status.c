@@ -12,7 +12,7 @@ json_t *request_peers(struct client *client, json_t *request) {
     const char *name = json_string_value(json_object_get(request, "peer"));
     const struct peer *only = name ? peer_find(mta, span_str(name)) : NULL;
     if (name && !only)
-        return client_error("not-found", "no peer has the name %s; 'mhs peer list' shows them", name);
+        return peer_unknown(mta, name);
     arena_reset(&mta->arena);
     return json_pack("{s:o}", "peers", peers_shown(mta, only));
 }

@@ -34,7 +34,6 @@ struct mailbox_change {
     struct span name; /* of `mailbox` from now on, or of `into` */
 };
 
-
 /* What no other walk gives whole, one thing after the other: those that have a function. False from one of
  * them ends the walk of its kind, which is no failure. */
 struct store_scan {
@@ -189,8 +188,10 @@ struct store_engine {
                               struct error *err);
     bool (*get_outcome)(struct store *store, struct span association, struct span activity, struct span peer,
                         struct buf *data, struct error *err);
-    bool (*each_outcome)(struct store *store, struct span association, store_outcome_cb *cb, void *context,
-                         struct error *err);
+    bool (*has_outcome)(struct store *store, struct span association, struct span peer, bool *has,
+                        struct error *err);
+    bool (*each_outcome)(struct store *store, struct span association, unsigned most, store_outcome_cb *cb,
+                         void *context, struct error *err);
 
     bool (*scan)(struct store *store, const struct store_scan *scan, struct error *err);
 

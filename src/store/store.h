@@ -67,6 +67,8 @@ struct store_options {
     uint64_t low_water; /* free octets on the disk below which it stops accepting; 0 means 64 MiB */
     unsigned node;      /* which of the nodes of the store (store_claim) opens it, from 1; 0: the first. A
                            folder has no other: STORE_BAD_REQUEST */
+    struct store_thread *thread; /* for a writer whose commits are not to wait for the disk
+                                    (store/thread.h); outlives the store. NULL: they end inline */
     const void
         *engine; /* what the engine's own header says (store/sqlite/options.h), for tests; NULL: nothing */
 };
@@ -541,11 +543,16 @@ bool store_remove_outcome(struct store_batch *batch, struct span association, st
 bool store_get_outcome(struct store *store, struct span association, struct span activity, struct span peer,
                        struct buf *data, struct error *err);
 
-/* Calls back for the committed outcomes of an association. False from the callback ends it, which is no
- * failure. */
+/* Has the peer a committed outcome of any activity of the association, or of itself? That costs what one
+ * does, however many there are, of this peer or others. */
+bool store_has_outcome(struct store *store, struct span association, struct span peer, bool *has,
+                       struct error *err);
+
+/* Calls back for the committed outcomes of an association: of each peer that has some, at most so many, which
+ * are always the same ones; the others are not read. False from the callback ends it, which is no failure. */
 typedef bool store_outcome_cb(void *context, const struct store_outcome *outcome);
-bool store_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
-                        struct error *err);
+bool store_each_outcome(struct store *store, struct span association, unsigned most, store_outcome_cb *cb,
+                        void *context, struct error *err);
 
 /* ---- activities out: the state of a transfer that may have to be resumed; goes with its work. One whose row
  * is damaged is as one that is not there ---- */

@@ -75,6 +75,21 @@ def _():
             mta.kill()
 
 
+@case("a process that hangs is not waited for as long as transfers are")
+def _():
+    with folder() as path:
+        mta = Mhsd(path + "/mta", timers={"stop": 600})
+        mta.start()
+        try:
+            mta.request("mailboxes")                            # a reader answers it
+            os.kill(children(mta)["reader"][0], signal.SIGSTOP)
+            mta.process.send_signal(signal.SIGTERM)
+            equal(mta.process.wait(60), 1)
+            check("not all processes stopped in time; they are ended now" in mta.log(), mta.log_tail())
+        finally:
+            mta.kill()
+
+
 def ended(lines):
     return [line for line in lines if "store[" in line and "the channel to process" in line]
 

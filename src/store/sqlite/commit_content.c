@@ -30,7 +30,7 @@ bool contents_prepare(struct commit *commit, struct operation *operation, struct
         operation->activity->content = content->head.id;
     return remember(commit, content,
                     partial ? operation->activity->public.content_length : content->head.length, err) &&
-           content_sync(content, err);
+           bodies_list(commit, content, err);
 }
 
 bool contents_count(struct commit *commit, uint64_t id, int64_t change, struct error *err) {

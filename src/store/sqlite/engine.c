@@ -12,13 +12,16 @@ static void free_commit(struct commit *commit) {
     buf_free(&commit->events);
     buf_free(&commit->repeat_keys);
     mem_free(commit->freed);
+    mem_free(commit->job.list);
 }
 
 void sqlite_close(struct sqlite *store) {
     if (!store)
         return;
-    sql_finish_all(store);
-    sqlite3_close_v2(store->db);
+    if (store->thread)
+        sqlite_write_begin(store); /* what became of a commit that is given up shows at the next start */
+    sql_close(&store->reading);
+    sql_close(&store->writing);
     free_commit(&store->commit);
     segments_free(store);
     activities_free(&store->activities);
@@ -66,6 +69,8 @@ const struct store_engine sqlite_engine = {
     .keep_end = keep_end,
     .more_ids = more_ids,
     .commit_begin = sqlite_commit_begin,
+    .proceed = sqlite_proceed,
+    .descriptor = sqlite_descriptor,
     .content_write = sqlite_content_write,
     .content_read = sqlite_content_read,
     .content_end = sqlite_content_end,
@@ -83,6 +88,7 @@ const struct store_engine sqlite_engine = {
     .each_activity_in = sqlite_each_activity_in,
     .each_activity_out = sqlite_each_activity_out,
     .get_outcome = sqlite_get_outcome,
+    .has_outcome = sqlite_has_outcome,
     .each_outcome = sqlite_each_outcome,
     .scan = sqlite_scan,
     .next_hop = sqlite_next_hop,

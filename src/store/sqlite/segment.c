@@ -198,6 +198,7 @@ bool segment_write(struct sqlite *store, struct segment *segment, uint64_t offse
     if (!open_file(store, segment, 0, err))
         return false;
     segment->dirty = true;
+    segment->written++;
     while (octets.len) {
         ssize_t done = store->files->pwrite(segment->fd, octets.data, octets.len, (off_t)offset);
         if (done < 0 && errno == EINTR)
@@ -257,17 +258,29 @@ static void give_up(struct sqlite *store, struct segment *segment) {
     }
 }
 
-bool segment_sync(struct sqlite *store, struct segment *segment, struct error *err) {
-    if (!segment->dirty)
-        return true;
-    if (segment->fd < 0 || store->files->datasync(segment->fd)) {
-        errno_error(store->head.place, segment->fd < 0 ? EIO : errno, "sync a segment", err);
+int segment_datasync(const struct sqlite *store, const struct segment *segment) {
+    if (segment->fd < 0)
+        return EIO;
+    return store->files->datasync(segment->fd) ? errno : 0;
+}
+
+bool segment_synced(struct sqlite *store, struct segment *segment, uint64_t written, int result,
+                    struct error *err) {
+    if (result) {
+        errno_error(store->head.place, result, "sync a segment", err);
         give_up(store, segment);
         return false;
     }
-    segment->dirty = false;
-    segment->unsynced = 0;
+    if (segment->written == written) {
+        segment->dirty = false;
+        segment->unsynced = 0;
+    }
     return true;
+}
+
+bool segment_sync(struct sqlite *store, struct segment *segment, struct error *err) {
+    return !segment->dirty ||
+           segment_synced(store, segment, segment->written, segment_datasync(store, segment), err);
 }
 
 /* ---- giving out space ---- */

@@ -27,13 +27,19 @@ void space_watch(struct sqlite *store) {
         store_refuses(&store->head, &cause);
 }
 
+static bool write_something(struct sqlite *store, struct error *err) {
+    uint64_t value;
+    sqlite_write_begin(store);
+    bool ok = counter_get(store, "probe", &value, err) && counter_set(store, "probe", value + 1, err);
+    sqlite_write_end(store);
+    return ok;
+}
+
 bool sqlite_probe(struct store *head, struct error *err) {
     struct sqlite *store = sqlite_of(head);
-    uint64_t value;
     if (head->accepting)
         return space_look(store, err);
-    return segments_are_there(store, err) && space_look(store, err) &&
-           counter_get(store, "probe", &value, err) && counter_set(store, "probe", value + 1, err);
+    return segments_are_there(store, err) && space_look(store, err) && write_something(store, err);
 }
 
 void sqlite_figures(const struct store *head, struct store_figures *figures) {

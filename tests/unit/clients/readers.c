@@ -48,8 +48,10 @@ struct end {
     unsigned heard, closed; /* requests, or responses and results of submissions */
     unsigned contents;      /* pieces of submissions */
     uint64_t client;        /* the number of the last that was announced */
+    int clients;            /* that were said to be there, and not to have gone */
     uint64_t ref;
-    char text[300]; /* of a response, behind its first octet */
+    char text[300];  /* of a response, behind its first octet */
+    unsigned undone; /* a bit for each ref of which it was said that it may still be done */
     struct gone said;
 };
 
@@ -67,6 +69,7 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
                      struct span payload) {
     struct end *end = context;
     (void)channel;
+    end->clients += (type == IPC_CLIENT_OPEN) - (type == IPC_CLIENT_CLOSE);
     end->contents += type == IPC_SUBMIT_CONTENT;
     if (type == IPC_CLIENT_OPEN)
         end->client = ref;
@@ -79,6 +82,8 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     if (type == IPC_CHANNEL_GONE)
         end->said = read_gone(payload);
     snprintf(end->text, sizeof end->text, "%.*s", (int)text.len, (const char *)text.data);
+    if (strstr(end->text, "it may still be done"))
+        end->undone |= 1u << ref;
     return true;
 }
 
@@ -173,14 +178,19 @@ static void answer(struct world *world, unsigned reader, uint64_t ref, bool last
     run(world);
 }
 
-/* Until the client has heard so many answers: 20 s at most, where one is due after less than one. */
-static void await(struct world *world, unsigned answers) {
+/* Until an end has heard so often, for so long at the most. */
+static void let_hear(struct world *world, unsigned number, unsigned times, int ms) {
     const struct timeval moment = {.tv_usec = 10000};
-    for (int64_t until = clock_monotonic_us() + 20000000;
-         world->ends[CLIENT].heard < answers && clock_monotonic_us() < until;) {
+    for (int64_t until = clock_monotonic_us() + ms * INT64_C(1000);
+         world->ends[number].heard < times && clock_monotonic_us() < until;) {
         event_base_loopexit(world->loop, &moment);
         event_base_dispatch(world->loop);
     }
+}
+
+/* Until the client has heard so many answers: 20 s at most, where one is due after less than one. */
+static void await(struct world *world, unsigned answers) {
+    let_hear(world, CLIENT, answers, 20000);
     assert_int_equal(world->ends[CLIENT].heard, answers);
 }
 
@@ -355,21 +365,24 @@ static void the_parent_hears_of_a_reader_that_is_not_met(void **state) {
 
 /* Until the store process was asked so often. */
 static void await_asked(struct world *world, unsigned times) {
-    const struct timeval moment = {.tv_usec = 10000};
-    for (int64_t until = clock_monotonic_us() + 20000000;
-         world->ends[STORE].heard < times && clock_monotonic_us() < until;) {
-        event_base_loopexit(world->loop, &moment);
-        event_base_dispatch(world->loop);
-    }
+    let_hear(world, STORE, times, 20000);
     assert_int_equal(world->ends[STORE].heard, times);
 }
 
-static void ask_for(struct world *world, uint64_t ref, const char *operation) {
+static void ask_with(struct world *world, uint64_t ref, const char *operation, const char *more) {
     char request[80];
-    snprintf(request, sizeof request, "{\"operation\":\"%s\"}", operation);
+    snprintf(request, sizeof request, "{\"operation\":\"%s\"%s}", operation, more);
     assert_true(
         ipc_send(world->ends[CLIENT].channel, IPC_REQUEST, ref, span_str(request), (struct span){NULL, 0}));
     run(world);
+}
+
+static void ask_for(struct world *world, uint64_t ref, const char *operation) {
+    ask_with(world, ref, operation, "");
+}
+
+static int64_t ms_since(int64_t then) {
+    return (clock_monotonic_us() - then) / 1000;
 }
 
 static void a_store_process_that_says_nothing_keeps_nobody_waiting(void **state) {
@@ -377,11 +390,14 @@ static void a_store_process_that_says_nothing_keeps_nobody_waiting(void **state)
     const struct end *client = &world.ends[CLIENT];
     (void)state;
     begin(&world, 0, SOON);
+    int64_t asked = clock_monotonic_us();
     ask_for(&world, 1, "queue-list");
     uint64_t first = world.ends[STORE].ref;
     await_asked(&world, 2); /* for a sign */
     assert_int_equal(client->heard, 0);
+    assert_int_equal(world.ends[STORE].clients, 1); /* and who asked for it is no client any more */
     await(&world, 1);
+    assert_true(ms_since(asked) >= 2 * SOON);
     assert_non_null(strstr(client->text, "\"timed-out\""));
     assert_non_null(strstr(client->text, "does not answer"));
     ask_for(&world, 2, "queue-hold");
@@ -401,6 +417,7 @@ static void nobody_is_told_while_the_store_process_gives_a_sign(void **state) {
     struct world world;
     (void)state;
     begin(&world, 0, SOON);
+    int64_t asked = clock_monotonic_us();
     ask_for(&world, 1, "queue-hold");
     uint64_t first = world.ends[STORE].ref;
     for (unsigned signs = 1; signs <= 4; signs++) {
@@ -408,6 +425,7 @@ static void nobody_is_told_while_the_store_process_gives_a_sign(void **state) {
         answer(&world, STORE, world.ends[STORE].ref, true, "{\"sign\":1}");
     }
     assert_int_equal(world.ends[CLIENT].heard, 0);
+    assert_true(ms_since(asked) >= 4 * SOON); /* it is not asked for them again and again */
     answer(&world, STORE, first, true, "{}");
     assert_string_equal(world.ends[CLIENT].text, "{}");
     end(&world);
@@ -536,6 +554,91 @@ static void no_client_has_the_number_of_the_sign(void **state) {
     end(&world);
 }
 
+/* Of several each is told what it was: one that only counts changes nothing. */
+static void each_is_told_whether_it_may_still_be_done(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 0, SOON);
+    ask_for(&world, 1, "queue-delete");
+    ask_with(&world, 2, "queue-delete", ",\"count\":true");
+    ask_with(&world, 3, "queue-hold", ",\"count\":false");
+    ask_for(&world, 4, "status");
+    await(&world, 4);
+    assert_int_equal(world.ends[CLIENT].undone, 1 << 1 | 1 << 3);
+    end(&world);
+}
+
+/* When it is known that nobody is answered a request still has a moment, in which the store process may be
+ * there again; and when nothing is asked, nothing is looked at. */
+static void who_asks_in_the_silence_has_a_moment(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 0, 5 * SOON);
+    int events = event_base_get_num_events(world.loop, EVENT_BASE_COUNT_ADDED);
+    ask_for(&world, 1, "status");
+    await(&world, 1);
+    let_hear(&world, CLIENT, 2, SOON / 2); /* to the middle between two looks */
+    int64_t asked = clock_monotonic_us();
+    ask_for(&world, 2, "status");
+    await(&world, 2);
+    assert_true(ms_since(asked) >= SOON);
+    let_hear(&world, CLIENT, 3, 2 * SOON);
+    assert_int_equal(event_base_get_num_events(world.loop, EVENT_BASE_COUNT_ADDED), events);
+    end(&world);
+}
+
+/* What readers were asked does not count: they are watched by themselves. */
+static void a_request_to_a_reader_casts_no_doubt_on_the_store_process(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 1, 20000);
+    ask(&world, 1);
+    assert_int_equal(world.ends[READER].heard, 1);
+    ask_for(&world, 2, "queue-hold");
+    let_hear(&world, STORE, 2, 4500); /* one look, after a fifth of the time */
+    assert_int_equal(world.ends[STORE].heard, 1);
+    end(&world);
+}
+
+static unsigned times_in(FILE *log, const char *text) {
+    static char said[8192];
+    unsigned times = 0;
+    ssize_t length = pread(fileno(log), said, sizeof said - 1, 0);
+    assert_true(length >= 0);
+    said[length] = '\0';
+    for (const char *at = said; (at = strstr(at, text)); at++)
+        times++;
+    return times;
+}
+
+/* Each silence has a line, and its end one, however many asked meanwhile. */
+static void the_log_tells_of_each_silence_once(void **state) {
+    struct world world;
+    FILE *log = tmpfile();
+    int stderr_fd = dup(STDERR_FILENO);
+    (void)state;
+    assert_true(log && stderr_fd >= 0);
+    dup2(fileno(log), STDERR_FILENO);
+    begin(&world, 0, SOON);
+    for (unsigned silence = 0; silence < 2; silence++) {
+        for (unsigned i = 1; i <= 3; i++) {
+            ask_for(&world, i, "status");
+            let_hear(&world, CLIENT, 3 * silence + i, 20000);
+        }
+        answer(&world, STORE, world.ends[STORE].ref, true, "{}");
+        answer(&world, STORE, world.ends[STORE].ref, true, "{}");
+    }
+    unsigned answers = world.ends[CLIENT].heard;
+    end(&world);
+    fflush(stderr);
+    dup2(stderr_fd, STDERR_FILENO);
+    close(stderr_fd);
+    assert_int_equal(answers, 6);
+    assert_int_equal(times_in(log, "the store process does not answer: what it was asked at"), 2);
+    assert_int_equal(times_in(log, "the store process answers again"), 2);
+    fclose(log);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reader_that_says_nothing_keeps_nobody_waiting),
@@ -555,6 +658,10 @@ int main(void) {
         cmocka_unit_test(no_client_has_the_number_of_the_sign),
         cmocka_unit_test(a_store_process_that_says_nothing_keeps_nobody_waiting),
         cmocka_unit_test(nobody_is_told_while_the_store_process_gives_a_sign),
+        cmocka_unit_test(each_is_told_whether_it_may_still_be_done),
+        cmocka_unit_test(who_asks_in_the_silence_has_a_moment),
+        cmocka_unit_test(a_request_to_a_reader_casts_no_doubt_on_the_store_process),
+        cmocka_unit_test(the_log_tells_of_each_silence_once),
     };
     return cmocka_run_group_tests_name("readers", tests, NULL, NULL);
 }

@@ -78,8 +78,12 @@ static void an_operator_ends_the_wait(void **state) {
         other.mta_name = SPAN_LIT("GAMMA");
         guesses_look_again(guesses, &other);
         assert_true(refused(guesses, "192.0.2.1", "BETA", now));
+        assert_int_equal(guesses_wait_end(guesses, &other, now), 0);
+        assert_int_equal(guesses_wait_end(guesses, &peer, now), i == 1 ? 0 : now + 60 * SECOND);
+        assert_int_equal(guesses_wait_end(guesses, &peer, now + 60 * SECOND), 0);
         guesses_look_again(guesses, &peer);
         guesses_look_again(guesses, &peer);
+        assert_int_equal(guesses_wait_end(guesses, &peer, now), 0);
         assert_int_equal(refused(guesses, "192.0.2.1", "BETA", now), i == 1); /* it calls from elsewhere */
         if (i != 1)
             assert_int_equal(wrong(guesses, "192.0.2.1", "BETA", 1, now), 1); /* told again */
