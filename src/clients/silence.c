@@ -172,7 +172,7 @@ void silence_heard(struct clients *clients, enum ipc_type type, uint64_t ref, st
 
 /* ---- when there is none ---- */
 
-static void give_up(struct local_client *client, struct asked *asked, int64_t *before) {
+static void tell_of_silence(struct local_client *client, struct asked *asked, int64_t *before) {
     if (asked->passed > *before)
         return;
     local_answer_asked(
@@ -207,7 +207,7 @@ static void look(evutil_socket_t fd, short what, void *arg) {
         return;
     if (clients->sign_missing && now - clients->sign_asked >= doubt) {
         note_silence(clients, oldest);
-        each_asked(clients, give_up, &before);
+        each_asked(clients, tell_of_silence, &before);
     } else if (!clients->sign_missing && now - oldest >= doubt && now - clients->sign_asked >= doubt)
         ask_for_sign(clients);
     watch(clients);

@@ -48,7 +48,7 @@ struct end {
     unsigned heard, closed; /* requests, or responses and results of submissions */
     unsigned contents;      /* pieces of submissions */
     uint64_t client;        /* the number of the last that was announced */
-    int clients;            /* that were announced, and have not gone */
+    int clients;            /* that were said to be there, and not to have gone */
     uint64_t ref;
     char text[300];  /* of a response, behind its first octet */
     unsigned undone; /* a bit for each ref of which it was said that it may still be done */
@@ -431,91 +431,6 @@ static void nobody_is_told_while_the_store_process_gives_a_sign(void **state) {
     end(&world);
 }
 
-/* Of several each is told what it was: one that only counts changes nothing. */
-static void each_is_told_whether_it_may_still_be_done(void **state) {
-    struct world world;
-    (void)state;
-    begin(&world, 0, SOON);
-    ask_for(&world, 1, "queue-delete");
-    ask_with(&world, 2, "queue-delete", ",\"count\":true");
-    ask_with(&world, 3, "queue-hold", ",\"count\":false");
-    ask_for(&world, 4, "status");
-    await(&world, 4);
-    assert_int_equal(world.ends[CLIENT].undone, 1 << 1 | 1 << 3);
-    end(&world);
-}
-
-/* When it is known that nobody is answered a request still has a moment, in which the store process may be
- * there again; and when nothing is asked, nothing is looked at. */
-static void who_asks_in_the_silence_has_a_moment(void **state) {
-    struct world world;
-    (void)state;
-    begin(&world, 0, 5 * SOON);
-    int events = event_base_get_num_events(world.loop, EVENT_BASE_COUNT_ADDED);
-    ask_for(&world, 1, "status");
-    await(&world, 1);
-    let_hear(&world, CLIENT, 2, SOON / 2); /* to the middle between two looks */
-    int64_t asked = clock_monotonic_us();
-    ask_for(&world, 2, "status");
-    await(&world, 2);
-    assert_true(ms_since(asked) >= SOON);
-    let_hear(&world, CLIENT, 3, 2 * SOON);
-    assert_int_equal(event_base_get_num_events(world.loop, EVENT_BASE_COUNT_ADDED), events);
-    end(&world);
-}
-
-/* What readers were asked does not count: they are watched by themselves. */
-static void a_request_to_a_reader_casts_no_doubt_on_the_store_process(void **state) {
-    struct world world;
-    (void)state;
-    begin(&world, 1, 20000);
-    ask(&world, 1);
-    assert_int_equal(world.ends[READER].heard, 1);
-    ask_for(&world, 2, "queue-hold");
-    let_hear(&world, STORE, 2, 4500); /* one look, after a fifth of the time */
-    assert_int_equal(world.ends[STORE].heard, 1);
-    end(&world);
-}
-
-static unsigned times_in(FILE *log, const char *text) {
-    static char said[8192];
-    unsigned times = 0;
-    ssize_t length = pread(fileno(log), said, sizeof said - 1, 0);
-    assert_true(length >= 0);
-    said[length] = '\0';
-    for (const char *at = said; (at = strstr(at, text)); at++)
-        times++;
-    return times;
-}
-
-/* Each silence has a line, and its end one, however many asked meanwhile. */
-static void the_log_tells_of_each_silence_once(void **state) {
-    struct world world;
-    FILE *log = tmpfile();
-    int stderr_fd = dup(STDERR_FILENO);
-    (void)state;
-    assert_true(log && stderr_fd >= 0);
-    dup2(fileno(log), STDERR_FILENO);
-    begin(&world, 0, SOON);
-    for (unsigned silence = 0; silence < 2; silence++) {
-        for (unsigned i = 1; i <= 3; i++) {
-            ask_for(&world, i, "status");
-            let_hear(&world, CLIENT, 3 * silence + i, 20000);
-        }
-        answer(&world, STORE, world.ends[STORE].ref, true, "{}");
-        answer(&world, STORE, world.ends[STORE].ref, true, "{}");
-    }
-    unsigned answers = world.ends[CLIENT].heard;
-    end(&world);
-    fflush(stderr);
-    dup2(stderr_fd, STDERR_FILENO);
-    close(stderr_fd);
-    assert_int_equal(answers, 6);
-    assert_int_equal(times_in(log, "the store process does not answer: what it was asked at"), 2);
-    assert_int_equal(times_in(log, "the store process answers again"), 2);
-    fclose(log);
-}
-
 /* A client that was told may use the ref again: the answers come in any order then. */
 static void a_late_answer_is_not_given_to_another_request(void **state) {
     struct world world;
@@ -637,6 +552,91 @@ static void no_client_has_the_number_of_the_sign(void **state) {
     for (size_t i = 0; i < 3; i++)
         ipc_channel_free(others[i].channel);
     end(&world);
+}
+
+/* Of several each is told what it was: one that only counts changes nothing. */
+static void each_is_told_whether_it_may_still_be_done(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 0, SOON);
+    ask_for(&world, 1, "queue-delete");
+    ask_with(&world, 2, "queue-delete", ",\"count\":true");
+    ask_with(&world, 3, "queue-hold", ",\"count\":false");
+    ask_for(&world, 4, "status");
+    await(&world, 4);
+    assert_int_equal(world.ends[CLIENT].undone, 1 << 1 | 1 << 3);
+    end(&world);
+}
+
+/* When it is known that nobody is answered a request still has a moment, in which the store process may be
+ * there again; and when nothing is asked, nothing is looked at. */
+static void who_asks_in_the_silence_has_a_moment(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 0, 5 * SOON);
+    int events = event_base_get_num_events(world.loop, EVENT_BASE_COUNT_ADDED);
+    ask_for(&world, 1, "status");
+    await(&world, 1);
+    let_hear(&world, CLIENT, 2, SOON / 2); /* to the middle between two looks */
+    int64_t asked = clock_monotonic_us();
+    ask_for(&world, 2, "status");
+    await(&world, 2);
+    assert_true(ms_since(asked) >= SOON);
+    let_hear(&world, CLIENT, 3, 2 * SOON);
+    assert_int_equal(event_base_get_num_events(world.loop, EVENT_BASE_COUNT_ADDED), events);
+    end(&world);
+}
+
+/* What readers were asked does not count: they are watched by themselves. */
+static void a_request_to_a_reader_casts_no_doubt_on_the_store_process(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 1, 20000);
+    ask(&world, 1);
+    assert_int_equal(world.ends[READER].heard, 1);
+    ask_for(&world, 2, "queue-hold");
+    let_hear(&world, STORE, 2, 4500); /* one look, after a fifth of the time */
+    assert_int_equal(world.ends[STORE].heard, 1);
+    end(&world);
+}
+
+static unsigned times_in(FILE *log, const char *text) {
+    static char said[8192];
+    unsigned times = 0;
+    ssize_t length = pread(fileno(log), said, sizeof said - 1, 0);
+    assert_true(length >= 0);
+    said[length] = '\0';
+    for (const char *at = said; (at = strstr(at, text)); at++)
+        times++;
+    return times;
+}
+
+/* Each silence has a line, and its end one, however many asked meanwhile. */
+static void the_log_tells_of_each_silence_once(void **state) {
+    struct world world;
+    FILE *log = tmpfile();
+    int stderr_fd = dup(STDERR_FILENO);
+    (void)state;
+    assert_true(log && stderr_fd >= 0);
+    dup2(fileno(log), STDERR_FILENO);
+    begin(&world, 0, SOON);
+    for (unsigned silence = 0; silence < 2; silence++) {
+        for (unsigned i = 1; i <= 3; i++) {
+            ask_for(&world, i, "status");
+            let_hear(&world, CLIENT, 3 * silence + i, 20000);
+        }
+        answer(&world, STORE, world.ends[STORE].ref, true, "{}");
+        answer(&world, STORE, world.ends[STORE].ref, true, "{}");
+    }
+    unsigned answers = world.ends[CLIENT].heard;
+    end(&world);
+    fflush(stderr);
+    dup2(stderr_fd, STDERR_FILENO);
+    close(stderr_fd);
+    assert_int_equal(answers, 6);
+    assert_int_equal(times_in(log, "the store process does not answer: what it was asked at"), 2);
+    assert_int_equal(times_in(log, "the store process answers again"), 2);
+    fclose(log);
 }
 
 int main(void) {

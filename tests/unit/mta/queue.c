@@ -409,6 +409,26 @@ static void a_copy_can_be_routed_anew(void **state) {
     world_end(&world);
 }
 
+/* It has not gone to the peer for which it is held then, though that one is up: nothing is in doubt. */
+static void what_takes_the_place_of_a_held_copy_has_not_gone(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_operator(&world);
+    comes_in(&world, FRANK);
+    json_int_t id = expect_copy(&world, "ready", 0);
+    changes(&world, "hold", id);
+    json_decref(redirect(&world, id, "\"by-peer\":\"beta\",\"force\":true"));
+    for (int restarts = 0; restarts < 2; restarts++) {
+        expect_copy(&world, "held", 0);
+        json_t *list = ask(&world, "{\"operation\":\"queue-list\",\"next-hop\":\"beta\"}");
+        assert_true(json_is_false(json_object_get(entry_at(list, 0), "in-doubt")));
+        json_decref(list);
+        world_kill(&world);
+        begin_again(&world);
+    }
+    world_end(&world);
+}
+
 /* ---- changes of many ---- */
 
 /* The count changes nothing, and what comes later is not meant by it. */
@@ -545,6 +565,7 @@ int main(void) {
         cmocka_unit_test(a_peer_that_a_reload_takes_away_is_refused_for_now),
         cmocka_unit_test(rerouting_does_not_put_off_the_expiry),
         cmocka_unit_test(a_redirection_that_would_loop_wants_force),
+        cmocka_unit_test(what_takes_the_place_of_a_held_copy_has_not_gone),
         cmocka_unit_test(a_copy_can_be_routed_anew),
         cmocka_unit_test(a_change_of_many_can_be_counted_first),
         cmocka_unit_test(a_ready_copy_of_a_peer_in_back_off_backs_off),

@@ -158,6 +158,26 @@ static void our_resumes_name_it_as_it_began(void **state) {
     world_abandon(&world);
 }
 
+/* It ends late in the name's time, and its sender may ask by that for as long as for any. */
+static void a_name_that_a_resume_gave_is_kept_as_long_as_the_answer(void **state) {
+    enum { KEPT = 6, MOST_OF_IT = 4 };
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    world_kill(&world);
+    world.config.limits.resume_seconds = KEPT;
+    world_start(&world);
+    breaks(&world, 1);
+    associate(&world, 3, "beta");
+    assert_int_equal(resumed_as(&world, 3, "in-1", "\2\1\1", "\2\1\5"), IPC_RESUME_FROM);
+    sleep(MOST_OF_IT);
+    assert_int_equal(end(&world, 3), IPC_ACCEPTED);
+    sleep(MOST_OF_IT);
+    associate(&world, 4, "beta");
+    assert_int_equal(resumed(&world, 4, "in-3", "\2\1\5", 1), IPC_RESUME_COMPLETED);
+    world_end(&world);
+}
+
 /* ---- recovery ---- */
 
 /* It calls itself as another does, or did: that one's transfers are not touched by one who proved nothing. */
@@ -277,6 +297,7 @@ int main(void) {
         cmocka_unit_test(a_recovery_resumes_what_is_not_there),
         cmocka_unit_test(a_recovery_names_what_it_resumes),
         cmocka_unit_test(our_resumes_name_it_as_it_began),
+        cmocka_unit_test(a_name_that_a_resume_gave_is_kept_as_long_as_the_answer),
     };
     return cmocka_run_group_tests_name("resumes", tests, NULL, NULL);
 }
