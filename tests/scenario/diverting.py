@@ -84,6 +84,7 @@ def _():
     with folder() as path, Stage(path, far=Closed(), limits={"mailbox-octets": 3000}) as stage:
         one, = waiting(stage, "one", text="x" * 4000)
         check("the mailbox is full" in refused(stage, "queue", "redirect", one, "--address", ANN, *WHY))
+        check("not delivered to it" not in stage.mta.log(), "it was only asked")
         stage.mta.configure(route={**stage.mta.settings["route"], FAR: {"non-delivery": "unable-to-transfer",
                                                                        "diagnostic": "no-bilateral-agreement"}})
         stage.mta.mhs("reload")
