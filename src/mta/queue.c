@@ -57,6 +57,20 @@ static json_t *check_address(struct mta *mta, const char *name, const char *text
                : client_error("bad-request", "%s: %s", name, err.text);
 }
 
+/* Only whole addresses are compared: a domain would fit nothing. */
+static json_t *check_user_address(struct mta *mta, const char *name, const char *text) {
+    struct oraddress address;
+    const char *missing = NULL;
+    json_t *wrong = check_address(mta, name, text);
+    if (wrong || !text || !oraddress_parse(span_str(text), &mta->arena, &address, NULL) ||
+        oraddress_is_complete(&address, &missing))
+        return wrong;
+    return client_error("bad-request",
+                        "%s: a filter takes a whole address, and '%.64s' lacks %s; 'next-hop' ('--peer') "
+                        "chooses all that goes to one peer",
+                        name, text, missing);
+}
+
 static json_t *check_filter(struct mta *mta, const struct filter *filter) {
     if (filter->next_hop && !destination_find(mta, span_str(filter->next_hop)))
         return client_error("not-found", "no peer has the name %s; 'mhs peer list' shows them",
@@ -64,8 +78,8 @@ static json_t *check_filter(struct mta *mta, const struct filter *filter) {
     json_t *error = check_word("state", filter->state, states);
     error = error ? error : check_word("priority", filter->priority, priorities);
     error = error ? error : check_word("kind", filter->kind, kinds);
-    error = error ? error : check_address(mta, "originator", filter->originator);
-    return error ? error : check_address(mta, "recipient", filter->recipient);
+    error = error ? error : check_user_address(mta, "originator", filter->originator);
+    return error ? error : check_user_address(mta, "recipient", filter->recipient);
 }
 
 /* An error for the client, or NULL. */
