@@ -276,8 +276,8 @@ bool copy_expire(struct mta *mta, struct work *work) {
     return done;
 }
 
-/* Another next hop gives a copy no more time: what takes its place expires when it would have. */
-static void keep_expiry(const struct work *work, enum mts_kind kind, struct mts_decisions *decisions) {
+void copy_keep_expiry(const struct work *work, const struct copy *copy, struct mts_decisions *decisions) {
+    enum mts_kind kind = copy->row.kind;
     for (size_t i = 0; i < decisions->object_count; i++) {
         struct mts_object *object = &decisions->objects[i];
         for (size_t k = 0; object->kind == kind && k < object->copy_count; k++)
@@ -311,7 +311,7 @@ static bool decide_hop(struct mta *mta, const struct work *work, const struct co
     do
         mts_reroute(run, &copy->stored, rerouting, decisions);
     while (run_again(mta, run, decisions));
-    keep_expiry(work, copy->row.kind, decisions);
+    copy_keep_expiry(work, copy, decisions);
     return decisions->result == MTS_DECIDED && decisions->event_count > 0;
 }
 

@@ -54,6 +54,8 @@ bool copy_lost(struct mta *mta, struct work *work);
 /* Another next hop, that the rules know to be better; of a peer that left the configuration, what the rules
  * say of each recipient now. Never of a copy in doubt (I4). False: it stays. */
 bool copy_reroute(struct mta *mta, struct work *work);
+/* Another way or address gives a copy no more time: what takes its place expires when it would have. */
+void copy_keep_expiry(const struct work *work, const struct copy *copy, struct mts_decisions *decisions);
 /* What an operator's choice makes of a loaded copy: it goes by `wanted`, or (NULL) each recipient goes where
  * one that came now would. Nothing is changed yet (copy_replace). False: it would stay, as `wanted` does not
  * take it, or that is where it is. */

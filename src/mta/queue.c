@@ -57,6 +57,20 @@ static json_t *check_address(struct mta *mta, const char *name, const char *text
                : client_error("bad-request", "%s: %s", name, err.text);
 }
 
+/* Only whole addresses are compared: a domain would fit nothing. */
+static json_t *check_user_address(struct mta *mta, const char *name, const char *text) {
+    struct oraddress address;
+    const char *missing = NULL;
+    json_t *wrong = check_address(mta, name, text);
+    if (wrong || !text || !oraddress_parse(span_str(text), &mta->arena, &address, NULL) ||
+        oraddress_is_complete(&address, &missing))
+        return wrong;
+    return client_error("bad-request",
+                        "%s: a filter takes a whole address, and '%.64s' lacks %s; 'next-hop' ('--peer') "
+                        "chooses all that goes to one peer",
+                        name, text, missing);
+}
+
 static json_t *check_filter(struct mta *mta, const struct filter *filter) {
     if (filter->next_hop && !destination_find(mta, span_str(filter->next_hop)))
         return client_error("not-found", "no peer has the name %s; 'mhs peer list' shows them",
@@ -64,8 +78,8 @@ static json_t *check_filter(struct mta *mta, const struct filter *filter) {
     json_t *error = check_word("state", filter->state, states);
     error = error ? error : check_word("priority", filter->priority, priorities);
     error = error ? error : check_word("kind", filter->kind, kinds);
-    error = error ? error : check_address(mta, "originator", filter->originator);
-    return error ? error : check_address(mta, "recipient", filter->recipient);
+    error = error ? error : check_user_address(mta, "originator", filter->originator);
+    return error ? error : check_user_address(mta, "recipient", filter->recipient);
 }
 
 /* An error for the client, or NULL. */
@@ -532,7 +546,7 @@ static bool note(const struct change *change, const struct work *work, enum even
     return event_copy(change->mta, work->message, what, NULL, note_text(change, work, text, sizeof text));
 }
 
-static bool redirect(const struct change *change, struct work *work) {
+static enum redirect_result redirect(const struct change *change, struct work *work) {
     char text[400];
     if (work->state == WORK_HELD && !work->cause && !work->recalled)
         recall_cause(change->mta, work); /* what takes its place is held for that too */
@@ -677,33 +691,38 @@ static void tell_redirected(const struct change *change, uint64_t id, struct bat
                                                         "non-delivered", failures ? failures : json_array()));
 }
 
-static bool redirect_one(const struct change *change, struct work *work, struct batch_mark since) {
+static enum redirect_result redirect_one(const struct change *change, struct work *work,
+                                         struct batch_mark since) {
+    enum redirect_result result = REDIRECT_NOT_NOW;
     struct copy copy = {0};
     struct error err = {0};
     uint64_t id = work->id;
     /* Without --force nothing fails: refuse_redirection. */
     json_t *failures = change->force ? redirect_failures(change->mta, &change->to, work) : NULL;
     arena_reset(&change->mta->arena);
-    if (!copy_load_row(change->mta, &change->mta->arena, work, &copy, &err) || !redirect(change, work)) {
+    if (copy_load_row(change->mta, &change->mta->arena, work, &copy, &err))
+        result = redirect(change, work);
+    if (result == REDIRECT_DONE)
+        tell_redirected(change, id, since, copy.row.kind, failures);
+    else
         json_decref(failures);
-        return false;
-    }
-    tell_redirected(change, id, since, copy.row.kind, failures);
-    return true;
+    return result;
 }
 
-static bool change_one(const struct change *change, struct work *work) {
+static enum redirect_result change_one(const struct change *change, struct work *work) {
     batch_request(change->mta);
     struct batch_mark mark = batch_mark(change->mta);
-    if (change->redirected ? redirect_one(change, work, mark) : apply_change(change, work))
-        return true;
-    batch_undo(change->mta, mark);
-    return false;
+    enum redirect_result result = change->redirected           ? redirect_one(change, work, mark)
+                                  : apply_change(change, work) ? REDIRECT_DONE
+                                                               : REDIRECT_NOT_NOW;
+    if (result != REDIRECT_DONE)
+        batch_undo(change->mta, mark);
+    return result;
 }
 
 /* Why a change that was allowed could not be made. */
-static json_t *tell_undone(const struct change *change) {
-    if (is_asked(change, "queue-redirect"))
+static json_t *tell_undone(const struct change *change, enum redirect_result result) {
+    if (result == REDIRECT_NO_WAY)
         return client_error(
             "wrong-state", "the copy can't go that way: %s",
             change->by_peer
@@ -712,7 +731,9 @@ static json_t *tell_undone(const struct change *change) {
                 ? "a report is not redirected by hand, but it may go by another PEER"
                 : "the rules know no better way now; 'mhs queue redirect ID PEER' sends it by "
                   "a peer of your choice");
-    return client_error("unavailable", "the store can't write the change now; its log says why");
+    return client_error("unavailable",
+                        "the copy can't be read, or the change not written, now: it stays as it "
+                        "was; the log says why");
 }
 
 struct tally {
@@ -726,9 +747,11 @@ static void change_taken(struct scan *scan, struct work *work, struct copy *copy
     uint64_t id = work->id; /* the change may end the unit */
     json_t *refusal = refuse_change(tally->change, work);
     (void)copy;
-    bool done = !refusal && (tally->change->count || change_one(tally->change, work));
+    enum redirect_result result =
+        refusal || tally->change->count ? REDIRECT_DONE : change_one(tally->change, work);
+    bool done = !refusal && result == REDIRECT_DONE;
     if (!done && !tally->skipped) {
-        refusal = refusal ? refusal : tell_undone(tally->change);
+        refusal = refusal ? refusal : tell_undone(tally->change, result);
         const char *why = json_string_value(json_object_get(json_object_get(refusal, "error"), "text"));
         snprintf(tally->why, sizeof tally->why, "copy %llu: %.520s", (unsigned long long)id,
                  why ? why : "no memory to tell why");
@@ -751,9 +774,9 @@ static json_t *change_all(struct change *change, json_t *request) {
     scan.until = (uint64_t)json_integer_value(json_object_get(request, "until"));
     if (!run_scan(&scan, &err))
         return client_error("unavailable", "%s", err.text);
-    return json_pack("{s:I, s:I, s:I, s:o, s:O*, s:s*}", "last", (json_int_t)scan.last, "changed",
+    return json_pack("{s:I, s:I, s:I, s:o, s:O*, s:o*}", "last", (json_int_t)scan.last, "changed",
                      tally.changed, "skipped", tally.skipped, "cursor", cursor_of(&scan), "redirected",
-                     change->redirected, "why", tally.why[0] ? tally.why : NULL);
+                     change->redirected, "why", tally.why[0] ? json_whole(tally.why) : NULL);
 }
 
 static json_t *check_target(struct change *change, json_t *request) {
@@ -784,9 +807,10 @@ static json_t *change_by_id(const struct change *change, json_t *request) {
     if (refusal)
         return refusal;
     json_t *expires = expiry_json(work); /* the change may end the unit */
-    if (!change->count && !change_one(change, work)) {
+    enum redirect_result result = change->count ? REDIRECT_DONE : change_one(change, work);
+    if (result != REDIRECT_DONE) {
         json_decref(expires);
-        return tell_undone(change);
+        return tell_undone(change, result);
     }
     return json_pack("{s:i, s:i, s:n, s:O*, s:o}", "changed", 1, "skipped", 0, "cursor", "redirected",
                      change->redirected, "expires", expires);

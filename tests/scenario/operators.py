@@ -383,6 +383,22 @@ def _():
         equal(stage.far.next().content, x411.Received(apdu).content)
 
 
+@case("a disabled peer that answers a ping has no back-off that ends")
+def _():
+    with folder() as path, Stage(path, far=Closed(), peer_options={"FAR": {"first-retry": 300, "longest-retry": 1000}}) as stage:
+        hand_over_many(stage, ["one"])
+        wait_until(lambda: peer_status(stage.mta, "FAR")["state"] == "backing-off")
+        here = Neighbour(port=stage.far.port)
+        try:
+            stage.mta.mhs("peer", "disable", "FAR", "--reason", "a ping")
+            stage.mta.mhs("ping", "FAR")
+            check("FAR answered a ping" not in stage.mta.log(), "its back-off ends")
+            stage.mta.mhs("peer", "enable", "FAR", "--reason", "its end")
+            here.next()
+        finally:
+            here.close()
+
+
 @case("what is known of a peer: messages and octets both ways, what waits, the last success and error")
 def _():
     options = {"FAR": {"first-retry": 300, "longest-retry": 1000}}

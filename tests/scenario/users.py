@@ -370,6 +370,9 @@ def _():
             file.write(f"annie = {HOME}/S=ann\n")
         here = {"CHASQUI_SOCKET": stage.mta.socket_path, "XDG_CONFIG_HOME": f"{path}/config"}
         gone = {"CHASQUI_SOCKET": f"{path}/nobody", "XDG_CONFIG_HOME": f"{path}/config"}
+        lists = stage.mta.mhs("user", "list", environment=here).stdout.splitlines()
+        check([line for line in lists if line.split()[0] == "annie"] and f"{HOME}/S=ann" not in str(lists), lists)
+        check(f"{HOME}/S=ann" in stage.mta.mhs("user", "show", "annie", environment=here).stdout, "the whole address")
         peers = sorted(peer["peer"] for peer in stage.mta.request("peer-status")["peers"])
         check(len(peers) > 1, peers)
         equal(completed("mhs", "queue", "list", "--state", ""), states)

@@ -64,6 +64,7 @@ static void changes_in_vain(struct world *world, const char *operation, const ch
     json_t *answer = change(world, operation, number_at(before, "id", NULL));
     if (!json_object_get(answer, "error"))
         fail_msg("%s was done", operation);
+    assert_string_equal(code_of(answer), "unavailable");
     if (access(lever, F_OK) == 0)
         fail_msg("%s failed for another reason: %s", operation, json_dumps(answer, 0));
     json_decref(answer);
