@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/lines.h"
+#include "base/log_out.h"
 #include "base/nearest.h"
 #include "mhsd/children.h"
 #include "mhsd/examine.h"
@@ -227,6 +228,7 @@ static int run(enum task task, const char *path) {
     log_set_level(config->log_level);
     log_set_process("mhsd");
     log_find_journal();
+    log_out_take();
     warn_of_debug_build();
     return parent_run(path, config);
 }
