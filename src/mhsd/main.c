@@ -115,6 +115,11 @@ static bool test_store(const char *path, const struct config *config) {
     struct error use = {0};
     if (!child_may_use_store(config, &use))
         return complain(&use, use.code == EACCES && !root && !is_own(config->mta.store));
+    /* At a server root may be a stranger: what counts is what the user of 'run-as', who we are now, sees. */
+    if (!read && !store_is_folder(config->mta.store_place)) {
+        err = (struct error){0};
+        read = store_examine(config->mta.store_place, &err);
+    }
     if (!read && err.code == STORE_NOT_FOUND && !config->create_store) {
         fprintf(
             stderr,
