@@ -22,24 +22,25 @@
 
 enum { EXIT_USAGE = 2 };
 
-static const char help[] =
-    "usage: mhsd [-t] [-c FILE]\n"
-    "       mhsd --create-store [-c FILE]\n"
-    "       mhsd --write-config FILE\n"
-    "\n"
-    "The X.400 message transfer agent. It stays in the foreground and logs to standard error.\n"
-    "\n"
-    "  -c, --config FILE        the configuration (default " DEFAULT_PATH ")\n"
-    "  -t, --test               check the configuration and the store's version, say what is wrong, and "
-    "exit\n"
-    "      --create-store       make an empty store where there is none, and exit\n"
-    "      --write-config FILE  write a first configuration with comments to FILE, and exit\n"
-    "  -h, --help               print this help\n"
-    "      --version            print the version\n"
-    "\n"
-    "SIGHUP rereads the configuration, SIGTERM stops.\n"
-    "Exit status: 0 stopped or the configuration is right, 1 failed, 2 wrong usage.\n"
-    "See mhsd(8), chasqui.conf(5), mhs(1).\n";
+static const char help[] = "usage: mhsd [-t] [-c FILE]\n"
+                           "       mhsd --create-store [-c FILE]\n"
+                           "       mhsd --write-config FILE\n"
+                           "\n"
+                           "The X.400 message transfer agent. It stays in the foreground and logs to\n"
+                           "standard error.\n"
+                           "\n"
+                           "  -c, --config FILE        the configuration (default " DEFAULT_PATH ")\n"
+                           "  -t, --test               check the configuration and the store's version, say\n"
+                           "                           what is wrong, and exit\n"
+                           "      --create-store       make an empty store where there is none, and exit\n"
+                           "      --write-config FILE  write a first configuration with comments to FILE,\n"
+                           "                           and exit\n"
+                           "  -h, --help               print this help\n"
+                           "      --version            print the version\n"
+                           "\n"
+                           "SIGHUP rereads the configuration, SIGTERM stops.\n"
+                           "Exit status: 0 stopped or the configuration is right, 1 failed, 2 wrong usage.\n"
+                           "See mhsd(8), chasqui.conf(5), mhs(1).\n";
 
 static int write_first(const char *path) {
     struct error err = {0};

@@ -111,6 +111,8 @@ def _():
         check(max(map(len, text.splitlines())) <= 80, text)
         for line, after in zip(lines, lines[1:]):
             check(len(line) + 1 + len(after.split(" ")[0]) > 80, (command, line, after))
+    text = subprocess.run([program("mhsd"), "--help"], capture_output=True, text=True, check=True).stdout
+    check(max(map(len, text.splitlines())) <= 80, text)
 
 
 @case("who writes a text at a terminal is told how to end it")
