@@ -39,8 +39,9 @@ bool store_lacks_room(struct store *store, const struct error *err) {
 bool store_failed(struct store *store, const struct error *err) {
     store->figures.failed_commits++;
     store->needs_repair |= err->code == STORE_CORRUPT;
+    /* STORE_VERSION: tables are not there any more. */
     return (err->code == STORE_FULL || err->code == STORE_READ_ONLY || err->code == STORE_IO ||
-            err->code == STORE_CORRUPT || err->code == STORE_FENCED) &&
+            err->code == STORE_CORRUPT || err->code == STORE_FENCED || err->code == STORE_VERSION) &&
            store_refuses(store, err);
 }
 
