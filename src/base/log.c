@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_out.h"
 #include "base/text.h"
 
 static const char *const level_names[] = {"error", "warning", "notice", "info", "debug"};
@@ -70,24 +71,46 @@ static size_t put_visible(char *out, size_t room, const char *text) {
     return at;
 }
 
-void log_write(enum log_level level, const char *format, ...) {
-    if (level > max_level)
-        return;
+static bool put(enum log_level level, const char *format, va_list args) {
     char line[1024], body[1024];
     int head = line_head(level, line, sizeof line);
     head += snprintf(line + head, sizeof line - (size_t)head, "%s[%d] %s: ", process_name, (int)getpid(),
                      level_names[level]);
-    va_list args;
-    va_start(args, format);
     if (vsnprintf(body, sizeof body, format, args) < 0)
         *body = '\0';
-    va_end(args);
     size_t len = (size_t)head;
     len += put_visible(line + len, sizeof line - 2 - len, body);
     line[len++] = '\n';
-    /* One write a line, so that lines of several processes do not mix; a full disk must not stop the mail. */
-    ssize_t written = write(STDERR_FILENO, line, len);
-    (void)written;
+    return log_out(line, len);
+}
+
+__attribute__((format(printf, 2, 3))) static bool put_line(enum log_level level, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    bool done = put(level, format, args);
+    va_end(args);
+    return done;
+}
+
+/* A full disk, or a reader of the log that stands still, must not stop the mail. */
+static unsigned lost;
+
+static bool tell_lost(void) {
+    if (lost && !put_line(LOG_LEVEL_WARNING,
+                          "the log took nothing for a while: %u lines of this process are lost", lost))
+        return false;
+    lost = 0;
+    return true;
+}
+
+void log_write(enum log_level level, const char *format, ...) {
+    if (level > max_level)
+        return;
+    va_list args;
+    va_start(args, format);
+    if (!tell_lost() || !put(level, format, args))
+        lost++;
+    va_end(args);
 }
 
 const char *log_text(struct span s, char out[static LOG_TEXT_SIZE]) {
@@ -144,6 +167,7 @@ static void tell_owing(int64_t now) {
 }
 
 void log_tell_left_out(void) {
+    tell_lost();
     tell_owing(clock_monotonic_us());
 }
 

@@ -443,6 +443,7 @@ static void on_look(evutil_socket_t fd, short what, void *arg) {
     struct parent *parent = arg;
     (void)fd;
     (void)what;
+    log_tell_left_out();
     if (!parent->stopping)
         mend_listeners(parent);
 }

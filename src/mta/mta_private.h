@@ -142,8 +142,10 @@ struct mta {
     struct note jump_note;  /* the clock jumped */
     struct log_causer lines; /* of the log, what neither a peer nor a user is known to have caused */
     struct burst put_off;    /* copies that can't be decided on: the lines about them */
-    bool refusing;           /* the log says that the store takes nothing */
-    struct burst refused;    /* the lines about that */
+    struct telling_store {
+        bool told; /* the log says so, and not yet that it is over */
+        struct burst told_of;
+    } refusing, refusing_long; /* the store takes nothing; no content that is not short */
     int64_t paced_at;
     const struct peer *crowded; /* where what just came in has to queue; NULL: nowhere */
     struct association *delayed_first, *delayed_last; /* whose answers are delayed (pace.c) */

@@ -93,6 +93,8 @@ struct store_engine {
      * accept, also tries a small durable write, with which the store begins to accept again. False: `err` is
      * the cause from now on. */
     bool (*probe)(struct store *store, struct error *err);
+    /* Is there room for contents that are not short? NULL: they fail for no cause of their own. */
+    bool (*has_room)(struct store *store, struct error *err);
     /* As store_maintain, with the budget as a time of the monotonic
      * clock. True: there is more to do at once. */
     bool (*maintain)(struct store *store, int64_t now, int64_t events_before, int64_t until);

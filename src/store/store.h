@@ -139,12 +139,16 @@ bool store_accepting(const struct store *store);
  * store. */
 const struct error *store_cause(const struct store *store);
 
+/* Why contents of more than 8 kB are refused (STORE_FULL) while shorter ones are taken; code is STORE_OK
+ * where both are treated alike. As store_cause. */
+const struct error *store_content_cause(const struct store *store);
+
 /* Looks whether there is still space on the disk (free segments are given back before it is said that there
  * is none); while not accepting it tries a small durable write, and accepts again if that works and there is
  * space. Call it each second. Returns store_accepting. Damage (STORE_CORRUPT) lasts until `mhs store repair`,
- * a missing segment until its file is back. That another process took the store over, or another node the
- * work (STORE_FENCED, the cause from then on) is final: nothing is written by this handle any more, what is
- * in memory is old, and all that is left to do is to close it. */
+ * a segment or a database that is not there any more until its file is back. That another process took the
+ * store over, or another node the work (STORE_FENCED, the cause from then on) is final: nothing is written by
+ * this handle any more, what is in memory is old, and all that is left to do is to close it. */
 bool store_probe(struct store *store);
 
 /*

@@ -10,7 +10,7 @@ import time
 
 from players import all_started, children, folder  # it also makes the packages beside it importable
 from peer import tap
-from scenario.chasqui import Mhsd, program
+from scenario.chasqui import Mhsd, peer_section, program
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 IPC_CONFIG = 128
@@ -196,5 +196,37 @@ def _():
             tap.wait_until(lambda: any(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ mhsd\[\d+\] notice: serving", line)
                                        for line in log_lines(mta)))
 
+
+@case("a log whose reader stands still stops no process, and what was lost is told of when it reads again")
+def _():
+    with folder() as path:
+        reads, writes = os.pipe()
+        mta = Mhsd(path + "/mta", peer={"THERE": peer_section(9, "THERE")})
+        mta.log_path, mta.log = f"/proc/self/fd/{writes}", str  # nobody looks into it meanwhile
+        mta.start()
+        try:
+            os.close(writes)
+            for number in range(250):
+                mta.request("peer-disable", peer="THERE", reason=f"{number} " + "x" * 200)
+                mta.request("peer-enable", peer="THERE", reason="again")
+            equal(mta.request("status")["state"], "serving")
+            mta.request("mailboxes")
+            os.set_blocking(reads, False)
+            log = b""
+
+            def told():
+                nonlocal log
+                try:
+                    log += os.read(reads, 1 << 20)
+                except BlockingIOError:
+                    mta.request("peer-disable", peer="THERE", reason="once more")
+                    mta.request("peer-enable", peer="THERE", reason="again")
+                return re.search(rb"store\[\d+\] warning: the log took nothing for a while: \d+ lines of this process are lost\n", log)
+            wait_until(told, what="a line about the lost ones")
+            equal(mta.stop(), 0)
+        finally:
+            if mta.process.poll() is None:
+                mta.kill()
+            os.close(reads)
 
 tap.main()

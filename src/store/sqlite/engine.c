@@ -48,6 +48,10 @@ static bool keep_end(struct store *head) {
     return segments_keep_end(sqlite_of(head));
 }
 
+static bool has_room(struct store *head, struct error *err) {
+    return segments_have_room(sqlite_of(head), err);
+}
+
 /* The handle begins above what the counter says, and the first commit raises that: one block is enough. */
 static bool more_ids(struct store *head, uint64_t least, struct error *err) {
     if (least && least < head->id_end) {
@@ -61,6 +65,7 @@ const struct store_engine sqlite_engine = {
     .content_size = sizeof(struct content),
     .close = close_store,
     .probe = sqlite_probe,
+    .has_room = has_room,
     .maintain = sqlite_maintain,
     .behind = sqlite_behind,
     .catch_up = sqlite_catch_up,

@@ -148,16 +148,19 @@ bool room_for_segment(const struct sqlite *store, uint64_t left) {
     return space < 0 || (uint64_t)space >= SEGMENT_SIZE + left;
 }
 
+static bool may_create(const struct sqlite *store, struct error *err) {
+    return room_for_segment(store, store->head.low_water / 2) ||
+           error_set(err, STORE_FULL,
+                     "%s: only %lld MiB of the disk are free: a new segment for contents takes %llu MiB, and "
+                     "%llu MiB are kept for the database; make room",
+                     store->head.place, (long long)(store->files->free_space(store->head.place) >> 20),
+                     (unsigned long long)(SEGMENT_SIZE >> 20),
+                     (unsigned long long)(store->head.low_water / 2 >> 20));
+}
+
 static struct segment *create(struct sqlite *store, struct error *err) {
-    if (!room_for_segment(store, store->head.low_water / 2)) {
-        error_set(
-            err, STORE_FULL,
-            "%s: the disk is full: of the %lld MiB that are free, %llu MiB are kept for the database, and "
-            "a new segment takes %llu MiB; make room on the disk",
-            store->head.place, (long long)(store->files->free_space(store->head.place) >> 20),
-            (unsigned long long)(store->head.low_water / 2 >> 20), (unsigned long long)(SEGMENT_SIZE >> 20));
+    if (!may_create(store, err))
         return NULL;
-    }
     struct segment *segment = add(store, store->next_segment);
     if (!segment) {
         error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->head.place);
@@ -298,6 +301,11 @@ static struct segment *next_free(struct sqlite *store) {
             best = segment;
     }
     return best;
+}
+
+bool segments_have_room(struct sqlite *store, struct error *err) {
+    bool begins = store->current && !store->current->tail && !store->current->broken;
+    return begins || next_free(store) || may_create(store, err);
 }
 
 static void start_over(struct segment *segment) {

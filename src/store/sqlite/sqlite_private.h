@@ -292,6 +292,9 @@ void segments_free(struct sqlite *store);
 struct segment *segment_find(struct sqlite *store, uint64_t id);
 /* Gives out up to `want` octets (aligned up) at one place. */
 bool segment_take(struct sqlite *store, uint64_t want, struct extent *extent, struct error *err);
+/* Is there a segment of which nothing is given out, or the space for a new one? What is left of one does not
+ * count: what needed more was refused. */
+bool segments_have_room(struct sqlite *store, struct error *err);
 /* Gives the octets above `keep` of the extent's reservation back. Only for octets that no row points at. */
 void segment_give_back(struct extent *extent, uint64_t keep);
 /* No backup reads it any more (I4). */
