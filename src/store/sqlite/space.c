@@ -35,7 +35,7 @@ static bool database_is_there(const struct sqlite *store, struct error *err) {
     char log[4400];
     struct stat s;
     int moved = 0;
-    sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved);
+    sqlite3_file_control(store->connection->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved);
     if (moved)
         return !is_gone(store, "queue.db", err);
     snprintf(log, sizeof log, "%s/queue.db-wal", store->head.place);
