@@ -263,7 +263,8 @@ static bool enter_with_store(struct child_context *context, enum sandbox_part pa
                                           .port = reach.port,
                                           .files = files,
                                           .door = CHILD_DOOR,
-                                          .start = part == SANDBOX_STORE && !reach.calls ? start_thread : NULL,
+                                          .start =
+                                              part == SANDBOX_STORE && !reach.calls ? start_thread : NULL,
                                           .context = config};
     return sandbox_enter(part, &rights, config->sandbox, err);
 }

@@ -97,7 +97,7 @@ struct mta_limits {
 struct mta_config {
     const char *node;  /* stands in the MTS-identifiers that are made here: 1 to 10 letters, digits or '-' */
     const char *store; /* the place, as it is shown; made when it is not there; not changed by a reload */
-    const char *store_place; /* the same as it is opened; it may have a password */
+    const char *store_place;           /* the same as it is opened; it may have a password */
     struct store_thread *store_thread; /* store/thread.h; NULL: commits wait for the disk */
     struct mts_tables
         *tables; /* our names, routes, users, lists (mts/tables.h); the switch adds those of `user-add` */

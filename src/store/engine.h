@@ -129,8 +129,8 @@ struct store_engine {
      * about, the engine finds out before it answers.
      */
     void (*commit_begin)(struct store_batch *batch);
-    /* Goes on with what is under way; with `wait` until there is nothing any more. NULL: all ends inline.
-     * Does not wait otherwise. */
+    /* Goes on with what is under way; with `wait` until there is nothing any more. NULL: all ends inline, as
+     * it also may where there is one. Does not wait otherwise. */
     void (*proceed)(struct store *store, bool wait);
     /* Readable when `proceed` has something to do; -1: never. NULL: all ends inline. */
     int (*descriptor)(const struct store *store);

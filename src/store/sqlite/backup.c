@@ -113,7 +113,8 @@ static bool copy_database(struct copy *copy, const char *path, struct error *err
         return copy->db ? copy_error(copy, err) : error_set(err, STORE_NO_MEMORY, "out of memory");
     if (!sql_exec(copy->from, "BEGIN", err))
         return false;
-    copy->total = number_of(copy->from->writing.db, totals); /* the transaction's moment is that of its first read */
+    copy->total =
+        number_of(copy->from->writing.db, totals); /* the transaction's moment is that of its first read */
     bool ok = copy_pages(copy, err);
     sql_exec(copy->from, "COMMIT", NULL); /* a longer read would keep the writer's log from being reused */
     /* No log beside it: it is one file until a daemon opens it. */

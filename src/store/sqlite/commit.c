@@ -8,9 +8,10 @@
  * A failure before the end of 2 rolls back and leaves memory as it was; a crash
  * there leaves octets in segments that no row points at, which is free space.
  *
- * The thread of the store does what waits for the disk in 1 and 2, if the store has one and the commit is large
- * enough to be worth two wake-ups: then reads go on beside it, by a connection whose snapshot is that of before,
- * and contents grow. Rows are never written there: all but the files belongs to the caller's thread.
+ * The thread of the store does what waits for the disk in 1 and 2, if the store has one and the commit is
+ * large enough to be worth two wake-ups: then reads go on beside it, by a connection whose snapshot is that
+ * of before, and contents grow. Rows are never written there: all but the files belongs to the caller's
+ * thread.
  */
 #include <errno.h>
 
@@ -93,8 +94,8 @@ static bool write_operations(struct commit *commit, struct error *err) {
 static bool write_rows(struct commit *commit, struct error *err) {
     return write_operations(commit, err) && (commit->again || rows_settle_messages(commit, err)) &&
            (commit->again ||
-            (contents_settle(commit, err) && rows_write_packed(commit, err) && rows_write_names(commit, err) &&
-             runs_drain(commit, err) && write_id_counter(commit, err)));
+            (contents_settle(commit, err) && rows_write_packed(commit, err) &&
+             rows_write_names(commit, err) && runs_drain(commit, err) && write_id_counter(commit, err)));
 }
 
 static void apply(struct commit *commit) {

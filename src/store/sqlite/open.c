@@ -113,7 +113,7 @@ static bool open_database(struct sqlite *store, const struct store_options *opti
         return error_set(err, STORE_NO_MEMORY, "%s: out of memory", name);
     if (sqlite3_open_v2(name, &store->writing.db, flags, vfs) != SQLITE_OK)
         return store->writing.db ? db_error(store, name, err)
-                         : error_set(err, STORE_NO_MEMORY, "%s: out of memory", name);
+                                 : error_set(err, STORE_NO_MEMORY, "%s: out of memory", name);
     sqlite3_extended_result_codes(store->writing.db, 1);
     sqlite3_busy_timeout(store->writing.db, BUSY_MS);
     return true;
@@ -218,7 +218,8 @@ static bool open_all(struct sqlite *store, const struct store_options *options, 
            ((store->head.read_only && !options->alone) || take_lock(store, err)) &&
            prepare_runs(store, err) && open_database(store, options, err) && check_version(store, err) &&
            set_pragmas(store, err) && watch_log(store) &&
-           (store->head.read_only || schema_migrate(store->writing.db, store->head.place, SCHEMA_VERSION, err)) &&
+           (store->head.read_only ||
+            schema_migrate(store->writing.db, store->head.place, SCHEMA_VERSION, err)) &&
            open_reading(store, options, err) && load(store, err);
 }
 

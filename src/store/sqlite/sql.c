@@ -75,8 +75,8 @@ static const char *const texts[SQL_STATEMENTS] = {
 sqlite3_stmt *sql(struct sqlite *store, enum statement which) {
     sqlite3_stmt **statement = &store->connection->statements[which];
     errno = 0; /* db_error tells of what it is afterwards */
-    if (!*statement && sqlite3_prepare_v3(store->connection->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT, statement,
-                                          NULL) != SQLITE_OK)
+    if (!*statement && sqlite3_prepare_v3(store->connection->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT,
+                                          statement, NULL) != SQLITE_OK)
         return NULL;
     return *statement;
 }
@@ -96,7 +96,8 @@ bool sql_run(struct sqlite *store, enum statement which, int64_t *changed, struc
 
 bool sql_exec(struct sqlite *store, const char *text, struct error *err) {
     errno = 0;
-    return sqlite3_exec(store->connection->db, text, NULL, NULL, NULL) == SQLITE_OK || db_error(store, text, err);
+    return sqlite3_exec(store->connection->db, text, NULL, NULL, NULL) == SQLITE_OK ||
+           db_error(store, text, err);
 }
 
 sqlite3_stmt *sql_walk(struct sqlite *store, const char *text, struct error *err) {

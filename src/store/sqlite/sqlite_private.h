@@ -182,15 +182,15 @@ struct commit {
             struct segment *segment;
             uint64_t written; /* to it, when the sync began */
             int result;       /* errno */
-        } *list;              /* of bodies.c */
+        } * list;             /* of bodies.c */
         size_t count, cap;
         sqlite3_stmt *statement;
         int code, number; /* of SQLite, and errno */
     } job;
     size_t next_hops_written, mailboxes_written; /* changed names that have rows in it */
-    struct map message_refs, content_refs; /* id -> change of the count */
-    struct map contents;                   /* id -> struct content, of those that operations name */
-    struct map activity_contents;          /* activity -> content that it names after the operations so far */
+    struct map message_refs, content_refs;       /* id -> change of the count */
+    struct map contents;                         /* id -> struct content, of those that operations name */
+    struct map activity_contents; /* activity -> content that it names after the operations so far */
     struct buf events, repeat_keys;
     int64_t events_at, repeats_expiry; /* the latest */
     uint64_t event_row, repeat_row;
@@ -331,7 +331,8 @@ static inline uint64_t align_up(uint64_t n) {
 
 /* ---- commit.c ---- */
 
-/* Around transactions that are no commit of a batch: they wait for what the thread does, and are read at once.
+/* Around transactions that are no commit of a batch: they wait for what the thread does, and are read at
+ * once.
  */
 void sqlite_write_begin(struct sqlite *store);
 void sqlite_write_end(struct sqlite *store);

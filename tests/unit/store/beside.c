@@ -189,7 +189,8 @@ static long log_size(const struct room *room) {
     return stat(name, &status) == 0 ? (long)status.st_size : 0;
 }
 
-/* It is used from its begin again once it was copied into the database: 2,000 pages, and what came meanwhile. */
+/* It is used from its begin again once it was copied into the database: 2,000 pages, and what came meanwhile.
+ */
 static void the_log_does_not_grow_without_end(void **state) {
     struct room *room = *state;
     static uint8_t octets[8000];
