@@ -132,7 +132,7 @@ static bool set_pragmas(struct sqlite *store, struct error *err) {
 /* For what is read while the thread has the connection that writes. */
 static bool open_reading(struct sqlite *store, const struct store_options *options, struct error *err) {
     char name[4096];
-    if (!options->thread || store->head.read_only)
+    if (!options->thread || store->head.read_only || !sqlite3_threadsafe())
         return true;
     name_database(store, name);
     store->connection = &store->reading;
