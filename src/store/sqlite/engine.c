@@ -13,13 +13,15 @@ static void free_commit(struct commit *commit) {
     buf_free(&commit->repeat_keys);
     mem_free(commit->freed);
     mem_free(commit->job.list);
+    mem_free(commit->drain_track.filter);
+    mem_free(commit->drain_repeats.filter);
 }
 
 void sqlite_close(struct sqlite *store) {
     if (!store)
         return;
     if (store->thread)
-        sqlite_write_begin(store); /* what became of a commit that is given up shows at the next start */
+        store_thread_ended(store->thread, true); /* what became of it shows at the next start */
     sql_close(&store->reading);
     sql_close(&store->writing);
     free_commit(&store->commit);

@@ -468,6 +468,7 @@ static void a_checkpoint_without_room_fails_alone(void **state) {
     uint64_t message = add_one(room, 100, 1, NULL);
     int verdicts[2] = {-1, -1};
     store_commit_begin(room->batch, note_verdicts, (void *[]){room, verdicts});
+    store_proceed(room->store, true);
     assert_int_equal(verdicts[0], STORE_FULL);
     assert_int_equal(verdicts[1], STORE_OK);
     assert_true(store_accepting(room->store));
