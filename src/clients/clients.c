@@ -76,7 +76,8 @@ static void on_client_frame(struct local_client *client, enum ipc_type type, uin
 
 static bool is_full(const struct local_client *client) {
     const struct clients *clients = client->clients;
-    return !clients->store || ipc_is_full(clients->store) || readers_are_full(client);
+    return !clients->store || ipc_is_full(clients->store) ||
+           (turns_are_full(clients) && !visitor_is_operator(clients, client->uid, client->gid));
 }
 
 static const struct local_calls local_calls = {.enter = on_enter,

@@ -42,7 +42,7 @@ const char *visitor_refusal(const struct clients *clients, uint32_t uid, uint32_
 struct visitor *visitor_enter(struct clients *clients, uint32_t uid) {
     struct visitor *visitor = find(clients, uid);
     if (!visitor && (visitor = mem_alloc(sizeof *visitor))) {
-        *visitor = (struct visitor){.next = clients->visitors, .uid = uid};
+        *visitor = (struct visitor){.next = clients->visitors, .uid = uid, .turn = clients->turns};
         clients->visitors = visitor;
     }
     if (visitor)
