@@ -21,7 +21,7 @@
 #define LIFE 5 /* of the readers */
 
 /* Some clients are of other users than root, who is an operator. */
-enum { STORE, READER, OTHER_READER, CLIENT, PARENT, ANNS, BENS, ENDS };
+enum { STORE, READER, OTHER_READER, CLIENT, PARENT, ANNS, BENS, ANNS_OTHER, ENDS };
 
 enum { ANN = 61001, BEN, MOST_HEARD = 40 };
 
@@ -482,6 +482,7 @@ static void who_comes_anew_comes_last(void **state) {
     ask_as(&world, ANNS, 1, 2);
     ask_as(&world, BENS, 1, 1);
     ipc_channel_free(world.ends[ANNS].channel);
+    run(&world);
     open_client_as(&world, ANNS, ANN);
     ask_as(&world, ANNS, 1, 1);
     answer_on(&world, 0, 1);
@@ -517,6 +518,7 @@ static void what_waits_of_a_client_that_goes_is_asked_of_nobody(void **state) {
     struct world world;
     (void)state;
     begin_with_users(&world, 0);
+    open_client_as(&world, ANNS_OTHER, ANN);
     ask_as(&world, ANNS, 1, 8);
     ipc_channel_free(world.ends[ANNS].channel);
     world.ends[ANNS].channel = NULL;
