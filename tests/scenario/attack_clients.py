@@ -72,10 +72,18 @@ def connect(mta):
     return sock
 
 
+def receive(sock, size):
+    """So many octets, fewer at the end: a socket with a timeout gives what is there."""
+    octets = b""
+    while len(octets) < size and (piece := sock.recv(size - len(octets))):
+        octets += piece
+    return octets
+
+
 def next_frame(sock):
     """(type, ref, payload) of the next frame that is no answer to the hello; by EOF a struct.error."""
-    size, kind, _, ref = struct.unpack(">IHHQ", sock.recv(16, socket.MSG_WAITALL))
-    payload = sock.recv(size, socket.MSG_WAITALL)
+    size, kind, _, ref = struct.unpack(">IHHQ", receive(sock, 16))
+    payload = receive(sock, size)
     return next_frame(sock) if kind == local.WELCOME else (kind, ref, payload)
 
 
@@ -186,6 +194,7 @@ def _():
     users = {ANN: {"login": OTHER.pw_name}, BEN: {"login": THIRD.pw_name}}
     request = json.dumps({"operation": "track", "recent": 1000}).encode()
     with folder() as path, hostile_stage(path, user=users) as stage, contextlib.ExitStack() as held:
+        open_way(stage.mta)
         with as_user(OTHER), local.Client(stage.mta.socket_path) as client:
             for number in range(200):
                 client.submit(local.submission_envelope(ANN, [ANN]), ipm.ipm(f"h{number}", ANN, [ANN], "h", ipm.text("h")))
