@@ -58,6 +58,7 @@ static void on_enter(struct local_client *client) {
 }
 
 static void on_leave(struct local_client *client) {
+    turns_leave(client);
     readers_leave(client);
     tell_store(client->clients, IPC_CLIENT_CLOSE, client->number, (struct span){NULL, 0});
 }

@@ -282,7 +282,6 @@ static void free_client(struct local_client *client) {
     clients->count--;
     for (size_t i = 0; i < ASKED_MOST; i++)
         set_state(client, &client->asked[i], ASKED_NOTHING);
-    turns_leave(client);
     visitor_leave(clients, client->visitor);
     mem_free(client);
 }

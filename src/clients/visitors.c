@@ -57,6 +57,10 @@ void visitor_leave(struct clients *clients, struct visitor *visitor) {
     while (*at != visitor)
         at = &(*at)->next;
     *at = visitor->next;
+    for (struct waiting *waiting; (waiting = visitor->waiting);) { /* at the end of the process */
+        visitor->waiting = waiting->next;
+        mem_free(waiting);
+    }
     mem_free(visitor);
 }
 

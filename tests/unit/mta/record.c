@@ -472,7 +472,7 @@ static void long_histories_come_in_several_answers(void **state) {
     struct world world;
     char names[40] = "";
     (void)state;
-    begin_relay_from(&world, FRANK, 3000);
+    begin_relay_from(&world, FRANK, 3500);
     for (int i = 0; i < 3; i++) {
         send_whole(&world, 1, envelope_to(&world, WANTS_REPORT, LIST, NULL), SPAN_LIT("content"));
         assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
