@@ -41,7 +41,8 @@ enum mhs_code {
     MHS_UNREACHABLE =
         3, /* nobody answers there, or the connection broke: what was under way may have been done */
     MHS_TIMED_OUT = 4,   /* no answer within the time of mhs_set_timeout, and the connection is closed; or
-                            the MTA's store process answers nobody: what was asked for may still be done */
+                            the MTA says that its store process answers nobody, and the connection stays.
+                            What was asked for may still be done */
     MHS_PROTOCOL = 5,    /* the answer makes no sense; the connection is closed */
     MHS_UNSUPPORTED = 6, /* this way to the MTS can't do it */
     MHS_STOPPED = 7,     /* a callback said so */

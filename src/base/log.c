@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_out.h"
+#include "base/text.h"
 
 static const char *const level_names[] = {"error", "warning", "notice", "info", "debug"};
 static const char *process_name = "chasqui";
@@ -52,24 +54,63 @@ static int line_head(enum log_level level, char *line, size_t size) {
     return snprintf(line, size, "%s ", clock_format(clock_now_us() / 1000000, now));
 }
 
-void log_write(enum log_level level, const char *format, ...) {
-    if (level > max_level)
-        return;
-    char line[1024];
+/* A reason of an operator's, say, begins no line of its own and colours no terminal: its control characters
+ * are shown octet by octet. Returns the length. */
+static size_t put_visible(char *out, size_t room, const char *text) {
+    size_t at = 0;
+    for (struct span left = span_str(text); left.len && at < room;) {
+        size_t odd = text_control(left), used = odd ? odd : 1;
+        for (size_t i = 0; i < odd && at + 4 < room; i++)
+            at += (size_t)snprintf(out + at, room - at, "\\x%02X", left.data[i]);
+        if (odd && at + 4 >= room)
+            break;
+        if (!odd)
+            out[at++] = (char)left.data[0];
+        left = span_sub(left, used, SIZE_MAX);
+    }
+    return at;
+}
+
+static bool put(enum log_level level, const char *format, va_list args) {
+    char line[1024], body[1024];
     int head = line_head(level, line, sizeof line);
     head += snprintf(line + head, sizeof line - (size_t)head, "%s[%d] %s: ", process_name, (int)getpid(),
                      level_names[level]);
+    if (vsnprintf(body, sizeof body, format, args) < 0)
+        *body = '\0';
+    size_t len = (size_t)head;
+    len += put_visible(line + len, sizeof line - 2 - len, body);
+    line[len++] = '\n';
+    return log_out(line, len);
+}
+
+__attribute__((format(printf, 2, 3))) static bool put_line(enum log_level level, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    int body = vsnprintf(line + head, sizeof line - (size_t)head - 1, format, args);
+    bool done = put(level, format, args);
     va_end(args);
-    size_t len = (size_t)head + (body > 0 ? (size_t)body : 0);
-    if (len > sizeof line - 2)
-        len = sizeof line - 2;
-    line[len++] = '\n';
-    /* One write a line, so that lines of several processes do not mix; a full disk must not stop the mail. */
-    ssize_t written = write(STDERR_FILENO, line, len);
-    (void)written;
+    return done;
+}
+
+/* A full disk, or a reader of the log that stands still, must not stop the mail. */
+static unsigned lost;
+
+static bool tell_lost(void) {
+    if (lost && !put_line(LOG_LEVEL_WARNING,
+                          "the log took nothing for a while: %u lines of this process are lost", lost))
+        return false;
+    lost = 0;
+    return true;
+}
+
+void log_write(enum log_level level, const char *format, ...) {
+    if (level > max_level)
+        return;
+    va_list args;
+    va_start(args, format);
+    if (!tell_lost() || !put(level, format, args))
+        lost++;
+    va_end(args);
 }
 
 const char *log_text(struct span s, char out[static LOG_TEXT_SIZE]) {
@@ -126,6 +167,7 @@ static void tell_owing(int64_t now) {
 }
 
 void log_tell_left_out(void) {
+    tell_lost();
     tell_owing(clock_monotonic_us());
 }
 

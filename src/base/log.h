@@ -31,6 +31,8 @@ bool log_level_parse(const char *name, enum log_level *level);
  * systemd.exec(5)), or for a person or file? */
 void log_find_journal(void);
 
+/* A line that can't be written (base/log_out.h) is lost; the next one that can is preceded by one that says
+ * how many were. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
@@ -97,8 +99,8 @@ void log_caused(enum log_level level, const char *format, ...) __attribute__((fo
 void log_caused_by_stranger(const char *who, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Tells how many lines were left out of whose minute is over; to be called every now and then. Whoever causes
- * the next line has it told, too. */
+/* Tells how many lines were left out of whose minute is over, and how many were lost; to be called every now
+ * and then. Whoever causes the next line has it told, too. */
 void log_tell_left_out(void);
 
 #define LOG_TEXT_SIZE 129

@@ -69,15 +69,15 @@ static void on_client_frame(struct local_client *client, enum ipc_type type, uin
         manage_ask(client, ref, payload);
     else if (readers_serve(client->clients, type, payload))
         readers_ask(client, type, ref, payload);
-    else {
-        silence_asked(client, type, ref, payload);
-        tell_store(client->clients, type, ref, payload);
+    else if (!silence_refuses(client, type, ref)) {
+        tell_store(client->clients, type, silence_asked(client, type, ref, payload), payload);
+        silence_sent(client->clients);
     }
 }
 
 static bool is_full(const struct local_client *client) {
     const struct clients *clients = client->clients;
-    return !clients->store || ipc_is_full(clients->store) ||
+    return !clients->store || silence_waits(client) ||
            (turns_are_full(clients) && !visitor_is_operator(clients, client->uid, client->gid));
 }
 
@@ -98,8 +98,7 @@ static bool on_store_frame(void *context, struct ipc_channel *channel, enum ipc_
         log_error("the store process broke the rules by %s", why);
         return false;
     }
-    silence_heard(context);
-    local_answer(context, type, ref, payload); /* all that it sends is for clients */
+    silence_heard(context, type, ref, payload);
     return true;
 }
 
@@ -112,6 +111,7 @@ static void on_store_closed(void *context, struct ipc_channel *channel, const ch
 
 static void on_store_writable(void *context, struct ipc_channel *channel) {
     (void)channel;
+    silence_sent(context);
     local_resume_all(context);
 }
 

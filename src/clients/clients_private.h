@@ -55,9 +55,10 @@ struct asked {
         ASKED_ENDED,   /* one whose end was sent */
     } state;
     uint32_t ref;
-    uint32_t octets; /* of the request, or the envelope */
-    int64_t passed;  /* monotonic µs: when a request was passed to the store process; 0: it was not */
-    bool looks;      /* of such a one: it changes nothing */
+    uint32_t octets;    /* of the request, or the envelope */
+    int64_t passed;     /* monotonic µs: when a request was passed to the store process; 0: it was not */
+    uint32_t store_ref; /* of such a one: what it is called there, as no other of the client's is */
+    bool looks;         /* and whether it changes nothing */
 };
 
 struct local_client {
@@ -68,6 +69,7 @@ struct local_client {
     uint32_t number; /* frames to others carry it in the upper half of their ref */
     uint32_t uid, gid;
     unsigned open; /* of `asked`, what waits for an answer */
+    uint32_t last_store_ref;
     bool paused;
     bool greeted;                   /* it said hello */
     bool dismissed;                 /* the connection ends with what was answered */
@@ -105,6 +107,7 @@ struct clients {
     size_t waiting;      /* octets of requests that wait for their turn */
     /* silence.c */
     struct event *silence; /* the next look at what the store process has not answered */
+    int64_t full_since;    /* monotonic µs: the way to it is full; 0: it is not */
     int64_t sign_asked;    /* monotonic µs: when it was last asked for a sign */
     bool sign_missing;     /* it has sent nothing since */
     bool silent;           /* and long enough for all to be told */
@@ -127,6 +130,9 @@ void local_take_left(struct clients *clients, int listener);
 /* A frame for a client; one that is gone meanwhile gets nothing, nor one whose request was answered already.
  */
 void local_answer(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload);
+/* The same for a request of the client's. */
+void local_answer_asked(struct local_client *client, struct asked *asked, enum ipc_type type,
+                        struct span payload);
 /* An answer of our own. */
 void local_respond(struct clients *clients, uint64_t ref, struct span json);
 /* Room was made somewhere: those who wait for it go on. */
@@ -172,10 +178,16 @@ void manage_ask(struct local_client *client, uint64_t ref, struct span payload);
 
 bool silence_open(struct clients *clients);
 void silence_close(struct clients *clients);
-/* A client's frame goes to the store process. */
-void silence_asked(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload);
-/* It has sent a frame. */
-void silence_heard(struct clients *clients);
+/* While the way to a silent one is full, what a client's frame would begin is refused: true. */
+bool silence_refuses(struct local_client *client, enum ipc_type type, uint64_t ref);
+/* A client's frame goes to the store process, under the ref that this gives. */
+uint64_t silence_asked(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload);
+/* A frame went there, or it has taken some. */
+void silence_sent(struct clients *clients);
+/* A client's frames wait till the store process takes more. */
+bool silence_waits(const struct local_client *client);
+/* It has sent a frame, for a client. */
+void silence_heard(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload);
 
 /* ---- visitors.c: who may come in ---- */
 

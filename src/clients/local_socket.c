@@ -129,10 +129,22 @@ static void answer(struct local_client *client, enum ipc_type type, uint64_t ref
     pause_or_resume(client);
 }
 
+void local_answer_asked(struct local_client *client, struct asked *asked, enum ipc_type type,
+                        struct span payload) {
+    ipc_send(client->channel, type, asked->ref, payload, (struct span){NULL, 0});
+    if (is_last(type, payload))
+        set_state(client, asked, ASKED_NOTHING);
+    pause_or_resume(client);
+}
+
 void local_answer(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload) {
     struct local_client *client = map_get(&clients->numbers, ref >> 32);
     bool of_request = type == IPC_RESPONSE || type == IPC_FETCH_DATA;
-    if (client && (!of_request || asked_place(client, true, (uint32_t)ref, ASKED_REQUEST, ASKED_REQUEST)))
+    struct asked *asked =
+        client && of_request ? asked_place(client, true, (uint32_t)ref, ASKED_REQUEST, ASKED_REQUEST) : NULL;
+    if (asked)
+        local_answer_asked(client, asked, type, payload);
+    else if (client && !of_request)
         answer(client, type, ref, payload);
 }
 

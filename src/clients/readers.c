@@ -224,6 +224,8 @@ static void on_door(evutil_socket_t door, short what, void *arg) {
         if (!meet(clients, &holder, fd)) {
             log_error("a channel that the parent handed over can't be used");
             close(fd);
+            if (holder.end == IPC_END_READER)
+                ipc_parent_channel_gone(clients->parent, &holder, false); /* it would stay without one */
         }
     if (took < 0)
         event_del(clients->door); /* the parent is gone: its channel tells */

@@ -1,8 +1,12 @@
 /*
- * A store process that stands still. It answers what is only looked at while its commits take their time, so
- * when a request has waited for long it is asked something of our own; no word on that either means that it
- * answers nobody. Its clients are told so then, and do not wait for ever: of a change that it may still be
- * made. What it says later of a request that was answered so goes to nobody (local_answer).
+ * A store process that stands still. When a request has waited for long, or the way to it has been full for
+ * long, it is asked something of our own, which it answers while a commit is under way on a thread or at a
+ * server; no word on that either means that it answers nobody. Its clients are told so then, and do not wait
+ * for ever: of a change that it may still be made. While the way is full, what they ask is refused at once,
+ * so that they are read and no more waits here; who has a submission under way waits with it.
+ *
+ * Requests go to it under refs of our own, each of which a client has once: what it says later of one that
+ * was answered so goes to nobody, though the client may use its ref for another by then.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +23,10 @@
 
 /* As a client of no user, whose number no other has. */
 #define OUR_NUMBER UINT32_MAX
-#define NOBODY     UINT32_MAX
+
+#define NOT_TAKEN                                                                                            \
+    "{\"error\":{\"code\":\"unavailable\",\"text\":\"the store process does not answer, and takes nothing "  \
+    "more: try again later\"}}"
 
 /* ---- what was asked ---- */
 
@@ -49,15 +56,66 @@ static void watch(struct clients *clients) {
         event_add(clients->silence, &soon);
 }
 
-void silence_asked(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+/* The request of that ref, or of that ref there, of which nothing else is known. */
+static struct asked *find_asked(struct local_client *client, uint32_t ref, bool passed) {
     for (size_t i = 0; i < REQUESTS_MOST; i++) {
         struct asked *asked = &client->asked[i];
-        if (asked->state == ASKED_REQUEST && asked->ref == (uint32_t)ref) {
-            asked->passed = clock_monotonic_us();
-            asked->looks = only_looks(type, payload);
-            watch(client->clients);
-        }
+        if (asked->state == ASKED_REQUEST && (asked->passed != 0) == passed &&
+            (passed ? asked->store_ref : asked->ref) == ref)
+            return asked;
     }
+    return NULL;
+}
+
+uint64_t silence_asked(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+    bool of_request = type == IPC_REQUEST || type == IPC_FETCH;
+    struct asked *asked = of_request ? find_asked(client, (uint32_t)ref, false) : NULL;
+    if (!asked)
+        return ref;
+    client->last_store_ref += client->last_store_ref == UINT32_MAX ? 2 : 1; /* never 0 */
+    asked->store_ref = client->last_store_ref;
+    asked->passed = clock_monotonic_us();
+    asked->looks = only_looks(type, payload);
+    watch(client->clients);
+    return (uint64_t)client->number << 32 | asked->store_ref;
+}
+
+/* ---- a way that is full ---- */
+
+static bool is_stuck(const struct clients *clients) {
+    return clients->silent && clients->store && ipc_is_full(clients->store);
+}
+
+static bool submits(const struct local_client *client) {
+    for (size_t i = REQUESTS_MOST; i < ASKED_MOST; i++)
+        if (client->asked[i].state == ASKED_OPEN)
+            return true;
+    return false;
+}
+
+bool silence_waits(const struct local_client *client) {
+    const struct clients *clients = client->clients;
+    return ipc_is_full(clients->store) && (!clients->silent || submits(client));
+}
+
+bool silence_refuses(struct local_client *client, enum ipc_type type, uint64_t ref) {
+    bool begins = type == IPC_SUBMIT_BEGIN;
+    if (!is_stuck(client->clients) || (!begins && type != IPC_REQUEST && type != IPC_FETCH))
+        return false;
+    if (begins)
+        local_answer(client->clients, IPC_SUBMIT_RESULT, ref, SPAN_LIT("\0" NOT_TAKEN));
+    else
+        local_respond(client->clients, ref, SPAN_LIT(NOT_TAKEN));
+    return true;
+}
+
+void silence_sent(struct clients *clients) {
+    if (!clients->store || !ipc_is_full(clients->store))
+        clients->full_since = 0;
+    else if (!clients->full_since)
+        clients->full_since = clock_monotonic_us();
+    if (clients->full_since)
+        watch(clients);
 }
 
 /* Calls for each request that the store process has not answered. `visit` may answer it. */
@@ -80,42 +138,49 @@ static void find_oldest(struct local_client *client, struct asked *asked, int64_
 /* ---- a sign of it ---- */
 
 static void ask_for_sign(struct clients *clients) {
-    struct buf who;
+    static const uint8_t nobody[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}; /* uid and gid */
     const struct span nothing = {NULL, 0};
-    buf_init(&who, 0);
-    buf_append_u32(&who, NOBODY);
-    buf_append_u32(&who, NOBODY);
+    struct ipc_channel *store = clients->store;
     clients->sign_asked = clock_monotonic_us();
-    clients->sign_missing = true;
-    if (clients->store && !who.failed) {
-        ipc_send(clients->store, IPC_CLIENT_OPEN, OUR_NUMBER, buf_span(&who), nothing);
-        ipc_send(clients->store, IPC_REQUEST, (uint64_t)OUR_NUMBER << 32 | 1,
-                 SPAN_LIT("{\"operation\":\"status\"}"), nothing);
-        ipc_send(clients->store, IPC_CLIENT_CLOSE, OUR_NUMBER, nothing, nothing);
-    }
-    buf_free(&who);
+    clients->sign_missing =
+        store && ipc_send(store, IPC_CLIENT_OPEN, OUR_NUMBER, span_of(nobody, sizeof nobody), nothing) &&
+        ipc_send(store, IPC_REQUEST, (uint64_t)OUR_NUMBER << 32 | 1, SPAN_LIT("{\"operation\":\"status\"}"),
+                 nothing) &&
+        ipc_send(store, IPC_CLIENT_CLOSE, OUR_NUMBER, nothing, nothing);
 }
 
-void silence_heard(struct clients *clients) {
+static void note_heard(struct clients *clients) {
     clients->sign_missing = false;
-    if (clients->silent)
-        log_notice("the store process answers again");
+    if (!clients->silent)
+        return;
+    log_notice("the store process answers again");
     clients->silent = false;
+    local_resume_all(clients); /* or they wait now for the way to be free */
+}
+
+void silence_heard(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload) {
+    struct local_client *client = map_get(&clients->numbers, ref >> 32);
+    note_heard(clients);
+    if (type != IPC_RESPONSE && type != IPC_FETCH_DATA) {
+        local_answer(clients, type, ref, payload);
+        return;
+    }
+    struct asked *asked = client ? find_asked(client, (uint32_t)ref, true) : NULL;
+    if (asked)
+        local_answer_asked(client, asked, type, payload);
 }
 
 /* ---- when there is none ---- */
 
-static void give_up(struct local_client *client, struct asked *asked, int64_t *before) {
-    uint64_t ref = (uint64_t)client->number << 32 | asked->ref;
+static void tell_of_silence(struct local_client *client, struct asked *asked, int64_t *before) {
     if (asked->passed > *before)
         return;
-    asked->passed = 0;
-    local_respond(client->clients, ref,
-                  asked->looks
-                      ? SPAN_LIT("{\"error\":{\"code\":\"timed-out\",\"text\":\"the store process does "
-                                 "not answer; the daemon's log says since when\"}}")
-                      : SPAN_LIT("{\"error\":{\"code\":\"timed-out\",\"text\":\"no answer yet, as the "
-                                 "store process does not answer: it may still be done\"}}"));
+    local_answer_asked(
+        client, asked, IPC_RESPONSE,
+        asked->looks ? SPAN_LIT("\1{\"error\":{\"code\":\"timed-out\",\"text\":\"the store process does "
+                                "not answer; the daemon's log says since when\"}}")
+                     : SPAN_LIT("\1{\"error\":{\"code\":\"timed-out\",\"text\":\"no answer yet, as the "
+                                "store process does not answer: it may still be done\"}}"));
 }
 
 static void note_silence(struct clients *clients, int64_t oldest) {
@@ -127,11 +192,13 @@ static void note_silence(struct clients *clients, int64_t oldest) {
         "the store process does not answer: what it was asked at %s waits still; those who ask are told "
         "so until it answers",
         clock_format((clock_now_us() - (clock_monotonic_us() - oldest)) / 1000000, since));
+    local_resume_all(clients); /* who waited for the way to be free */
 }
 
 static void look(evutil_socket_t fd, short what, void *arg) {
     struct clients *clients = arg;
-    int64_t oldest = INT64_MAX, now = clock_monotonic_us(), doubt = doubt_us(clients);
+    int64_t oldest = clients->full_since ? clients->full_since : INT64_MAX, now = clock_monotonic_us(),
+            doubt = doubt_us(clients);
     int64_t before = now - doubt / LOOKS_IN_DOUBT;
     (void)fd;
     (void)what;
@@ -140,7 +207,7 @@ static void look(evutil_socket_t fd, short what, void *arg) {
         return;
     if (clients->sign_missing && now - clients->sign_asked >= doubt) {
         note_silence(clients, oldest);
-        each_asked(clients, give_up, &before);
+        each_asked(clients, tell_of_silence, &before);
     } else if (!clients->sign_missing && now - oldest >= doubt && now - clients->sign_asked >= doubt)
         ask_for_sign(clients);
     watch(clients);

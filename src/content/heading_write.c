@@ -204,9 +204,10 @@ bool heading_encode(const struct ipm_heading *heading, struct arena *arena, stru
                     struct error *err) {
     if (!heading->this_ipm.user_relative_identifier)
         return error_set(err, 1, "the message has no identifier (this-IPM)");
-    if (heading->subject && (!text_is_utf8(span_str(heading->subject)) ||
-                             characters(heading->subject) > x420_ub_extended_subject_length))
-        return error_set(err, 1, "the subject is no UTF-8, or longer than %d characters",
+    if (heading->subject && !text_is_utf8(span_str(heading->subject)))
+        return error_set(err, 1, "the subject is no UTF-8");
+    if (heading->subject && characters(heading->subject) > x420_ub_extended_subject_length)
+        return error_set(err, 1, "the subject is longer than %d characters",
                          (int)x420_ub_extended_subject_length);
     struct ber_error why = {0};
     struct x420_Heading *wire = arena_alloc(arena, sizeof *wire);

@@ -250,11 +250,15 @@ static bool allow_server(scmp_filter_ctx filter, const struct sandbox_rights *ri
                         : allow_sockets(filter, local, COUNT(local));
 }
 
+bool sandbox_load(void *filter) {
+    return seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) == 0 && seccomp_load(filter) == 0;
+}
+
 bool sandbox_guard_calls(enum sandbox_part part, const struct sandbox_rights *rights, struct error *err) {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     bool ok = filter && allow_lists(filter, part) && allow_open(filter, part) &&
               allow_by_argument(filter, part) && allow_sockets_use(filter, part, rights) &&
-              allow_server(filter, rights) && seccomp_load(filter) == 0;
+              allow_server(filter, rights) && sandbox_load(filter);
     seccomp_release(filter);
     return ok || error_set(err, EPERM, "cannot enter the seccomp sandbox");
 }

@@ -67,8 +67,8 @@ void ipc_client_close(struct ipc_client *client) {
 static bool gone(const struct ipc_client *client, struct error *err) {
     return error_set(err, EPIPE,
                      client->greets
-                         ? "the daemon closed the connection and did not greet: it may be older than "
-                           "this program; its log says why"
+                         ? "the daemon closed the connection and did not greet: it is stopping, or older "
+                           "than this program; its log says why"
                          : "the daemon closed the connection; its log says why");
 }
 

@@ -53,7 +53,7 @@ bool sandbox_guard_descriptors(const struct sandbox_rights *rights, struct error
         ok = refuse(filter, on_standard[i].call, on_standard[i].at, STDIN_FILENO, STDERR_FILENO + 1);
     for (size_t i = 0; ok && i < sizeof on_listeners / sizeof *on_listeners; i++)
         ok = refuse(filter, on_listeners[i], 0, (uint64_t)rights->first_listener, rights->listener_count);
-    ok = ok && seccomp_load(filter) == 0;
+    ok = ok && sandbox_load(filter);
     seccomp_release(filter);
     return ok || error_set(err, EPERM, "cannot enter the seccomp sandbox");
 }

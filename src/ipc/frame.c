@@ -246,8 +246,9 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                     IPC_STATE_STARTING | IPC_STATE_UP, PAYLOAD,
                     FIELDS(REST("a part of the process's slice of the configuration", 0, IPC_CHUNK)),
                     .help = "The first configuration comes before all else; those after it are reloads."},
-    [IPC_STOP] = {"stop", .from = IPC_PARENT, .to = CHILDREN, IPC_ABOUT_PROCESS, UP, BOUNDED,
-                  .help = "Finish what is under way, then exit with status 0."},
+    [IPC_STOP] =
+        {"stop", .from = IPC_PARENT, .to = CHILDREN, IPC_ABOUT_PROCESS, UP, BOUNDED,
+         .help = "Finish what is under way, then exit with status 0. A second one: do not wait for that."},
     [IPC_READY] = {"ready", .from = CHILDREN | IPC_WORK, .to = IPC_PARENT, IPC_ABOUT_PROCESS,
                    IPC_STATE_STARTING, BOUNDED, .help = "It serves."},
     [IPC_CONFIG_TAKEN] =

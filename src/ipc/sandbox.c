@@ -45,5 +45,6 @@ bool sandbox_enter(enum sandbox_part part, const struct sandbox_rights *rights, 
             "with 'landlock' in the kernel's 'lsm=' list, or accept less with 'sandbox = partial'");
     if (!landlock)
         log_notice("the kernel has no Landlock: files are guarded by permissions and system calls only");
-    return sandbox_guard_descriptors(rights, err) && sandbox_guard_calls(part, rights, err);
+    return (!rights->start || rights->start(rights->context, err)) && sandbox_guard_descriptors(rights, err) &&
+           sandbox_guard_calls(part, rights, err);
 }

@@ -47,6 +47,10 @@ struct sandbox_rights {
     int door;                 /* (ipc/door.h) by which alone descriptors come in; 0: none */
     int first_listener; /* listening sockets, numbered without a gap, that outlive the process: calls are */
     unsigned listener_count; /* taken from them, and nothing changes them */
+    /* Called when the files are guarded, and the system calls are not yet: for a thread, which no kind may
+     * start later and which the guards of both hold for. NULL: nothing is started. */
+    bool (*start)(void *context, struct error *err);
+    void *context;
 };
 
 /*

@@ -16,7 +16,8 @@ bool sandbox_guard_capabilities(enum sandbox_part part, const struct sandbox_rig
 /* descriptors.c. Before the system calls: these are loaded with one. */
 bool sandbox_guard_descriptors(const struct sandbox_rights *rights, struct error *err);
 
-/* calls.c */
+/* calls.c. For all threads of the process (sandbox_rights.start). */
+bool sandbox_load(void *filter);
 bool sandbox_guard_calls(enum sandbox_part part, const struct sandbox_rights *rights, struct error *err);
 
 #endif

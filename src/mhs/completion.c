@@ -61,14 +61,19 @@ static const char *find_list(const char *help) {
     return NULL;
 }
 
-/* `@peers` and `@addresses` are asked for when they are needed, words are told, of all else nothing is known.
- */
+static bool is_id(const char *value) {
+    return strcmp(value, "ID") == 0 || strncmp(value, "ID ", 3) == 0;
+}
+
+/* `@peers` and the like are asked for when they are needed, words are told, of all else nothing is known. */
 static void add_kind(const char *value, const char *help) {
     const char *list = help ? find_list(help) : NULL;
     if (strncmp(value, "PEER", 4) == 0)
         buf_printf(&making.cases, "@peers");
     else if (strncmp(value, "ADDRESS", 7) == 0 || strncmp(value, "[ADDRESS", 8) == 0)
         buf_printf(&making.cases, "@addresses");
+    else if (is_id(value))
+        buf_printf(&making.cases, "@copies");
     else if (list)
         list_at(list, &making.cases);
 }
@@ -271,51 +276,74 @@ static bool print_mailbox(void *context, const struct mhs_mailbox *mailbox) {
     return true;
 }
 
-static void print_peers(struct mhs_session *session) {
+/* Of each element of an array of the answer the member that names it. */
+static void print_each(struct mhs_session *session, const char *request, const char *array,
+                       const char *member) {
     char *told = NULL;
-    bool answered = mhs_operate(session, "{\"operation\":\"peer-status\"}", &told) == MHS_OK;
+    bool answered = mhs_operate(session, request, &told) == MHS_OK;
     json_t *answer = answered ? json_loads(told, 0, NULL) : NULL;
-    const json_t *peer;
+    const json_t *one;
     size_t i;
-    json_array_foreach(json_object_get(answer, "peers"), i, peer) print_name(NULL, out_text(peer, "peer"));
+    json_array_foreach(json_object_get(answer, array), i, one) print_name(NULL, out_text(one, member));
     json_decref(answer);
     free(told);
 }
 
+static void print_peers(struct mhs_session *session) {
+    print_each(session, "{\"operation\":\"peer-status\"}", "peers", "peer");
+}
+
+/* Nobody looks through more. */
+static void print_copies(struct mhs_session *session) {
+    print_each(session, "{\"operation\":\"queue-list\",\"limit\":1000}", "entries", "id");
+}
+
+static void print_addresses(struct mhs_session *session) {
+    mhs_mailboxes(session, print_mailbox, NULL);
+}
+
+struct known {
+    const char *what;
+    void (*print)(struct mhs_session *session);
+    bool aliases; /* those too, which need no daemon */
+};
+
+static const struct known knows[] = {
+    {"peers", print_peers}, {"addresses", print_addresses, true}, {"copies", print_copies}, {0}};
+
 /* Where no daemon answers soon, or it does not say that to this user, nothing is completed, and nothing said.
  */
-static int print_names(bool peers) {
+static int print_names(const struct known *known) {
     struct mhs_session *session;
-    if (!peers)
+    if (known->aliases)
         aliases_each(print_name, NULL);
     mhs_open(command_settings.socket, &session);
     if (!session)
         return COMMAND_OK;
     mhs_set_timeout(session, ANSWER_MS);
-    if (peers)
-        print_peers(session);
-    else
-        mhs_mailboxes(session, print_mailbox, NULL);
+    known->print(session);
     mhs_close(session);
     return COMMAND_OK;
 }
 
 int completion(const struct command *commands, int argc, char **argv) {
     static const struct command_usage usage = {
-        "completion", "bash|zsh|peers|addresses",
+        "completion", "bash|zsh|peers|addresses|copies",
         "Prints what the shell needs to complete command lines of mhs.",
-        "For this shell alone: source <(mhs completion bash), or zsh. Both ask for the names of peers, and "
-        "for "
-        "aliases and the addresses of mailboxes, by 'mhs completion peers' and 'mhs completion addresses', "
-        "which print none where no daemon tells them at once.",
+        "For this shell alone: source <(mhs completion bash), or zsh. Both ask for the names of peers, for "
+        "aliases and "
+        "the addresses of mailboxes, and for the numbers of copies in the queue, by 'mhs completion peers', "
+        "'addresses' "
+        "and 'copies', which print none where no daemon tells them at once.",
         NULL};
     struct command_line line;
     const char *shell;
     command_line_init(&line, &usage, argc, argv);
     if (command_line_operands(&line, 1, 1, &shell) < 0)
         return line.status;
-    if (strcmp(shell, "peers") == 0 || strcmp(shell, "addresses") == 0)
-        return print_names(shell[0] == 'p');
+    for (const struct known *known = knows; known->what; known++)
+        if (strcmp(shell, known->what) == 0)
+            return print_names(known);
     if (strcmp(shell, "bash") != 0 && strcmp(shell, "zsh") != 0)
         return command_usage_error(&usage, "it is made for bash and zsh, not for '%s'", shell);
     return print_script(commands, shell[0] == 'z');

@@ -16,8 +16,9 @@
 
 uint64_t entry_number(const char *text) {
     char *end;
+    errno = 0;
     unsigned long long number = text ? strtoull(text, &end, 10) : 0;
-    if (text && *text >= '1' && *text <= '9' && !*end)
+    if (text && *text >= '1' && *text <= '9' && !*end && !errno && number <= INT64_MAX)
         return number;
     command_fail(COMMAND_USAGE, "'%s' is not the number of an entry; 'mhs list' shows them",
                  text ? text : "");

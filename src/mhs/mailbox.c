@@ -376,6 +376,14 @@ static int delete_entries(struct command_line *line, const char *operand, const 
     return status;
 }
 
+/* A command line with a wrong one does nothing. */
+static bool are_numbers(const struct command_line *line, const char *operand) {
+    bool all = entry_number(operand) != 0;
+    for (int i = optind; all && i < line->argc; i++)
+        all = entry_number(line->argv[i]) != 0;
+    return all;
+}
+
 int cmd_delete(int argc, char **argv) {
     static const struct command_usage usage = {"delete", "ENTRY...", "Deletes entries of a mailbox.", NULL,
                                                user_option};
@@ -391,6 +399,8 @@ int cmd_delete(int argc, char **argv) {
     const char *operand = command_line_operand(&line);
     if (!operand)
         return command_usage_error(&usage, "ENTRY is missing; 'mhs list' shows them");
+    if (!are_numbers(&line, operand))
+        return COMMAND_USAGE;
     arena_init(&arena, ARENA_MAX);
     const char *mailbox = address_mailbox(user, &arena);
     int status = mailbox ? delete_entries(&line, operand, mailbox) : COMMAND_USAGE;

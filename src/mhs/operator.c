@@ -38,7 +38,7 @@ static void print_status(const json_t *answer) {
                                                 {"STATE", "state", false},
                                                 {"IN", "associations-in", true},
                                                 {"OUT", "associations-out", true},
-                                                {"QUEUED", "queued", true},
+                                                {"WAIT", "waiting", true},
                                                 {"IN DOUBT", "in-doubt", true},
                                                 {"LAST ERROR", "last-error", false, TABLE_FLOW},
                                                 {NULL, NULL, false}};

@@ -195,7 +195,8 @@ int64_t out_time(const json_t *object, const char *member) {
 }
 
 void out_end_error(json_t *peer) {
-    if (out_time(peer, "last-success") > out_time(peer, "last-error-at"))
+    bool waits = strcmp(out_text(peer, "state"), "backing-off") == 0 || out_integer(peer, "tries");
+    if (!waits && out_time(peer, "last-success") > out_time(peer, "last-error-at"))
         json_object_set_new(peer, "last-error", json_null());
 }
 

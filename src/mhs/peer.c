@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
+#include "mhs/events.h"
 #include "mhs/output.h"
 #include "mhs/table.h"
 
@@ -39,7 +40,7 @@ static void dress(json_t *peer) {
     set_size(peer, "octets-out", "shown-octets-out");
     out_end_error(peer);
     if (json_is_string(json_object_get(peer, "disabled"))) /* that is why nothing goes */
-        json_object_set(peer, "last-error", json_object_get(peer, "disabled"));
+        json_object_set_new(peer, "last-error", events_by(out_text(peer, "disabled")));
     else if (json_is_null(json_object_get(peer, "last-error")))
         json_object_set_new(peer, "last-error", json_string(""));
 }
@@ -73,14 +74,16 @@ static void print_list(const json_t *answer) {
 
 static void print_peer(const json_t *answer) {
     static const char *const members[] = {
-        "peer",         "state",           "disabled",         "configured",
-        "permanent",    "associations-in", "associations-out", "connecting",
-        "waiting",      "in-doubt",        "oldest-waiting",   "messages-in",
-        "messages-out", "last-success",    "last-error",       "last-error-at",
-        "tries",        "next-try"};
+        "peer",         "state",           "disabled",           "configured",
+        "permanent",    "associations-in", "associations-out",   "connecting",
+        "waiting",      "in-doubt",        "oldest-waiting",     "messages-in",
+        "messages-out", "last-success",    "last-error",         "last-error-at",
+        "tries",        "next-try",        "binds-refused-until"};
     static const char *const octets[] = {"octets-in", "octets-out"};
-    const json_t *peer = json_array_get(json_object_get(answer, "peers"), 0);
+    json_t *peer = json_array_get(json_object_get(answer, "peers"), 0);
     char size[16];
+    if (json_is_string(json_object_get(peer, "disabled")))
+        json_object_set_new(peer, "disabled", events_by(out_text(peer, "disabled")));
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         if (!json_is_null(json_object_get(peer, members[i])))
             out_field(strcmp(members[i], "disabled") == 0 ? "disabled by" : members[i],
@@ -115,13 +118,14 @@ static int peer_show(int argc, char **argv) {
     return daemon_ask(json_pack("{s:s, s:s}", "operation", "peer-status", "peer", peer), print_peer);
 }
 
-static void print_done(const json_t *answer) {
-    (void)answer;
-    printf("done\n");
-}
-
 static bool is_true(const json_t *answer, const char *member) {
     return json_is_true(json_object_get(answer, member));
+}
+
+static void print_done(const json_t *answer) {
+    printf("%s\n", is_true(answer, "bind-wait-ended")
+                       ? "it is enabled already; its next bind is looked at again"
+                       : "done");
 }
 
 static void print_retried(const json_t *answer) {

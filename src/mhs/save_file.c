@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mhs/output.h"
@@ -27,6 +28,13 @@ static bool write_piece(void *context, struct span piece) {
     return true;
 }
 
+/* A piece is not what was asked for, and would be in the way of the next try. What is no file stays. */
+static void remove_piece(const char *path) {
+    struct stat s;
+    if (lstat(path, &s) == 0 && S_ISREG(s.st_mode))
+        unlink(path);
+}
+
 enum command_status save_file(const char *path, bool force, const struct ipm_part *part,
                               struct span content) {
     bool standard_output = strcmp(path, "-") == 0;
@@ -38,8 +46,12 @@ enum command_status save_file(const char *path, bool force, const struct ipm_par
                                                  errno == EEXIST ? "; --force overwrites it" : "");
     bool ok = content.data ? write_piece(&target, content) : ipm_part_write(part, write_piece, &target);
     int why = errno;
-    if (!standard_output && close(target.fd) != 0)
+    if (!standard_output && close(target.fd) != 0 && ok) {
         ok = false;
+        why = errno;
+    }
+    if (!ok && !standard_output)
+        remove_piece(path);
     if (!ok)
         return (enum command_status)command_fail(COMMAND_FAILED, "%s can't be written: %s", path,
                                                  strerror(why));

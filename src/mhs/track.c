@@ -41,6 +41,13 @@ static const struct passwd *operator_of(const char *detail, int *length) {
     return detail && sscanf(detail, "uid %u: %n", &uid, length) == 1 && *length > 0 ? getpwuid(uid) : NULL;
 }
 
+json_t *events_by(const char *detail) {
+    int length;
+    const struct passwd *user = operator_of(detail, &length);
+    return user ? json_sprintf("%s (%.*s): %s", user->pw_name, length - 2, detail, detail + length)
+                : json_string(detail);
+}
+
 void events_name_users(const json_t *events) {
     json_t *event;
     size_t i;

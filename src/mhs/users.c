@@ -47,6 +47,15 @@ static void print_users(const json_t *answer) {
     out_table(json_object_get(answer, "users"), columns);
 }
 
+/* As other lists do; whoever is shown alone has his whole address. */
+static void print_listed(const json_t *answer) {
+    json_t *user;
+    size_t i;
+    json_array_foreach(json_object_get(answer, "users"), i, user)
+        json_object_set_new(user, "address", json_string(aliases_short(out_text(user, "address"))));
+    print_users(answer);
+}
+
 static void print_done(const json_t *answer) {
     (void)answer;
     printf("done\n");
@@ -59,7 +68,7 @@ static int user_list(int argc, char **argv) {
     command_line_init(&line, &usage, argc, argv);
     if (command_line_operands(&line, 0, 0, NULL) < 0)
         return line.status;
-    return daemon_ask(json_pack("{s:s}", "operation", "user-list"), print_users);
+    return daemon_ask(json_pack("{s:s}", "operation", "user-list"), print_listed);
 }
 
 static int user_show(int argc, char **argv) {

@@ -22,6 +22,7 @@
 #include "mhsd/spawn.h"
 #include "protocol/net.h"
 #include "store/store.h"
+#include "store/thread.h"
 #include "work/work.h"
 
 struct child_context {
@@ -242,6 +243,11 @@ static int fail(const struct error *err) {
     return 1;
 }
 
+static bool start_thread(void *config, struct error *err) {
+    struct mta_config *mta = &((struct config *)config)->mta;
+    return (mta->store_thread = store_thread_start(err)) != NULL;
+}
+
 /* Finds out what the store needs, and enters the sandbox with it. */
 static bool enter_with_store(struct child_context *context, enum sandbox_part part, struct error *err) {
     struct config *config = context->config;
@@ -256,7 +262,9 @@ static bool enter_with_store(struct child_context *context, enum sandbox_part pa
                                           .calls = reach.calls,
                                           .port = reach.port,
                                           .files = files,
-                                          .door = CHILD_DOOR};
+                                          .door = CHILD_DOOR,
+                                          .start = part == SANDBOX_STORE && !reach.calls ? start_thread : NULL,
+                                          .context = config};
     return sandbox_enter(part, &rights, config->sandbox, err);
 }
 

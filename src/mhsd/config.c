@@ -29,6 +29,7 @@ static void read_limits(struct loader *l) {
     mta->submission_octets = (uint64_t)config_number(limits, "submission-octets");
     mta->leftovers = (unsigned)config_number(limits, "resumable");
     mta->leftover_octets = (uint64_t)config_number(limits, "resumable-octets");
+    mta->names = (unsigned)config_number(limits, "resumable-names");
     mta->requests = (unsigned)config_number(limits, "requests");
     mta->gather_us = (unsigned)config_number(limits, "gather-us");
     mta->relax_bounds = config_flag(limits, "relax-bounds");
@@ -205,11 +206,31 @@ struct config *config_read_slice(struct span slice, enum config_process kind, st
     return read_text(slice, "the configuration", kind, err);
 }
 
-struct config *config_read_file(const char *path, const struct config *running, struct config_report *report,
+static struct config *read_file(const char *path, const struct config *running, struct config_report *report,
                                 struct error *err) {
     struct config_lexer lexer;
     struct loader *l = new_loader(path, CONFIG_ALL, err);
     return l ? finish(l, &lexer, config_lexer_file(&lexer, l), running, report) : NULL;
+}
+
+/* What waits for a new start was not looked at beyond its form: the start would refuse it, maybe at night. */
+static bool would_start(const char *path, struct config_report *report, struct error *err) {
+    struct config_report alone;
+    config_report_init(&alone);
+    struct config *config = read_file(path, NULL, &alone, err);
+    buf_append_span(&report->complaints, buf_span(&alone.complaints));
+    config_free(config);
+    config_report_free(&alone);
+    return config != NULL;
+}
+
+struct config *config_read_file(const char *path, const struct config *running, struct config_report *report,
+                                struct error *err) {
+    struct config *config = read_file(path, running, report, err);
+    if (!config || !report || !report->waiting.len || would_start(path, report, err))
+        return config;
+    config_free(config);
+    return NULL;
 }
 
 void config_free(struct config *config) {

@@ -45,6 +45,11 @@ static const struct config_option limit_options[] = {
          "anew; 0: no limit."},
     {"resumable-octets", CONFIG_NUMBER, CONFIG_OCTETS, CONFIG_STORE, 0, INT64_MAX, .number = 4L << 30,
      .help = "The same in octets of their contents; 0: no limit."},
+    {"resumable-names", CONFIG_NUMBER, 0, CONFIG_STORE, 0, INT32_MAX, .number = 20000,
+     .help =
+         "The most names of one peer's transfers by which no message came (resumed and not there, resumed "
+         "anew, discarded, refused for good) that are remembered in the time 'resume'; of one that gives "
+         "more nothing is resumed for twice that time, and begins anew; 0: no limit."},
     {"requests", CONFIG_NUMBER, 0, SWITCH, 1, 1000000, .number = 512,
      .help = "Unfinished requests of peers and local users above which no other begins before the store "
              "answers."},

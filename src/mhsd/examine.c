@@ -1,5 +1,6 @@
 #include "mhsd/examine.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "mhsd/children.h"
+#include "mhsd/sockets.h"
 #include "mhsd/spawn.h"
 #include "store/store.h"
 
@@ -94,14 +96,30 @@ static bool tell(struct span text) {
     return true;
 }
 
+static void warn(struct buf *warnings, const struct error *err) {
+    buf_printf(warnings, "the next start would be refused: %s\n", err->text);
+}
+
+/* What a new start would do before anything else. Folders that are missing show to everybody; what root alone
+ * may do can't be told here where the daemon has given that up. */
+static bool look_at_folders(const struct config *config, struct buf *warnings) {
+    struct error socket = {0}, store = {0};
+    if (!sockets_may_serve(config->socket, &socket) && socket.code == ENOENT)
+        warn(warnings, &socket);
+    bool may_use = child_may_use_store(config, &store);
+    if (!may_use && store_is_folder(config->mta.store) && store.code == ENOENT)
+        warn(warnings, &store);
+    return may_use;
+}
+
 int examine_run(char **argv) {
-    struct error err = {0}, use = {0};
+    struct error err = {0};
     struct buf remarks, warnings;
     struct config *config = config_read_file(argv[3], NULL, NULL, &err);
     alarm(EXAMINE_SECONDS);
     buf_init(&remarks, 0);
     buf_init(&warnings, WARNINGS_MOST);
-    if (config && store_examine(config->mta.store_place, &err) && child_may_use_store(config, &use)) {
+    if (config && look_at_folders(config, &warnings) && store_examine(config->mta.store_place, &err)) {
         bool read = mta_examine_users(&config->mta, &remarks, &err);
         if (!read && err.code == STORE_MOVED)
             buf_printf(&warnings, "%s\n", err.text);

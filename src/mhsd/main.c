@@ -10,35 +10,38 @@
 #include <unistd.h>
 
 #include "base/lines.h"
+#include "base/log_out.h"
 #include "base/nearest.h"
 #include "mhsd/children.h"
 #include "mhsd/examine.h"
 #include "mhsd/parent.h"
 #include "mhsd/sockets.h"
+#include "mhsd/spawn.h"
 #include "store/store.h"
 
 #define DEFAULT_PATH "/etc/chasqui/chasqui.conf"
 
 enum { EXIT_USAGE = 2 };
 
-static const char help[] =
-    "usage: mhsd [-t] [-c FILE]\n"
-    "       mhsd --create-store [-c FILE]\n"
-    "       mhsd --write-config FILE\n"
-    "\n"
-    "The X.400 message transfer agent. It stays in the foreground and logs to standard error.\n"
-    "\n"
-    "  -c, --config FILE        the configuration (default " DEFAULT_PATH ")\n"
-    "  -t, --test               check the configuration and the store's version, say what is wrong, and "
-    "exit\n"
-    "      --create-store       make an empty store where there is none, and exit\n"
-    "      --write-config FILE  write a first configuration with comments to FILE, and exit\n"
-    "  -h, --help               print this help\n"
-    "      --version            print the version\n"
-    "\n"
-    "SIGHUP rereads the configuration, SIGTERM stops.\n"
-    "Exit status: 0 stopped or the configuration is right, 1 failed, 2 wrong usage.\n"
-    "See mhsd(8), chasqui.conf(5), mhs(1).\n";
+static const char help[] = "usage: mhsd [-t] [-c FILE]\n"
+                           "       mhsd --create-store [-c FILE]\n"
+                           "       mhsd --write-config FILE\n"
+                           "\n"
+                           "The X.400 message transfer agent. It stays in the foreground and logs to\n"
+                           "standard error.\n"
+                           "\n"
+                           "  -c, --config FILE        the configuration (default " DEFAULT_PATH ")\n"
+                           "  -t, --test               check the configuration and the store's version, say\n"
+                           "                           what is wrong, and exit\n"
+                           "      --create-store       make an empty store where there is none, and exit\n"
+                           "      --write-config FILE  write a first configuration with comments to FILE,\n"
+                           "                           and exit\n"
+                           "  -h, --help               print this help\n"
+                           "      --version            print the version\n"
+                           "\n"
+                           "SIGHUP rereads the configuration, SIGTERM stops.\n"
+                           "Exit status: 0 stopped or the configuration is right, 1 failed, 2 wrong usage.\n"
+                           "See mhsd(8), chasqui.conf(5), mhs(1).\n";
 
 static int write_first(const char *path) {
     struct error err = {0};
@@ -114,6 +117,11 @@ static bool test_store(const char *path, const struct config *config) {
     struct error use = {0};
     if (!child_may_use_store(config, &use))
         return complain(&use, use.code == EACCES && !root && !is_own(config->mta.store));
+    /* At a server root may be a stranger: what counts is what the user of 'run-as', who we are now, sees. */
+    if (!read && !store_is_folder(config->mta.store_place)) {
+        err = (struct error){0};
+        read = store_examine(config->mta.store_place, &err);
+    }
     if (!read && err.code == STORE_NOT_FOUND && !config->create_store) {
         fprintf(
             stderr,
@@ -226,7 +234,13 @@ static int run(enum task task, const char *path) {
     }
     log_set_level(config->log_level);
     log_set_process("mhsd");
+    if (!spawn_hold_standard()) {
+        log_error("/dev/null can't be opened: %s", strerror(errno));
+        config_free(config);
+        return 1;
+    }
     log_find_journal();
+    log_out_take();
     warn_of_debug_build();
     return parent_run(path, config);
 }

@@ -19,6 +19,7 @@
 #include "mhsd/children.h"
 #include "mhsd/examine.h"
 #include "mhsd/manage.h"
+#include "mhsd/patience.h"
 #include "mhsd/sockets.h"
 #include "mhsd/spawn.h"
 #include "mhsd/supervisor.h"
@@ -442,6 +443,7 @@ static void on_look(evutil_socket_t fd, short what, void *arg) {
     struct parent *parent = arg;
     (void)fd;
     (void)what;
+    log_tell_left_out();
     if (!parent->stopping)
         mend_listeners(parent);
 }
@@ -586,20 +588,21 @@ static void on_restart(evutil_socket_t fd, short what, void *arg) {
 
 /* ---- endings ---- */
 
-static unsigned running(const struct parent *parent) {
+/* KINDS: of any kind. */
+static unsigned running(const struct parent *parent, enum child_kind kind) {
     unsigned count = 0;
     struct walk walk = {.parent = (struct parent *)parent};
     for (struct child *child; (child = next_child(&walk));)
-        count += child->pid != 0;
+        count += child->pid != 0 && (kind == KINDS || kind == child->kind);
     return count;
 }
 
 /* The store process goes last: it commits what the net processes still tell it. */
 static void stop_store_when_alone(struct parent *parent) {
     struct child *store = parent->children[KIND_STORE];
-    if (parent->stopping && store->channel && running(parent) == 1 && store->pid != 0)
+    if (parent->stopping && store->channel && running(parent, KINDS) == 1 && store->pid != 0)
         ipc_send(store->channel, IPC_STOP, 0, (struct span){NULL, 0}, (struct span){NULL, 0});
-    if (parent->stopping && running(parent) == 0)
+    if (parent->stopping && running(parent, KINDS) == 0)
         event_base_loopbreak(parent->loop);
 }
 
@@ -645,6 +648,8 @@ static void child_ended(struct child *child, int status) {
         bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
         if (!clean && !child->excused)
             parent->status = 1;
+        if (running(parent, KIND_NET) == 0) /* no transfer is waited for */
+            patience_shorten(parent->patience);
         stop_store_when_alone(parent);
         return;
     }
@@ -703,13 +708,8 @@ static void end_idle_processes(struct parent *parent) {
         }
 }
 
-/* A net process waits as long as it is told, and the store commits what came of it. */
-static unsigned stop_seconds(const struct parent *parent) {
-    return (unsigned)(parent->config->protocol.stop_us / 1000000) + 10;
-}
-
 static void stop(struct parent *parent) {
-    const struct timeval limit = {.tv_sec = stop_seconds(parent)};
+    const struct timeval limit = {.tv_sec = patience_seconds(parent->config)};
     parent->stopping = true;
     absence_end(parent->absence);
     tell_to_stop(parent);
@@ -721,10 +721,13 @@ static void stop(struct parent *parent) {
 static void on_stop(evutil_socket_t signal_number, short what, void *arg) {
     (void)what;
     struct parent *parent = arg;
-    if (parent->stopping)
+    if (parent->stopping) { /* somebody does not want to wait */
+        patience_shorten(parent->patience);
+        tell_to_stop(parent);
         return;
+    }
     log_notice("stopping (signal %d)", (int)signal_number);
-    supervisor_tell_stopping(stop_seconds(parent));
+    supervisor_tell_stopping(patience_seconds(parent->config));
     stop(parent);
 }
 

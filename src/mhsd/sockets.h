@@ -35,8 +35,8 @@ bool sockets_open(struct sockets *sockets, const struct config *config, struct e
  */
 
 /* No process has the listeners any more: new ones take their place, wherever they may be opened; they mostly
- * may, while the others still listen, so that no call is refused meanwhile. Else they stay, and are mended.
- * False: one does not listen. */
+ * may, while the others still listen, so that no call finds nobody who listens; one that waits in an old
+ * one's queue is reset when that is closed. Else they stay, and are mended. False: one does not listen. */
 bool sockets_renew_listeners(struct sockets *sockets);
 
 /* The same for the local socket at `path`. Whoever has called the one before and was not served yet is there

@@ -5,6 +5,7 @@
 #ifndef MHSD_SPAWN_H
 #define MHSD_SPAWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -15,6 +16,10 @@ enum child_descriptor {
     CHILD_STORE,      /* a channel to the store process */
     CHILD_LISTENERS   /* listening sockets: of the network, or the local one and the one before it */
 };
+
+/* Whoever started the daemon may have closed some of descriptors 0 to 2: /dev/null takes their place, or the
+ * next that is opened would, and a child's own would be put over it. False with errno. */
+bool spawn_hold_standard(void);
 
 /* This very program, also when another has taken its place in the file system meanwhile; -1 with errno. */
 int spawn_program(void);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mta/json.h"
 #include "mta/mta_private.h"
 
 json_t *client_error(const char *code, const char *format, ...) {
@@ -14,9 +15,7 @@ json_t *client_error(const char *code, const char *format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    json_t *cause = json_string(text);
-    return json_pack("{s:{s:s, s:o}}", "error", "code", code, "text",
-                     cause ? cause : json_string("no UTF-8"));
+    return json_pack("{s:{s:s, s:o}}", "error", "code", code, "text", json_whole(text));
 }
 
 static struct bytes *response(json_t *value, bool last) {

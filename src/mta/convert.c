@@ -73,7 +73,7 @@ static void put_off(struct mta *mta, struct work *work, int64_t delay) {
 
 static void give_up(struct mta *mta, struct work *work, const struct mts_failure *failure) {
     if (event_copy(mta, work->message, EVENT_NOT_CONVERTED, NULL, span_str(failure->supplementary)))
-        copy_fail(mta, work, failure);
+        copy_fail(mta, work, failure, COPY_PUT_OFF);
     else
         put_off(mta, work, RETRY_FIRST);
 }
@@ -154,7 +154,7 @@ static void converted(struct worker *worker) {
     copy.content = result;
     copy.memory = store_content_memory(result);
     copy.stored.content_length = length;
-    if (copy_replace(mta, work, &copy, &run, &decisions))
+    if (copy_replace(mta, work, &copy, &run, &decisions, COPY_PUT_OFF))
         log_losses(converter_of(mta), work->message, lost);
     copy_release(&copy);
 }

@@ -105,9 +105,12 @@ static void try_later(struct mta *mta, struct work *work) {
     schedule_set(&mta->schedule, work, WORK_WAITING, later, false);
 }
 
+/* `number`: enum copy_otherwise, and the state in which it was. It kept its time. */
 static void work_is_still_there(struct mta *mta, const struct effect *effect) {
     struct work *work = schedule_find(&mta->schedule, effect->work);
-    if (work)
+    if (work && (effect->number & 0xFF) == COPY_STAYS)
+        schedule_set(&mta->schedule, work, (enum work_state)(effect->number >> 8), work->due, work->in_doubt);
+    else if (work)
         try_later(mta, work);
 }
 
@@ -121,12 +124,23 @@ static bool record_doubt(struct mta *mta, const struct work *work) {
            event_copy(mta, work->message, EVENT_IN_DOUBT, peer, SPAN_LIT("it may have arrived there"));
 }
 
-bool copy_finish(struct mta *mta, struct work *work) {
+bool copy_finish(struct mta *mta, struct work *work, enum copy_otherwise otherwise) {
+    struct effect effect = {
+        .kind = &finished, .work = work->id, .number = (uint32_t)otherwise | (uint32_t)work->state << 8};
     if (!record_doubt(mta, work) || !store_finish_work(mta->batch.store, work->id, work->message) ||
-        !batch_effect(mta, (struct effect){.kind = &finished, .work = work->id}))
+        !batch_effect(mta, effect))
         return false;
-    schedule_set(&mta->schedule, work, WORK_SENDING, 0, false);
+    schedule_set(&mta->schedule, work, WORK_SENDING, work->due, false);
     return true;
+}
+
+static void not_ended(struct mta *mta, struct work *work, const char *what, const struct error *err,
+                      enum copy_otherwise otherwise) {
+    if (otherwise == COPY_PUT_OFF)
+        copy_put_off(mta, work, what, err);
+    else
+        log_caused_by(&mta->lines, LOG_LEVEL_ERROR, "work unit %llu can't be %s, and stays as it was: %s",
+                      (unsigned long long)work->id, what, err->text);
 }
 
 void copy_put_off(struct mta *mta, struct work *work, const char *what, const struct error *err) {
@@ -146,7 +160,7 @@ static const char *held_cause(const struct work *work) {
 }
 
 bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct mts_run *run,
-                  const struct mts_decisions *decisions) {
+                  const struct mts_decisions *decisions, enum copy_otherwise otherwise) {
     struct content content = {.stored = copy->content,
                               .length = copy->stored.content_length,
                               .memory = copy->memory,
@@ -155,26 +169,27 @@ bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct 
                               .held = work->state == WORK_HELD ? held_cause(work) : NULL};
     struct batch_mark mark = batch_mark(mta);
     if (decisions->result == MTS_DECIDED && decide_apply(mta, run, decisions, &content) &&
-        copy_finish(mta, work))
+        copy_finish(mta, work, otherwise))
         return true;
     batch_undo(mta, mark);
-    copy_put_off(mta, work, "decided on", &no_memory);
+    not_ended(mta, work, "decided on", &no_memory, otherwise);
     return false;
 }
 
-bool copy_fail(struct mta *mta, struct work *work, const struct mts_failure *failure) {
+bool copy_fail(struct mta *mta, struct work *work, const struct mts_failure *failure,
+               enum copy_otherwise otherwise) {
     struct copy copy;
     struct error err = {0};
     struct mts_decisions decisions = {0};
     if (!copy_load(mta, work, &copy, &err)) {
-        copy_put_off(mta, work, "reported on", &err);
+        not_ended(mta, work, "reported on", &err, otherwise);
         return false;
     }
     struct mts_run run = run_begin(mta, &mta->arena);
     do
         mts_work_failed(&run, &copy.stored, failure, &decisions);
     while (run_again(mta, &run, &decisions));
-    bool done = copy_replace(mta, work, &copy, &run, &decisions);
+    bool done = copy_replace(mta, work, &copy, &run, &decisions, otherwise);
     copy_release(&copy);
     return done;
 }
@@ -207,7 +222,7 @@ bool copy_lost(struct mta *mta, struct work *work) {
               : decisions.event_count     ? "the report goes on without what it returned"
                                           : "the report has no route, and is dropped");
     bool noted = event_copy(mta, work->message, EVENT_CONTENT_LOST, NULL, (struct span){NULL, 0});
-    if (noted && copy_replace(mta, work, &copy, &run, &decisions))
+    if (noted && copy_replace(mta, work, &copy, &run, &decisions, COPY_PUT_OFF))
         return true;
     batch_undo(mta, mark);
     if (!noted)
@@ -252,7 +267,7 @@ bool copy_expire(struct mta *mta, struct work *work) {
             mts_work_failed(&run, &copy.stored, &unreadable, &decisions);
         while (run_again(mta, &run, &decisions));
     bool noted = event_copy(mta, work->message, EVENT_EXPIRED, NULL, span_str(last));
-    bool done = noted && copy_replace(mta, work, &copy, &run, &decisions);
+    bool done = noted && copy_replace(mta, work, &copy, &run, &decisions, COPY_PUT_OFF);
     if (!done)
         batch_undo(mta, mark); /* it expires later, and is said to then */
     if (!noted)
@@ -261,8 +276,8 @@ bool copy_expire(struct mta *mta, struct work *work) {
     return done;
 }
 
-/* Another next hop gives a copy no more time: what takes its place expires when it would have. */
-static void keep_expiry(const struct work *work, enum mts_kind kind, struct mts_decisions *decisions) {
+void copy_keep_expiry(const struct work *work, const struct copy *copy, struct mts_decisions *decisions) {
+    enum mts_kind kind = copy->row.kind;
     for (size_t i = 0; i < decisions->object_count; i++) {
         struct mts_object *object = &decisions->objects[i];
         for (size_t k = 0; object->kind == kind && k < object->copy_count; k++)
@@ -296,7 +311,7 @@ static bool decide_hop(struct mta *mta, const struct work *work, const struct co
     do
         mts_reroute(run, &copy->stored, rerouting, decisions);
     while (run_again(mta, run, decisions));
-    keep_expiry(work, copy->row.kind, decisions);
+    copy_keep_expiry(work, copy, decisions);
     return decisions->result == MTS_DECIDED && decisions->event_count > 0;
 }
 
@@ -317,7 +332,7 @@ bool copy_reroute(struct mta *mta, struct work *work) {
     if (!copy_load(mta, work, &copy, &err))
         return false;
     bool done = decide_hop(mta, work, &copy, &rerouting, &run, &decisions) &&
-                copy_replace(mta, work, &copy, &run, &decisions);
+                copy_replace(mta, work, &copy, &run, &decisions, COPY_PUT_OFF);
     copy_release(&copy);
     return done;
 }

@@ -251,6 +251,7 @@ bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stor
         return true;
     if (quota_has_room(mta, name, entry.octets, stored->kind == MTS_REPORT))
         return add_entry(mta, stored, &delivery, &entry, name);
+    quota_turned_away(mta, name);
     do
         mts_work_failed(run, stored, &mailbox_full, more);
     while (run_again(mta, run, more));

@@ -68,7 +68,7 @@ static void deliver(struct mta *mta, struct mailboxes *mailboxes, struct work *w
     }
     if (more.result == 0)
         more.result = MTS_DECIDED;
-    if (decided && copy_replace(mta, work, &mailboxes->copy, &run, &more))
+    if (decided && copy_replace(mta, work, &mailboxes->copy, &run, &more, COPY_PUT_OFF))
         return;
     batch_undo(mta, mark);
     if (!decided)

@@ -139,10 +139,10 @@ bool destination_is_gone(const struct mta *mta, const struct destination *destin
     return kind->is_gone && kind->is_gone(destination);
 }
 
-void destination_try_now(struct mta *mta, struct destination *destination) {
+void destination_try_now(struct mta *mta, struct destination *destination, uint64_t work) {
     const struct destination_operations *kind = operations(mta, destination);
     if (kind->try_now)
-        kind->try_now(mta, destination);
+        kind->try_now(mta, destination, work);
     destination_mark(mta, destination);
 }
 

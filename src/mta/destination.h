@@ -62,8 +62,9 @@ struct destination_operations {
     /* It left the configuration: its copies are rerouted, but for those in doubt. NULL: never. */
     bool (*is_gone)(const struct destination *destination);
 
-    /* An operator wants its copies tried now. NULL: they are tried as soon as they are ready. */
-    void (*try_now)(struct mta *mta, struct destination *destination);
+    /* An operator wants its copies tried now, that with the id `work` first (0: any). NULL: they are tried as
+     * soon as they are ready. */
+    void (*try_now)(struct mta *mta, struct destination *destination, uint64_t work);
 
     /* Adds to the answer of `status`. NULL: nothing. */
     void (*show)(struct mta *mta, struct destination *destination, json_t *status);
@@ -99,7 +100,7 @@ int64_t destination_next_try(const struct mta *mta, const struct destination *de
 const char *destination_blocked(const struct mta *mta, const struct destination *destination);
 const char *destination_trouble(const struct mta *mta, const struct destination *destination);
 bool destination_is_gone(const struct mta *mta, const struct destination *destination);
-void destination_try_now(struct mta *mta, struct destination *destination);
+void destination_try_now(struct mta *mta, struct destination *destination, uint64_t work);
 const char *destination_fixed(const struct mta *mta, const struct destination *destination);
 void destinations_show(struct mta *mta, json_t *status);
 

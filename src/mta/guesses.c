@@ -17,6 +17,7 @@ enum { MOST_OF_NAME = 10, MOST_OF_NETWORK = 30, MOST_OF_SITE = 100 };
 
 struct entry {
     uint64_t key; /* 0: free */
+    uint64_t name_hash;
     int64_t since;
     unsigned wrong, untold;
     bool by_name;
@@ -103,6 +104,10 @@ static uint64_t key_of(const struct guesses *guesses, const struct place *place)
     return key ? key : 1;
 }
 
+static uint64_t hash_of_name(const struct guesses *guesses, struct span name) {
+    return span_hash(name) ^ guesses->seed;
+}
+
 static struct entry *find(struct guesses *guesses, const struct place *place, int64_t now) {
     uint64_t key = key_of(guesses, place);
     for (size_t way = 0; way < WAYS; way++) {
@@ -124,7 +129,10 @@ static struct entry *add(struct guesses *guesses, const struct place *place, int
             best = &set[way];
     }
     forget(best);
-    *best = (struct entry){.key = key, .since = now, .by_name = place->name.data};
+    *best = (struct entry){.key = key,
+                           .name_hash = hash_of_name(guesses, place->name),
+                           .since = now,
+                           .by_name = place->name.data};
     memcpy(best->network, place->network, sizeof best->network);
     log_text(place->name, best->name);
     return best;
@@ -192,50 +200,77 @@ bool guesses_wrong(struct guesses *guesses, const struct guess *guess, int64_t n
     return tell;
 }
 
-/* ---- an operator's doing ---- */
+/* ---- all that counts for a peer ---- */
 
-static bool look_again_at(struct guesses *guesses, const char *address, struct span name) {
+/* Calls for each entry that does; `most`: from so many wrong binds on the next is not looked at. */
+typedef void entry_cb(void *context, struct entry *entry, unsigned most);
+
+static void each_entry_at(const struct guesses *guesses, const char *address, struct span name, entry_cb *cb,
+                          void *context) {
     struct place places[3];
-    bool waited = false;
     size_t count = places_of(span_str(address), name, places);
     for (size_t i = 0; i < count; i++) {
         uint64_t key = key_of(guesses, &places[i]);
         for (size_t way = 0; way < WAYS; way++) {
-            struct entry *entry = &guesses->entries[key % SETS][way];
-            if (entry->key != key)
-                continue;
-            waited = waited || entry->wrong >= places[i].most;
-            if (entry->wrong >= places[i].most)
-                entry->wrong = places[i].most - 1;
-            entry->told_count = 0;
+            struct entry *entry = (struct entry *)&guesses->entries[key % SETS][way];
+            if (entry->key == key)
+                cb(context, entry, places[i].most);
         }
     }
-    return waited;
 }
 
-/* Its entry by name shows from where it calls. */
-static bool look_again_anywhere(struct guesses *guesses, struct span name) {
-    bool waited = false;
+/* Its entry by name shows from where it calls. A reload may ask so for each of many peers: keys are not made
+ * for other names' entries. */
+static void each_entry_anywhere(const struct guesses *guesses, struct span name, entry_cb *cb,
+                                void *context) {
+    uint64_t name_hash = hash_of_name(guesses, name);
     for (size_t set = 0; set < SETS; set++)
         for (size_t way = 0; way < WAYS; way++) {
             const struct entry *entry = &guesses->entries[set][way];
             struct place place = {.name = name};
+            if (!entry->key || !entry->by_name || entry->name_hash != name_hash)
+                continue;
             memcpy(place.network, entry->network, sizeof place.network);
-            if (!entry->key || !entry->by_name || key_of(guesses, &place) != entry->key)
+            if (key_of(guesses, &place) != entry->key)
                 continue;
             place.network[strcspn(place.network, "/")] = '\0'; /* its first address */
-            waited = look_again_at(guesses, place.network, name) || waited;
+            each_entry_at(guesses, place.network, name, cb, context);
         }
-    return waited;
 }
 
-bool guesses_look_again(struct guesses *guesses, const struct mta_bind *peer) {
+static void each_entry_of(const struct guesses *guesses, const struct mta_bind *peer, entry_cb *cb,
+                          void *context) {
     struct span name = peer->unauthenticated ? SPAN_LIT("") : peer->mta_name;
-    bool anywhere = !peer->host_count, waited = false;
+    bool anywhere = !peer->host_count;
     for (size_t i = 0; i < peer->host_count; i++) {
         anywhere = anywhere || peer->hosts[i].is_name;
         if (!peer->hosts[i].is_name)
-            waited = look_again_at(guesses, peer->hosts[i].text, name) || waited;
+            each_entry_at(guesses, peer->hosts[i].text, name, cb, context);
     }
-    return (anywhere && look_again_anywhere(guesses, name)) || waited;
+    if (anywhere)
+        each_entry_anywhere(guesses, name, cb, context);
+}
+
+static void look_again_at(void *waited, struct entry *entry, unsigned most) {
+    *(bool *)waited = *(bool *)waited || entry->wrong >= most;
+    if (entry->wrong >= most)
+        entry->wrong = most - 1;
+    entry->told_count = 0;
+}
+
+bool guesses_look_again(struct guesses *guesses, const struct mta_bind *peer) {
+    bool waited = false;
+    each_entry_of(guesses, peer, look_again_at, &waited);
+    return waited;
+}
+
+static void find_end(void *end, struct entry *entry, unsigned most) {
+    if (entry->wrong >= most && entry->since + MINUTE > *(int64_t *)end)
+        *(int64_t *)end = entry->since + MINUTE;
+}
+
+int64_t guesses_wait_end(const struct guesses *guesses, const struct mta_bind *peer, int64_t now) {
+    int64_t end = 0;
+    each_entry_of(guesses, peer, find_end, &end);
+    return end > now ? end : 0;
 }

@@ -39,6 +39,9 @@ bool guesses_wrong(struct guesses *guesses, const struct guess *guess, int64_t n
  * one, so that the operator's doing gives nobody a minute's guesses. True: its binds were refused unread. */
 bool guesses_look_again(struct guesses *guesses, const struct mta_bind *peer);
 
+/* When its next bind is looked at again by itself, in monotonic µs; 0: it is looked at now. */
+int64_t guesses_wait_end(const struct guesses *guesses, const struct mta_bind *peer, int64_t now);
+
 /* Tells and forgets what is over; to be called each second or so. `now` is the monotonic time in µs. */
 void guesses_tick(struct guesses *guesses, int64_t now);
 

@@ -45,6 +45,7 @@ void inbound_note_ended(struct association *association) {
     association->ended = inbound->stored;
     association->ended_spool = inbound->spool;
     association->ended_names = bytes_keep(inbound->names);
+    association->ended_well = false;
 }
 
 void inbound_forget_ended(struct association *association) {

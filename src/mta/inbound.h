@@ -3,6 +3,7 @@
 #define MTA_INBOUND_H
 
 #include "base/buf.h"
+#include "base/error.h"
 #include "ipc/frame.h"
 
 struct association;
@@ -35,11 +36,11 @@ struct inbound {
     uint64_t spool;
     struct bytes *names; /* head: the association's identifier under which it began, rest: the activity's */
     struct buf envelope;
-    enum ipc_apdu kind; /* PARTIAL: the envelope is not complete */
-    uint64_t stored;    /* the store's number of the activity, 0: no checkpoint yet */
-    char failure[120];  /* the store could not take it: END is refused for now */
-    bool late;          /* it began after the order to stop, which does not wait for its end */
-    bool answered;      /* it was refused before its end: the frames that still come are swallowed */
+    enum ipc_apdu kind;   /* PARTIAL: the envelope is not complete */
+    uint64_t stored;      /* the store's number of the activity, 0: no checkpoint yet */
+    struct error failure; /* with a text: the store could not take it: END is refused for now */
+    bool late;            /* it began after the order to stop, which does not wait for its end */
+    bool answered;        /* it was refused before its end: the frames that still come are swallowed */
 };
 
 /* Most octets of an envelope that stands in the activity's state. */
@@ -60,7 +61,7 @@ void inbound_free(struct association *association);
 void inbound_forget_answered(struct association *association);
 
 /* Its END has come: its names and the store's numbers are kept until the next begins, as an answer for now
- * may be followed by a discard. */
+ * may be followed by a discard. It has ended well when the caller says so. */
 void inbound_note_ended(struct association *association);
 void inbound_forget_ended(struct association *association);
 

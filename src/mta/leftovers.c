@@ -56,7 +56,7 @@ void leftovers_expire(struct mta *mta, int64_t now) {
 
 struct clearing {
     struct mta *mta;
-    const struct peer *peer;
+    struct peer *peer;
     struct leftovers left;
     struct leftovers most;
     unsigned dropped;

@@ -33,8 +33,9 @@ struct association {
     unsigned unanswered;       /* transfers in that were taken, whose answer waits for a commit */
     uint64_t named_in;         /* the number of the batch that last said something of its activities */
     struct bytes
-        *recovers;       /* head: the name of the association that it recovers without a bind; NULL: bound */
-    unsigned recoveries; /* what it has resumed so */
+        *recovers;        /* head: the name of the association that it recovers without a bind; NULL: bound */
+    unsigned recoveries;  /* what it has resumed so */
+    unsigned empty_names; /* what it resumed that was not there, and what it discarded */
     struct inbound *inbound;
     /* The store's numbers of the transfer in that ended last, until the next begins: one that was refused for
      * now is resumed, or its sender discards it and what is stored of it goes. */

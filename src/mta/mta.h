@@ -88,6 +88,7 @@ struct mta_limits {
     unsigned resume_seconds;  /* how long the state of a broken transfer is kept */
     unsigned leftovers;       /* of one peer, 0: any number */
     uint64_t leftover_octets; /* of their contents, 0: any number */
+    unsigned names;           /* of one peer's transfers by which no message came, 0: any number */
     unsigned track_seconds;   /* how long tracking events are kept */
     bool relax_bounds;        /* take values over X.411's upper bounds */
 };
@@ -97,6 +98,7 @@ struct mta_config {
     const char *node;  /* stands in the MTS-identifiers that are made here: 1 to 10 letters, digits or '-' */
     const char *store; /* the place, as it is shown; made when it is not there; not changed by a reload */
     const char *store_place; /* the same as it is opened; it may have a password */
+    struct store_thread *store_thread; /* store/thread.h; NULL: commits wait for the disk */
     struct mts_tables
         *tables; /* our names, routes, users, lists (mts/tables.h); the switch adds those of `user-add` */
     struct directory *directory; /* directory names of users and others; NULL: none are known. The switch adds

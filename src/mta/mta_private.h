@@ -47,7 +47,10 @@
  *     is and with the one on which the activity began: what else has it goes,
  *     and a row keeps it. By the former, if nothing else was given that, the
  *     activity is found as by the name under which it began. The same holds
- *     where one was refused for now as nobody could tell what was known.
+ *     where one was refused for now as nobody could tell what was known. Of a
+ *     peer that gives more names by which no message comes than are remembered,
+ *     nothing can be asked for by any name, from the commit in which one is not
+ *     written until all of before are too old.
  * I8  What came in by RT-RECOVER instead of a bind transfers what the broken
  *     association left unfinished, and nothing else, in either direction (but
  *     where the peer's option says `full`). It writes nothing for what is not
@@ -139,8 +142,10 @@ struct mta {
     struct note jump_note;  /* the clock jumped */
     struct log_causer lines; /* of the log, what neither a peer nor a user is known to have caused */
     struct burst put_off;    /* copies that can't be decided on: the lines about them */
-    bool refusing;           /* the log says that the store takes nothing */
-    struct burst refused;    /* the lines about that */
+    struct telling_store {
+        bool told; /* the log says so, and not yet that it is over */
+        struct burst told_of;
+    } refusing, refusing_long; /* the store takes nothing; no content that is not short */
     int64_t paced_at;
     const struct peer *crowded; /* where what just came in has to queue; NULL: nowhere */
     struct association *delayed_first, *delayed_last; /* whose answers are delayed (pace.c) */

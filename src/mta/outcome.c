@@ -62,11 +62,64 @@ static void tell_namesakes(struct mta *mta, const struct peer *peer, struct span
         }
 }
 
+/* Whatever is asked for by the association's name is not known, which goes with the batch. */
+static bool share(struct association *association);
+
+/* ---- how many ---- */
+
+/* Each of them has its part of the time for which they are kept, and lends it back when that has passed.
+ * Those of before the start are not counted. False: `part` of them all are there already. */
+static bool has_room(struct mta *mta, struct peer *peer, int64_t part, bool take) {
+    int64_t most = mta->view.config->limits.names, keep = keep_us(mta), now = jump_steady(mta);
+    if (!most)
+        return true;
+    int64_t taken = peer->names_until - (now - keep);
+    taken = (taken < 0 ? 0 : taken) + keep / most;
+    if (taken > keep / part)
+        return false;
+    if (take)
+        peer->names_until = now - keep + taken;
+    return true;
+}
+
+bool outcome_may_recover(struct association *association) {
+    return has_room(association->net->mta, association->peer, 2, false);
+}
+
+static void log_void(struct peer *peer) {
+    unsigned untold;
+    if (burst_line(&peer->names_lines, BURST_MINUTE, clock_monotonic_us(), &untold))
+        log_warning(
+            "peer=%s gives more names to transfers that are not there, that it discards or that are "
+            "refused than 'resumable-names' lets it: nothing of it is resumed for now, and begins anew",
+            peer->name);
+}
+
+/* The row that stands for all that could not be written: nothing can be asked for by any name of the peer's.
+ * No association has its name. */
+static const struct store_outcome all_names = {.association = SPAN_LIT(""), .activity = SPAN_LIT("")};
+
+/* A message that was accepted is more than a name; and what takes another's place adds nothing. */
+static bool is_written_here(struct mta *mta, struct peer *peer, const struct store_outcome *outcome,
+                            enum verdict verdict) {
+    return verdict == ACCEPTED ||
+           store_get_outcome(mta->view.store, outcome->association, outcome->activity, span_str(peer->name),
+                             NULL, NULL) ||
+           has_room(mta, peer, 1, true);
+}
+
 /* SHARED is kept for longer than what it makes void, which may have come at the same time; RESUMED than what
  * becomes of the activity (`first`: the names under which it began). */
-static bool put(struct mta *mta, const struct peer *peer, struct store_outcome outcome, struct span address,
+static bool put(struct mta *mta, struct peer *peer, struct store_outcome outcome, struct span address,
                 enum verdict verdict, const struct store_outcome *first) {
     int64_t now = jump_steady(mta);
+    tell_namesakes(mta, peer, outcome.association);
+    if (!is_written_here(mta, peer, &outcome, verdict)) {
+        log_void(peer);
+        outcome = all_names;
+        verdict = SHARED;
+        first = NULL;
+    }
     buf_clear(&mta->scratch);
     bool done = buf_append_byte(&mta->scratch, (uint8_t)verdict) &&
                 payload_put_octets(&mta->scratch, address) && buf_append_u64(&mta->scratch, (uint64_t)now);
@@ -76,9 +129,7 @@ static bool put(struct mta *mta, const struct peer *peer, struct store_outcome o
     outcome.peer = span_str(peer->name);
     outcome.expiry = now + keep_us(mta) * (verdict == SHARED || verdict == RESUMED ? 2 : 1);
     outcome.data = buf_span(&mta->scratch);
-    done = done && store_put_outcome(mta->batch.store, &outcome);
-    tell_namesakes(mta, peer, outcome.association);
-    return done;
+    return done && store_put_outcome(mta->batch.store, &outcome);
 }
 
 static bool put_here(struct association *association, struct span name, struct span activity,
@@ -99,7 +150,29 @@ bool outcome_note(struct association *association, bool accepted) {
     return done;
 }
 
-static bool lose(struct mta *mta, const struct peer *peer, const struct inbound *inbound,
+/* So many names on one association by which nothing came; then it is one whose name says nothing, so that no
+ * more have to be remembered. */
+#define EMPTY_NAMES_MOST 256
+
+static bool names_nothing(struct association *association) {
+    struct peer *peer = association->peer;
+    unsigned untold;
+    if (association->shares_id || ++association->empty_names <= EMPTY_NAMES_MOST)
+        return true;
+    if (burst_line(&peer->names_lines, BURST_MINUTE, clock_monotonic_us(), &untold))
+        log_notice("peer=%s resumes what is not there, or discards, again and again on one association: what "
+                   "breaks there is not resumed, and begins anew",
+                   peer->name);
+    association->shares_id = true;
+    return share(association);
+}
+
+bool outcome_is_not_there(struct association *association, struct error *err) {
+    return association->recovers || names_nothing(association) ||
+           error_set(err, STORE_NO_MEMORY, "no memory");
+}
+
+static bool lose(struct mta *mta, struct peer *peer, const struct inbound *inbound,
                  struct store_outcome names, struct span address) {
     struct batch_mark mark = batch_mark(mta);
     bool done = put(mta, peer, names, address, LOST, NULL) && inbound_remove(mta, inbound);
@@ -108,7 +181,7 @@ static bool lose(struct mta *mta, const struct peer *peer, const struct inbound 
     return done;
 }
 
-bool outcome_lost(struct mta *mta, const struct peer *peer, const struct store_activity_in *activity,
+bool outcome_lost(struct mta *mta, struct peer *peer, const struct store_activity_in *activity,
                   struct span address) {
     const struct inbound inbound = {.stored = activity->id, .spool = inbound_spool(activity->state)};
     return lose(mta, peer, &inbound,
@@ -124,7 +197,7 @@ bool outcome_discarded(struct association *association, const struct inbound *in
                      bytes_rest(association->id));
     outcome_named(association);
     batch_arm(mta);
-    return done;
+    return done && names_nothing(association);
 }
 
 /* An outcome of before one that could not be forgotten may be that one: it is none. Its sender begins anew,
@@ -186,13 +259,20 @@ bool outcome_first(struct association *association, struct span name, struct spa
     return told;
 }
 
-bool outcome_is_shared(struct association *association, struct span name, bool *shared, struct error *err) {
-    enum verdict verdict = SHARED;
-    struct span peer = span_str(association->peer->name);
-    bool told = (association->shares_id && span_eq(name, bytes_head(association->id))) ||
-                find(association->net->mta, name, SPAN_LIT(""), peer, &verdict, err);
+/* Or that of all names is. */
+static bool find_shared(struct mta *mta, struct span name, struct span peer, bool *shared,
+                        struct error *err) {
+    enum verdict verdict = 0;
+    bool told = find(mta, all_names.association, all_names.activity, peer, &verdict, err) &&
+                (verdict == SHARED || find(mta, name, SPAN_LIT(""), peer, &verdict, err));
     *shared = verdict == SHARED;
     return told;
+}
+
+bool outcome_is_shared(struct association *association, struct span name, bool *shared, struct error *err) {
+    *shared = association->shares_id && span_eq(name, bytes_head(association->id));
+    return *shared ||
+           find_shared(association->net->mta, name, span_str(association->peer->name), shared, err);
 }
 
 /* ---- names that are given again ---- */
@@ -204,19 +284,14 @@ static bool see_activity(void *context, const struct store_activity_in *activity
     return !association->shares_id;
 }
 
-static bool see_outcome(void *context, const struct store_outcome *outcome) {
-    struct association *association = context;
-    association->shares_id =
-        association->shares_id || span_eq(outcome->peer, span_str(association->peer->name));
-    return !association->shares_id;
-}
-
 /* An association of the same name was there before: some MTAs make it of the host's name and the time. */
 static bool look(struct association *association, struct error *err) {
     struct store *store = association->net->mta->view.store;
     struct span name = bytes_head(association->id);
+    bool had = false;
     association->looked = store_each_activity_of(store, name, see_activity, association, err) &&
-                          store_each_outcome(store, name, see_outcome, association, err);
+                          store_has_outcome(store, name, span_str(association->peer->name), &had, err);
+    association->shares_id = association->shares_id || had;
     return association->looked;
 }
 
@@ -306,7 +381,8 @@ static bool share(struct association *association) {
     int64_t now = jump_steady(mta);
     if (association->shared_at && now - association->shared_at < keep_us(mta) / 4)
         return true;
-    log_shared(association);
+    if (association->empty_names <= EMPTY_NAMES_MOST)
+        log_shared(association);
     struct effect effect = {.kind = &sharing, .association = association->number};
     if (!put_here(association, bytes_head(association->id), SPAN_LIT(""), SHARED) ||
         !batch_effect_later(mta, effect))
@@ -447,7 +523,10 @@ void outcome_released(struct association *association) {
 bool outcome_is_released(struct mta *mta, struct span association, struct span peer, bool *released,
                          struct error *err) {
     struct error inner = {0};
-    *released = store_get_outcome(mta->view.store, association, SPAN_LIT(""), peer, NULL, &inner);
+    *released =
+        store_get_outcome(mta->view.store, all_names.association, all_names.activity, peer, NULL, &inner) ||
+        (inner.code == STORE_NOT_FOUND &&
+         store_get_outcome(mta->view.store, association, SPAN_LIT(""), peer, NULL, &inner));
     return *released || inner.code == STORE_NOT_FOUND || error_set(err, inner.code, "%s", inner.text);
 }
 

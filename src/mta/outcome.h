@@ -31,7 +31,7 @@ bool outcome_of(struct association *association, struct span name, struct span a
                 enum ipc_resume *answer, struct error *err);
 /* An activity is over without an answer, and what is stored of it goes with the batch: that its names were
  * given stays known. False without memory: it stays, as its row is all that tells of its names. */
-bool outcome_lost(struct mta *mta, const struct peer *peer, const struct store_activity_in *activity,
+bool outcome_lost(struct mta *mta, struct peer *peer, const struct store_activity_in *activity,
                   struct span address);
 /* The same of one that came on the association, and has a row. */
 bool outcome_discarded(struct association *association, const struct inbound *inbound);
@@ -56,6 +56,11 @@ bool outcome_begins(struct association *association, struct span activity, struc
 /* The association resumes an activity, to which it gives a name of its own with that. False: as for what
  * begins. */
 bool outcome_resumes(struct association *association, struct error *err);
+/* What it resumes is not there: of one that says so again and again nothing can be asked for by its name any
+ * more. False without memory. */
+bool outcome_is_not_there(struct association *association, struct error *err);
+/* May what has not bound give one more name? Of what is remembered of a peer a part is the bound ones'. */
+bool outcome_may_recover(struct association *association);
 /* It gives that name to what it resumes, which began under those of `first`; NULL: nothing can be asked for
  * by the name any more, as another has it, or nobody gave it. False without memory. */
 bool outcome_renamed(struct association *association, const struct store_outcome *name,

@@ -85,6 +85,12 @@ bool peer_end_wait(const struct mta *mta, const struct peer *peer) {
     return may && guesses_look_again(mta->guesses, &peer->config->bind);
 }
 
+int64_t peer_wait_end(const struct mta *mta, const struct peer *peer) {
+    int64_t now = clock_monotonic_us();
+    int64_t end = peer->config ? guesses_wait_end(mta->guesses, &peer->config->bind, now) : 0;
+    return end ? clock_now_us() + end - now : 0;
+}
+
 static void note_bind(const struct mta *mta, struct peer *peer) {
     uint64_t mark = peer->config ? bind_mark(&peer->config->bind) : 0;
     if (mark != peer->bind_mark)
@@ -131,6 +137,8 @@ int64_t peer_next_try(const struct peer *peer) {
 }
 
 void peer_end_back_off(struct peer *peer) {
+    peer->tried_by_hand = peer->failures > 0;
+    peer->probe_by_hand = peer->pauses > 0;
     peer->next_try = peer->paused_until = 0;
 }
 
@@ -180,7 +188,7 @@ void peer_worked(struct mta *mta, struct peer *peer) {
 void peer_is_there(struct mta *mta, struct peer *peer, const char *what) {
     int64_t now = clock_monotonic_us();
     peer->last_success = clock_now_us();
-    if (!peer->failures || !peer->config ||
+    if (!peer->failures || !peer->config || peer->disabled ||
         (peer->back_off_ended && now - peer->back_off_ended < peer->config->retry_first * SECOND))
         return;
     log_caused_by(&peer->lines, LOG_LEVEL_NOTICE, "peer=%s %s: its back-off ends", peer->name, what);
@@ -224,11 +232,20 @@ bool peer_is_gone(const struct destination *destination) {
     return !as_peer(destination)->config;
 }
 
-void peer_try_now(struct mta *mta, struct destination *destination) {
+void peer_try_now(struct mta *mta, struct destination *destination, uint64_t work) {
     struct peer *peer = (struct peer *)destination;
     (void)mta;
-    peer->tried_by_hand = peer->failures > 0;
+    peer->wanted = work;
     peer_end_back_off(peer);
+}
+
+struct work *peer_next_copy(const struct mta *mta, struct peer *peer) {
+    uint32_t number = peer->destination.number;
+    struct work *wanted = peer->wanted ? schedule_find(&mta->schedule, peer->wanted) : NULL;
+    peer->wanted = 0;
+    return wanted && wanted->state == WORK_READY && wanted->destination == number
+               ? wanted
+               : schedule_first(&mta->schedule, number);
 }
 
 void peer_release(struct mta *mta, struct destination *destination) {

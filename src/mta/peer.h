@@ -50,9 +50,12 @@ struct peer {
     struct log_causer lines; /* of the log, all that it causes at will */
 
     /* refusal.c: what it refuses, and what is refused to it, temporarily */
-    unsigned refusals; /* copies in a row; none was taken in between */
-    uint64_t refused;  /* the work id of the last of them */
-    unsigned pauses;   /* how many times it has been left alone since; 0: it is not */
+    unsigned refusals;       /* copies in a row; none was taken in between */
+    uint64_t refused;        /* the work id of the last of them */
+    unsigned pauses;         /* how many times it has been left alone since; 0: it is not */
+    unsigned pauses_by_hand; /* of these: after a probe that an operator wanted */
+    bool probe_by_hand;      /* the next probe is such a one */
+    uint64_t wanted;         /* the work id that an operator wants to go first; 0: none */
     unsigned pause_noted;
     int64_t paused_until;     /* monotonic µs */
     struct burst turned_away; /* of its transfers in: the lines about that */
@@ -66,6 +69,8 @@ struct peer {
     } left;
     struct burst left_lines;
     struct burst shared_lines; /* outcome.c: names that it gives twice */
+    struct burst names_lines;  /* and too many names of nothing */
+    int64_t names_until;       /* by jump_steady: what the last of these have taken of the time */
 };
 
 bool peers_configure(struct mta *mta);
@@ -100,10 +105,13 @@ int64_t peer_back_off(const struct peer *peer, unsigned before);
 bool peer_backs_off(const struct peer *peer);
 /* When its back-off ends, µs by the clock of now; 0: it has none; INT64_MAX: nobody knows. */
 int64_t peer_next_try(const struct peer *peer);
-/* An operator, or a reload, ends its back-off. */
+/* An operator, or a reload, ends its back-off: a try that comes of that and fails does not lengthen the next
+ * wait. */
 void peer_end_back_off(struct peer *peer);
 /* The same of the wait of its binds after wrong ones (guesses.h). False: there was none. */
 bool peer_end_wait(const struct mta *mta, const struct peer *peer);
+/* When that ends by itself, µs by the clock of now; 0: there is none. */
+int64_t peer_wait_end(const struct mta *mta, const struct peer *peer);
 /* Lets the rules know whether the peer may be tried. */
 void peer_tell_rules(struct mta *mta, const struct peer *peer);
 /* What a row of destination operations asks of a peer. */
@@ -112,7 +120,9 @@ int64_t peer_retries_at(const struct destination *destination);
 const char *peer_blocked(const struct destination *destination);
 const char *peer_trouble(const struct destination *destination);
 bool peer_is_gone(const struct destination *destination);
-void peer_try_now(struct mta *mta, struct destination *destination);
+void peer_try_now(struct mta *mta, struct destination *destination, uint64_t work);
+/* The copy that goes next, or NULL. It stays where it is. */
+struct work *peer_next_copy(const struct mta *mta, struct peer *peer);
 void peer_release(struct mta *mta, struct destination *destination);
 
 /* ---- refusal.c: peers that refuse temporarily, and those that are refused ---- */

@@ -10,6 +10,7 @@
 #include "mta/client.h"
 #include "mta/json.h"
 #include "mta/mta_private.h"
+#include "mta/peer_show.h"
 #include "mta/requests.h"
 
 /* Kind of the records: the name is the peer's, the data says who disabled it, and why. */
@@ -64,7 +65,7 @@ static json_t *find_peer(struct mta *mta, json_t *request, struct peer **peer) {
     *peer = peer_find(mta, span_str(name));
     if (*peer && (*peer)->config)
         return NULL;
-    return client_error("not-found", "no peer has the name %.64s; 'mhs peer list' shows them", name);
+    return peer_unknown(mta, name);
 }
 
 static void disabled_on_disk(struct mta *mta, const struct effect *effect) {
@@ -73,9 +74,11 @@ static void disabled_on_disk(struct mta *mta, const struct effect *effect) {
     set_disabled(mta, peer_at(mta, effect->number >> 1), effect->number & 1);
 }
 
+/* The log has told that it would be. */
 static void still_as_it_was(struct mta *mta, const struct effect *effect) {
-    (void)mta;
-    (void)effect;
+    const struct peer *peer = peer_at(mta, effect->number >> 1);
+    log_warning("peer=%s is still %s, as that was not written: %s", peer->name,
+                peer->disabled ? "disabled" : "enabled", batch_cause(mta));
 }
 
 static const struct effect_kind abling = {disabled_on_disk, still_as_it_was};
@@ -103,6 +106,8 @@ json_t *request_peer_able(struct client *client, json_t *request) {
         return wrong;
     if (!reason || !*reason || strlen(reason) > 256)
         return client_error("bad-request", "give a reason of 1 to 256 octets");
+    if (!disable && !peer->disabled && peer_end_wait(client->mta, peer))
+        return json_pack("{s:i, s:b}", "changed", 0, "bind-wait-ended", true);
     if (peer->disabled == disable)
         return client_error("wrong-state",
                             disable ? "the peer is disabled already; 'mhs peer enable %s' ends that"
@@ -153,7 +158,7 @@ json_t *request_peer_retry(struct client *client, json_t *request) {
     struct retrying retrying = {.mta = mta};
     bool backed_off = peer_next_try(peer) > 0;
     schedule_each_of(&mta->schedule, peer->destination.number, retry_unit, &retrying);
-    destination_try_now(mta, &peer->destination);
+    destination_try_now(mta, &peer->destination, 0);
     bool waited = peer_end_wait(mta, peer);
     return json_pack("{s:I, s:I, s:b, s:b, s:s*}", "changed", retrying.changed, "skipped", retrying.skipped,
                      "back-off-ended", backed_off, "bind-wait-ended", waited, "why",

@@ -14,6 +14,8 @@ static const char *state_of(const struct peer *peer) {
         return "removed";
     if (peer->disabled)
         return "disabled";
+    if (peer->connecting && !(peer->in + peer->out))
+        return "calling";
     /* Its back-off was ended, and nothing has called it since. */
     bool for_now = !peer_next_try(peer) && !peer->connecting;
     return peer_backs_off(peer) && !for_now ? "backing-off" : peer->in + peer->out ? "up" : "idle";
@@ -50,6 +52,7 @@ static json_t *shown(struct mta *mta, const struct peer *peer) {
     arena_reset(&mta->arena);
     add_waiting(mta, peer, json);
     json_object_set_new(json, "disabled", peer_why_disabled(mta, peer));
+    json_object_set_new(json, "binds-refused-until", json_time(peer_wait_end(mta, peer) / SECOND));
     return json;
 }
 

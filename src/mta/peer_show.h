@@ -11,6 +11,9 @@ struct peer;
 /* An array of all, or of `only`. */
 json_t *peers_shown(struct mta *mta, const struct peer *only);
 
+/* The error that no peer has the name, with the one that was meant, if one is near. */
+json_t *peer_unknown(const struct mta *mta, const char *name);
+
 /* Adds one to the array `peers` of the answer. */
 void peer_show(struct mta *mta, struct destination *destination, json_t *status);
 

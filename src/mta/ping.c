@@ -6,6 +6,7 @@
 #include "mta/clients.h"
 #include "mta/json.h"
 #include "mta/mta_private.h"
+#include "mta/peer_show.h"
 #include "mta/requests.h"
 
 /* Most octets of a result: a line about each layer, no more. */
@@ -37,7 +38,7 @@ json_t *request_ping(struct client *client, json_t *request) {
     const char *name = json_string_value(json_object_get(request, "peer"));
     struct peer *peer = peer_find(mta, span_str(name ? name : ""));
     if (!peer || !peer->config)
-        return client_error("not-found", "no peer of this name is configured; 'mhs peer list' shows them");
+        return peer_unknown(mta, name ? name : "(none)");
     struct net_process *net = net_with_fewest(mta);
     struct ping *ping = mem_alloc(sizeof *ping);
     if (!net || !ping || !ask(mta, net, peer, ping)) {

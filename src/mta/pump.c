@@ -123,8 +123,8 @@ static bool pump(struct mta *mta, struct destination *destination) {
     release_recoveries(mta, peer);
     while (peer->idle && !mta->stopping && !peer->disabled && !refusal_pauses(peer)) {
         struct association *association = peer->idle;
-        struct work *work = association->recovers ? outbound_unfinished(mta, association)
-                                                  : schedule_first(&mta->schedule, destination->number);
+        struct work *work =
+            association->recovers ? outbound_unfinished(mta, association) : peer_next_copy(mta, peer);
         batch_request(mta);
         /* A new one waits for its commit, which marks the peer again (I3). */
         if (!work || !work->committed || !send_start(association, work))

@@ -57,6 +57,20 @@ static json_t *check_address(struct mta *mta, const char *name, const char *text
                : client_error("bad-request", "%s: %s", name, err.text);
 }
 
+/* Only whole addresses are compared: a domain would fit nothing. */
+static json_t *check_user_address(struct mta *mta, const char *name, const char *text) {
+    struct oraddress address;
+    const char *missing = NULL;
+    json_t *wrong = check_address(mta, name, text);
+    if (wrong || !text || !oraddress_parse(span_str(text), &mta->arena, &address, NULL) ||
+        oraddress_is_complete(&address, &missing))
+        return wrong;
+    return client_error("bad-request",
+                        "%s: a filter takes a whole address, and '%.64s' lacks %s; 'next-hop' ('--peer') "
+                        "chooses all that goes to one peer",
+                        name, text, missing);
+}
+
 static json_t *check_filter(struct mta *mta, const struct filter *filter) {
     if (filter->next_hop && !destination_find(mta, span_str(filter->next_hop)))
         return client_error("not-found", "no peer has the name %s; 'mhs peer list' shows them",
@@ -64,8 +78,8 @@ static json_t *check_filter(struct mta *mta, const struct filter *filter) {
     json_t *error = check_word("state", filter->state, states);
     error = error ? error : check_word("priority", filter->priority, priorities);
     error = error ? error : check_word("kind", filter->kind, kinds);
-    error = error ? error : check_address(mta, "originator", filter->originator);
-    return error ? error : check_address(mta, "recipient", filter->recipient);
+    error = error ? error : check_user_address(mta, "originator", filter->originator);
+    return error ? error : check_user_address(mta, "recipient", filter->recipient);
 }
 
 /* An error for the client, or NULL. */
@@ -449,25 +463,46 @@ static bool is_asked(const struct change *change, const char *operation) {
     return strcmp(change->operation, operation) == 0;
 }
 
-/* A unit's new state follows the row: applied when the row is on disk. */
+#define TRY_NOW (1u << 16)
+
+static enum work_state former_state(const struct effect *effect) {
+    return (enum work_state)(effect->number >> 8 & 0xFF);
+}
+
+/* All that a change makes of the unit follows the row, when that is on disk: a change that fails leaves the
+ * copy as it was. `number`: its new state, the one in which it was, and whether it is to be tried now;
+ * `bytes`: why it is held now. Released, its history tells of its tries. */
 static void change_state(struct mta *mta, const struct effect *effect) {
     struct work *work = schedule_find(&mta->schedule, effect->work);
-    if (!work)
-        return;
-    struct destination *destination = destination_of(mta, work);
-    schedule_set(&mta->schedule, work, (enum work_state)(effect->number & 0xFF), work->due, false);
-    work->marked = work->in_doubt;
-    destination_mark(mta, destination);
-    destination->reroute = destination->reroute || destination_is_gone(mta, destination);
+    enum work_state state = (enum work_state)(effect->number & 0xFF);
+    if (work) {
+        struct destination *destination = destination_of(mta, work);
+        schedule_cause(work, effect->bytes ? (const char *)bytes_rest(effect->bytes).data : NULL);
+        if (former_state(effect) == WORK_HELD)
+            work->aborts = 0;
+        schedule_set(&mta->schedule, work, state, state == WORK_READY ? jump_now(mta) : work->due, false);
+        work->marked = work->in_doubt;
+        if (effect->number & TRY_NOW)
+            destination_try_now(mta, destination, work->id);
+        destination_mark(mta, destination);
+        destination->reroute = destination->reroute || destination_is_gone(mta, destination);
+    }
+    bytes_drop(effect->bytes);
 }
 
 static void keep_state(struct mta *mta, const struct effect *effect) {
     struct work *work = schedule_find(&mta->schedule, effect->work);
     if (work)
-        schedule_set(&mta->schedule, work, (enum work_state)(effect->number >> 8), work->due, false);
+        schedule_set(&mta->schedule, work, former_state(effect), work->due, work->in_doubt);
+    bytes_drop(effect->bytes);
 }
 
 static const struct effect_kind state_change = {change_state, keep_state};
+
+/* With its 0; NULL without memory. */
+static struct bytes *reason_of(const struct change *change) {
+    return bytes_new((struct span){NULL, 0}, span_of(change->reason, strlen(change->reason) + 1));
+}
 
 /* A deferred copy keeps its time, held or not; any other is due now when it is let go. */
 static bool update_row(const struct change *change, struct work *work, bool hold) {
@@ -484,14 +519,17 @@ static bool update_row(const struct change *change, struct work *work, bool hold
     row.tries = work->tries;
     row.doubt_peer = work->in_doubt ? row.doubt_peer : 0;
     work_forget_bytes(mta, work);
-    if (work->state == WORK_HELD)
-        work->aborts = 0;
-    schedule_cause(work, hold ? change->reason : NULL); /* released, its history tells of its tries */
-    struct effect effect = {
-        .kind = &state_change, .work = work->id, .number = (uint32_t)state | (uint32_t)work->state << 8};
-    if (!store_update_work(mta->batch.store, &row) || !batch_effect(mta, effect))
+    struct effect effect = {.kind = &state_change,
+                            .work = work->id,
+                            .number = (uint32_t)state | (uint32_t)work->state << 8 |
+                                      (is_asked(change, "queue-retry") ? TRY_NOW : 0),
+                            .bytes = hold ? reason_of(change) : NULL};
+    if (!store_update_work(mta->batch.store, &row) || !batch_effect(mta, effect)) {
+        bytes_drop(effect.bytes);
         return false;
-    schedule_set(&mta->schedule, work, WORK_SENDING, row.due, false); /* nobody takes it before the commit */
+    }
+    schedule_set(&mta->schedule, work, WORK_SENDING, work->due,
+                 false); /* nobody takes it before the commit */
     return true;
 }
 
@@ -508,7 +546,7 @@ static bool note(const struct change *change, const struct work *work, enum even
     return event_copy(change->mta, work->message, what, NULL, note_text(change, work, text, sizeof text));
 }
 
-static bool redirect(const struct change *change, struct work *work) {
+static enum redirect_result redirect(const struct change *change, struct work *work) {
     char text[400];
     if (work->state == WORK_HELD && !work->cause && !work->recalled)
         recall_cause(change->mta, work); /* what takes its place is held for that too */
@@ -520,7 +558,8 @@ static bool nondeliver(const struct change *change, struct work *work) {
                                   .diagnostic = -1,
                                   .supplementary = change->reason,
                                   .final = true};
-    return note(change, work, EVENT_NON_DELIVERED_BY_OPERATOR) && copy_fail(change->mta, work, &failure);
+    return note(change, work, EVENT_NON_DELIVERED_BY_OPERATOR) &&
+           copy_fail(change->mta, work, &failure, COPY_STAYS);
 }
 
 static bool apply_change(const struct change *change, struct work *work) {
@@ -531,7 +570,7 @@ static bool apply_change(const struct change *change, struct work *work) {
     if (is_asked(change, "queue-retry"))
         return note(change, work, EVENT_RETRIED) && update_row(change, work, false);
     if (is_asked(change, "queue-delete"))
-        return note(change, work, EVENT_DELETED) && copy_finish(change->mta, work);
+        return note(change, work, EVENT_DELETED) && copy_finish(change->mta, work, COPY_STAYS);
     return nondeliver(change, work);
 }
 
@@ -652,35 +691,38 @@ static void tell_redirected(const struct change *change, uint64_t id, struct bat
                                                         "non-delivered", failures ? failures : json_array()));
 }
 
-static bool redirect_one(const struct change *change, struct work *work, struct batch_mark since) {
+static enum redirect_result redirect_one(const struct change *change, struct work *work,
+                                         struct batch_mark since) {
+    enum redirect_result result = REDIRECT_NOT_NOW;
     struct copy copy = {0};
     struct error err = {0};
     uint64_t id = work->id;
     /* Without --force nothing fails: refuse_redirection. */
     json_t *failures = change->force ? redirect_failures(change->mta, &change->to, work) : NULL;
     arena_reset(&change->mta->arena);
-    if (!copy_load_row(change->mta, &change->mta->arena, work, &copy, &err) || !redirect(change, work)) {
+    if (copy_load_row(change->mta, &change->mta->arena, work, &copy, &err))
+        result = redirect(change, work);
+    if (result == REDIRECT_DONE)
+        tell_redirected(change, id, since, copy.row.kind, failures);
+    else
         json_decref(failures);
-        return false;
-    }
-    tell_redirected(change, id, since, copy.row.kind, failures);
-    return true;
+    return result;
 }
 
-static bool change_one(const struct change *change, struct work *work) {
+static enum redirect_result change_one(const struct change *change, struct work *work) {
     batch_request(change->mta);
     struct batch_mark mark = batch_mark(change->mta);
-    if (is_asked(change, "queue-retry"))
-        destination_try_now(change->mta, destination_of(change->mta, work));
-    if (change->redirected ? redirect_one(change, work, mark) : apply_change(change, work))
-        return true;
-    batch_undo(change->mta, mark);
-    return false;
+    enum redirect_result result = change->redirected           ? redirect_one(change, work, mark)
+                                  : apply_change(change, work) ? REDIRECT_DONE
+                                                               : REDIRECT_NOT_NOW;
+    if (result != REDIRECT_DONE)
+        batch_undo(change->mta, mark);
+    return result;
 }
 
 /* Why a change that was allowed could not be made. */
-static json_t *tell_undone(const struct change *change) {
-    if (is_asked(change, "queue-redirect"))
+static json_t *tell_undone(const struct change *change, enum redirect_result result) {
+    if (result == REDIRECT_NO_WAY)
         return client_error(
             "wrong-state", "the copy can't go that way: %s",
             change->by_peer
@@ -689,7 +731,9 @@ static json_t *tell_undone(const struct change *change) {
                 ? "a report is not redirected by hand, but it may go by another PEER"
                 : "the rules know no better way now; 'mhs queue redirect ID PEER' sends it by "
                   "a peer of your choice");
-    return client_error("unavailable", "the store can't write the change now; its log says why");
+    return client_error("unavailable",
+                        "the copy can't be read, or the change not written, now: it stays as it "
+                        "was; the log says why");
 }
 
 struct tally {
@@ -703,9 +747,11 @@ static void change_taken(struct scan *scan, struct work *work, struct copy *copy
     uint64_t id = work->id; /* the change may end the unit */
     json_t *refusal = refuse_change(tally->change, work);
     (void)copy;
-    bool done = !refusal && (tally->change->count || change_one(tally->change, work));
+    enum redirect_result result =
+        refusal || tally->change->count ? REDIRECT_DONE : change_one(tally->change, work);
+    bool done = !refusal && result == REDIRECT_DONE;
     if (!done && !tally->skipped) {
-        refusal = refusal ? refusal : tell_undone(tally->change);
+        refusal = refusal ? refusal : tell_undone(tally->change, result);
         const char *why = json_string_value(json_object_get(json_object_get(refusal, "error"), "text"));
         snprintf(tally->why, sizeof tally->why, "copy %llu: %.520s", (unsigned long long)id,
                  why ? why : "no memory to tell why");
@@ -728,9 +774,9 @@ static json_t *change_all(struct change *change, json_t *request) {
     scan.until = (uint64_t)json_integer_value(json_object_get(request, "until"));
     if (!run_scan(&scan, &err))
         return client_error("unavailable", "%s", err.text);
-    return json_pack("{s:I, s:I, s:I, s:o, s:O*, s:s*}", "last", (json_int_t)scan.last, "changed",
+    return json_pack("{s:I, s:I, s:I, s:o, s:O*, s:o*}", "last", (json_int_t)scan.last, "changed",
                      tally.changed, "skipped", tally.skipped, "cursor", cursor_of(&scan), "redirected",
-                     change->redirected, "why", tally.why[0] ? tally.why : NULL);
+                     change->redirected, "why", tally.why[0] ? json_whole(tally.why) : NULL);
 }
 
 static json_t *check_target(struct change *change, json_t *request) {
@@ -761,9 +807,10 @@ static json_t *change_by_id(const struct change *change, json_t *request) {
     if (refusal)
         return refusal;
     json_t *expires = expiry_json(work); /* the change may end the unit */
-    if (!change->count && !change_one(change, work)) {
+    enum redirect_result result = change->count ? REDIRECT_DONE : change_one(change, work);
+    if (result != REDIRECT_DONE) {
         json_decref(expires);
-        return tell_undone(change);
+        return tell_undone(change, result);
     }
     return json_pack("{s:i, s:i, s:n, s:O*, s:o}", "changed", 1, "skipped", 0, "cursor", "redirected",
                      change->redirected, "expires", expires);

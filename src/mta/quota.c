@@ -38,9 +38,10 @@ static struct mailbox_use *use_of(struct mta *mta, uint32_t mailbox) {
     return NULL;
 }
 
-static void say_full(struct mta *mta, struct mailbox_use *use, struct span name) {
+void quota_turned_away(struct mta *mta, struct span name) {
+    struct mailbox_use *use = use_of(mta, store_mailbox(mta->view.store, name, NULL));
     unsigned untold;
-    if (!burst_line(&use->turned_away, BURST_MINUTE, clock_monotonic_us(), &untold))
+    if (!use || !burst_line(&use->turned_away, BURST_MINUTE, clock_monotonic_us(), &untold))
         return;
     log_warning(
         "the mailbox %.*s is full: it holds %llu of %llu octets; %u were not delivered to it since the "
@@ -58,7 +59,6 @@ bool quota_has_room(struct mta *mta, struct span mailbox, uint64_t octets, bool 
         most += most / REPORT_PART;
     if (use->octets <= most && octets <= most - use->octets)
         return true;
-    say_full(mta, use, mailbox);
     return false;
 }
 

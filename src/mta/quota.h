@@ -5,9 +5,10 @@
 
 #include "mta/mta_private.h"
 
-/* Does the mailbox of this name take so many octets more? Reports go a little above the quota. False: the log
- * was told, at most once a minute for each mailbox. */
+/* Does the mailbox of this name take so many octets more? Reports go a little above the quota. */
 bool quota_has_room(struct mta *mta, struct span mailbox, uint64_t octets, bool report);
+/* The log hears that something was not delivered to the mailbox for that, at most once a minute. */
+void quota_turned_away(struct mta *mta, struct span mailbox);
 
 /* A log line when the mailbox is above its quota already. */
 void quota_tell_full(struct mta *mta, uint32_t mailbox, const char *name);

@@ -167,7 +167,7 @@ static bool open_external(struct mta *mta, const struct arrival *arrival, struct
 }
 
 static enum arrival_result take(struct mta *mta, const struct arrival *received, struct decoded *decoded,
-                                char cause[static 200]) {
+                                char cause[static RECEIVE_CAUSE]) {
     struct mts_run run = run_begin(mta, &mta->arena);
     run.over_bounds = decoded->over_bounds;
     struct mts_decisions decisions = {0};
@@ -181,7 +181,7 @@ static enum arrival_result take(struct mta *mta, const struct arrival *received,
         while (run_again(mta, &run, &decisions));
     mta->id_next = run.id_next;
     if (decisions.result == MTS_INVALID) {
-        snprintf(cause, 200, "%s", decisions.cause ? decisions.cause : "no valid APDU");
+        snprintf(cause, RECEIVE_CAUSE, "%s", decisions.cause ? decisions.cause : "no valid APDU");
         if (content.stored != arrival->content)
             store_content_release(content.stored);
         return ARRIVAL_REFUSED;
@@ -196,12 +196,13 @@ static enum arrival_result take(struct mta *mta, const struct arrival *received,
         store_content_release(content.stored);
     bool unread = decisions.result == MTS_NO_RECORD;
     if (!done && !unread && decoded->over_bounds && store_accepting(mta->view.store)) {
-        snprintf(cause, 200, "%.190s", decoded->bounds);
+        snprintf(cause, RECEIVE_CAUSE, "%s", decoded->bounds);
         return ARRIVAL_REFUSED;
     }
     if (done)
         return ARRIVAL_TAKEN;
-    snprintf(cause, 200, "%s", unread ? "the record of what was routed can't be read" : "no memory");
+    snprintf(cause, RECEIVE_CAUSE, "%s",
+             unread ? "the record of what was routed can't be read" : "no memory");
     return ARRIVAL_LATER;
 }
 
@@ -242,16 +243,16 @@ static bool count_with_batch(struct mta *mta, const struct arrival *arrival) {
 }
 
 static enum arrival_result take_new(struct mta *mta, const struct arrival *arrival, struct decoded *decoded,
-                                    char cause[static 200]) {
+                                    char cause[static RECEIVE_CAUSE]) {
     uint8_t digest[STORE_DIGEST], key[STORE_DIGEST];
     struct error err = {0};
     unsigned keep = mta->view.config->limits.repeat_seconds;
     if (!digest_of(arrival, digest)) {
-        snprintf(cause, 200, "the content can't be read again");
+        snprintf(cause, RECEIVE_CAUSE, "the content can't be read again");
         return ARRIVAL_LATER;
     }
     if (!store_repeat_key(span_str(arrival->peer->name), decoded->identifier->raw, digest, key)) {
-        snprintf(cause, 200, "no memory");
+        snprintf(cause, RECEIVE_CAUSE, "no memory");
         return ARRIVAL_LATER;
     }
     switch (batch_find_repeat(mta, key, &err)) {
@@ -260,7 +261,7 @@ static enum arrival_result take_new(struct mta *mta, const struct arrival *arriv
     case STORE_REPEAT_PENDING:
         return known(mta, arrival, decoded, true);
     case STORE_REPEAT_FAILED:
-        snprintf(cause, 200, "%.190s", err.text);
+        snprintf(cause, RECEIVE_CAUSE, "%s", err.text);
         return ARRIVAL_LATER;
     case STORE_REPEAT_UNKNOWN:
         break;
@@ -270,30 +271,31 @@ static enum arrival_result take_new(struct mta *mta, const struct arrival *arriv
         (store_add_repeat(mta->batch.store, key, jump_steady(mta) + keep * SECOND) &&
          count_with_batch(mta, arrival)))
         return result;
-    snprintf(cause, 200, "no memory");
+    snprintf(cause, RECEIVE_CAUSE, "no memory");
     return ARRIVAL_LATER;
 }
 
-static bool may_take(struct mta *mta, const struct arrival *arrival, char cause[static 200]) {
+static bool may_take(struct mta *mta, const struct arrival *arrival, char cause[static RECEIVE_CAUSE]) {
     uint64_t most = mta->view.config->limits.content_octets;
     if (mta->stopping && !arrival->under_way)
-        snprintf(cause, 200, "the MTA is stopping");
+        snprintf(cause, RECEIVE_CAUSE, "the MTA is stopping");
     else if (arrival->peer->hop < 0) /* a reload has taken it away, which is no fault of what it sends */
-        snprintf(cause, 200, "the peer is not in the configuration any more");
+        snprintf(cause, RECEIVE_CAUSE, "the peer is not in the configuration any more");
     else if (!store_accepting(mta->view.store))
-        snprintf(cause, 200, "%.190s", store_cause(mta->view.store)->text);
+        snprintf(cause, RECEIVE_CAUSE, "%s", store_cause(mta->view.store)->text);
     else if (most && arrival->content_length > most)
-        snprintf(cause, 200, "the content is longer than %llu octets", (unsigned long long)most);
+        snprintf(cause, RECEIVE_CAUSE, "the content is longer than %llu octets", (unsigned long long)most);
     else
         return true;
     return false;
 }
 
 /* What needs more than `envelope-memory` needs it at the next try too. */
-static enum arrival_result later_or_never(const struct mta *mta, char cause[static 200]) {
+static enum arrival_result later_or_never(const struct mta *mta, char cause[static RECEIVE_CAUSE]) {
     if (!mta->arena.cap_hit)
         return ARRIVAL_LATER;
-    snprintf(cause, 200, "the envelope needs more memory than the limit of %zu octets", mta->arena.cap);
+    snprintf(cause, RECEIVE_CAUSE, "the envelope needs more memory than the limit of %zu octets",
+             mta->arena.cap);
     return ARRIVAL_REFUSED;
 }
 
@@ -347,12 +349,12 @@ static bool is_too_long(struct mta *mta, const struct x411_MTSIdentifier *identi
 }
 
 static enum arrival_result receive_decoded(struct mta *mta, const struct arrival *arrival,
-                                           struct decoded *decoded, char cause[static 200]) {
+                                           struct decoded *decoded, char cause[static RECEIVE_CAUSE]) {
     struct batch_mark mark = batch_mark(mta);
     if (is_too_long(mta, decoded->identifier) ||
         (arrival->kind == IPC_APDU_REPORT &&
          is_too_long(mta, &decoded->apdu.report.content.subject_identifier))) {
-        snprintf(cause, 200, "an MTS-identifier of it is longer than %d octets as text",
+        snprintf(cause, RECEIVE_CAUSE, "an MTS-identifier of it is longer than %d octets as text",
                  EVENT_IDENTIFIER_MOST);
         return ARRIVAL_REFUSED;
     }
@@ -364,7 +366,8 @@ static enum arrival_result receive_decoded(struct mta *mta, const struct arrival
     return result;
 }
 
-enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival, char cause[static 200]) {
+enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival,
+                                 char cause[static RECEIVE_CAUSE]) {
     struct decoded decoded;
     struct ber_error error;
     enum arrival_result result = ARRIVAL_REFUSED;
@@ -376,7 +379,7 @@ enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival,
     if (whole)
         result = receive_decoded(mta, arrival, &decoded, cause);
     else
-        snprintf(cause, 200, "%.190s",
+        snprintf(cause, RECEIVE_CAUSE, "%s",
                  error.text[0] ? error.text : "the envelope is none of the stated kind");
     if (!whole && error.code == BER_MEMORY)
         result = later_or_never(mta, cause);
@@ -470,13 +473,13 @@ bool receive_whole(struct association *association, struct span payload) {
                               .envelope = envelope,
                               .memory = content,
                               .content_length = content.len};
-    char cause[200] = "no memory";
+    char cause[RECEIVE_CAUSE] = "no memory";
     enum arrival_result result = ARRIVAL_LATER;
     arrival.content = store_content_create(mta->view.store, content.len, &err);
     if (arrival.content && store_content_append(arrival.content, content, &err))
         result = receive_apdu(mta, &arrival, cause);
     else
-        snprintf(cause, sizeof cause, "%.190s", err.text);
+        snprintf(cause, sizeof cause, "%s", err.text);
     store_content_release(arrival.content);
     receive_answer(association, result, cause);
     return true;

@@ -3,6 +3,7 @@
 #ifndef MTA_RECEIVE_H
 #define MTA_RECEIVE_H
 
+#include "base/error.h"
 #include "base/span.h"
 #include "ipc/frames.h"
 
@@ -27,7 +28,11 @@ enum arrival_result {
     ARRIVAL_LATER,   /* refuse temporarily */
     ARRIVAL_REFUSED, /* no APDU of ours */
 };
-enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival, char cause[static 200]);
+/* The store's cause tells an operator what to do and is not cut. */
+#define RECEIVE_CAUSE sizeof((struct error *)0)->text
+
+enum arrival_result receive_apdu(struct mta *mta, const struct arrival *arrival,
+                                 char cause[static RECEIVE_CAUSE]);
 
 /* Frames, after net.c has judged them by their rows and states (ipc/frame.h). False: one does not fit. */
 bool receive_whole(struct association *association, struct span payload);

@@ -16,8 +16,8 @@
 #include "mta/recovery.h"
 
 static void fail(struct inbound *inbound, const char *cause) {
-    if (!inbound->failure[0])
-        snprintf(inbound->failure, sizeof inbound->failure, "%.119s", cause[0] ? cause : "no memory");
+    if (!inbound->failure.text[0])
+        snprintf(inbound->failure.text, sizeof inbound->failure.text, "%s", cause[0] ? cause : "no memory");
     store_content_release(inbound->content);
     inbound->content = NULL;
 }
@@ -57,7 +57,7 @@ bool receive_envelope(struct association *association, struct span payload) {
     /* The net process has the limit of another configuration for a moment when one is read anew. */
     if (envelope.len + inbound->envelope.len > association->net->mta->view.config->limits.envelope_octets)
         fail(inbound, "the envelope is longer than the limit");
-    else if (!inbound->failure[0] && !buf_append_span(&inbound->envelope, envelope))
+    else if (!inbound->failure.text[0] && !buf_append_span(&inbound->envelope, envelope))
         fail(inbound, "no memory");
     return true;
 }
@@ -73,7 +73,7 @@ bool receive_content(struct association *association, struct span payload) {
     struct mta *mta = association->net->mta;
     struct inbound *inbound = association->inbound;
     struct error err = {0};
-    if (inbound->failure[0])
+    if (inbound->failure.text[0])
         return true;
     struct span again =
         span_sub(payload, 0, (size_t)(inbound->skip < payload.len ? inbound->skip : payload.len));
@@ -119,7 +119,7 @@ static const struct effect_kind checkpoint_done = {checkpoint_is_safe, checkpoin
 static void spool_envelope(struct mta *mta, struct inbound *inbound) {
     struct error err = {0};
     struct span envelope = buf_span(&inbound->envelope);
-    if (inbound->failure[0] || (!inbound->spooled && envelope.len <= INBOUND_ENVELOPE_MAX))
+    if (inbound->failure.text[0] || (!inbound->spooled && envelope.len <= INBOUND_ENVELOPE_MAX))
         return;
     if (!store_accepting(mta->view.store)) {
         fail(inbound, store_cause(mta->view.store)->text);
@@ -179,11 +179,11 @@ bool receive_checkpoint(struct association *association, struct span payload) {
                             .association = association->number,
                             .ref = association->transfer,
                             .number = serial};
-    if (inbound->failure[0]) {
+    if (inbound->failure.text[0]) {
         /* A sender whose window is full waits for this
          * confirmation and never comes to the end: refuse now. */
         if (!inbound->answered)
-            receive_answer(association, ARRIVAL_LATER, inbound->failure);
+            receive_answer(association, ARRIVAL_LATER, inbound->failure.text);
         inbound->answered = true;
         return true;
     }
@@ -222,13 +222,13 @@ bool receive_end(struct association *association, struct span payload) {
                               .kind = inbound->kind,
                               .envelope = buf_span(&inbound->envelope),
                               .under_way = !inbound->late};
-    char cause[512];
+    char cause[RECEIVE_CAUSE];
     enum arrival_result result = ARRIVAL_LATER;
     struct batch_mark mark = batch_mark(mta);
-    snprintf(cause, sizeof cause, "%s", inbound->failure);
-    if (!inbound->failure[0] && !inbound->content)
+    snprintf(cause, sizeof cause, "%s", inbound->failure.text);
+    if (!inbound->failure.text[0] && !inbound->content)
         inbound->content = store_content_create(mta->view.store, 0, NULL);
-    if (!inbound->failure[0] && inbound->content) {
+    if (!inbound->failure.text[0] && inbound->content) {
         add_content(&arrival, inbound->content);
         result = receive_apdu(mta, &arrival, cause);
     }

@@ -270,7 +270,8 @@ static bool give_names(struct association *association, const struct target *tar
                ((!taken && !outcome_is_called(association->net->mta, association->peer, here)) ||
                 error_set(err, STORE_IN_USE, "a recovery gives a name that another has"));
     }
-    done = done && give_name(association, name, target->known && !target->shared ? &first : NULL, err);
+    if (done && !association->shares_id) /* or nothing is asked for by it */
+        done = give_name(association, name, target->known && !target->shared ? &first : NULL, err);
     if (done && elsewhere && renamed)
         done = give_name(association, (struct store_outcome){.association = target->old, .activity = new},
                          NULL, err);
@@ -335,7 +336,9 @@ static void resume(struct association *association, struct target *target, uint3
         return;
     }
     target->known = told && target->known;
-    if (serial && (!association->recovers || target->known) && !give_names(association, target, new, &err)) {
+    if (serial && (!association->recovers || target->known) &&
+        ((told && !target->known && !outcome_is_not_there(association, &err)) ||
+         !give_names(association, target, new, &err))) {
         resume_later(association, &err);
         return;
     }

@@ -19,6 +19,7 @@ struct recovery {
     struct mta *mta;
     const struct ipc_bind *bind;
     struct peer *peer;
+    struct peer *released; /* whose association it is no more */
     struct error *err;
     bool named;
 };
@@ -44,13 +45,18 @@ static bool is_unfinished(void *context, const struct store_activity_in *activit
     struct peer *peer = caller(recovery, activity->peer, inbound_address(activity->state));
     bool released = true;
     if (allowed(peer) == MTA_RECOVERY_FULL ||
-        (peer &&
+        (peer && peer != recovery->released &&
          outcome_is_released(recovery->mta, activity->association, activity->peer, &released,
                              recovery->err) &&
          !released))
         recovery->peer = peer;
+    else if (peer)
+        recovery->released = peer; /* as it is for the next of them */
     return !recovery->peer && !recovery->err->code;
 }
+
+/* Of one peer: they came from one address, but for a peer that gives the name again. */
+#define OUTCOMES_SEEN 16
 
 static bool is_over(void *context, const struct store_outcome *outcome) {
     struct recovery *recovery = context;
@@ -73,21 +79,16 @@ static bool see_activity(void *context, const struct store_activity_in *activity
     return !recovery->named;
 }
 
-static bool see_outcome(void *context, const struct store_outcome *outcome) {
-    struct recovery *recovery = context;
-    recovery->named = recovery->named || span_eq(outcome->peer, span_str(recovery->peer->name));
-    return !recovery->named;
-}
-
 /* Does it call itself as another association of the peer's is called, or was? */
 static bool has_the_name_of_another(struct recovery *recovery) {
     struct store *store = recovery->mta->view.store;
     struct span id = recovery->bind->id;
+    bool had = false;
     if (span_eq(id, recovery->bind->recover_id))
         return false;
     recovery->named = outcome_is_called(recovery->mta, recovery->peer, id);
-    return !store_each_activity_of(store, id, see_activity, recovery, recovery->err) ||
-           !store_each_outcome(store, id, see_outcome, recovery, recovery->err) || recovery->named;
+    return !store_each_activity_of(store, id, see_activity, recovery, recovery->err) || recovery->named ||
+           !store_has_outcome(store, id, span_str(recovery->peer->name), &had, recovery->err) || had;
 }
 
 struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind, const char **why,
@@ -95,7 +96,7 @@ struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind, const c
     struct recovery recovery = {.mta = mta, .bind = bind, .err = err};
     bool read = store_each_activity_of(mta->view.store, bind->recover_id, is_unfinished, &recovery, err);
     if (read && !recovery.peer && !err->code && any_is_full(mta))
-        store_each_outcome(mta->view.store, bind->recover_id, is_over, &recovery, err);
+        store_each_outcome(mta->view.store, bind->recover_id, OUTCOMES_SEEN, is_over, &recovery, err);
     *why = "no such association broke";
     if (!recovery.peer || allowed(recovery.peer) == MTA_RECOVERY_FULL || !has_the_name_of_another(&recovery))
         return recovery.peer;
@@ -127,7 +128,8 @@ bool recovery_brings_new(struct association *association) {
 #define RECOVERIES_MOST 100
 
 bool recovery_may_name(struct association *association, struct error *err) {
-    return !association->recovers || ++association->recoveries <= RECOVERIES_MOST ||
+    return !association->recovers ||
+           (++association->recoveries <= RECOVERIES_MOST && outcome_may_recover(association)) ||
            error_set(err, STORE_IN_USE, "a recovery resumes again and again");
 }
 

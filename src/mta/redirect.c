@@ -25,14 +25,15 @@ static bool decide(struct mta *mta, const struct redirection *redirection, const
     do
         mts_redirect(run, &copy->stored, redirection->address, decisions);
     while (run_again(mta, run, decisions));
+    copy_keep_expiry(work, copy, decisions);
     return decisions->result == MTS_DECIDED;
 }
 
 static void add_failure(json_t **failures, struct span address, const char *cause) {
     *failures = *failures ? *failures : json_array();
     if (json_array_size(*failures) < REDIRECT_TELL_MOST)
-        json_array_append_new(*failures, json_pack("{s:o, s:o}", "address", json_text(address), "cause",
-                                                   json_text(span_str(cause))));
+        json_array_append_new(
+            *failures, json_pack("{s:o, s:o}", "address", json_text(address), "cause", json_whole(cause)));
 }
 
 /* Mailboxes that are full take nothing, which the rules don't know. */
@@ -84,16 +85,18 @@ static bool add_note(struct mta *mta, const struct copy *copy, struct span note)
            event_identifier(mta, summary.identifier, EVENT_REDIRECTED_BY_OPERATOR, NULL, note);
 }
 
-bool redirect_copy(struct mta *mta, const struct redirection *redirection, struct work *work,
-                   struct span note) {
+enum redirect_result redirect_copy(struct mta *mta, const struct redirection *redirection, struct work *work,
+                                   struct span note) {
     struct copy copy;
     struct error err = {0};
     struct mts_run run;
     struct mts_decisions decisions = {0};
     if (!copy_load(mta, work, &copy, &err))
-        return false;
-    bool done = decide(mta, redirection, work, &copy, &run, &decisions) && add_note(mta, &copy, note) &&
-                copy_replace(mta, work, &copy, &run, &decisions);
+        return REDIRECT_NOT_NOW;
+    bool decided = decide(mta, redirection, work, &copy, &run, &decisions);
+    bool done =
+        decided && add_note(mta, &copy, note) && copy_replace(mta, work, &copy, &run, &decisions, COPY_STAYS);
     copy_release(&copy);
-    return done;
+    bool no_way = !decided && (decisions.result == MTS_DECIDED || decisions.result == MTS_INVALID);
+    return done ? REDIRECT_DONE : no_way ? REDIRECT_NO_WAY : REDIRECT_NOT_NOW;
 }

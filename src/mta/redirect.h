@@ -16,14 +16,20 @@ struct redirection {
  * so. */
 const char *redirect_loops(struct mta *mta, const struct redirection *redirection, const struct work *work);
 
-/* To whom it would not be delivered: [{"address": text, "cause": text}], TELL_MOST at most; NULL: to
+/* To whom it would not be delivered: [{"address": text, "cause": text}], REDIRECT_TELL_MOST at most; NULL: to
  * everybody, or nobody can tell. The caller lets go of it. */
 #define REDIRECT_TELL_MOST 20
 json_t *redirect_failures(struct mta *mta, const struct redirection *redirection, const struct work *work);
 
-/* Other copies take its place, held if it is; `note` is added to the history beside that. False: it can't go
- * that way, or the store fails; the caller undoes to its mark. */
-bool redirect_copy(struct mta *mta, const struct redirection *redirection, struct work *work,
-                   struct span note);
+enum redirect_result {
+    REDIRECT_DONE,
+    REDIRECT_NO_WAY, /* it can't go that way */
+    REDIRECT_NOT_NOW /* the store fails, or there is no memory */
+};
+
+/* Other copies take its place, held if it is; `note` is added to the history beside that. Where it is not
+ * done the caller undoes to its mark. */
+enum redirect_result redirect_copy(struct mta *mta, const struct redirection *redirection, struct work *work,
+                                   struct span note);
 
 #endif

@@ -23,7 +23,10 @@ bool refusal_pauses(const struct peer *peer) {
 /* Times are set when a copy goes out, not when it is refused: a refusal that never comes (the association
  * breaks, the transfer is long) then delays no more than one that does. */
 static void begin_pause(struct peer *peer) {
-    peer->paused_until = clock_monotonic_us() + peer_back_off(peer, peer->pauses) * SECOND;
+    peer->pauses_by_hand += peer->probe_by_hand && peer->pauses > peer->pauses_by_hand;
+    peer->probe_by_hand = false;
+    int64_t wait = peer_back_off(peer, peer->pauses - peer->pauses_by_hand);
+    peer->paused_until = clock_monotonic_us() + wait * SECOND;
     peer->pauses++;
 }
 
@@ -74,7 +77,8 @@ void refusal_over(struct mta *mta, struct peer *peer) {
                       "peer=%s takes in again: it had refused %u copies in a row", peer->name,
                       peer->refusals);
     }
-    peer->refusals = peer->pauses = peer->pause_noted = 0;
+    peer->refusals = peer->pauses = peer->pauses_by_hand = peer->pause_noted = 0;
+    peer->probe_by_hand = false;
     peer->refused = 0;
     peer->paused_until = 0;
     peer_tell_rules(mta, peer);

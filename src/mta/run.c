@@ -55,6 +55,9 @@
  * another's then. */
 #define LEASE (60 * SECOND)
 
+/* Lines in a minute about one thing that the store does not take. */
+#define STOPS_TOLD 5
+
 /* How long a stop waits for the peers' answers to its releases. */
 #define RELEASE_MOST (2 * SECOND)
 
@@ -305,7 +308,7 @@ static const struct batch_hooks hooks = {before_commit, after_commit};
 /* A daemon that is ending yet may have the store for a moment; whoever keeps it is named. */
 static bool open_store(struct mta *mta, struct error *err) {
     static const struct timespec moment = {.tv_nsec = 50000000};
-    struct store_options options = {.create = true};
+    struct store_options options = {.create = true, .thread = mta->view.config->store_thread};
     int64_t end = clock_monotonic_us() + LOCKED_MOST;
     do {
         *err = (struct error){0};
@@ -566,19 +569,41 @@ static void finish_stop(struct mta *mta) {
     process_stopped(&mta->process);
 }
 
-/* A store that fails and recovers by turns is told of once in a while. */
-static void watch_store(struct mta *mta) {
+/* Is the log to say that it has begun? A store that fails and recovers by turns is told of a few times in a
+ * minute, and then again if it still fails when that is over. */
+static bool begins(struct telling_store *telling) {
     unsigned untold;
-    bool accepting = store_accepting(mta->view.store) && store_probe(mta->view.store);
-    if (!accepting && !mta->refusing &&
-        burst_line(&mta->refused, BURST_MINUTE, clock_monotonic_us(), &untold)) {
-        log_error("no message is taken any more: %s", store_cause(mta->view.store)->text);
-        mta->refusing = true;
-    }
-    if (!accepting && store_probe(mta->view.store) && mta->refusing) {
+    if (!telling->told)
+        telling->told = burst_take(&telling->told_of, STOPS_TOLD, BURST_MINUTE, clock_monotonic_us(),
+                                   &untold) != BURST_NONE;
+    else
+        return false;
+    return telling->told;
+}
+
+/* And that it is over? */
+static bool is_over(struct telling_store *telling) {
+    bool told = telling->told;
+    telling->told = false;
+    return told;
+}
+
+static void watch_room(struct mta *mta) {
+    const struct error *cause = store_content_cause(mta->view.store);
+    if (cause->code && begins(&mta->refusing_long))
+        log_error("no content of more than 8 kB is taken any more, shorter ones are: %s", cause->text);
+    if (!cause->code && is_over(&mta->refusing_long))
+        log_notice("the store takes contents of more than 8 kB again");
+}
+
+static void watch_store(struct mta *mta) {
+    struct store *store = mta->view.store;
+    bool accepting = store_accepting(store) && store_probe(store);
+    if (!accepting && begins(&mta->refusing))
+        log_error("no message is taken any more: %s", store_cause(store)->text);
+    if (!accepting && store_probe(store) && is_over(&mta->refusing))
         log_notice("the store takes messages again");
-        mta->refusing = false;
-    }
+    watch_room(mta);
     links_release(mta);
     if (batch_is_stuck(mta))
         net_landed(mta); /* as far as it ever will */

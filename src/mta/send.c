@@ -135,7 +135,7 @@ static enum loading unsendable(struct mta *mta, struct work *work) {
     struct mts_failure failure = {.reason = x411_NonDeliveryReasonCode_unable_to_transfer,
                                   .diagnostic = x411_NonDeliveryDiagnosticCode_content_syntax_error,
                                   .final = true};
-    copy_fail(mta, work, &failure);
+    copy_fail(mta, work, &failure, COPY_PUT_OFF);
     return ENDED;
 }
 
@@ -268,7 +268,7 @@ static void refused(struct association *association, struct work *work, struct s
     schedule_doubt(&mta->schedule, work, false);
     outbound_forget(mta, work->id);
     if (event_try(mta, work->message, EVENT_TRANSFER_REFUSED, association->peer, work->tries + 1u, 0, cause))
-        copy_fail(mta, work, &failure);
+        copy_fail(mta, work, &failure, COPY_PUT_OFF);
     else
         copy_put_off(mta, work, "reported on", &no_memory);
 }

@@ -12,7 +12,7 @@ json_t *request_peers(struct client *client, json_t *request) {
     const char *name = json_string_value(json_object_get(request, "peer"));
     const struct peer *only = name ? peer_find(mta, span_str(name)) : NULL;
     if (name && !only)
-        return client_error("not-found", "no peer has the name %s; 'mhs peer list' shows them", name);
+        return peer_unknown(mta, name);
     arena_reset(&mta->arena);
     return json_pack("{s:o}", "peers", peers_shown(mta, only));
 }
@@ -57,10 +57,11 @@ static json_t *counters_json(const struct mta *mta) {
 json_t *request_status(struct client *client, json_t *request) {
     struct mta *mta = client->mta;
     const struct mts_self *self = mts_self_of(mta->view.config->tables);
-    const struct error *cause = store_cause(mta->view.store);
     struct store_figures figures;
     (void)request;
     bool accepting = store_accepting(mta->view.store);
+    const struct error *cause =
+        accepting ? store_content_cause(mta->view.store) : store_cause(mta->view.store);
     json_t *status = json_pack("{s:s, s:s, s:s, s:s}", "mta", self->mta_name, "domain", self->domain,
                                "version", CHASQUI_VERSION, "state",
                                mta->stopping ? "stopping"
@@ -70,7 +71,7 @@ json_t *request_status(struct client *client, json_t *request) {
         return status;
     arena_reset(&mta->arena);
     store_figures(mta->view.store, &figures);
-    json_object_set_new(status, "cause", accepting ? json_null() : json_text(span_str(cause->text)));
+    json_object_set_new(status, "cause", cause->code ? json_text(span_str(cause->text)) : json_null());
     json_object_set_new(status, "started", json_time(mta->started / SECOND));
     json_object_set_new(status, "now", json_time(clock_now_us() / SECOND));
     json_object_set_new(status, "copies", json_integer((json_int_t)mta->schedule.count));

@@ -160,10 +160,11 @@ static bool remove_record(struct mta *mta, const struct local_user *user) {
  * stays in the rules, for he may stay; what waits is then delivered, and else non-delivered.
  */
 
-static json_t *not_empty(void) {
+static json_t *not_empty(uint64_t entries) {
     return client_error(
         "wrong-state",
-        "the mailbox has entries: read and delete them, or give --discard to remove them with it");
+        "the mailbox has %llu entr%s: read and delete them, or give --discard to remove them with it",
+        (unsigned long long)entries, entries == 1 ? "y" : "ies");
 }
 
 /* An error, or NULL: nothing is left in it, once the batch is written. */
@@ -173,7 +174,7 @@ static json_t *empty_mailbox(struct mta *mta, uint32_t mailbox, bool discard) {
     if (!mailbox_count(&mta->view, mailbox, &entries, &err))
         return client_error("unavailable", "%s", err.text);
     if (entries && !discard)
-        return not_empty();
+        return not_empty(entries);
     return !entries || mailbox_discard(mta, mailbox)
                ? NULL
                : client_error("unavailable",
@@ -246,7 +247,7 @@ json_t *request_user_remove(struct client *client, json_t *request) {
     if (err.code || !mailbox_count(&mta->view, mailbox, &entries, &err))
         return client_error("unavailable", "%s", err.text);
     if (entries && !discard)
-        return not_empty();
+        return not_empty(entries);
     struct effect effect = {.kind = &departure,
                             .process = client->process->number,
                             .ref = client->request,

@@ -50,9 +50,9 @@ static void fail_copy(struct ruling *ruling, const struct mts_stored *stored, st
 
 static void ruling_fail(struct ruling *ruling, const struct mts_stored *stored, struct cause cause,
                         bool final) {
+    const char *why = cause.supplementary ? cause.supplementary : ruling->record;
     if (stored->kind == MTS_REPORT)
-        report_ends(ruling, stored,
-                    cause.supplementary ? cause.supplementary : "it could not be transferred");
+        report_ends(ruling, stored, why ? why : "it could not be transferred");
     else
         fail_copy(ruling, stored, cause, final);
 }
@@ -70,10 +70,9 @@ void mts_work_expired(struct mts_run *run, const struct mts_stored *stored, cons
                       struct mts_decisions *out) {
     struct ruling ruling;
     struct cause cause = {x411_NonDeliveryReasonCode_unable_to_transfer,
-                          x411_NonDeliveryDiagnosticCode_maximum_time_expired, last};
+                          x411_NonDeliveryDiagnosticCode_maximum_time_expired, NULL};
     ruling_begin(&ruling, run, out);
-    if (stored->kind == MTS_REPORT && !last)
-        cause.supplementary = "it expired";
+    ruling.record = stored->kind == MTS_REPORT && !last ? "it expired" : last;
     ruling_fail(&ruling, stored, cause, true);
     ruling_end(&ruling);
 }

@@ -112,6 +112,7 @@ struct ruling {
     struct undecided *undecided; /* a stack: see work_undecided() */
     struct arena scratch;        /* forgotten after each recipient that was decided */
     bool has_content;            /* the subject's content is stored: it may be returned */
+    const char *record;          /* why recipients fail whose cause has no text: for our record, no report */
     const void *loop_trace;      /* the internal trace that loop_ahead() has searched, */
     uint8_t *hop_loops;          /* and what it found of each hop */
     const char *bound;           /* the last one that was found broken (bounds.c) */

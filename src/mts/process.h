@@ -342,8 +342,8 @@ struct mts_failure {
 void mts_work_failed(struct mts_run *run, const struct mts_stored *stored, const struct mts_failure *failure,
                      struct mts_decisions *out);
 
-/* A copy was tried until it expired (maximum-time-expired). `last`: why the last try failed, the
- * supplementary information; NULL: that is not known. It outlives `out`. */
+/* A copy was tried until it expired (maximum-time-expired). `last`: why the last try failed, for the events
+ * alone, since it may name addresses of ours; NULL: that is not known. It outlives `out`. */
 void mts_work_expired(struct mts_run *run, const struct mts_stored *stored, const char *last,
                       struct mts_decisions *out);
 

@@ -226,7 +226,7 @@ static void record_outcome(struct ruling *ruling, const struct branch *branch, s
     event->originator = originator;
     event->reason = outcome->cause.reason;
     event->diagnostic = outcome->cause.diagnostic;
-    event->text = outcome->cause.supplementary;
+    event->text = outcome->cause.supplementary ? outcome->cause.supplementary : ruling->record;
 }
 
 static void report(struct ruling *ruling, struct branch *branch) {

@@ -64,6 +64,7 @@ static bool read_type(struct scanner *s, struct span *oid) {
     char name[MOST_OID];
     size_t len = 0;
     skip_spaces(s);
+    size_t begin = s->at;
     while (isalnum(peek(s)) || peek(s) == '-' || peek(s) == '.') {
         if (len + 1 == sizeof(name))
             return failed(s, "an attribute type is too long");
@@ -81,8 +82,10 @@ static bool read_type(struct scanner *s, struct span *oid) {
         }
     }
     const char *dotted = strncasecmp(name, "oid.", 4) == 0 ? name + 4 : name;
-    return ber_oid_parse(dotted, s->arena, oid) ? true
-                                                : failed(s, "an attribute type that is not known before");
+    if (ber_oid_parse(dotted, s->arena, oid))
+        return true;
+    s->at = begin;
+    return failed(s, "no attribute type that is known, as CN, and no object identifier");
 }
 
 /* `#` and the BER of the value in hex. */

@@ -214,12 +214,14 @@ static void out_of_patience(evutil_socket_t fd, short what, void *arg) {
 }
 
 /* The store process hands out no more work once it was told to stop, lets the transfers end, and has the
- * associations released or aborted; what is left after a while is cut. */
+ * associations released or aborted; what is left after a while, or when it is told again, is cut. */
 void net_stop(struct net *net) {
     struct timeval patience = {.tv_sec = net->config->stop_us / 1000000,
                                .tv_usec = net->config->stop_us % 1000000};
-    if (net->stopping)
+    if (net->stopping) {
+        out_of_patience(-1, 0, net);
         return;
+    }
     bool alone = net->status != 0;
     net->stopping = true;
     net->status = 0; /* the store process, told to stop as well, may have gone first */

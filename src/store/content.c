@@ -116,7 +116,8 @@ bool store_content_append(struct store_content *content, struct span octets, str
     if (!append(content, octets, &inner)) {
         content->failed = true;
         error_set(err, inner.code, "%s", inner.text);
-        return inner.code == STORE_NO_MEMORY ? false : store_failed(content->store, &inner);
+        return inner.code != STORE_NO_MEMORY && !store_lacks_room(content->store, &inner) &&
+               store_failed(content->store, &inner);
     }
     content->length += octets.len;
     return true;

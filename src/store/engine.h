@@ -34,7 +34,6 @@ struct mailbox_change {
     struct span name; /* of `mailbox` from now on, or of `into` */
 };
 
-
 /* What no other walk gives whole, one thing after the other: those that have a function. False from one of
  * them ends the walk of its kind, which is no failure. */
 struct store_scan {
@@ -94,6 +93,8 @@ struct store_engine {
      * accept, also tries a small durable write, with which the store begins to accept again. False: `err` is
      * the cause from now on. */
     bool (*probe)(struct store *store, struct error *err);
+    /* Is there room for contents that are not short? NULL: they fail for no cause of their own. */
+    bool (*has_room)(struct store *store, struct error *err);
     /* As store_maintain, with the budget as a time of the monotonic
      * clock. True: there is more to do at once. */
     bool (*maintain)(struct store *store, int64_t now, int64_t events_before, int64_t until);
@@ -189,8 +190,10 @@ struct store_engine {
                               struct error *err);
     bool (*get_outcome)(struct store *store, struct span association, struct span activity, struct span peer,
                         struct buf *data, struct error *err);
-    bool (*each_outcome)(struct store *store, struct span association, store_outcome_cb *cb, void *context,
-                         struct error *err);
+    bool (*has_outcome)(struct store *store, struct span association, struct span peer, bool *has,
+                        struct error *err);
+    bool (*each_outcome)(struct store *store, struct span association, unsigned most, store_outcome_cb *cb,
+                         void *context, struct error *err);
 
     bool (*scan)(struct store *store, const struct store_scan *scan, struct error *err);
 

@@ -28,11 +28,20 @@ bool store_refuses(struct store *store, const struct error *cause) {
     return false;
 }
 
+bool store_lacks_room(struct store *store, const struct error *err) {
+    struct error none = {0};
+    if (err->code != STORE_FULL || !store->engine->has_room || store->engine->has_room(store, &none))
+        return false;
+    store->no_room = none;
+    return true;
+}
+
 bool store_failed(struct store *store, const struct error *err) {
     store->figures.failed_commits++;
     store->needs_repair |= err->code == STORE_CORRUPT;
+    /* STORE_VERSION: tables are not there any more. */
     return (err->code == STORE_FULL || err->code == STORE_READ_ONLY || err->code == STORE_IO ||
-            err->code == STORE_CORRUPT || err->code == STORE_FENCED) &&
+            err->code == STORE_CORRUPT || err->code == STORE_FENCED || err->code == STORE_VERSION) &&
            store_refuses(store, err);
 }
 

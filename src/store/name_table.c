@@ -74,8 +74,10 @@ bool names_mark(struct names *names, uint32_t key) {
     return true;
 }
 
-void names_written(struct names *names) {
-    for (size_t i = 0; i < names->changed_count; i++)
+void names_written(struct names *names, size_t count) {
+    for (size_t i = 0; i < count; i++)
         names->list[names->changed[i] - 1].changed = false;
-    names->changed_count = 0;
+    names->changed_count -= count;
+    if (count && names->changed_count)
+        memmove(names->changed, names->changed + count, names->changed_count * sizeof *names->changed);
 }

@@ -33,7 +33,7 @@ uint32_t names_add(struct names *names, uint64_t hash, struct span text, uint32_
 struct name *names_get(const struct names *names, uint32_t key);
 /* Notes that the row of `key` must be written; false without memory. */
 bool names_mark(struct names *names, uint32_t key);
-/* All rows that were to be written are. */
-void names_written(struct names *names);
+/* The rows of the first `count` that were to be written are. */
+void names_written(struct names *names, size_t count);
 
 #endif

@@ -114,9 +114,14 @@ bool store_get_outcome(struct store *store, struct span association, struct span
     return store->engine->get_outcome(store, association, activity, peer, data, err);
 }
 
-bool store_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
-                        struct error *err) {
-    return store->engine->each_outcome(store, association, cb, context, err);
+bool store_has_outcome(struct store *store, struct span association, struct span peer, bool *has,
+                       struct error *err) {
+    return store->engine->has_outcome(store, association, peer, has, err);
+}
+
+bool store_each_outcome(struct store *store, struct span association, unsigned most, store_outcome_cb *cb,
+                        void *context, struct error *err) {
+    return store->engine->each_outcome(store, association, most, cb, context, err);
 }
 
 /* ---- next hops, mailboxes ---- */

@@ -138,8 +138,22 @@ const struct error *store_cause(const struct store *store) {
     return &store->cause;
 }
 
+const struct error *store_content_cause(const struct store *store) {
+    return &store->no_room;
+}
+
+/* What else may be wrong with the disk is the cause of refusing all. */
+static void look_for_room(struct store *store) {
+    struct error cause = {0};
+    if (store->no_room.code && store->engine->has_room(store, &cause))
+        store->no_room = (struct error){0};
+    else if (store->no_room.code)
+        store->no_room = cause;
+}
+
 bool store_probe(struct store *store) {
     struct error cause = {0};
+    look_for_room(store);
     if (store->read_only || store->needs_repair || store->fenced)
         return store->accepting;
     if (!store->engine->probe(store, &cause))

@@ -67,6 +67,8 @@ struct store_options {
     uint64_t low_water; /* free octets on the disk below which it stops accepting; 0 means 64 MiB */
     unsigned node;      /* which of the nodes of the store (store_claim) opens it, from 1; 0: the first. A
                            folder has no other: STORE_BAD_REQUEST */
+    struct store_thread *thread; /* for a writer whose commits are not to wait for the disk
+                                    (store/thread.h); outlives the store. NULL: they end inline */
     const void
         *engine; /* what the engine's own header says (store/sqlite/options.h), for tests; NULL: nothing */
 };
@@ -137,12 +139,16 @@ bool store_accepting(const struct store *store);
  * store. */
 const struct error *store_cause(const struct store *store);
 
+/* Why contents of more than 8 kB are refused (STORE_FULL) while shorter ones are taken; code is STORE_OK
+ * where both are treated alike. As store_cause. */
+const struct error *store_content_cause(const struct store *store);
+
 /* Looks whether there is still space on the disk (free segments are given back before it is said that there
  * is none); while not accepting it tries a small durable write, and accepts again if that works and there is
  * space. Call it each second. Returns store_accepting. Damage (STORE_CORRUPT) lasts until `mhs store repair`,
- * a missing segment until its file is back. That another process took the store over, or another node the
- * work (STORE_FENCED, the cause from then on) is final: nothing is written by this handle any more, what is
- * in memory is old, and all that is left to do is to close it. */
+ * a segment or a database that is not there any more until its file is back. That another process took the
+ * store over, or another node the work (STORE_FENCED, the cause from then on) is final: nothing is written by
+ * this handle any more, what is in memory is old, and all that is left to do is to close it. */
 bool store_probe(struct store *store);
 
 /*
@@ -541,11 +547,16 @@ bool store_remove_outcome(struct store_batch *batch, struct span association, st
 bool store_get_outcome(struct store *store, struct span association, struct span activity, struct span peer,
                        struct buf *data, struct error *err);
 
-/* Calls back for the committed outcomes of an association. False from the callback ends it, which is no
- * failure. */
+/* Has the peer a committed outcome of any activity of the association, or of itself? That costs what one
+ * does, however many there are, of this peer or others. */
+bool store_has_outcome(struct store *store, struct span association, struct span peer, bool *has,
+                       struct error *err);
+
+/* Calls back for the committed outcomes of an association: of each peer that has some, at most so many, which
+ * are always the same ones; the others are not read. False from the callback ends it, which is no failure. */
 typedef bool store_outcome_cb(void *context, const struct store_outcome *outcome);
-bool store_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
-                        struct error *err);
+bool store_each_outcome(struct store *store, struct span association, unsigned most, store_outcome_cb *cb,
+                        void *context, struct error *err);
 
 /* ---- activities out: the state of a transfer that may have to be resumed; goes with its work. One whose row
  * is damaged is as one that is not there ---- */

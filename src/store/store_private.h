@@ -54,6 +54,7 @@ struct store {
     bool fenced;       /* another process has taken the store over: nothing is written any more */
     bool committing;   /* a batch is under way */
     struct error cause;
+    struct error no_room; /* why contents that are not short are refused while the others are taken */
     uint64_t low_water;
     uint64_t next_id, id_end; /* the block of ids that is given out */
     uint64_t own_from;        /* the first id that this handle could give out */
@@ -99,6 +100,9 @@ void store_head_free(struct store *store);
 /* Notes that something failed for good or for now; what lies in the disk, the files or the server ends
  * accepting. Returns false. */
 bool store_failed(struct store *store, const struct error *err);
+/* The failure is that there is no room for a content that is not short, and says nothing of the others: it is
+ * noted, and store_probe ends it. */
+bool store_lacks_room(struct store *store, const struct error *err);
 /* Ends accepting, for the cause; STORE_FENCED is the last one. Returns false. */
 bool store_refuses(struct store *store, const struct error *cause);
 /* 0: none is left. */

@@ -193,16 +193,60 @@ def _():
                             return None
                 equal([bool(submit()) for _ in range(5)][-1], False)
                 before = set(processes(stage.mta.process.pid))
-                wait_until(lambda: "no message is taken any more" in stage.mta.log(), what="the log's line")
+                wait_until(lambda: "no content of more than 8 kB is taken any more" in stage.mta.log(), what="the log's line")
+                with stage.mta.client() as client:      # short ones go on
+                    client.submit(local.submission_envelope(ANN, [BEN]), ipm.ipm("short", ANN, [BEN], "short", ipm.text("x")))
+                status = stage.mta.request("status")
+                equal(status["state"], "serving")
+                check(status["cause"].endswith("make room"), status["cause"])
+                check("make room" in stage.mta.mhs("status").stdout)
                 with stage.mta.client() as client:
                     for entry in client.entries(BEN):
                         client.request("mailbox-delete", mailbox=BEN, entry=entry["entry"])
-                wait_until(lambda: stage.mta.request("status")["state"] == "serving")
+                wait_until(lambda: stage.mta.request("status")["cause"] is None)
                 wait_until(submit, what="it takes large mail again, without a restart")
+                wait_until(lambda: "takes contents of more than 8 kB again" in stage.mta.log())
+                check("no message is taken any more" not in stage.mta.log(), "each line is about what is refused")
+                equal(stage.mta.log().count("is taken any more"), 1, "it stayed so")
+                filler = os.path.join(place, "filler")
+                with open(filler, "wb") as file:        # a true stop is told of, though there was a line a moment ago
+                    free = os.statvfs(place)
+                    os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_bsize - 20 * MB)
+                wait_until(lambda: "no message is taken any more" in stage.mta.log(), what="the other line")
+                equal(stage.mta.request("status")["state"], "refusing")
+                with stage.mta.client() as client:
+                    big = [entry["entry"] for entry in client.entries(BEN) if entry["size"] > 30 * MB][-1]
+                saved = os.path.join(place, "saved")
+                for force in [], ["--force"]:           # what has no room leaves no piece behind
+                    failed = stage.mta.mhs("save", "--user", BEN, *force, "--content", saved, str(big), check=False)
+                    equal((failed.returncode, os.path.exists(saved)), (4, False), failed.stderr)
+                    check("No space left" in failed.stderr, failed.stderr)
+                os.remove(filler)
                 wait_until(lambda: "takes messages again" in stage.mta.log())
                 equal(set(processes(stage.mta.process.pid)), before)
         finally:
             subprocess.run(["umount", place], check=False)
+
+
+@case("a store that is removed or moved while it is served takes no mail, log and status say so, and it is served when it is back")
+def _():
+    with folder() as path, hostile_stage(path) as stage:
+        def submit():
+            with stage.mta.client() as client:
+                try:
+                    return client.submit(local.submission_envelope(ANN, [BEN]), ipm.ipm("short", ANN, [BEN], "short", ipm.text("x")))
+                except local.Failed as failed:
+                    equal(failed.code, "unavailable")
+                    return None
+        check(submit())
+        store = os.path.join(stage.mta.folder, "store")
+        os.rename(store, store + ".away")
+        wait_until(lambda: stage.mta.request("status")["state"] == "refusing", what="a refusal")
+        check("queue.db was moved away or removed" in stage.mta.request("status")["cause"])
+        wait_until(lambda: "queue.db was moved away or removed" in stage.mta.log(), what="the log's line")
+        equal(submit(), None)
+        os.rename(store + ".away", store)
+        wait_until(submit, what="mail is taken again")
 
 
 tap.main()

@@ -273,12 +273,13 @@ def gone(end, life, number=0, breach=True):
 @case("nobody has others ended but by what its kind may say: the clients' process a reader, a reader the clients' process with itself")
 def _():
     with folder() as path, Stage(path) as stage:
-        for kind, end in (("clients", END_NET), ("clients", END_WORK), ("clients", END_CLIENTS), ("reader", END_NET), ("reader", END_READER), ("net", END_NET), ("net", END_CLIENTS), ("work", END_NET)):
+        for kind, end, number in (("clients", END_NET, 0), ("clients", END_WORK, 0), ("clients", END_CLIENTS, 0), ("clients", END_READER, 200), ("reader", END_NET, 0),
+                                  ("reader", END_READER, 0), ("net", END_NET, 0), ("net", END_CLIENTS, 0), ("work", END_NET, 0)):
             before = all_there(stage.mta)
             pid = the(stage, kind)
             with in_its_place(pid) as channel:
-                say(channel, CHANNEL_GONE, gone(end, 1))
-                wait_until(lambda: is_gone(pid), what=f"the end of the {kind} process that said it of {end}")
+                say(channel, CHANNEL_GONE, gone(end, 1, number))
+                wait_until(lambda: is_gone(pid), what=f"the end of the {kind} process that said it of {end}, {number}")
             after = all_there(stage.mta)
             equal({k: v for k, v in after.items() if k != kind}, {k: v for k, v in before.items() if k != kind}, "the others stay")
         before = all_there(stage.mta)

@@ -410,4 +410,24 @@ def _():
         unharmed.served("left")
 
 
+@case("a peer that resumes what is not there, again and again, is remembered in bounds, and others go on")
+def _():
+    limits = {"resumable-names": 20}
+    with folder() as path, hostile_stage(path, limits=limits) as stage, Unharmed(stage) as unharmed:
+        peer, _ = broken(stage, "before")
+        for i in range(40):
+            with stage.call(checkpoint=1) as again:
+
+                def resumed(again=again, i=i):
+                    again.resume_activity(ber.integer(7), 1, ber.octets(b"nothing%d" % i), ber.utctime(x411.now()))
+                    again.send_segments(b"x" * 2048)
+                    again.end_activity()
+                check(ended_by(resumed), "what is not there was resumed")
+        unharmed.logged("peer=NEAR", "resumable-names", "begins anew")
+        lines = [line for line in stage.mta.log().splitlines() if "resumable-names" in line]
+        check(len(lines) <= 2, f"a line for each: {len(lines)}")
+        cannot_recover(stage, peer.identifier)      # as nothing of the peer is told from what was not written
+        unharmed.served("named")
+
+
 tap.main()

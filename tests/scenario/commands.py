@@ -111,6 +111,8 @@ def _():
         check(max(map(len, text.splitlines())) <= 80, text)
         for line, after in zip(lines, lines[1:]):
             check(len(line) + 1 + len(after.split(" ")[0]) > 80, (command, line, after))
+    text = subprocess.run([program("mhsd"), "--help"], capture_output=True, text=True, check=True).stdout
+    check(max(map(len, text.splitlines())) <= 80, text)
 
 
 @case("who writes a text at a terminal is told how to end it")
@@ -306,6 +308,10 @@ def _():
         check("no entry 99" in refuse(pair.alpha, 1, "read", "--user", ADA, "99"))
         said = refuse(pair.alpha, 1, "delete", "--user", ADA, "2", "99", "3")
         check("no entry 99" in said and "not deleted: 99, 3\n" in said, said)
+        equal([e["entry"] for e in pair.entries(pair.alpha, ADA, 2)], [1, 3])
+        for wrong in "36-38", "x", "0", "9" * 23, str(2 ** 63):     # a wrong command line does nothing
+            check(f"'{wrong}' is not the number" in refuse(pair.alpha, 2, "delete", "--user", ADA, "1", wrong, "3"))
+            check(f"'{wrong}' is not the number" in refuse(pair.alpha, 2, "read", "--user", ADA, wrong))
         equal([e["entry"] for e in pair.entries(pair.alpha, ADA, 2)], [1, 3])
         pair.alpha.mhs("forward", "--user", ADA, "--to", ADA, "1")
         pair.alpha.mhs("reply", "--user", ADA, "--to", ADA, "--text", "y", "1")

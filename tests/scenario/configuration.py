@@ -374,6 +374,26 @@ def ask(mta, *arguments, status=0):
     return json.loads(done.stdout)
 
 
+@case("what waits for a restart and would keep the daemon from starting is said by a reload and config diff, not by the next start")
+def _():
+    with folder() as path, Mhsd(path) as mta:
+        one = f"Internet={mta.host}+{mta.port}"
+        mta.configure(listen=[one, '"P2"/' + one])
+        for command in ["config", "diff"], ["reload"]:
+            error = ask(mta, *command, status=1)["error"]
+            equal(error["code"], "bad-configuration")
+            check(any(re.search(r"conf: line \d+: listen: .* take the same calls", line) for line in error["complaints"]), error)
+        check("the configuration was not reloaded: " in mta.log(), mta.log_tail())
+        mta.configure(listen=[one], socket="/nix/da/mhsd.sock", store="/nix/da/store")
+        for command, status in (["config", "diff"], 1), (["reload"], 0):
+            warnings = ask(mta, *command, status=status)["warnings"]
+            for what in "socket: /nix/da/mhsd.sock can't be served", "store: the folder /nix/da/store can't be made":
+                check(any(f"the next start would be refused: {what}" in line for line in warnings), warnings)
+        equal(mta.request("status")["state"], "serving")
+        mta.configure(socket=mta.socket_path, store=mta.store, net_processes=2)
+        equal(ask(mta, "reload")["warnings"], [], "the others are right")
+
+
 @case("mhs reload returns when all processes have it, and says what has changed, what waits, and what is wrong where")
 def _():
     with folder() as path, Mhsd(path, peer={"BETA": peer_section(1, password="old secret")}) as mta:

@@ -83,7 +83,11 @@ def _():
 def _():
     with folder() as path, Stage(path, far=Closed(), limits={"mailbox-octets": 3000}) as stage:
         one, = waiting(stage, "one", text="x" * 4000)
+        for option in "--recipient", "--originator":
+            check("a filter takes a whole address, and '/C=GB' lacks " in refused(stage, "queue", "list", option, "/C=GB"))
+        check("FAR" in stage.mta.mhs("queue", "list", "--recipient", FAY).stdout, "a whole one")
         check("the mailbox is full" in refused(stage, "queue", "redirect", one, "--address", ANN, *WHY))
+        check("not delivered to it" not in stage.mta.log(), "it was only asked")
         stage.mta.configure(route={**stage.mta.settings["route"], FAR: {"non-delivery": "unable-to-transfer",
                                                                        "diagnostic": "no-bilateral-agreement"}})
         stage.mta.mhs("reload")

@@ -328,7 +328,10 @@ def _():
         check("disabled" in stage.mta.mhs("status").stdout, stage.mta.mhs("status").stdout)
         why = f"uid {os.geteuid()}: they move house"
         equal((peer_status(stage.mta, "FAR")["disabled"], peer_status(stage.mta, "NEAR")["disabled"]), (why, None))
-        check("they move house" in stage.mta.mhs("--wide", "peer", "list").stdout and why in stage.mta.mhs("peer", "show", "FAR").stdout)
+        named = f"{pwd.getpwuid(os.geteuid()).pw_name} (uid {os.geteuid()}): they move house"
+        check(named in stage.mta.mhs("--wide", "peer", "list").stdout and named in stage.mta.mhs("peer", "show", "FAR").stdout, named)
+        table = [line.split() for line in stage.mta.mhs("status").stdout.splitlines() if line.startswith(("PEER", "FAR"))]
+        equal([line[4] for line in table], ["WAIT", "2"], "those of 'peer list', deferred ones too")
         check("disabled" in queue(stage)[0]["last-error"], queue(stage))
         try:
             stage.call(mta="FAR", password="far's secret").close()
@@ -380,6 +383,22 @@ def _():
         equal(stage.far.next().content, x411.Received(apdu).content)
 
 
+@case("a disabled peer that answers a ping has no back-off that ends")
+def _():
+    with folder() as path, Stage(path, far=Closed(), peer_options={"FAR": {"first-retry": 300, "longest-retry": 1000}}) as stage:
+        hand_over_many(stage, ["one"])
+        wait_until(lambda: peer_status(stage.mta, "FAR")["state"] == "backing-off")
+        here = Neighbour(port=stage.far.port)
+        try:
+            stage.mta.mhs("peer", "disable", "FAR", "--reason", "a ping")
+            stage.mta.mhs("ping", "FAR")
+            check("FAR answered a ping" not in stage.mta.log(), "its back-off ends")
+            stage.mta.mhs("peer", "enable", "FAR", "--reason", "its end")
+            here.next()
+        finally:
+            here.close()
+
+
 @case("what is known of a peer: messages and octets both ways, what waits, the last success and error")
 def _():
     options = {"FAR": {"first-retry": 300, "longest-retry": 1000}}
@@ -399,6 +418,13 @@ def _():
         check("OCTETS RCVD" in stage.mta.mhs("peer", "list", "--wide").stdout)
         for line in stage.mta.mhs("status").stdout.splitlines():
             check(len(line) <= 80, line)
+        for _ in range(2):                                      # the second time it calls in ends no back-off
+            wait_until(lambda: peer_status(stage.mta, "FAR")["state"] == "backing-off")
+            time.sleep(1.1)
+            stage.call(mta="FAR", password="far's secret").close()
+        far = peer_status(stage.mta, "FAR")
+        check(far["state"] == "backing-off" and far["last-success"] > far["last-error-at"], far)
+        check("refused" in " ".join(stage.mta.mhs("peer", "list").stdout.split()), "why it backs off")
         here = Neighbour(port=stage.far.port)
         equal(ask(stage.mta, "peer", "retry", "FAR")["changed"], 2)
         equal({here.next().identifier[1] for _ in range(2)}, {"one", "two"})
@@ -763,6 +789,26 @@ def _():
         check("'caf\ufffd' is not UTF-8" in json.loads(said("--json", *words))["error"]["text"], words)
     error = json.loads(said("--json", "queue", b"\xc3\xbcb\xe9\xf0\x9f\x93\xa8\xf0\x9f"))["error"]
     equal(error["text"], "'mhs queue' has no subcommand '\u00fcb\ufffd\U0001f4e8\ufffd\ufffd'")
+
+
+@case("a reason makes no line of its own in the log, and colours no terminal")
+def _():
+    with folder() as path, Mhsd(path, peer={"FAR": peer_section(1)}) as mta:
+        mta.mhs("peer", "disable", "FAR", "--reason", "caf\u00e9\n2026-01-01T00:00:00Z store[1] error: \x1b[31mred\u202e\u0085")
+        wait_until(lambda: "is disabled by" in mta.log())
+        line, = [line for line in mta.log().split("\n") if "caf" in line]
+        check(line.endswith("caf\u00e9\\x0A2026-01-01T00:00:00Z store[1] error: \\x1B[31mred\\xE2\\x80\\xAE\\xC2\\x85"), line)
+        check("\x1b" not in mta.log() and "\u202e" not in mta.log() and "\n2026-01-01" not in mta.log())
+
+
+@case("a misspelt peer is told with the one that was meant")
+def _():
+    with folder() as path, Mhsd(path, peer={"GATEWAY": peer_section(1), "BETA": peer_section(2)}) as mta:
+        for words in ["peer", "show"], ["peer", "retry"], ["peer", "disable", "--reason", "x"], ["ping"]:
+            error = ask(mta, *words, "GATEWAI", status=1)["error"]
+            equal((error["code"], error["text"]), ("not-found", "no peer has the name GATEWAI; did you mean 'GATEWAY'? 'mhs peer list' shows them"))
+            error = ask(mta, *words, "ELSEWHERE", status=1)["error"]
+            equal(error["text"], "no peer has the name ELSEWHERE; 'mhs peer list' shows them")
 
 
 @case("colours are at a terminal only, where nothing speaks against it")

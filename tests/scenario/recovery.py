@@ -2,6 +2,7 @@
 """Resume of a broken transfer, on both sides: a scripted RTSE that shares no code with the daemon plays the other end."""
 import contextlib
 import hashlib
+import json
 import os
 import re
 import signal
@@ -517,7 +518,8 @@ class TwoDaemons:
         self.proxy = wire(port, cuts)
         far = Neighbour.__new__(Neighbour)
         far.port, far.close = self.proxy.port, self.proxy.close
-        self.stage = Stage(path, far=far, **settings)
+        options = settings.pop("peer_options", {})
+        self.stage = Stage(path, far=far, peer_options=options, **settings)
         self.beta = Mhsd(os.path.join(path, "beta"), "FAR", FAR, port=port, user={FAY: {}}, peer={
             "ALPHA": peer_section(self.stage.mta.port, "DAEMON", "our secret", our="FAR",
                                   our_password="far's secret", domain="/C=GB/A=GOLD/P=ALPHA")},
@@ -687,6 +689,41 @@ def _():
         check("octets were sent, and nothing was confirmed: it begins anew" in said and "in-doubt" not in history, said)
         said, _history, two = stopped_amid(f"{path}/in", 6_000_000, 20_000, "receiver", timers={"stop": 0})
         check(re.search(r"the stop cuts a transfer from it: \d{1,5} octets had come; the peer sends it anew", said), said)
+
+
+@case("stops at any moment, at either end, lose nothing and double nothing")
+def _():
+    with folder() as path, TwoDaemons(path, 1 << 40, wire=StillWire, timers={"stop": 0}, peer_options={"FAR": {"associations-out": 3}}) as two:
+        names = [f"stopped-{number}" for number in range(16)]
+        two.stage.mta.mhs("peer", "disable", "FAR", "--reason", "until all are there")
+        with two.stage.call() as peer:
+            for number, name in enumerate(names):
+                peer.transfer(text_message(name, [FAY], os.urandom(number % 4 * 400_000 + 500).hex(), subject=name))
+            peer.release()
+        two.stage.mta.mhs("peer", "enable", "FAR", "--reason", "go")
+        for turn in range(8):
+            time.sleep(0.15 * (turn % 4) + 0.05)
+            mta = two.beta if turn % 2 else two.stage.mta
+            equal(mta.stop(), 0)
+            mta.start()
+        wait_until(lambda: two.stage.mta.request("status")["copies"] == 0, 120, "an empty queue")
+        listed = json.loads(two.beta.mhs("--json", "list", "--user", FAY).stdout)["entries"]
+        equal(sorted(entry["subject"] for entry in listed), sorted(names))
+        cuts = (two.stage.mta.log() + two.beta.log()).count("the stop cuts a transfer")
+        check(cuts, "no stop came amid a transfer")
+        tap.note(f"{cuts} transfers were cut")
+
+
+@case("who does not want to wait so long says it again")
+def _():
+    with folder() as path:
+        def again(two):
+            wait_until(lambda: "transfers under way end first" in two.stage.mta.log())
+            check("cuts" not in two.stage.mta.log())
+            two.stage.mta.process.send_signal(signal.SIGTERM)
+            two.stage.mta.process.wait(60)
+        said, _history, two = stopped_amid(path, 1_000_000, 500_000, "sender", again, timers={"stop": 600})
+        check("the stop cuts a transfer to it" in said, said)
 
 
 @case("what ends in time is not cut")

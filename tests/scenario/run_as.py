@@ -13,6 +13,7 @@ import subprocess
 from players import ANN, BEN, HOME, NEAR, folder, processes, text_message
 from peer import tap
 from peer.association import Association
+from scenario import postgres
 from scenario.chasqui import Mhsd, living, peer_section, program
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -261,6 +262,31 @@ def _():
                               user=OTHER.pw_uid, group=OTHER.pw_gid, extra_groups=[])
         equal(done.returncode, 1)
         check(f"{mta.host} port {PORT}" in done.stderr and "need root" in done.stderr, done.stderr)
+
+
+@case("a store at a server that knows its users by their logins is looked into by 'mhsd -t' as the user of 'run-as'")
+def _():
+    needs_root()
+    if not postgres.binaries():
+        raise tap.Skip(postgres.MISSING)
+    with folder() as path, postgres.Postgres() as server:
+        server.sql(f"CREATE ROLE {USER.pw_name} LOGIN")
+        server.sql(f"CREATE DATABASE its OWNER {USER.pw_name}")
+        with open(os.path.join(server.data, "pg_hba.conf"), "w") as file:
+            file.write("local all all peer\n")
+        server.postmaster.send_signal(signal.SIGHUP)
+        mta = Privileged(path, store=server.uri("its", USER.pw_name))
+
+        def tested():
+            done = subprocess.run([program("mhsd"), "-t", "-c", mta.path], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  timeout=60, check=False)
+            return done.returncode, done.stderr
+        wait_until(lambda: subprocess.run([os.path.join(postgres.binaries(), "psql"), server.uri(), "-c", ""], capture_output=True,
+                                          check=False).returncode, what="the server knows root no more")
+        equal(tested(), (0, ""), "before there is a store")
+        with mta:
+            equal(mta.request("status")["state"], "serving")
+            equal(tested(), (0, ""), "while it is served")
 
 
 tap.main()

@@ -57,6 +57,21 @@ def _():
         check(done.returncode != 0 and "pg_dump" in done.stderr, done)
 
 
+@case("a store whose schema is dropped while it is served takes no mail, and log and status say so")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        uri = server.database()
+        with Stage(path, store=uri) as stage:
+            check(send(stage.mta, "before"))
+            postgres.ask(uri, "ALTER SCHEMA chasqui RENAME TO away")
+            check(not send(stage.mta, "refused"))
+            wait_until(lambda: stage.mta.request("status")["state"] == "refusing", what="a refusal")
+            check("does not exist" in stage.mta.request("status")["cause"])
+            wait_until(lambda: "no message is taken any more" in stage.mta.log(), what="the log's line")
+            postgres.ask(uri, "ALTER SCHEMA away RENAME TO chasqui")
+            wait_until(lambda: send(stage.mta, "after"), what="mail is taken again")
+
+
 @case("killed with its server, over and over, it loses and doubles nothing that was confirmed")
 def _():
     with postgres.Postgres() as server, folder() as path:

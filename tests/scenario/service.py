@@ -10,7 +10,7 @@ import time
 
 from players import all_started, children, folder  # it also makes the packages beside it importable
 from peer import tap
-from scenario.chasqui import Mhsd, program
+from scenario.chasqui import Mhsd, peer_section, program
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 IPC_CONFIG = 128
@@ -46,6 +46,17 @@ def _():
                     mta.kill()
 
 
+@case("whoever starts it may have closed its standard input, output and error")
+def _():
+    with folder() as path:
+        for number, closed in enumerate(("<&-", "<&- >&-", "<&- >&- 2>&-")):
+            mta = Mhsd(f"{path}/{number}")
+            mta.before = ["sh", "-c", f'exec "$@" {closed}', "sh"]
+            with mta:
+                equal(mta.request("status")["state"], "serving")
+                mta.request("mailboxes")                        # a reader answers it
+
+
 @case("a stop in good order warns of nothing")
 def _():
     with folder() as path:
@@ -60,6 +71,21 @@ def _():
             stop = next(i for i, line in enumerate(lines) if "stopping (signal" in line)
             # The play's own look at the port, which binds as nobody, may be told of late.
             equal([line for line in lines[stop:] if re.search(r" (warning|error): ", line) and "peer=? " not in line], [])
+        finally:
+            mta.kill()
+
+
+@case("a process that hangs is not waited for as long as transfers are")
+def _():
+    with folder() as path:
+        mta = Mhsd(path + "/mta", timers={"stop": 600})
+        mta.start()
+        try:
+            mta.request("mailboxes")                            # a reader answers it
+            os.kill(children(mta)["reader"][0], signal.SIGSTOP)
+            mta.process.send_signal(signal.SIGTERM)
+            equal(mta.process.wait(60), 1)
+            check("not all processes stopped in time; they are ended now" in mta.log(), mta.log_tail())
         finally:
             mta.kill()
 
@@ -170,5 +196,37 @@ def _():
             tap.wait_until(lambda: any(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ mhsd\[\d+\] notice: serving", line)
                                        for line in log_lines(mta)))
 
+
+@case("a log whose reader stands still stops no process, and what was lost is told of when it reads again")
+def _():
+    with folder() as path:
+        reads, writes = os.pipe()
+        mta = Mhsd(path + "/mta", peer={"THERE": peer_section(9, "THERE")})
+        mta.log_path, mta.log = f"/proc/self/fd/{writes}", str  # nobody looks into it meanwhile
+        mta.start()
+        try:
+            os.close(writes)
+            for number in range(250):
+                mta.request("peer-disable", peer="THERE", reason=f"{number} " + "x" * 200)
+                mta.request("peer-enable", peer="THERE", reason="again")
+            equal(mta.request("status")["state"], "serving")
+            mta.request("mailboxes")
+            os.set_blocking(reads, False)
+            log = b""
+
+            def told():
+                nonlocal log
+                try:
+                    log += os.read(reads, 1 << 20)
+                except BlockingIOError:
+                    mta.request("peer-disable", peer="THERE", reason="once more")
+                    mta.request("peer-enable", peer="THERE", reason="again")
+                return re.search(rb"store\[\d+\] warning: the log took nothing for a while: \d+ lines of this process are lost\n", log)
+            wait_until(told, what="a line about the lost ones")
+            equal(mta.stop(), 0)
+        finally:
+            if mta.process.poll() is None:
+                mta.kill()
+            os.close(reads)
 
 tap.main()

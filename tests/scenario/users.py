@@ -8,11 +8,16 @@ import shutil
 import subprocess
 import tempfile
 
-from players import HOME, LARGE, Unharmed, folder, hostile_stage      # it makes packages importable
+from players import FAY, HOME, LARGE, Unharmed, folder, hostile_stage      # it makes packages importable
 from peer import tap
 from scenario.chasqui import Mhsd, program
 
 case, check, equal = tap.case, tap.check, tap.equal
+
+
+def waiting(mta, count):
+    entries = mta.request("queue-list")["entries"]
+    return len(entries) == count and entries
 
 
 def users(mta):
@@ -248,6 +253,8 @@ def _():
         equal((tested(), json.loads(mta.mhs("--json", "reload").stdout)["warnings"]), ([], []))
         entries = tap.wait_until(lambda: mailbox(eva, 2))
         mta.mhs("delete", "--user", eva, str(entries[0]["entry"]))
+        refused = mta.mhs("user", "remove", eva, check=False)
+        check(refused.returncode == 1 and "the mailbox has 1 entry: read and delete them" in refused.stderr, refused)
         mta.mhs("user", "remove", "--discard", eva)
         equal(tested(), [])
 
@@ -352,7 +359,7 @@ def _():
     equal(subprocess.run([program("mhs"), "completion", "fish"], capture_output=True).returncode, 2)
 
 
-@case("bash completes the words that an option may be, peers' names, aliases and addresses; nothing where no daemon tells them")
+@case("bash completes the words that an option may be, peers' names, aliases, addresses and copies; nothing where no daemon tells them")
 def _():
     if not shutil.which("bash"):
         raise tap.Skip("bash is not installed")
@@ -363,6 +370,9 @@ def _():
             file.write(f"annie = {HOME}/S=ann\n")
         here = {"CHASQUI_SOCKET": stage.mta.socket_path, "XDG_CONFIG_HOME": f"{path}/config"}
         gone = {"CHASQUI_SOCKET": f"{path}/nobody", "XDG_CONFIG_HOME": f"{path}/config"}
+        lists = stage.mta.mhs("user", "list", environment=here).stdout.splitlines()
+        check([line for line in lists if line.split()[0] == "annie"] and f"{HOME}/S=ann" not in str(lists), lists)
+        check(f"{HOME}/S=ann" in stage.mta.mhs("user", "show", "annie", environment=here).stdout, "the whole address")
         peers = sorted(peer["peer"] for peer in stage.mta.request("peer-status")["peers"])
         check(len(peers) > 1, peers)
         equal(completed("mhs", "queue", "list", "--state", ""), states)
@@ -381,6 +391,13 @@ def _():
         equal(completed("mhs", "list", f"--user={HOME}/O=W", environment=here), ["Widgets\\ Ltd/S=ben"])
         equal(completed("mhs", "send", "--to", "a", environment=gone), ["annie"])
         equal(completed("mhs", "ping", "--j", environment=here), ["--json"])
+        stage.mta.mhs("peer", "disable", "FAR", "--reason", "a play")
+        for _ in range(2):
+            stage.mta.mhs("send", "--from", f"{HOME}/S=ann", "--to", FAY, "--text", "waits")
+        copies = [str(entry["id"]) for entry in tap.wait_until(lambda: waiting(stage.mta, 2))]
+        for line in ["queue", "show", ""], ["queue", "hold", "--reason", "why", ""], ["queue", "list", "--after", ""]:
+            equal(completed("mhs", *line, environment=here), copies, str(line))
+        equal(completed("mhs", "queue", "show", "", environment=gone), [])
 
 
 # What zsh does for a completion, in place of its own functions: `compadd` tells what was offered and fits.

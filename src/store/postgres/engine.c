@@ -171,6 +171,7 @@ const struct store_engine postgres_engine = {
     .each_activity_in = pg_each_activity_in,
     .each_activity_out = pg_each_activity_out,
     .get_outcome = pg_get_outcome,
+    .has_outcome = pg_has_outcome,
     .each_outcome = pg_each_outcome,
     .scan = pg_scan,
     .next_hop = pg_next_hop,

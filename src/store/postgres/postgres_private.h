@@ -108,6 +108,7 @@ enum query {
     Q_EACH_ACTIVITY_IN,
     Q_EACH_ACTIVITY_OUT,
     Q_GET_OUTCOME,
+    Q_HAS_OUTCOME,
     Q_EACH_OUTCOME,
     Q_FIND_NEXT_HOP,
     Q_ADD_NEXT_HOP,
@@ -419,8 +420,10 @@ bool pg_each_activity_in(struct store *store, store_activity_in_cb *cb, void *co
 bool pg_each_activity_out(struct store *store, store_activity_out_cb *cb, void *context, struct error *err);
 bool pg_get_outcome(struct store *store, struct span association, struct span activity, struct span peer,
                     struct buf *data, struct error *err);
-bool pg_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
-                     struct error *err);
+bool pg_has_outcome(struct store *store, struct span association, struct span peer, bool *has,
+                    struct error *err);
+bool pg_each_outcome(struct store *store, struct span association, unsigned most, store_outcome_cb *cb,
+                     void *context, struct error *err);
 bool pg_scan(struct store *store, const struct store_scan *scan, struct error *err);
 bool pg_next_hop(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool pg_mailbox(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);

@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "store/postgres/postgres_private.h"
 
-#define VERSION 3
+#define VERSION 4
 
 static const char *const steps[VERSION] = {
     "CREATE SCHEMA chasqui;"
@@ -80,6 +80,9 @@ static const char *const steps[VERSION] = {
     "ALTER TABLE activity_in ADD sum bigint;"
     "ALTER TABLE activity_out ADD sum bigint;"
     "ALTER TABLE node ADD lease bigint NOT NULL DEFAULT " NO_LEASE_END ";",
+    /* The outcomes of one association and peer stand together. */
+    "DROP INDEX outcome_key;"
+    "CREATE UNIQUE INDEX outcome_key ON outcome(sha256(association), sha256(peer), sha256(activity));",
 };
 
 bool pg_schema_version(struct pg *pg, int *version, struct error *err) {

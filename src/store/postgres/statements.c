@@ -240,8 +240,20 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_GET_OUTCOME] = {"get_outcome",
                        "SELECT data FROM outcome WHERE sha256(association) = sha256($1::bytea)"
                        " AND sha256(activity) = sha256($2::bytea) AND sha256(peer) = sha256($3::bytea)"},
-    [Q_EACH_OUTCOME] = {"each_outcome", "SELECT activity, peer, expiry, data FROM outcome"
-                                        " WHERE sha256(association) = sha256($1::bytea)"},
+    [Q_HAS_OUTCOME] = {"has_outcome", "SELECT FROM outcome WHERE sha256(association) = sha256($1::bytea)"
+                                      " AND sha256(peer) = sha256($2::bytea) LIMIT 1"},
+    /* From peer to peer: the others' rows of the index are passed over. */
+    [Q_EACH_OUTCOME] =
+        {"each_outcome",
+         "WITH RECURSIVE named(peer) AS ("
+         "(SELECT sha256(peer) FROM outcome WHERE sha256(association) = sha256($1::bytea)"
+         " ORDER BY sha256(peer) LIMIT 1) UNION ALL"
+         " SELECT (SELECT sha256(o.peer) FROM outcome o WHERE sha256(o.association) = sha256($1::bytea)"
+         " AND sha256(o.peer) > named.peer ORDER BY sha256(o.peer) LIMIT 1) FROM named"
+         " WHERE named.peer IS NOT NULL)"
+         " SELECT o.activity, o.peer, o.expiry, o.data FROM named, LATERAL (SELECT * FROM outcome"
+         " WHERE sha256(association) = sha256($1::bytea) AND sha256(outcome.peer) = named.peer"
+         " ORDER BY sha256(activity) LIMIT $2::bigint) AS o"},
     [Q_FIND_NEXT_HOP] = {"find_next_hop", "SELECT id FROM next_hop WHERE sha256(name) = sha256($1::bytea)"},
     [Q_ADD_NEXT_HOP] = {"add_next_hop",
                         "INSERT INTO next_hop(id, name) SELECT coalesce(max(id), 0) + 1, $1::bytea"

@@ -212,13 +212,26 @@ static bool give_outcome(struct walk *walk, const PGresult *rows, int row) {
     return walk->cb.outcome(walk->context, &outcome);
 }
 
-bool pg_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
-                     struct error *err) {
+bool pg_has_outcome(struct store *store, struct span association, struct span peer, bool *has,
+                    struct error *err) {
+    struct pg_parameters parameters = {0};
+    pg_add_octets(&parameters, association);
+    pg_add_octets(&parameters, peer);
+    PGresult *row = pg_read(pg_of(store), Q_HAS_OUTCOME, &parameters, err);
+    *has = row && PQntuples(row);
+    PQclear(row);
+    return row != NULL;
+}
+
+bool pg_each_outcome(struct store *store, struct span association, unsigned most, store_outcome_cb *cb,
+                     void *context, struct error *err) {
     struct walk walk = {.pg = pg_of(store),
                         .query = Q_EACH_OUTCOME,
                         .row = give_outcome,
                         .key = {association},
                         .keys = 1,
+                        .number = {most},
+                        .numbers = 1,
                         .cb.outcome = cb,
                         .context = context};
     return pg_walk(&walk, err);

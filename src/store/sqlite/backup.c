@@ -90,10 +90,10 @@ static uint64_t number_of(sqlite3 *db, const char *text) {
 }
 
 static bool copy_pages(struct copy *copy, struct error *err) {
-    sqlite3_backup *backup = sqlite3_backup_init(copy->db, "main", copy->from->db, "main");
+    sqlite3_backup *backup = sqlite3_backup_init(copy->db, "main", copy->from->writing.db, "main");
     if (!backup)
         return copy_error(copy, err);
-    uint64_t page = number_of(copy->from->db, "PRAGMA page_size");
+    uint64_t page = number_of(copy->from->writing.db, "PRAGMA page_size");
     int code;
     do {
         code = sqlite3_backup_step(backup, PAGES_A_STEP);
@@ -113,7 +113,7 @@ static bool copy_database(struct copy *copy, const char *path, struct error *err
         return copy->db ? copy_error(copy, err) : error_set(err, STORE_NO_MEMORY, "out of memory");
     if (!sql_exec(copy->from, "BEGIN", err))
         return false;
-    copy->total = number_of(copy->from->db, totals); /* the transaction's moment is that of its first read */
+    copy->total = number_of(copy->from->writing.db, totals); /* the transaction's moment is that of its first read */
     bool ok = copy_pages(copy, err);
     sql_exec(copy->from, "COMMIT", NULL); /* a longer read would keep the writer's log from being reused */
     /* No log beside it: it is one file until a daemon opens it. */

@@ -722,7 +722,7 @@ static bool check_packed(struct check *check, bool repeats, struct error *err) {
 /* ---- the whole ---- */
 
 static bool check_all(struct check *check, struct error *err) {
-    sqlite3_progress_handler(check->store->db, TELL_EACH, tell_step, &check->report);
+    sqlite3_progress_handler(check->store->writing.db, TELL_EACH, tell_step, &check->report);
     check_begin_step(&check->report, "checking the database", 0);
     if (!check_database(check, err) || !check_segments(check, err) ||
         (check->report.repair && !judge_overlaps(check, err)))

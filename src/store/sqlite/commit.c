@@ -7,12 +7,21 @@
  *      answer.
  * A failure before the end of 2 rolls back and leaves memory as it was; a crash
  * there leaves octets in segments that no row points at, which is free space.
+ *
+ * The thread of the store does what waits for the disk in 1 and 2, if the store has one and the commit is large
+ * enough to be worth two wake-ups: then reads go on beside it, by a connection whose snapshot is that of before,
+ * and contents grow. Rows are never written there: all but the files belongs to the caller's thread.
  */
+#include <errno.h>
+
 #include "base/alloc.h"
 #include "store/sqlite/commit_private.h"
 
 /* Filling keeps step with what comes: a step for so many octets of bodies. */
 #define FILL_FOR (UINT64_C(1) << 20)
+
+/* So long SQLite's log grows before it is copied into the database (open.c has the pages' size). */
+#define LOG_PAGES 2000
 
 static void reset(struct commit *commit) {
     map_clear(&commit->message_refs);
@@ -42,25 +51,26 @@ static bool reserve(struct commit *commit, struct error *err) {
            store_no_memory(&commit->store->head, err);
 }
 
-static bool sync_bodies(struct commit *commit, struct error *err) {
+static bool prepare_bodies(struct commit *commit, struct error *err) {
     for (size_t i = 0; i < commit->batch->count; i++) {
         struct operation *operation = &commit->batch->list[i];
         if (!operation->left_out && operation->content && !contents_prepare(commit, operation, err))
             return false;
     }
-    return segments_sync_folder(commit->store, err);
+    return true;
 }
 
-static bool write_id_counter(struct sqlite *store, uint64_t *limit, struct error *err) {
-    *limit = store->id_limit;
+static bool write_id_counter(struct commit *commit, struct error *err) {
+    struct sqlite *store = commit->store;
+    commit->id_limit = store->id_limit;
     if (store->head.next_id <= store->id_limit)
         return true;
-    *limit = store->head.next_id + ID_BLOCK;
+    commit->id_limit = store->head.next_id + ID_BLOCK;
     sqlite3_stmt *statement = sql(store, SQL_SET_COUNTER);
     if (!statement)
         return db_error(store, "counter", err);
     sqlite3_bind_text(statement, 1, "id", 2, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 2, (sqlite3_int64)*limit);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)commit->id_limit);
     return sql_run(store, SQL_SET_COUNTER, NULL, err);
 }
 
@@ -80,32 +90,11 @@ static bool write_operations(struct commit *commit, struct error *err) {
     return true;
 }
 
-static bool write_rows(struct commit *commit, uint64_t *limit, struct error *err) {
-    struct sqlite *store = commit->store;
+static bool write_rows(struct commit *commit, struct error *err) {
     return write_operations(commit, err) && (commit->again || rows_settle_messages(commit, err)) &&
            (commit->again ||
-            (contents_settle(commit, err) && rows_write_packed(commit, err) && rows_write_names(store, err) &&
-             runs_drain(commit, err) && write_id_counter(store, limit, err)));
-}
-
-static bool transact(struct commit *commit, uint64_t *limit, struct error *err) {
-    struct sqlite *store = commit->store;
-    if (sql_run(store, SQL_BEGIN, NULL, err) && write_rows(commit, limit, err) && !commit->again &&
-        sql_run(store, SQL_COMMIT, NULL, err))
-        return true;
-    if (!sqlite3_get_autocommit(store->db))
-        sql_run(store, SQL_ROLLBACK, NULL, NULL);
-    return commit->again && !err->code;
-}
-
-/* One pass, and another one for as long as requests got verdicts, which were left out then. */
-static bool write_all(struct commit *commit, uint64_t *limit, struct error *err) {
-    do {
-        reset(commit);
-        if (!reserve(commit, err) || !sync_bodies(commit, err) || !transact(commit, limit, err))
-            return false;
-    } while (commit->again);
-    return true;
+            (contents_settle(commit, err) && rows_write_packed(commit, err) && rows_write_names(commit, err) &&
+             runs_drain(commit, err) && write_id_counter(commit, err)));
 }
 
 static void apply(struct commit *commit) {
@@ -127,8 +116,9 @@ static void apply(struct commit *commit) {
     }
     runs_apply(commit);
     contents_apply(commit);
-    names_written(&store->next_hops);
-    names_written(&store->mailboxes);
+    names_written(&store->next_hops, commit->next_hops_written);
+    names_written(&store->mailboxes, commit->mailboxes_written);
+    store->id_limit = commit->id_limit;
 }
 
 bool sqlite_behind(const struct store *head) {
@@ -141,28 +131,258 @@ void sqlite_catch_up(struct store *head) {
     store->fill_debt = store->fill_debt > 4 * FILL_FOR ? 3 * FILL_FOR : store->fill_debt - FILL_FOR;
 }
 
+/* ---- the log ---- */
+
+/* SQLite calls it at the end of each transaction, for ours on the store's thread. */
+static int note_log(void *context, sqlite3 *db, const char *name, int pages) {
+    struct sqlite *store = context;
+    (void)db;
+    (void)name;
+    store->log_pages = pages;
+    return SQLITE_OK;
+}
+
+void sqlite_watch_log(struct sqlite *store) {
+    sqlite3_wal_hook(store->writing.db, note_log, store);
+}
+
+/* Also on the store's thread. What fails is tried again after the next commit. */
+static void copy_log(void *argument) {
+    struct sqlite *store = argument;
+    sqlite3_wal_checkpoint_v2(store->writing.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
+static void use_reading(struct sqlite *store) {
+    store->connection = &store->reading;
+}
+
+static void use_writing(struct sqlite *store) {
+    if (store->connection == &store->reading && !sqlite3_get_autocommit(store->reading.db))
+        sql_run(store, SQL_ROLLBACK, NULL, NULL);
+    store->connection = &store->writing;
+}
+
+void sqlite_checkpoint(struct sqlite *store) {
+    if (store->log_pages < LOG_PAGES || store->commit.flight != FLIGHT_NONE)
+        return;
+    store->log_pages = 0;
+    if (!store->thread) {
+        copy_log(store);
+        return;
+    }
+    use_reading(store);
+    store->commit.flight = FLIGHT_CHECKPOINT;
+    store_thread_begin(store->thread, copy_log, store);
+}
+
+/* ---- the steps of a commit ---- */
+
+static void land(struct commit *commit) {
+    struct sqlite *store = commit->store;
+    struct connection *reads = store->connection;
+    store->connection = &store->writing;
+    if (commit->failure.code && !sqlite3_get_autocommit(store->writing.db))
+        sql_run(store, SQL_ROLLBACK, NULL, NULL);
+    store->connection = reads;
+    if (!commit->failure.code)
+        apply(commit);
+    reset(commit);
+    commit->flight = FLIGHT_LANDED;
+}
+
+static void tell(struct commit *commit) {
+    struct sqlite *store = commit->store;
+    struct error failure = commit->failure;
+    use_writing(store);
+    commit->flight = FLIGHT_NONE;
+    batch_done(commit->batch, failure.code ? &failure : NULL);
+    if (!failure.code)
+        space_watch(store);
+    sqlite_checkpoint(store);
+}
+
+/* What the transaction changes is read as it was until the end is told. */
+static bool keep_snapshot(struct sqlite *store) {
+    uint64_t ignored;
+    struct error err = {0};
+    use_reading(store);
+    if (sql_run(store, SQL_BEGIN_READING, NULL, &err) && counter_get(store, "id", &ignored, &err))
+        return true;
+    use_writing(store);
+    return false;
+}
+
+static void sync_bodies(void *argument) {
+    bodies_sync(argument);
+}
+
+static void commit_rows(void *argument) {
+    struct commit *commit = argument;
+    errno = 0;
+    commit->job.code = sqlite3_step(commit->job.statement);
+    commit->job.number = errno;
+}
+
+static void end_rows(struct commit *commit) {
+    struct sqlite *store = commit->store;
+    errno = commit->job.number;
+    if (commit->job.code != SQLITE_DONE)
+        sqlite_error(store->writing.db, store->head.place, "COMMIT", &commit->failure);
+    sqlite3_reset(commit->job.statement);
+    land(commit);
+}
+
+/* What comes while the thread has a commit makes the next one smaller than it would be, so that whoever is
+ * busy stays so down to a third. */
+static bool is_worth_thread(const struct commit *commit) {
+    const struct sqlite *store = commit->store;
+    size_t least = commit->beside ? store->beside_from / 3 : store->beside_from;
+    return store->thread && commit->batch->request_count >= least;
+}
+
+/* True: it is with the thread. */
+static bool end_transaction(struct commit *commit) {
+    struct sqlite *store = commit->store;
+    commit->job.statement = sql(store, SQL_COMMIT);
+    if (!commit->job.statement) {
+        db_error(store, "COMMIT", &commit->failure);
+        land(commit);
+    } else if (commit->beside && keep_snapshot(store)) {
+        commit->flight = FLIGHT_ROWS;
+        store_thread_begin(store->thread, commit_rows, commit);
+        return true;
+    } else {
+        commit_rows(commit);
+        end_rows(commit);
+    }
+    return false;
+}
+
+static bool prepare(struct commit *commit) {
+    reset(commit);
+    return reserve(commit, &commit->failure) && prepare_bodies(commit, &commit->failure);
+}
+
+/* The bodies are synced. Another pass for as long as requests get verdicts, which are left out then. */
+static bool write_all(struct commit *commit) {
+    struct error *failure = &commit->failure;
+    while (segments_sync_folder(commit->store, failure) && sql_run(commit->store, SQL_BEGIN, NULL, failure) &&
+           write_rows(commit, failure)) {
+        if (!commit->again)
+            return end_transaction(commit);
+        sql_run(commit->store, SQL_ROLLBACK, NULL, NULL);
+        if (!prepare(commit))
+            break;
+    }
+    land(commit);
+    return false;
+}
+
+static bool begin(struct commit *commit) {
+    commit->beside = is_worth_thread(commit);
+    commit->bodies_synced = false;
+    commit->failure = (struct error){0};
+    commit->next_hops_written = commit->mailboxes_written = 0;
+    if (!prepare(commit)) {
+        bodies_forget(commit);
+        land(commit);
+        return false;
+    }
+    if (commit->job.count && commit->beside) {
+        commit->flight = FLIGHT_BODIES;
+        store_thread_begin(commit->store->thread, sync_bodies, commit);
+        return true;
+    }
+    bodies_sync(commit);
+    if (bodies_end(commit, &commit->failure))
+        return write_all(commit);
+    land(commit);
+    return false;
+}
+
+/* ---- what the engine is asked ---- */
+
 static bool is_needless(const struct commit *commit) {
     return !commit->batch->count && !commit->store->next_hops.changed_count &&
            !commit->store->mailboxes.changed_count;
 }
 
 void sqlite_commit_begin(struct store_batch *batch) {
-    struct sqlite *store = sqlite_of(batch->store);
-    struct commit *commit = &store->commit;
-    struct error err = {0};
-    uint64_t limit = 0;
+    struct commit *commit = &sqlite_of(batch->store)->commit;
     commit->batch = batch;
-    if (is_needless(commit)) {
+    if (is_needless(commit))
         batch_done(batch, NULL);
-        return;
+    else if (commit->flight == FLIGHT_CHECKPOINT)
+        commit->waits = true;
+    else if (!begin(commit))
+        tell(commit);
+}
+
+static bool is_with_thread(const struct commit *commit) {
+    return commit->flight == FLIGHT_BODIES || commit->flight == FLIGHT_ROWS ||
+           commit->flight == FLIGHT_CHECKPOINT;
+}
+
+/* The thread has ended what it was given. */
+static void take_back(struct commit *commit) {
+    if (commit->flight == FLIGHT_BODIES) {
+        bodies_end(commit, &commit->failure);
+        commit->flight = FLIGHT_SYNCED;
+    } else if (commit->flight == FLIGHT_ROWS) {
+        end_rows(commit);
+    } else {
+        use_writing(commit->store);
+        commit->flight = FLIGHT_NONE;
     }
-    bool done = write_all(commit, &limit, &err);
-    if (done) {
-        store->id_limit = limit;
-        apply(commit);
+}
+
+/* From where the thread's part of it ended. */
+static void go_on(struct commit *commit) {
+    bool with_thread = false;
+    if (commit->flight == FLIGHT_SYNCED && commit->failure.code)
+        land(commit);
+    else if (commit->flight == FLIGHT_SYNCED)
+        with_thread = write_all(commit);
+    else if (commit->flight == FLIGHT_NONE) {
+        commit->waits = false;
+        with_thread = begin(commit);
     }
-    reset(commit);
-    batch_done(batch, done ? NULL : &err);
-    if (done)
-        space_watch(store);
+    if (!with_thread)
+        tell(commit);
+}
+
+void sqlite_proceed(struct store *head, bool wait) {
+    struct sqlite *store = sqlite_of(head);
+    struct commit *commit = &store->commit;
+    if (store->thread)
+        store_thread_heard(store->thread);
+    while (commit->flight != FLIGHT_NONE || commit->waits) {
+        if (is_with_thread(commit)) {
+            if (!store_thread_ended(store->thread, wait))
+                return;
+            take_back(commit);
+        }
+        if (commit->flight != FLIGHT_NONE || commit->waits)
+            go_on(commit);
+    }
+}
+
+int sqlite_descriptor(const struct store *head) {
+    const struct sqlite *store = (const struct sqlite *)head;
+    return store->thread ? store_thread_descriptor(store->thread) : -1;
+}
+
+void sqlite_write_begin(struct sqlite *store) {
+    if (is_with_thread(&store->commit)) {
+        store_thread_ended(store->thread, true);
+        take_back(&store->commit);
+    }
+    store->connection = &store->writing;
+}
+
+void sqlite_write_end(struct sqlite *store) {
+    if (store->commit.flight == FLIGHT_LANDED && store->reading.db &&
+        !sqlite3_get_autocommit(store->reading.db))
+        use_reading(store);
+    sqlite_checkpoint(store);
 }

@@ -19,18 +19,22 @@ bool contents_prepare(struct commit *commit, struct operation *operation, struct
     struct content *content = content_of(operation->content);
     bool partial = operation->type == PUT_ACTIVITY_IN;
     if (content->head.failed) {
-        error_set(err, STORE_IO, "%s: an earlier write of this content failed", commit->store->head.place);
+        const struct store *head = &commit->store->head;
+        if (head->no_room.code)
+            error_set(err, STORE_IO, "%s", head->no_room.text);
+        else
+            error_set(err, STORE_IO, "%s: an earlier write of this content failed", head->place);
         return commit_gives_verdict(commit, operation, err);
     }
     if (partial && !content_spill(&content->head, err))
-        return false;
+        return store_lacks_room(&commit->store->head, err) && commit_gives_verdict(commit, operation, err);
     if (!content->head.id)
         return true;
     if (partial)
         operation->activity->content = content->head.id;
     return remember(commit, content,
                     partial ? operation->activity->public.content_length : content->head.length, err) &&
-           content_sync(content, err);
+           bodies_list(commit, content, err);
 }
 
 bool contents_count(struct commit *commit, uint64_t id, int64_t change, struct error *err) {

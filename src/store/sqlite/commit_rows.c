@@ -359,7 +359,10 @@ bool rows_write_packed(struct commit *commit, struct error *err) {
                                                commit->repeats_expiry, &commit->repeat_keys, err);
 }
 
-bool rows_write_names(struct sqlite *store, struct error *err) {
+bool rows_write_names(struct commit *commit, struct error *err) {
+    struct sqlite *store = commit->store;
+    commit->next_hops_written = store->next_hops.changed_count;
+    commit->mailboxes_written = store->mailboxes.changed_count;
     for (size_t i = 0; i < store->next_hops.changed_count; i++) {
         uint32_t key = store->next_hops.changed[i];
         sqlite3_stmt *statement = BIND(store, SQL_ADD_NEXT_HOP, err, key);

@@ -114,16 +114,6 @@ bool sqlite_content_write(struct store_content *head, struct span octets, struct
     return write_out(content_of(head), octets, err);
 }
 
-bool content_sync(struct content *content, struct error *err) {
-    if (content->head.failed)
-        return error_set(err, STORE_IO, "%s: an earlier write of this content failed",
-                         store_of(content)->head.place);
-    for (size_t i = content->saved_extents ? content->saved_extents - 1 : 0; i < content->extent_count; i++)
-        if (!segment_sync(store_of(content), content->extents[i].segment, err))
-            return false;
-    return true;
-}
-
 /* ---- reading ---- */
 
 static bool read_extents(struct content *content, uint64_t offset, uint8_t *out, size_t len,

@@ -12,13 +12,16 @@ static void free_commit(struct commit *commit) {
     buf_free(&commit->events);
     buf_free(&commit->repeat_keys);
     mem_free(commit->freed);
+    mem_free(commit->job.list);
 }
 
 void sqlite_close(struct sqlite *store) {
     if (!store)
         return;
-    sql_finish_all(store);
-    sqlite3_close_v2(store->db);
+    if (store->thread)
+        sqlite_write_begin(store); /* what became of a commit that is given up shows at the next start */
+    sql_close(&store->reading);
+    sql_close(&store->writing);
     free_commit(&store->commit);
     segments_free(store);
     activities_free(&store->activities);
@@ -45,6 +48,10 @@ static bool keep_end(struct store *head) {
     return segments_keep_end(sqlite_of(head));
 }
 
+static bool has_room(struct store *head, struct error *err) {
+    return segments_have_room(sqlite_of(head), err);
+}
+
 /* The handle begins above what the counter says, and the first commit raises that: one block is enough. */
 static bool more_ids(struct store *head, uint64_t least, struct error *err) {
     if (least && least < head->id_end) {
@@ -58,6 +65,7 @@ const struct store_engine sqlite_engine = {
     .content_size = sizeof(struct content),
     .close = close_store,
     .probe = sqlite_probe,
+    .has_room = has_room,
     .maintain = sqlite_maintain,
     .behind = sqlite_behind,
     .catch_up = sqlite_catch_up,
@@ -66,6 +74,8 @@ const struct store_engine sqlite_engine = {
     .keep_end = keep_end,
     .more_ids = more_ids,
     .commit_begin = sqlite_commit_begin,
+    .proceed = sqlite_proceed,
+    .descriptor = sqlite_descriptor,
     .content_write = sqlite_content_write,
     .content_read = sqlite_content_read,
     .content_end = sqlite_content_end,
@@ -83,6 +93,7 @@ const struct store_engine sqlite_engine = {
     .each_activity_in = sqlite_each_activity_in,
     .each_activity_out = sqlite_each_activity_out,
     .get_outcome = sqlite_get_outcome,
+    .has_outcome = sqlite_has_outcome,
     .each_outcome = sqlite_each_outcome,
     .scan = sqlite_scan,
     .next_hop = sqlite_next_hop,

@@ -51,7 +51,7 @@ bool sqlite_error(sqlite3 *db, const char *place, const char *what, struct error
 }
 
 bool db_error(struct sqlite *store, const char *what, struct error *err) {
-    return sqlite_error(store->db, store->head.place, what, err);
+    return sqlite_error(store->connection->db, store->head.place, what, err);
 }
 
 bool errno_error(const char *place, int number, const char *what, struct error *err) {

@@ -134,7 +134,7 @@ static int64_t change_rows(struct sqlite *store, const char *text, int64_t limit
     sqlite3_bind_int64(walk, 1, limit);
     sqlite3_bind_int64(walk, 2, DROP_ROWS);
     sql_next(store, walk, &err);
-    int64_t changed = err.code ? 0 : sqlite3_changes64(store->db);
+    int64_t changed = err.code ? 0 : sqlite3_changes64(store->writing.db);
     sqlite3_finalize(walk);
     return changed;
 }
@@ -156,7 +156,7 @@ static bool drop_run(struct sqlite *store, bool repeats) {
              repeats ? "repeat_track" : "track", (unsigned long long)bucket, (unsigned long long)bucket);
     if (!sql_exec(store, "BEGIN IMMEDIATE", &err) || !sql_exec(store, text, &err) ||
         !sql_exec(store, "COMMIT", &err)) {
-        if (!sqlite3_get_autocommit(store->db))
+        if (!sqlite3_get_autocommit(store->writing.db))
             sql_run(store, SQL_ROLLBACK, NULL, NULL);
         return false;
     }
@@ -191,7 +191,7 @@ static bool expire_step(struct sqlite *store, int64_t now, int64_t events_before
         now);
     gone += change_rows(
         store,
-        "DELETE FROM outcome WHERE (association, activity, peer) IN (SELECT association, activity, peer"
+        "DELETE FROM outcome WHERE (association, peer, activity) IN (SELECT association, peer, activity"
         " FROM outcome WHERE expiry < ?1 ORDER BY expiry LIMIT ?2)",
         now);
     bool runs = drop_run(store, false);
@@ -201,6 +201,7 @@ static bool expire_step(struct sqlite *store, int64_t now, int64_t events_before
 bool sqlite_maintain(struct store *head, int64_t now, int64_t events_before, int64_t until) {
     struct sqlite *store = sqlite_of(head);
     bool more = true;
+    sqlite_write_begin(store);
     while (more) {
         more = expire_step(store, now, events_before);
         more = segment_fill_step(store) || more;
@@ -209,5 +210,6 @@ bool sqlite_maintain(struct store *head, int64_t now, int64_t events_before, int
             break;
     }
     segments_drop_spare(store);
+    sqlite_write_end(store);
     return more;
 }

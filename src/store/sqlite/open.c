@@ -15,6 +15,9 @@
 
 #define BUSY_MS 5000
 
+/* Two wake-ups are worth it from so many requests on. */
+#define BESIDE_FROM 24
+
 /* ---- opening ---- */
 
 /* Who has the lock wrote its name and number into the file. */
@@ -93,9 +96,13 @@ static bool make_database(const char *name, struct error *err) {
     return true;
 }
 
+static void name_database(const struct sqlite *store, char name[static 4096]) {
+    snprintf(name, 4096, "%s/queue.db", store->head.place);
+}
+
 static bool open_database(struct sqlite *store, const struct store_options *options, struct error *err) {
     char name[4096];
-    snprintf(name, sizeof name, "%s/queue.db", store->head.place);
+    name_database(store, name);
     if (!store->head.read_only && options->create && !make_database(name, err))
         return false;
     int flags = SQLITE_OPEN_NOMUTEX | (store->head.read_only ? SQLITE_OPEN_READONLY
@@ -104,11 +111,11 @@ static bool open_database(struct sqlite *store, const struct store_options *opti
     const char *vfs = engine_options(options)->vfs;
     if (!store->head.read_only && !(vfs = log_file_vfs(vfs)))
         return error_set(err, STORE_NO_MEMORY, "%s: out of memory", name);
-    if (sqlite3_open_v2(name, &store->db, flags, vfs) != SQLITE_OK)
-        return store->db ? db_error(store, name, err)
+    if (sqlite3_open_v2(name, &store->writing.db, flags, vfs) != SQLITE_OK)
+        return store->writing.db ? db_error(store, name, err)
                          : error_set(err, STORE_NO_MEMORY, "%s: out of memory", name);
-    sqlite3_extended_result_codes(store->db, 1);
-    sqlite3_busy_timeout(store->db, BUSY_MS);
+    sqlite3_extended_result_codes(store->writing.db, 1);
+    sqlite3_busy_timeout(store->writing.db, BUSY_MS);
     return true;
 }
 
@@ -118,14 +125,43 @@ static bool set_pragmas(struct sqlite *store, struct error *err) {
     return sql_exec(
         store,
         "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768;"
-        "PRAGMA wal_autocheckpoint=2000; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF",
+        "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF",
         err);
+}
+
+/* For what is read while the thread has the connection that writes. */
+static bool open_reading(struct sqlite *store, const struct store_options *options, struct error *err) {
+    char name[4096];
+    if (!options->thread || store->head.read_only)
+        return true;
+    name_database(store, name);
+    store->connection = &store->reading;
+    bool ok = sqlite3_open_v2(name, &store->reading.db, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READONLY,
+                              log_file_vfs(engine_options(options)->vfs)) == SQLITE_OK;
+    if (!ok && !store->reading.db)
+        error_set(err, STORE_NO_MEMORY, "%s: out of memory", name);
+    else if (!ok)
+        db_error(store, name, err);
+    else {
+        sqlite3_extended_result_codes(store->reading.db, 1);
+        sqlite3_busy_timeout(store->reading.db, BUSY_MS);
+        ok = sql_exec(store, "PRAGMA cache_size=-2048; PRAGMA query_only=1", err);
+    }
+    store->connection = &store->writing;
+    store->thread = ok ? options->thread : NULL;
+    return ok;
+}
+
+static bool watch_log(struct sqlite *store) {
+    if (!store->head.read_only)
+        sqlite_watch_log(store);
+    return true;
 }
 
 /* Before anything is set: what is not ours stays as it is. */
 static bool check_version(struct sqlite *store, struct error *err) {
     int version;
-    return schema_version(store->db, store->head.place, &version, err) &&
+    return schema_version(store->writing.db, store->head.place, &version, err) &&
            (version == SCHEMA_VERSION || !store->head.read_only ||
             error_set(
                 err, STORE_VERSION,
@@ -181,9 +217,9 @@ static bool open_all(struct sqlite *store, const struct store_options *options, 
     return make_folders(store, options->create && !store->head.read_only, err) &&
            ((store->head.read_only && !options->alone) || take_lock(store, err)) &&
            prepare_runs(store, err) && open_database(store, options, err) && check_version(store, err) &&
-           set_pragmas(store, err) &&
-           (store->head.read_only || schema_migrate(store->db, store->head.place, SCHEMA_VERSION, err)) &&
-           load(store, err);
+           set_pragmas(store, err) && watch_log(store) &&
+           (store->head.read_only || schema_migrate(store->writing.db, store->head.place, SCHEMA_VERSION, err)) &&
+           open_reading(store, options, err) && load(store, err);
 }
 
 /* A handle that is not open yet. */
@@ -195,6 +231,8 @@ static struct sqlite *new_store(const char *place, const struct store_options *o
         return NULL;
     }
     store->lock = -1;
+    store->connection = &store->writing;
+    store->beside_from = engine_options(options)->beside ? 0 : BESIDE_FROM;
     store->files = engine_options(options)->files ? engine_options(options)->files : &store_system_files;
     store->commit.store = store;
     store->activities.store = &store->head;
@@ -248,7 +286,7 @@ bool sqlite_examine(const char *place, struct error *err) {
     if (!store)
         return false;
     bool ok = open_database(store, &reader, &inner) &&
-              schema_version(store->db, store->head.place, &version, &inner);
+              schema_version(store->writing.db, store->head.place, &version, &inner);
     sqlite_close(store);
     return ok || error_set(err, inner.code, "%s", inner.text);
 }

@@ -72,6 +72,16 @@ static const char *const steps[SCHEMA_VERSION] = {
     "ALTER TABLE entry ADD COLUMN sum INTEGER;"
     "ALTER TABLE activity_in ADD COLUMN sum INTEGER;"
     "ALTER TABLE activity_out ADD COLUMN sum INTEGER;",
+    /* 6 to 7: the outcomes of one association and peer stand together, so that none of another peer's are
+     * read to tell whether there are any. */
+    "DROP INDEX outcome_expiry;"
+    "ALTER TABLE outcome RENAME TO former_outcome;"
+    "CREATE TABLE outcome(association BLOB, activity BLOB, peer BLOB, expiry INTEGER NOT NULL, data BLOB NOT "
+    "NULL,"
+    " PRIMARY KEY(association, peer, activity)) WITHOUT ROWID;"
+    "INSERT INTO outcome SELECT association, activity, peer, expiry, data FROM former_outcome;"
+    "DROP TABLE former_outcome;"
+    "CREATE INDEX outcome_expiry ON outcome(expiry);",
 };
 
 static bool fail(sqlite3 *db, const char *place, struct error *err) {

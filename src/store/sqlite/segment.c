@@ -148,16 +148,19 @@ bool room_for_segment(const struct sqlite *store, uint64_t left) {
     return space < 0 || (uint64_t)space >= SEGMENT_SIZE + left;
 }
 
+static bool may_create(const struct sqlite *store, struct error *err) {
+    return room_for_segment(store, store->head.low_water / 2) ||
+           error_set(err, STORE_FULL,
+                     "%s: only %lld MiB of the disk are free: a new segment for contents takes %llu MiB, and "
+                     "%llu MiB are kept for the database; make room",
+                     store->head.place, (long long)(store->files->free_space(store->head.place) >> 20),
+                     (unsigned long long)(SEGMENT_SIZE >> 20),
+                     (unsigned long long)(store->head.low_water / 2 >> 20));
+}
+
 static struct segment *create(struct sqlite *store, struct error *err) {
-    if (!room_for_segment(store, store->head.low_water / 2)) {
-        error_set(
-            err, STORE_FULL,
-            "%s: the disk is full: of the %lld MiB that are free, %llu MiB are kept for the database, and "
-            "a new segment takes %llu MiB; make room on the disk",
-            store->head.place, (long long)(store->files->free_space(store->head.place) >> 20),
-            (unsigned long long)(store->head.low_water / 2 >> 20), (unsigned long long)(SEGMENT_SIZE >> 20));
+    if (!may_create(store, err))
         return NULL;
-    }
     struct segment *segment = add(store, store->next_segment);
     if (!segment) {
         error_set(err, STORE_NO_MEMORY, "%s: out of memory", store->head.place);
@@ -198,6 +201,7 @@ bool segment_write(struct sqlite *store, struct segment *segment, uint64_t offse
     if (!open_file(store, segment, 0, err))
         return false;
     segment->dirty = true;
+    segment->written++;
     while (octets.len) {
         ssize_t done = store->files->pwrite(segment->fd, octets.data, octets.len, (off_t)offset);
         if (done < 0 && errno == EINTR)
@@ -257,17 +261,29 @@ static void give_up(struct sqlite *store, struct segment *segment) {
     }
 }
 
-bool segment_sync(struct sqlite *store, struct segment *segment, struct error *err) {
-    if (!segment->dirty)
-        return true;
-    if (segment->fd < 0 || store->files->datasync(segment->fd)) {
-        errno_error(store->head.place, segment->fd < 0 ? EIO : errno, "sync a segment", err);
+int segment_datasync(const struct sqlite *store, const struct segment *segment) {
+    if (segment->fd < 0)
+        return EIO;
+    return store->files->datasync(segment->fd) ? errno : 0;
+}
+
+bool segment_synced(struct sqlite *store, struct segment *segment, uint64_t written, int result,
+                    struct error *err) {
+    if (result) {
+        errno_error(store->head.place, result, "sync a segment", err);
         give_up(store, segment);
         return false;
     }
-    segment->dirty = false;
-    segment->unsynced = 0;
+    if (segment->written == written) {
+        segment->dirty = false;
+        segment->unsynced = 0;
+    }
     return true;
+}
+
+bool segment_sync(struct sqlite *store, struct segment *segment, struct error *err) {
+    return !segment->dirty ||
+           segment_synced(store, segment, segment->written, segment_datasync(store, segment), err);
 }
 
 /* ---- giving out space ---- */
@@ -285,6 +301,11 @@ static struct segment *next_free(struct sqlite *store) {
             best = segment;
     }
     return best;
+}
+
+bool segments_have_room(struct sqlite *store, struct error *err) {
+    bool begins = store->current && !store->current->tail && !store->current->broken;
+    return begins || next_free(store) || may_create(store, err);
 }
 
 static void start_over(struct segment *segment) {

@@ -1,5 +1,9 @@
-/* How much of the disk is free. */
+/* What becomes of the disk meanwhile: how much of it is free, and whether the store still lies there. */
 #include "store/sqlite/sqlite_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
 
 #define SPACE_CHECK_COMMITS 64
 
@@ -18,22 +22,50 @@ bool space_look(struct sqlite *store, struct error *err) {
                      (unsigned long long)(store->head.low_water >> 20));
 }
 
+static bool is_gone(const struct sqlite *store, const char *name, struct error *err) {
+    return !error_set(err, STORE_CORRUPT,
+                      "%s: %s was moved away or removed while the store is served: bring that file back, and "
+                      "mail is taken again; if it is lost, stop the daemon and restore a backup",
+                      store->head.place, name);
+}
+
+/* What is written to files that nobody finds any more is lost with the process. SQLite knows by the inode
+ * whether the database is the one that it opened; of its log it is seen only that there is one. */
+static bool database_is_there(const struct sqlite *store, struct error *err) {
+    char log[4400];
+    struct stat s;
+    int moved = 0;
+    sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (moved)
+        return !is_gone(store, "queue.db", err);
+    snprintf(log, sizeof log, "%s/queue.db-wal", store->head.place);
+    return stat(log, &s) == 0 || errno != ENOENT || !is_gone(store, "queue.db-wal", err);
+}
+
 void space_watch(struct sqlite *store) {
     struct error cause;
     if (store->commits_to_space_check--)
         return;
     store->commits_to_space_check = SPACE_CHECK_COMMITS;
-    if (store->head.accepting && !space_look(store, &cause))
+    if (store->head.accepting && (!database_is_there(store, &cause) || !space_look(store, &cause)))
         store_refuses(&store->head, &cause);
+}
+
+static bool write_something(struct sqlite *store, struct error *err) {
+    uint64_t value;
+    sqlite_write_begin(store);
+    bool ok = counter_get(store, "probe", &value, err) && counter_set(store, "probe", value + 1, err);
+    sqlite_write_end(store);
+    return ok;
 }
 
 bool sqlite_probe(struct store *head, struct error *err) {
     struct sqlite *store = sqlite_of(head);
-    uint64_t value;
+    if (!database_is_there(store, err))
+        return false;
     if (head->accepting)
         return space_look(store, err);
-    return segments_are_there(store, err) && space_look(store, err) &&
-           counter_get(store, "probe", &value, err) && counter_set(store, "probe", value + 1, err);
+    return segments_are_there(store, err) && space_look(store, err) && write_something(store, err);
 }
 
 void sqlite_figures(const struct store *head, struct store_figures *figures) {

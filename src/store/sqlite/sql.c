@@ -9,6 +9,7 @@
 
 static const char *const texts[SQL_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_BEGIN_READING] = "BEGIN",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_SET_COUNTER] = "INSERT OR REPLACE INTO counter VALUES(?1, ?2)",
@@ -57,6 +58,7 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_PUT_OUTCOME] = "INSERT OR REPLACE INTO outcome VALUES(?1, ?2, ?3, ?4, ?5)",
     [SQL_DROP_OUTCOME] = "DELETE FROM outcome WHERE association = ?1 AND activity = ?2 AND peer = ?3",
     [SQL_GET_OUTCOME] = "SELECT data FROM outcome WHERE association = ?1 AND activity = ?2 AND peer = ?3",
+    [SQL_HAS_OUTCOME] = "SELECT 1 FROM outcome WHERE association = ?1 AND peer = ?2 LIMIT 1",
     [SQL_PUT_ACTIVITY_OUT] = "INSERT OR REPLACE INTO activity_out SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8"
                              " WHERE EXISTS(SELECT 1 FROM work WHERE id = ?1)",
     [SQL_DROP_ACTIVITY_OUT] = "DELETE FROM activity_out WHERE work = ?1",
@@ -76,9 +78,9 @@ static const char *const texts[SQL_STATEMENTS] = {
 };
 
 sqlite3_stmt *sql(struct sqlite *store, enum statement which) {
-    sqlite3_stmt **statement = &store->statements[which];
+    sqlite3_stmt **statement = &store->connection->statements[which];
     errno = 0; /* db_error tells of what it is afterwards */
-    if (!*statement && sqlite3_prepare_v3(store->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT, statement,
+    if (!*statement && sqlite3_prepare_v3(store->connection->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT, statement,
                                           NULL) != SQLITE_OK)
         return NULL;
     return *statement;
@@ -91,7 +93,7 @@ bool sql_run(struct sqlite *store, enum statement which, int64_t *changed, struc
     errno = 0;
     int code = sqlite3_step(statement);
     if (changed)
-        *changed = sqlite3_changes64(store->db);
+        *changed = sqlite3_changes64(store->connection->db);
     bool ok = code == SQLITE_DONE || code == SQLITE_ROW || db_error(store, sqlite3_sql(statement), err);
     sqlite3_reset(statement);
     return ok;
@@ -99,13 +101,13 @@ bool sql_run(struct sqlite *store, enum statement which, int64_t *changed, struc
 
 bool sql_exec(struct sqlite *store, const char *text, struct error *err) {
     errno = 0;
-    return sqlite3_exec(store->db, text, NULL, NULL, NULL) == SQLITE_OK || db_error(store, text, err);
+    return sqlite3_exec(store->connection->db, text, NULL, NULL, NULL) == SQLITE_OK || db_error(store, text, err);
 }
 
 sqlite3_stmt *sql_walk(struct sqlite *store, const char *text, struct error *err) {
     sqlite3_stmt *statement = NULL;
     errno = 0;
-    if (sqlite3_prepare_v2(store->db, text, -1, &statement, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(store->connection->db, text, -1, &statement, NULL) != SQLITE_OK)
         db_error(store, "prepare", err);
     return statement;
 }
@@ -133,11 +135,11 @@ bool sql_differs(sqlite3_stmt *row, int column, uint64_t sum) {
            (uint64_t)sqlite3_column_int64(row, column) != sum;
 }
 
-void sql_finish_all(struct sqlite *store) {
-    for (size_t i = 0; i < SQL_STATEMENTS; i++) {
-        sqlite3_finalize(store->statements[i]);
-        store->statements[i] = NULL;
-    }
+void sql_close(struct connection *connection) {
+    for (size_t i = 0; i < SQL_STATEMENTS; i++)
+        sqlite3_finalize(connection->statements[i]);
+    sqlite3_close_v2(connection->db);
+    *connection = (struct connection){0};
 }
 
 /* ---- counters ---- */

@@ -54,16 +54,18 @@
 #include "store/sqlite/options.h"
 #include "store/sqlite/runs_private.h"
 #include "store/store_private.h"
+#include "store/thread.h"
 
 #define SEGMENT_SIZE   (UINT64_C(64) << 20)
 #define SEGMENT_ALIGN  UINT64_C(4096)
 #define ID_BLOCK       (UINT64_C(1) << 20)
 #define APPLICATION_ID 0x43485351 /* "CHSQ" */
-#define SCHEMA_VERSION 6
+#define SCHEMA_VERSION 7
 
 /* Statements that are kept prepared; sql.c has their texts. */
 enum statement {
     SQL_BEGIN,
+    SQL_BEGIN_READING,
     SQL_COMMIT,
     SQL_ROLLBACK,
     SQL_SET_COUNTER,
@@ -106,6 +108,7 @@ enum statement {
     SQL_PUT_OUTCOME,
     SQL_DROP_OUTCOME,
     SQL_GET_OUTCOME,
+    SQL_HAS_OUTCOME,
     SQL_PUT_ACTIVITY_OUT,
     SQL_DROP_ACTIVITY_OUT,
     SQL_ADD_NEXT_HOP,
@@ -129,7 +132,9 @@ struct segment {
     uint64_t live;     /* of those, octets that a content holds */
     uint64_t filled;   /* zero-filled up to here */
     uint64_t unsynced; /* octets written since the last sync or write-back */
+    uint64_t written;  /* how often it was written to */
     bool dirty;        /* written since the last sync */
+    bool syncing;      /* the commit that begins has it on its list */
     bool broken;       /* a sync or write failed: nothing new goes here */
     bool retired;      /* its contents are being moved away: nothing goes here any more (I15) */
     bool kept;         /* a backup reads it: nothing of it is given out again */
@@ -156,10 +161,37 @@ struct content {
     bool doomed; /* its rows are gone: space is freed with the last reference */
 };
 
+/* Where a commit is. What waits for the disk is done by the store's thread, if it has one (commit.c). */
+enum flight {
+    FLIGHT_NONE,
+    FLIGHT_BODIES,     /* the thread syncs segments; no transaction has begun */
+    FLIGHT_SYNCED,     /* that has ended */
+    FLIGHT_ROWS,       /* the thread commits the transaction: the writing connection is its own */
+    FLIGHT_LANDED,     /* that has ended and memory says so; batch_done was not called yet */
+    FLIGHT_CHECKPOINT, /* the thread copies the log into the database: the writing connection is its own */
+};
+
 /* What a commit finds out on its way (commit_private.h). */
 struct commit {
     struct sqlite *store;
     struct store_batch *batch;
+    enum flight flight;
+    bool waits;         /* `batch` begins when the checkpoint has ended */
+    bool bodies_synced; /* those of `batch` */
+    bool beside;        /* what waits for the disk is the thread's work */
+    uint64_t id_limit;  /* of the counter, when it has committed */
+    struct error failure;
+    struct { /* what the thread is given, and gives */
+        struct body {
+            struct segment *segment;
+            uint64_t written; /* to it, when the sync began */
+            int result;       /* errno */
+        } *list;              /* of bodies.c */
+        size_t count, cap;
+        sqlite3_stmt *statement;
+        int code, number; /* of SQLite, and errno */
+    } job;
+    size_t next_hops_written, mailboxes_written; /* changed names that have rows in it */
     struct map message_refs, content_refs; /* id -> change of the count */
     struct map contents;                   /* id -> struct content, of those that operations name */
     struct map activity_contents;          /* activity -> content that it names after the operations so far */
@@ -175,10 +207,20 @@ struct commit {
     } drain_track, drain_repeats;
 };
 
-struct sqlite {
-    struct store head;
+struct connection {
     sqlite3 *db;
     sqlite3_stmt *statements[SQL_STATEMENTS];
+};
+
+struct sqlite {
+    struct store head;
+    /* What writes, and what reads while the store's thread has that: what was there before the commit under
+     * way. Without a thread there is one. */
+    struct connection writing, reading;
+    struct connection *connection; /* the one of both that is used now */
+    struct store_thread *thread;   /* NULL: commits end inline */
+    unsigned beside_from;          /* requests of a commit that the thread is worth */
+    int log_pages;                 /* of SQLite's log, when a transaction was last committed */
     const struct store_files *files;
     int lock;
     unsigned commits_to_space_check;
@@ -234,7 +276,7 @@ void sql_bind_span(sqlite3_stmt *statement, int index, struct span s);
 struct span sql_span(sqlite3_stmt *statement, int column);
 /* Is there a checksum in the column, and another one? (I16) */
 bool sql_differs(sqlite3_stmt *row, int column, uint64_t sum);
-void sql_finish_all(struct sqlite *store);
+void sql_close(struct connection *connection);
 /* A number under a name, 1 when there is none. */
 bool counter_get(struct sqlite *store, const char *name, uint64_t *next, struct error *err);
 bool counter_set(struct sqlite *store, const char *name, uint64_t next, struct error *err);
@@ -256,6 +298,9 @@ void segments_free(struct sqlite *store);
 struct segment *segment_find(struct sqlite *store, uint64_t id);
 /* Gives out up to `want` octets (aligned up) at one place. */
 bool segment_take(struct sqlite *store, uint64_t want, struct extent *extent, struct error *err);
+/* Is there a segment of which nothing is given out, or the space for a new one? What is left of one does not
+ * count: what needed more was refused. */
+bool segments_have_room(struct sqlite *store, struct error *err);
 /* Gives the octets above `keep` of the extent's reservation back. Only for octets that no row points at. */
 void segment_give_back(struct extent *extent, uint64_t keep);
 /* No backup reads it any more (I4). */
@@ -268,6 +313,11 @@ bool segment_write(struct sqlite *store, struct segment *segment, uint64_t offse
 bool segment_read(struct sqlite *store, struct segment *segment, uint64_t offset, void *out, size_t len,
                   struct error *err);
 bool segment_sync(struct sqlite *store, struct segment *segment, struct error *err);
+/* The same in two steps: the first, which gives errno or 0, also on the store's thread; what was written to
+ * the segment since it was `written` times need not be durable. */
+int segment_datasync(const struct sqlite *store, const struct segment *segment);
+bool segment_synced(struct sqlite *store, struct segment *segment, uint64_t written, int result,
+                    struct error *err);
 bool segments_sync_folder(struct sqlite *store, struct error *err);
 /* One step of zero-filling a segment that is to be used next. True: there is more to fill. */
 bool segment_fill_step(struct sqlite *store);
@@ -285,6 +335,17 @@ static inline uint64_t align_up(uint64_t n) {
     return (n + SEGMENT_ALIGN - 1) & ~(SEGMENT_ALIGN - 1);
 }
 
+/* ---- commit.c ---- */
+
+/* Around transactions that are no commit of a batch: they wait for what the thread does, and are read at once.
+ */
+void sqlite_write_begin(struct sqlite *store);
+void sqlite_write_end(struct sqlite *store);
+/* From now on the length of SQLite's log is known. */
+void sqlite_watch_log(struct sqlite *store);
+/* Copies the log into the database if it is long, and no commit is under way. */
+void sqlite_checkpoint(struct sqlite *store);
+
 /* ---- space.c ---- */
 
 /* False: the disk has less than the low-water mark, `err` says so; free segments were given back before. */
@@ -296,8 +357,6 @@ void space_watch(struct sqlite *store);
 
 /* Gives back all space above the first `length` octets, what was reserved and not used included. */
 void content_trim(struct content *content, uint64_t length);
-/* Syncs all segments that hold octets of it which no row points at yet. */
-bool content_sync(struct content *content, struct error *err);
 /* Loads the extents of content `id`, as a reference that the caller releases. */
 struct content *content_load(struct sqlite *store, uint64_t id, uint64_t length, struct error *err);
 /* Its rows are gone: frees the space now, or with the last reference. */
@@ -368,6 +427,8 @@ bool sqlite_behind(const struct store *store);
 void sqlite_catch_up(struct store *store);
 void sqlite_figures(const struct store *store, struct store_figures *figures);
 void sqlite_commit_begin(struct store_batch *batch);
+void sqlite_proceed(struct store *store, bool wait);
+int sqlite_descriptor(const struct store *store);
 bool sqlite_content_write(struct store_content *content, struct span octets, struct error *err);
 bool sqlite_content_read(struct store_content *content, uint64_t offset, void *out, size_t len,
                          struct error *err);
@@ -395,8 +456,10 @@ bool sqlite_each_activity_out(struct store *store, store_activity_out_cb *cb, vo
                               struct error *err);
 bool sqlite_get_outcome(struct store *store, struct span association, struct span activity, struct span peer,
                         struct buf *data, struct error *err);
-bool sqlite_each_outcome(struct store *store, struct span association, store_outcome_cb *cb, void *context,
-                         struct error *err);
+bool sqlite_has_outcome(struct store *store, struct span association, struct span peer, bool *has,
+                        struct error *err);
+bool sqlite_each_outcome(struct store *store, struct span association, unsigned most, store_outcome_cb *cb,
+                         void *context, struct error *err);
 bool sqlite_scan(struct store *store, const struct store_scan *scan, struct error *err);
 bool sqlite_next_hop(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);
 bool sqlite_mailbox(struct store *store, struct span name, bool make, uint32_t *key, struct error *err);

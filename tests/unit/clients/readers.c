@@ -12,8 +12,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
-#include "clients/clients.h"
+#include "clients/clients_private.h"
 #include "ipc/channel.h"
 #include "ipc/door.h"
 #include "ipc/payload.h"
@@ -47,9 +48,13 @@ static struct gone read_gone(struct span payload) {
 /* The other end of a channel of the process: what was heard there last. */
 struct end {
     struct ipc_channel *channel;
-    unsigned heard, closed;         /* requests, or responses */
+    unsigned heard, closed;         /* requests, or responses and results of submissions */
+    unsigned contents;              /* pieces of submissions */
+    uint64_t client;                /* the number of the last that was announced */
+    int clients;                    /* that were said to be there, and not to have gone */
     uint64_t ref, refs[MOST_HEARD]; /* the last one, and the first ones */
     char text[300];                 /* of a response, behind its first octet */
+    unsigned undone;                /* a bit for each ref of which it was said that it may still be done */
     struct gone said;
 };
 
@@ -67,7 +72,12 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
                      struct span payload) {
     struct end *end = context;
     (void)channel;
-    if (type != IPC_REQUEST && type != IPC_FETCH && type != IPC_RESPONSE && type != IPC_CHANNEL_GONE)
+    end->clients += (type == IPC_CLIENT_OPEN) - (type == IPC_CLIENT_CLOSE);
+    end->contents += type == IPC_SUBMIT_CONTENT;
+    if (type == IPC_CLIENT_OPEN)
+        end->client = ref;
+    if (type != IPC_REQUEST && type != IPC_FETCH && type != IPC_RESPONSE && type != IPC_SUBMIT_RESULT &&
+        type != IPC_CHANNEL_GONE)
         return true;
     if (end->heard < MOST_HEARD)
         end->refs[end->heard] = ref;
@@ -78,6 +88,8 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     if (type == IPC_CHANNEL_GONE)
         end->said = read_gone(payload);
     snprintf(end->text, sizeof end->text, "%.*s", (int)text.len, (const char *)text.data);
+    if (strstr(end->text, "it may still be done"))
+        end->undone |= 1u << ref;
     return true;
 }
 
@@ -177,14 +189,19 @@ static void answer(struct world *world, unsigned reader, uint64_t ref, bool last
     run(world);
 }
 
-/* Until the client has heard so many answers: 20 s at most, where one is due after less than one. */
-static void await(struct world *world, unsigned answers) {
+/* Until an end has heard so often, for so long at the most. */
+static void let_hear(struct world *world, unsigned number, unsigned times, int ms) {
     const struct timeval moment = {.tv_usec = 10000};
-    for (int64_t until = clock_monotonic_us() + 20000000;
-         world->ends[CLIENT].heard < answers && clock_monotonic_us() < until;) {
+    for (int64_t until = clock_monotonic_us() + ms * INT64_C(1000);
+         world->ends[number].heard < times && clock_monotonic_us() < until;) {
         event_base_loopexit(world->loop, &moment);
         event_base_dispatch(world->loop);
     }
+}
+
+/* Until the client has heard so many answers: 20 s at most, where one is due after less than one. */
+static void await(struct world *world, unsigned answers) {
+    let_hear(world, CLIENT, answers, 20000);
     assert_int_equal(world->ends[CLIENT].heard, answers);
 }
 
@@ -340,25 +357,43 @@ static void a_frame_that_is_too_long_breaks_the_rules(void **state) {
     end(&world);
 }
 
+/* Its channel can't be taken up (no memory; here, no socket): it would stay so, and answer nobody. */
+static void the_parent_hears_of_a_reader_that_is_not_met(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 2, 0);
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    struct ipc_holder holder = {.end = IPC_END_READER, .number = 1, .life = LIFE};
+    assert_true(ipc_door_pass(world.door, &holder, fileno(file)));
+    fclose(file);
+    run(&world);
+    expect_told(&world, OTHER_READER, false);
+    end(&world);
+}
+
 /* ---- the store process ---- */
 
 /* Until the store process was asked so often. */
 static void await_asked(struct world *world, unsigned times) {
-    const struct timeval moment = {.tv_usec = 10000};
-    for (int64_t until = clock_monotonic_us() + 20000000;
-         world->ends[STORE].heard < times && clock_monotonic_us() < until;) {
-        event_base_loopexit(world->loop, &moment);
-        event_base_dispatch(world->loop);
-    }
+    let_hear(world, STORE, times, 20000);
     assert_int_equal(world->ends[STORE].heard, times);
 }
 
-static void ask_for(struct world *world, uint64_t ref, const char *operation) {
+static void ask_with(struct world *world, uint64_t ref, const char *operation, const char *more) {
     char request[80];
-    snprintf(request, sizeof request, "{\"operation\":\"%s\"}", operation);
+    snprintf(request, sizeof request, "{\"operation\":\"%s\"%s}", operation, more);
     assert_true(
         ipc_send(world->ends[CLIENT].channel, IPC_REQUEST, ref, span_str(request), (struct span){NULL, 0}));
     run(world);
+}
+
+static void ask_for(struct world *world, uint64_t ref, const char *operation) {
+    ask_with(world, ref, operation, "");
+}
+
+static int64_t ms_since(int64_t then) {
+    return (clock_monotonic_us() - then) / 1000;
 }
 
 static void a_store_process_that_says_nothing_keeps_nobody_waiting(void **state) {
@@ -366,11 +401,14 @@ static void a_store_process_that_says_nothing_keeps_nobody_waiting(void **state)
     const struct end *client = &world.ends[CLIENT];
     (void)state;
     begin(&world, 0, SOON);
+    int64_t asked = clock_monotonic_us();
     ask_for(&world, 1, "queue-list");
     uint64_t first = world.ends[STORE].ref;
     await_asked(&world, 2); /* for a sign */
     assert_int_equal(client->heard, 0);
+    assert_int_equal(world.ends[STORE].clients, 1); /* and who asked for it is no client any more */
     await(&world, 1);
+    assert_true(ms_since(asked) >= 2 * SOON);
     assert_non_null(strstr(client->text, "\"timed-out\""));
     assert_non_null(strstr(client->text, "does not answer"));
     ask_for(&world, 2, "queue-hold");
@@ -390,6 +428,7 @@ static void nobody_is_told_while_the_store_process_gives_a_sign(void **state) {
     struct world world;
     (void)state;
     begin(&world, 0, SOON);
+    int64_t asked = clock_monotonic_us();
     ask_for(&world, 1, "queue-hold");
     uint64_t first = world.ends[STORE].ref;
     for (unsigned signs = 1; signs <= 4; signs++) {
@@ -397,9 +436,218 @@ static void nobody_is_told_while_the_store_process_gives_a_sign(void **state) {
         answer(&world, STORE, world.ends[STORE].ref, true, "{\"sign\":1}");
     }
     assert_int_equal(world.ends[CLIENT].heard, 0);
+    assert_true(ms_since(asked) >= 4 * SOON); /* it is not asked for them again and again */
     answer(&world, STORE, first, true, "{}");
     assert_string_equal(world.ends[CLIENT].text, "{}");
     end(&world);
+}
+
+/* A client that was told may use the ref again: the answers come in any order then. */
+static void a_late_answer_is_not_given_to_another_request(void **state) {
+    struct world world;
+    const struct end *client = &world.ends[CLIENT];
+    (void)state;
+    begin(&world, 0, SOON);
+    ask_for(&world, 1, "queue-delete");
+    uint64_t first = world.ends[STORE].ref;
+    await(&world, 1);
+    ask_for(&world, 1, "queue-show");
+    uint64_t second = world.ends[STORE].ref;
+    answer(&world, STORE, first, true, "{\"late\":1}");
+    assert_int_equal(client->heard, 1);
+    answer(&world, STORE, second, true, "{\"shown\":1}");
+    assert_int_equal(client->heard, 2);
+    assert_int_equal(client->ref, 1);
+    assert_string_equal(client->text, "{\"shown\":1}");
+    end(&world);
+}
+
+/* Both of one ref are answered, each once. */
+static void a_client_may_use_a_ref_twice_at_a_time(void **state) {
+    struct world world;
+    const struct end *client = &world.ends[CLIENT];
+    (void)state;
+    begin(&world, 0, 0);
+    ask_for(&world, 1, "queue-list");
+    uint64_t first = world.ends[STORE].ref;
+    ask_for(&world, 1, "queue-show");
+    uint64_t second = world.ends[STORE].ref;
+    answer(&world, STORE, second, true, "{\"shown\":1}");
+    assert_string_equal(client->text, "{\"shown\":1}");
+    answer(&world, STORE, first, true, "{\"listed\":1}");
+    assert_string_equal(client->text, "{\"listed\":1}");
+    assert_int_equal(client->heard, 2);
+    end(&world);
+}
+
+static struct ipc_channel *another_client(struct world *world, struct end *end) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&world->local, world->local_length), 0);
+    *end = (struct end){.channel = ipc_channel_new(world->loop, fd, "end", &handler, end)};
+    assert_non_null(end->channel);
+    assert_true(ipc_send(end->channel, IPC_HELLO, 0, SPAN_LIT("\0\1\0\0\0\0"), (struct span){NULL, 0}));
+    run(world);
+    return end->channel;
+}
+
+/* Nobody is read while the way to the store process is full; who is there already is told all the same. What
+ * begins then is refused, and what is under way waits. */
+static void a_submission_that_fills_the_way_keeps_nobody_waiting(void **state) {
+    struct world world;
+    struct end other;
+    static const uint8_t content[200000];
+    const struct span nothing = {NULL, 0};
+    const struct end *client = &world.ends[CLIENT];
+    (void)state;
+    begin(&world, 0, SOON);
+    struct ipc_channel *submits = another_client(&world, &other);
+    ipc_pause(world.ends[STORE].channel);
+    ipc_send(submits, IPC_SUBMIT_BEGIN, 9, SPAN_LIT("\1x"), nothing);
+    for (unsigned i = 0; i < 8; i++)
+        ipc_send(submits, IPC_SUBMIT_CONTENT, 9, span_of(content, sizeof content), nothing);
+    ipc_send(submits, IPC_REQUEST, 10, SPAN_LIT("{\"operation\":\"queue-list\"}"), nothing);
+    run(&world);
+    ask_for(&world, 1, "queue-list");
+    assert_int_equal(client->heard, 0);
+    await(&world, 1);
+    assert_non_null(strstr(client->text, "\"unavailable\""));
+    ask_for(&world, 2, "queue-hold");
+    assert_int_equal(client->heard, 2);
+    assert_int_equal(client->ref, 2);
+    ipc_send(world.ends[CLIENT].channel, IPC_SUBMIT_BEGIN, 3, SPAN_LIT("\1x"), nothing);
+    run(&world);
+    assert_int_equal(client->heard, 3);
+    assert_int_equal(client->ref, 3);
+    assert_int_equal(other.heard, 0);
+    ipc_resume(world.ends[STORE].channel);
+    run(&world);
+    assert_int_equal(world.ends[STORE].contents, 8);
+    answer(&world, STORE, world.ends[STORE].ref, true, "{}");
+    ask_for(&world, 4, "queue-show"); /* and it is as good as before */
+    answer(&world, STORE, world.ends[STORE].ref, true, "{}");
+    assert_string_equal(client->text, "{}");
+    ipc_channel_free(submits);
+    end(&world);
+}
+
+/* What was not asked for is not missing: the question needs no memory. */
+static void a_sign_is_asked_for_without_memory(void **state) {
+    struct world world;
+    const struct timeval moment = {.tv_usec = 10000};
+    (void)state;
+    begin(&world, 0, SOON);
+    ask_for(&world, 1, "queue-list");
+    mem_fail_after(0);
+    for (int i = 0; i < 500 && world.ends[STORE].heard < 2; i++) {
+        event_base_loopexit(world.loop, &moment);
+        event_base_dispatch(world.loop);
+    }
+    mem_fail_after(-1);
+    assert_int_equal(world.ends[STORE].heard, 2);
+    end(&world);
+}
+
+/* Nor 0, when all have been given once, nor that of one that is there still (the first is). */
+static void no_client_has_the_number_of_the_sign(void **state) {
+    struct world world;
+    struct end others[3];
+    static const uint64_t numbers[] = {UINT32_MAX - 1, 2, 3};
+    (void)state;
+    begin(&world, 0, 0);
+    assert_int_equal(world.ends[STORE].client, 1);
+    world.clients->next_number = UINT32_MAX - 2;
+    for (size_t i = 0; i < 3; i++) {
+        another_client(&world, &others[i]);
+        assert_int_equal(world.ends[STORE].client, numbers[i]);
+    }
+    for (size_t i = 0; i < 3; i++)
+        ipc_channel_free(others[i].channel);
+    end(&world);
+}
+
+/* Of several each is told what it was: one that only counts changes nothing. */
+static void each_is_told_whether_it_may_still_be_done(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 0, SOON);
+    ask_for(&world, 1, "queue-delete");
+    ask_with(&world, 2, "queue-delete", ",\"count\":true");
+    ask_with(&world, 3, "queue-hold", ",\"count\":false");
+    ask_for(&world, 4, "status");
+    await(&world, 4);
+    assert_int_equal(world.ends[CLIENT].undone, 1 << 1 | 1 << 3);
+    end(&world);
+}
+
+/* When it is known that nobody is answered a request still has a moment, in which the store process may be
+ * there again; and when nothing is asked, nothing is looked at. */
+static void who_asks_in_the_silence_has_a_moment(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 0, 5 * SOON);
+    int events = event_base_get_num_events(world.loop, EVENT_BASE_COUNT_ADDED);
+    ask_for(&world, 1, "status");
+    await(&world, 1);
+    let_hear(&world, CLIENT, 2, SOON / 2); /* to the middle between two looks */
+    int64_t asked = clock_monotonic_us();
+    ask_for(&world, 2, "status");
+    await(&world, 2);
+    assert_true(ms_since(asked) >= SOON);
+    let_hear(&world, CLIENT, 3, 2 * SOON);
+    assert_int_equal(event_base_get_num_events(world.loop, EVENT_BASE_COUNT_ADDED), events);
+    end(&world);
+}
+
+/* What readers were asked does not count: they are watched by themselves. */
+static void a_request_to_a_reader_casts_no_doubt_on_the_store_process(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 1, 20000);
+    ask(&world, 1);
+    assert_int_equal(world.ends[READER].heard, 1);
+    ask_for(&world, 2, "queue-hold");
+    let_hear(&world, STORE, 2, 4500); /* one look, after a fifth of the time */
+    assert_int_equal(world.ends[STORE].heard, 1);
+    end(&world);
+}
+
+static unsigned times_in(FILE *log, const char *text) {
+    static char said[8192];
+    unsigned times = 0;
+    ssize_t length = pread(fileno(log), said, sizeof said - 1, 0);
+    assert_true(length >= 0);
+    said[length] = '\0';
+    for (const char *at = said; (at = strstr(at, text)); at++)
+        times++;
+    return times;
+}
+
+/* Each silence has a line, and its end one, however many asked meanwhile. */
+static void the_log_tells_of_each_silence_once(void **state) {
+    struct world world;
+    FILE *log = tmpfile();
+    int stderr_fd = dup(STDERR_FILENO);
+    (void)state;
+    assert_true(log && stderr_fd >= 0);
+    dup2(fileno(log), STDERR_FILENO);
+    begin(&world, 0, SOON);
+    for (unsigned silence = 0; silence < 2; silence++) {
+        for (unsigned i = 1; i <= 3; i++) {
+            ask_for(&world, i, "status");
+            let_hear(&world, CLIENT, 3 * silence + i, 20000);
+        }
+        answer(&world, STORE, world.ends[STORE].ref, true, "{}");
+        answer(&world, STORE, world.ends[STORE].ref, true, "{}");
+    }
+    unsigned answers = world.ends[CLIENT].heard;
+    end(&world);
+    fflush(stderr);
+    dup2(stderr_fd, STDERR_FILENO);
+    close(stderr_fd);
+    assert_int_equal(answers, 6);
+    assert_int_equal(times_in(log, "the store process does not answer: what it was asked at"), 2);
+    assert_int_equal(times_in(log, "the store process answers again"), 2);
+    fclose(log);
 }
 
 /* ---- whose turn it is ---- */
@@ -425,7 +673,8 @@ static void ask_as(struct world *world, unsigned client, uint64_t first, unsigne
     run(world);
 }
 
-/* The reader answers what it was asked in its order, beginning with the request of that place, so often. */
+/* The reader answers what it was asked in its order, beginning with the request of that place, so often.
+ */
 static void answer_on(struct world *world, unsigned first, unsigned count) {
     for (unsigned i = first; i < first + count; i++)
         answer(world, READER, world->ends[READER].refs[i], true, "{}");
@@ -592,6 +841,12 @@ int main(void) {
         cmocka_unit_test(the_parent_hears_of_a_reader_that_broke_the_rules),
         cmocka_unit_test(the_parent_hears_of_a_reader_that_closed_its_channel),
         cmocka_unit_test(a_frame_that_is_too_long_breaks_the_rules),
+        cmocka_unit_test(the_parent_hears_of_a_reader_that_is_not_met),
+        cmocka_unit_test(a_late_answer_is_not_given_to_another_request),
+        cmocka_unit_test(a_client_may_use_a_ref_twice_at_a_time),
+        cmocka_unit_test(a_submission_that_fills_the_way_keeps_nobody_waiting),
+        cmocka_unit_test(a_sign_is_asked_for_without_memory),
+        cmocka_unit_test(no_client_has_the_number_of_the_sign),
         cmocka_unit_test(a_store_process_that_says_nothing_keeps_nobody_waiting),
         cmocka_unit_test(nobody_is_told_while_the_store_process_gives_a_sign),
         cmocka_unit_test(a_user_who_asks_much_has_turns_as_others_do),
@@ -602,6 +857,10 @@ int main(void) {
         cmocka_unit_test(a_reader_that_answers_is_asked_on_though_some_waited_too_long),
         cmocka_unit_test(what_waits_for_its_turn_is_told_in_time),
         cmocka_unit_test(more_fetches_than_requests_go_at_a_time),
+        cmocka_unit_test(each_is_told_whether_it_may_still_be_done),
+        cmocka_unit_test(who_asks_in_the_silence_has_a_moment),
+        cmocka_unit_test(a_request_to_a_reader_casts_no_doubt_on_the_store_process),
+        cmocka_unit_test(the_log_tells_of_each_silence_once),
     };
     return cmocka_run_group_tests_name("readers", tests, NULL, NULL);
 }

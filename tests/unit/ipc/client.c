@@ -111,8 +111,24 @@ static void what_follows_the_greeting_is_received(void **state) {
     ipc_client_close(client);
 }
 
+/* It is stopping, and its socket is there still; or it knows no greeting. */
+static void a_daemon_that_ends_without_a_greeting_need_not_be_old(void **state) {
+    struct error err = {0};
+    enum ipc_type type;
+    uint64_t ref;
+    struct span payload;
+    (void)state;
+    struct ipc_client *client = open_client();
+    close(daemon_end);
+    assert_false(ipc_client_receive(client, &type, &ref, &payload, 10000, &err));
+    assert_non_null(strstr(err.text, "it is stopping, or older than this program"));
+    ipc_client_close(client);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_greeting_is_not_waited_for_at_any_moment),
-                                       cmocka_unit_test(what_follows_the_greeting_is_received)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_greeting_is_not_waited_for_at_any_moment),
+        cmocka_unit_test(what_follows_the_greeting_is_received),
+        cmocka_unit_test(a_daemon_that_ends_without_a_greeting_need_not_be_old)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

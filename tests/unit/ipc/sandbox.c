@@ -17,6 +17,7 @@
 #include <linux/landlock.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -321,6 +322,7 @@ struct kind {
     const char *name;
     enum sandbox_part part;
     bool files, at_a_server;
+    bool by_thread; /* it is the thread that tries, which was started before the filters */
 };
 
 static bool has_landlock(void) {
@@ -467,12 +469,33 @@ static void place_log(void) {
     close(log);
 }
 
+/* ---- a thread of it, sandbox_rights.start ---- */
+
+static int intruder[2]; /* begins when the other end is closed */
+
+static uint32_t try_all(const struct kind *kind);
+
+static void *intrude(void *kind) {
+    char none;
+    bool begins = read(intruder[0], &none, 1) == 0;
+    return (void *)(uintptr_t)(begins ? try_all(kind) : 0);
+}
+
+static pthread_t thread;
+
+static bool start_intruder(void *kind, struct error *err) {
+    return (pipe(intruder) == 0 && pthread_create(&thread, NULL, intrude, kind) == 0) ||
+           error_set(err, errno, "no thread");
+}
+
 static bool enter(const struct kind *kind) {
     struct error err = {0};
     struct sandbox_rights rights = {.directory = kind->files ? scene.store : NULL,
                                     .calls = kind->at_a_server,
                                     .first_listener = scene.network,
-                                    .listener_count = 2};
+                                    .listener_count = 2,
+                                    .start = kind->by_thread ? start_intruder : NULL,
+                                    .context = (void *)(uintptr_t)kind};
     log_set_level(LOG_LEVEL_ERROR);
     if (sandbox_enter(kind->part, &rights, SANDBOX_PARTIAL, &err))
         return true;
@@ -486,6 +509,19 @@ static bool is_unbearable(bool (*tries)(void)) {
            (tries == has_rights_of_root && geteuid() != 0);
 }
 
+static uint32_t try_all(const struct kind *kind) {
+    uint32_t could = 0;
+    for (unsigned i = 0; i < ATTEMPTS; i++)
+        could |= (uint32_t)((kind || !is_unbearable(attempts[i].tries)) && attempts[i].tries()) << i;
+    return could;
+}
+
+static uint32_t try_by_thread(void) {
+    void *could = NULL;
+    close(intruder[1]);
+    return pthread_join(thread, &could) == 0 ? (uint32_t)(uintptr_t)could : 0;
+}
+
 /* In a process of its own, which tells what it could do; NULL: one without a sandbox. */
 static uint32_t taken_over(const struct kind *kind) {
     int report[2];
@@ -497,8 +533,7 @@ static uint32_t taken_over(const struct kind *kind) {
         place_log();
         if (kind && !enter(kind))
             _exit(1);
-        for (unsigned i = 0; i < ATTEMPTS; i++)
-            could |= (uint32_t)((kind || !is_unbearable(attempts[i].tries)) && attempts[i].tries()) << i;
+        could = kind && kind->by_thread ? try_by_thread() : try_all(kind);
         _exit(write(report[1], &could, sizeof could) == sizeof could ? 0 : 3);
     }
     int status;
@@ -532,6 +567,11 @@ static void check_kind(struct kind kind) {
 static void a_store_process(void **state) {
     (void)state;
     check_kind((struct kind){"store", SANDBOX_STORE, true, false});
+}
+
+static void the_thread_of_a_store_process(void **state) {
+    (void)state;
+    check_kind((struct kind){"store", SANDBOX_STORE, .files = true, .by_thread = true});
 }
 
 static void a_reader(void **state) {
@@ -844,6 +884,7 @@ int main(void) {
         cmocka_unit_test(every_row_is_tried),
         cmocka_unit_test(without_a_sandbox),
         cmocka_unit_test(a_store_process),
+        cmocka_unit_test(the_thread_of_a_store_process),
         cmocka_unit_test(a_reader),
         cmocka_unit_test(a_store_process_at_a_server),
         cmocka_unit_test(a_reader_at_a_server),

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -32,7 +33,21 @@ struct world {
     struct sockets sockets;
     struct sockaddr_in places[LISTENERS]; /* as they are from outside */
     char folder[40], path[60], beside[62];
+    size_t descriptors; /* that were open before */
 };
+
+/* Where connect_it has connected one to; it is there until the world ends. */
+static int elsewhere = -1;
+
+static size_t open_descriptors(void) {
+    size_t count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count;
+}
 
 /* Of a port that is named: one that the kernel chose is not kept by a socket that was shut. */
 static struct sockaddr_in free_place(void) {
@@ -47,7 +62,7 @@ static struct sockaddr_in free_place(void) {
 
 static void begin(struct world *world) {
     struct error err = {0};
-    *world = (struct world){0};
+    *world = (struct world){.descriptors = open_descriptors()};
     snprintf(world->folder, sizeof world->folder, "/tmp/chasqui-sockets-XXXXXX");
     assert_non_null(mkdtemp(world->folder));
     snprintf(world->path, sizeof world->path, "%s/mhsd.sock", world->folder);
@@ -67,8 +82,12 @@ static void begin(struct world *world) {
 }
 
 static void end(struct world *world) {
+    if (elsewhere >= 0)
+        close(elsewhere);
+    elsewhere = -1;
     sockets_close(&world->sockets, &world->config);
     assert_int_equal(rmdir(world->folder), 0); /* nothing is left in it */
+    assert_int_equal(open_descriptors(), world->descriptors);
 }
 
 /* A connection comes there, and is taken from `listener`. */
@@ -137,7 +156,7 @@ static void make_block(int fd) {
 /* Its place is another's by now: listen(2) fails. */
 static void connect_it(int fd) {
     struct sockaddr_in none = {.sin_family = AF_UNSPEC}, there = {.sin_family = AF_INET};
-    int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int other = elsewhere = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     socklen_t length = sizeof there;
     there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_int_equal(bind(other, (const struct sockaddr *)&there, sizeof there), 0);
@@ -147,7 +166,6 @@ static void connect_it(int fd) {
     fcntl(fd, F_SETFL, 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)&there, sizeof there), 0);
     fcntl(fd, F_SETFL, O_NONBLOCK);
-    close(other);
 }
 
 static void starve(int fd) {
@@ -229,7 +247,7 @@ static void forbid_low_ports(void) {
 }
 
 /* A daemon that had the right only when it began: what it has stays, and is mended where that can be. The
- * second is beyond that. */
+ * first is beyond that. */
 static int without_rights(void) {
     struct world world;
     struct error err = {0};
@@ -243,13 +261,16 @@ static int without_rights(void) {
             world.places[i] = *low;
         }
     } while (!sockets_open(&world.sockets, &world.config, &err) && port > 900);
-    drop_all_for_good(world.sockets.listeners[1]);
+    drop_all_for_good(world.sockets.listeners[0]);
     forbid_low_ports();
-    bool told = !sockets_renew_listeners(&world.sockets);
-    bool stays = calls_listener(&world, 0);
-    shut(world.sockets.listeners[0]);
-    sockets_renew_listeners(&world.sockets);
-    bool revived = calls_listener(&world, 0);
+    bool anew = true, told = !sockets_renew_listeners(&world.sockets);
+    bool stays = calls_listener(&world, 1);
+    shut(world.sockets.listeners[1]);
+    told = told && !sockets_mend_listeners(&world.sockets, &anew) && !anew;
+    bool revived = calls_listener(&world, 1);
+    shut(world.sockets.listeners[1]);
+    told = told && !sockets_renew_listeners(&world.sockets);
+    revived = revived && calls_listener(&world, 1);
     sockets_close(&world.sockets, &world.config);
     rmdir(world.folder);
     return (stays ? 0 : 4) | (revived ? 0 : 8) | (told ? 0 : 16);
@@ -274,8 +295,11 @@ static void listener_is_mended(struct world *world, const struct deed *deed) {
     bool anew;
     int fd = world->sockets.listeners[0];
     deed->does(fd);
+    shut(world->sockets.listeners[1]);
     assert_true(sockets_mend_listeners(&world->sockets, &anew));
     assert_int_equal(anew, deed->for_good);
+    assert_int_equal(fcntl(world->sockets.listeners[0], F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+    assert_true(calls_listener(world, 1));
     assert_int_equal(world->sockets.listeners[0] == fd, !deed->for_good);
     if (deed->does != starve) /* which does not show, and only ends with the last that has it */
         assert_true(calls_listener(world, 0));
@@ -286,9 +310,19 @@ static void a_listener_of_several_is_mended(void **state) {
     after_each(listener_is_mended, false);
 }
 
+/* As a daemon that was killed while it made its new one. */
+static void leave_beside(const struct world *world) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    memcpy(address.sun_path, world->beside, strlen(world->beside) + 1);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    close(fd);
+}
+
 static void local_socket_is_renewed(struct world *world, const struct deed *deed) {
     struct stat status;
     int kept = dup(world->sockets.local);
+    leave_beside(world);
     deed->does(kept);
     assert_true(sockets_renew_local(&world->sockets, world->path));
     assert_true(calls_local(world));
@@ -297,6 +331,7 @@ static void local_socket_is_renewed(struct world *world, const struct deed *deed
     assert_true(lstat(world->beside, &status) != 0);
     assert_true(takes_nothing(kept));
     close(kept);
+    assert_true(sockets_renew_local(&world->sockets, world->path)); /* again, with one that is left */
 }
 
 static void the_local_socket_is_renewed_whatever_was_done_to_it(void **state) {
@@ -322,6 +357,8 @@ static void who_called_the_local_socket_before_is_left(void **state) {
     alarm(10);
     assert_true(accept(world.sockets.left, NULL, NULL) < 0 && errno == EINVAL);
     alarm(0);
+    sockets_drop_left(&world.sockets);
+    assert_int_equal(world.sockets.left, -1);
     close(taken);
     close(fd);
     end(&world);
@@ -345,6 +382,23 @@ static void a_local_socket_that_cannot_be_renewed_stays(void **state) {
     end(&world);
 }
 
+/* Its name is that of a folder by now: nothing stays beside that. */
+static void a_local_socket_whose_place_is_taken_stays(void **state) {
+    struct world world;
+    struct stat status;
+    (void)state;
+    begin(&world);
+    assert_true(unlink(world.path) == 0 && mkdir(world.path, 0700) == 0);
+    int fd = world.sockets.local;
+    assert_true(sockets_renew_local(&world.sockets, world.path));
+    assert_int_equal(world.sockets.local, fd);
+    assert_true(lstat(world.beside, &status) != 0);
+    assert_int_equal(rmdir(world.path), 0);
+    assert_true(sockets_renew_local(&world.sockets, world.path));
+    assert_true(calls_local(&world));
+    end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_listener_is_renewed_whatever_was_done_to_it),
@@ -354,6 +408,7 @@ int main(void) {
         cmocka_unit_test(the_local_socket_is_renewed_whatever_was_done_to_it),
         cmocka_unit_test(who_called_the_local_socket_before_is_left),
         cmocka_unit_test(a_local_socket_that_cannot_be_renewed_stays),
+        cmocka_unit_test(a_local_socket_whose_place_is_taken_stays),
     };
     return cmocka_run_group_tests_name("sockets", tests, NULL, NULL);
 }

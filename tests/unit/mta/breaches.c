@@ -115,6 +115,26 @@ static void an_envelope_over_the_memory_is_refused_for_good(void **state) {
     world_end(&world);
 }
 
+/* As many clients as the configuration allows, and one for the sign that their process asks for. */
+static void a_sign_is_given_beside_all_clients(void **state) {
+    struct world world;
+    struct buf who;
+    const uint64_t own = UINT32_MAX, request = own << 32 | 1;
+    (void)state;
+    world_begin(&world);
+    buf_init(&who, 0);
+    buf_append_u32(&who, 1000);
+    buf_append_u32(&who, 1000);
+    for (uint64_t number = 1; number <= IPC_CLIENTS_MOST; number++)
+        put(world.clients, IPC_CLIENT_OPEN, number, buf_span(&who), NOTHING);
+    put(world.clients, IPC_CLIENT_OPEN, own, buf_span(&who), NOTHING);
+    put(world.clients, IPC_REQUEST, request, SPAN_LIT("{\"operation\":\"status\"}"), NOTHING);
+    put(world.clients, IPC_CLIENT_CLOSE, own, NOTHING, NOTHING);
+    expect(&world, IPC_RESPONSE, request);
+    buf_free(&who);
+    world_end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(late_frames_are_passed_over),
@@ -122,6 +142,7 @@ int main(void) {
         cmocka_unit_test(open_submissions_of_a_uid_are_limited),
         cmocka_unit_test(an_envelope_over_the_limit_is_refused),
         cmocka_unit_test(an_envelope_over_the_memory_is_refused_for_good),
+        cmocka_unit_test(a_sign_is_given_beside_all_clients),
     };
     return cmocka_run_group_tests_name("breaches", tests, NULL, NULL);
 }

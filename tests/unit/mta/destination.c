@@ -167,7 +167,7 @@ static void an_operation_that_a_kind_lacks_says_nothing(void **state) {
     assert_int_equal(destination_next_try(mta, stage->all[2]), 0);
     assert_ptr_equal(destination_of_kind(mta, DESTINATION_MAILBOX), stage->all[2]);
     assert_null(destination_of_kind(mta, DESTINATION_CONVERSION));
-    destination_try_now(&stage->mta, stage->all[2]);
+    destination_try_now(&stage->mta, stage->all[2], 1);
     turn(stage);
     assert_string_equal(stage->did, "2");
 }

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "mta/guesses.h"
@@ -77,8 +78,12 @@ static void an_operator_ends_the_wait(void **state) {
         other.mta_name = SPAN_LIT("GAMMA");
         guesses_look_again(guesses, &other);
         assert_true(refused(guesses, "192.0.2.1", "BETA", now));
+        assert_int_equal(guesses_wait_end(guesses, &other, now), 0);
+        assert_int_equal(guesses_wait_end(guesses, &peer, now), i == 1 ? 0 : now + 60 * SECOND);
+        assert_int_equal(guesses_wait_end(guesses, &peer, now + 60 * SECOND), 0);
         guesses_look_again(guesses, &peer);
         guesses_look_again(guesses, &peer);
+        assert_int_equal(guesses_wait_end(guesses, &peer, now), 0);
         assert_int_equal(refused(guesses, "192.0.2.1", "BETA", now), i == 1); /* it calls from elsewhere */
         if (i != 1)
             assert_int_equal(wrong(guesses, "192.0.2.1", "BETA", 1, now), 1); /* told again */
@@ -164,6 +169,28 @@ static void there_is_room_for_the_worst(void **state) {
     guesses_free(guesses);
 }
 
+/* A reload may change all peers, and so ask for each: a key of each entry for each peer would take seconds
+ * here. */
+static void many_peers_are_looked_at_again(void **state) {
+    (void)state;
+    log_set_level(LOG_LEVEL_ERROR);
+    struct guesses *guesses = guesses_new();
+    int64_t now = 1000 * SECOND;
+    char address[64], name[16];
+    for (unsigned i = 0; i < 5000; i++) {
+        snprintf(address, sizeof address, "10.%u.%u.1", i >> 8, i & 255);
+        snprintf(name, sizeof name, "MTA-%u", i);
+        wrong(guesses, address, name, 1, now);
+    }
+    clock_t begun = clock();
+    for (unsigned i = 0; i < 2000; i++) {
+        snprintf(name, sizeof name, "PEER-%u", i);
+        guesses_look_again(guesses, &(struct mta_bind){.mta_name = span_str(name)});
+    }
+    assert_in_range(clock() - begun, 0, CLOCKS_PER_SEC / 3);
+    guesses_free(guesses);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_name_from_one_network),
@@ -173,6 +200,7 @@ int main(void) {
         cmocka_unit_test(many_names_from_one_network),
         cmocka_unit_test(ipv6_is_counted_by_networks),
         cmocka_unit_test(there_is_room_for_the_worst),
+        cmocka_unit_test(many_peers_are_looked_at_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

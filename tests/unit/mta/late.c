@@ -26,6 +26,8 @@
  * That of $CHASQUI_TEST_WORDLESS is taken away by the first fault of a user among many, for which there is no
  * memory.
  *
+ * With $CHASQUI_TEST_BESIDE instead, a thread of the store's does each commit, however small.
+ *
  * The linker gives these functions to all who call them (tests/unit/meson.build).
  */
 #include <stdio.h>
@@ -37,6 +39,8 @@
 
 #include "base/clock.h"
 #include "store/batch_private.h"
+#include "store/sqlite/options.h"
+#include "store/thread.h"
 
 /* µs that a batch is in flight at least: some frames more come in that time. */
 #define FLIGHT_US 1500
@@ -201,12 +205,28 @@ static void close_late(struct store *store) {
     prompt->close(store);
 }
 
+/* One for all stores of a process. */
+static struct store_thread *the_thread(void) {
+    static struct store_thread *thread;
+    static pid_t process;
+    if (process != getpid() && !(thread = store_thread_start(NULL)))
+        abort();
+    process = getpid();
+    return thread;
+}
+
 struct store *__real_store_open(const char *place, const struct store_options *options, struct error *err);
 struct store *__wrap_store_open(const char *place, const struct store_options *options, struct error *err);
 
 struct store *__wrap_store_open(const char *place, const struct store_options *options, struct error *err) {
-    struct store *store = __real_store_open(place, options, err);
-    if (!store || store->read_only || !getenv("CHASQUI_TEST_LATE") || store->engine->proceed)
+    static const struct sqlite_options always = {.beside = true};
+    struct store_options beside = options ? *options : (struct store_options){0};
+    if (getenv("CHASQUI_TEST_BESIDE") && !beside.read_only) {
+        beside.thread = the_thread();
+        beside.engine = &always;
+    }
+    struct store *store = __real_store_open(place, &beside, err);
+    if (!store || store->read_only || !getenv("CHASQUI_TEST_LATE") || store_descriptor(store) >= 0)
         return store;
     timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (timer < 0)

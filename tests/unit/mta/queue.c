@@ -327,6 +327,15 @@ static void a_peer_that_a_reload_takes_away_is_refused_for_now(void **state) {
 /* ---- a peer that refuses for now, with another way ---- */
 
 /* Another way gives no more time: the copy expires when it would have. */
+static json_int_t expect_expiry(struct world *world, const char *hop, const char *expires) {
+    json_t *list = ask(world, "{\"operation\":\"queue-list\"}");
+    json_int_t id = number_at(entry_at(list, 0), "id", NULL);
+    assert_string_equal(json_string_value(json_object_get(entry_at(list, 0), "next-hop")), hop);
+    assert_string_equal(json_string_value(json_object_get(entry_at(list, 0), "expires")), expires);
+    json_decref(list);
+    return id;
+}
+
 static void rerouting_does_not_put_off_the_expiry(void **state) {
     struct world world;
     (void)state;
@@ -345,10 +354,15 @@ static void rerouting_does_not_put_off_the_expiry(void **state) {
     json_t *answer = ask(&world, request);
     assert_int_equal(number_at(answer, "changed", NULL), 1);
     json_decref(answer);
-    list = ask(&world, "{\"operation\":\"queue-list\"}");
-    assert_string_equal(json_string_value(json_object_get(entry_at(list, 0), "next-hop")), "beta");
-    assert_string_equal(json_string_value(json_object_get(entry_at(list, 0), "expires")), expires);
-    json_decref(list);
+    id = expect_expiry(&world, "beta", expires);
+    snprintf(request, sizeof request,
+             "{\"operation\":\"queue-redirect\",\"id\":%lld,\"address\":\"" GAMMA
+             "/S=other\",\"reason\":\"a test\"}",
+             (long long)id);
+    answer = ask(&world, request);
+    assert_int_equal(number_at(answer, "changed", NULL), 1);
+    json_decref(answer);
+    expect_expiry(&world, "gamma", expires);
     free(expires);
     world_end(&world);
 }
@@ -356,7 +370,7 @@ static void rerouting_does_not_put_off_the_expiry(void **state) {
 /* ---- redirections ---- */
 
 static json_t *redirect(struct world *world, json_int_t id, const char *how) {
-    char request[300];
+    char request[1200];
     snprintf(request, sizeof request,
              "{\"operation\":\"queue-redirect\",\"id\":%lld,%s,\"reason\":\"a test\"}", (long long)id, how);
     return ask(world, request);
@@ -367,6 +381,28 @@ static void expect_refusal(json_t *answer, const char *word) {
     if (!text || !strstr(text, word))
         fail_msg("no '%s' in: %s", word, text ? text : "(no error)");
     json_decref(answer);
+}
+
+#define OE8  "\u00f6\u00f6\u00f6\u00f6\u00f6\u00f6\u00f6\u00f6"
+#define OE32 OE8 OE8 OE8 OE8
+
+/* The refusal names it, as far as there is room, and cuts no character of it. */
+static void a_long_address_is_told_in_whole_characters(void **state) {
+    static const char *const odd[] = {"", "a"};
+    struct world world;
+    char how[1000];
+    (void)state;
+    begin_with_operator(&world);
+    comes_in(&world, FRANK);
+    json_int_t id = expect_copy(&world, "ready", 0);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(how, sizeof how,
+                 "\"address\":\"" OURS "/O=%s" OE32 "/OU1=" OE8 OE8 OE8 "/OU2=" OE32 "/OU3=" OE32 "/OU4=" OE32
+                 "/S=annn\"",
+                 odd[i]);
+        expect_refusal(redirect(&world, id, how), "it would be non-delivered to /C=GB");
+    }
+    world_end(&world);
 }
 
 /* Beta would find its own domain in the trace, and the recipient would be non-delivered. */
@@ -406,6 +442,26 @@ static void a_copy_can_be_routed_anew(void **state) {
     list = ask(&world, "{\"operation\":\"queue-list\"}");
     assert_string_equal(json_string_value(json_object_get(entry_at(list, 0), "next-hop")), "gamma");
     json_decref(list);
+    world_end(&world);
+}
+
+/* It has not gone to the peer for which it is held then, though that one is up: nothing is in doubt. */
+static void what_takes_the_place_of_a_held_copy_has_not_gone(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_operator(&world);
+    comes_in(&world, FRANK);
+    json_int_t id = expect_copy(&world, "ready", 0);
+    changes(&world, "hold", id);
+    json_decref(redirect(&world, id, "\"by-peer\":\"beta\",\"force\":true"));
+    for (int restarts = 0; restarts < 2; restarts++) {
+        expect_copy(&world, "held", 0);
+        json_t *list = ask(&world, "{\"operation\":\"queue-list\",\"next-hop\":\"beta\"}");
+        assert_true(json_is_false(json_object_get(entry_at(list, 0), "in-doubt")));
+        json_decref(list);
+        world_kill(&world);
+        begin_again(&world);
+    }
     world_end(&world);
 }
 
@@ -544,7 +600,9 @@ int main(void) {
         cmocka_unit_test(a_reload_routes_anew_and_loses_no_association),
         cmocka_unit_test(a_peer_that_a_reload_takes_away_is_refused_for_now),
         cmocka_unit_test(rerouting_does_not_put_off_the_expiry),
+        cmocka_unit_test(a_long_address_is_told_in_whole_characters),
         cmocka_unit_test(a_redirection_that_would_loop_wants_force),
+        cmocka_unit_test(what_takes_the_place_of_a_held_copy_has_not_gone),
         cmocka_unit_test(a_copy_can_be_routed_anew),
         cmocka_unit_test(a_change_of_many_can_be_counted_first),
         cmocka_unit_test(a_ready_copy_of_a_peer_in_back_off_backs_off),

@@ -9,12 +9,15 @@ static void take_in(struct world *world, const char *recipient, unsigned count) 
     }
 }
 
+static const struct mta_reload *reloading; /* NULL: nobody reloads */
+
 /* COPIES wait for gamma, whose retry times are these; it has refused three. */
 static void begin(struct world *world, unsigned retry_first, unsigned retry_most) {
     world_begin(world);
     world_stop(world);
     world->peers[1].retry_first = retry_first;
     world->peers[1].retry_most = retry_most;
+    world->reload = reloading;
     world_start(world);
     client(world, 1, 0);
     associate(world, 1, "beta");
@@ -37,16 +40,39 @@ static json_int_t tries_of(struct world *world, const char *peer) {
     return tries;
 }
 
-/* An operator wants copy number `index` of the queue to be tried now. */
-static void retry(struct world *world, size_t index) {
+/* What gamma is said to be doing. */
+static bool is_state(struct world *world, const char *state) {
+    json_t *answer = ask(world, "{\"operation\":\"peer-status\",\"peer\":\"gamma\"}");
+    json_t *first = json_array_get(json_object_get(answer, "peers"), 0);
+    bool is = strcmp(json_string_value(json_object_get(first, "state")), state) == 0;
+    json_decref(answer);
+    return is;
+}
+
+/* Seconds until the peer is tried again. */
+static json_int_t wait_of(struct world *world, const char *peer) {
+    char request[80];
+    int64_t next = 0;
+    snprintf(request, sizeof request, "{\"operation\":\"peer-status\",\"peer\":\"%s\"}", peer);
+    json_t *answer = ask(world, request);
+    json_t *first = json_array_get(json_object_get(answer, "peers"), 0);
+    clock_parse(json_string_value(json_object_get(first, "next-try")), &next);
+    json_decref(answer);
+    return next - clock_now_us() / 1000000;
+}
+
+/* An operator wants copy number `index` of the queue to be tried now; its id. */
+static json_int_t retry(struct world *world, size_t index) {
     char request[100];
     json_t *list = ask(world, "{\"operation\":\"queue-list\"}");
     json_t *entry = json_array_get(json_object_get(list, "entries"), index);
     assert_non_null(entry);
     snprintf(request, sizeof request, "{\"operation\":\"queue-retry\",\"id\":%lld,\"reason\":\"a test\"}",
              (long long)number_at(entry, "id", NULL));
+    json_int_t id = number_at(entry, "id", NULL);
     json_decref(list);
     json_decref(ask(world, request));
+    return id;
 }
 
 /* `count` copies go out on association 2, one after another. */
@@ -73,6 +99,87 @@ static void the_peer_is_left_alone(void **state) {
     sent(&world, 2, IPC_SENT_DEFERRED);
     expect_none(&world, IPC_SEND_BEGIN);
     assert_int_equal(tries_of(&world, "gamma"), 2);
+    world_end(&world);
+}
+
+/* The copy that is under way. */
+static json_int_t sending(struct world *world) {
+    json_t *list = ask(world, "{\"operation\":\"queue-list\",\"state\":\"sending\"}");
+    assert_int_equal(json_array_size(json_object_get(list, "entries")), 1);
+    json_int_t id = number_at(entry_at(list, 0), "id", NULL);
+    json_decref(list);
+    return id;
+}
+
+/* Neither the copy that is due first, nor a longer wait afterwards. */
+static void what_an_operator_wants_goes_first(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 300, 3600);
+    assert_in_range(wait_of(&world, "gamma"), 200, 300);
+    for (size_t i = 0; i < 3; i++) {
+        json_int_t wanted = retry(&world, COPIES - 2 * i - 1);
+        outgoing_of(&world, 2);
+        assert_int_equal(sending(&world), wanted);
+        sent(&world, 2, IPC_SENT_DEFERRED);
+        expect_none(&world, IPC_SEND_BEGIN);
+        assert_in_range(wait_of(&world, "gamma"), 200, 300);
+    }
+    world_end(&world);
+}
+
+static const struct mta_config *read_same(void *context, struct span text, struct error *err) {
+    const struct world *world = context;
+    (void)text;
+    (void)err;
+    return &world->config;
+}
+
+static void release_nothing(void *context, const struct mta_config *old) {
+    (void)context;
+    (void)old;
+}
+
+/* A reload has what is left alone tried, and does not lengthen the wait that follows. */
+static void reloads_lengthen_no_wait(void **state) {
+    struct world world;
+    struct mta_reload reload = {read_same, release_nothing, &world};
+    (void)state;
+    world_begin(&world);
+    world_stop(&world);
+    world.reload = &reload;
+    world.peers[1].retry_first = 300;
+    world.peers[1].retry_most = 3600;
+    begin_again(&world);
+    associate(&world, 1, "beta");
+    comes_in(&world, FRANK);
+    gamma_is_not_found(&world);
+    for (unsigned i = 1; i < 5; i++) {
+        EVENTUALLY(is_state(&world, "backing-off"));
+        assert_int_equal(tries_of(&world, "gamma"), i);
+        assert_in_range(wait_of(&world, "gamma"), 200, 300);
+        put(world.parent, IPC_CONFIG, 0, SPAN_LIT("x"), NOTHING);
+        EVENTUALLY(is_state(&world, "calling"));
+        gamma_is_not_found(&world);
+    }
+    world_end(&world);
+}
+
+/* Nor where it refuses. */
+static void reloads_lengthen_no_pause(void **state) {
+    struct world world;
+    struct mta_reload reload = {read_same, release_nothing, &world};
+    (void)state;
+    reloading = &reload;
+    begin(&world, 300, 3600);
+    for (unsigned i = 0; i < 3; i++) {
+        put(world.parent, IPC_CONFIG, 0, SPAN_LIT("x"), NOTHING);
+        outgoing_of(&world, 2);
+        sent(&world, 2, IPC_SENT_DEFERRED);
+        EVENTUALLY(wait_of(&world, "gamma") > 0);
+        assert_in_range(wait_of(&world, "gamma"), 200, 300);
+    }
+    reloading = NULL;
     world_end(&world);
 }
 
@@ -166,11 +273,10 @@ static void a_single_copy_holds_up_nobody(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_peer_is_left_alone),
-        cmocka_unit_test(others_are_unharmed),
-        cmocka_unit_test(it_ends_when_the_peer_takes_in_again),
-        cmocka_unit_test(another_way_is_taken),
-        cmocka_unit_test(a_single_copy_holds_up_nobody),
+        cmocka_unit_test(the_peer_is_left_alone),   cmocka_unit_test(what_an_operator_wants_goes_first),
+        cmocka_unit_test(reloads_lengthen_no_wait), cmocka_unit_test(reloads_lengthen_no_pause),
+        cmocka_unit_test(others_are_unharmed),      cmocka_unit_test(it_ends_when_the_peer_takes_in_again),
+        cmocka_unit_test(another_way_is_taken),     cmocka_unit_test(a_single_copy_holds_up_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

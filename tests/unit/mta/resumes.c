@@ -111,6 +111,32 @@ static void what_is_discarded_after_its_end_keeps_its_answer(void **state) {
     }
 }
 
+/* Refused for now before its end, which says nothing of what ended before it: nothing of it stays. */
+static void what_was_refused_before_its_end_is_discarded(void **state) {
+    struct world world;
+    (void)state;
+    for (int taken_before = 0; taken_before < 2; taken_before++) {
+        world_begin(&world);
+        world_kill(&world);
+        world.config.limits.content_octets = 10;
+        world_start(&world);
+        associate(&world, 1, "beta");
+        if (taken_before)
+            comes_whole(&world, 1, "\2\1\1");
+        begin(&world, 1, "\2\1\2", true);
+        checkpoint(&world, 1, 1);
+        tell(&world, IPC_TRANSFER_CONTENT, 1, SPAN_LIT("content"), NOTHING); /* too much */
+        say_checkpoint(&world, 1, 2, 2000, "parser");
+        assert_int_equal(result_of(&world, 1), IPC_REFUSED_TEMPORARILY);
+        tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING); /* it had sent that by then */
+        tell(&world, IPC_TRANSFER_STOP, 1, SPAN_LIT("\0"), NOTHING);
+        close_association(&world, 1, IPC_CLOSE_BROKEN);
+        associate(&world, 2, "beta");
+        assert_int_equal(resumed(&world, 2, "in-1", "\2\1\2", 1), IPC_RESUME_UNKNOWN_ACTIVITY);
+        world_end(&world);
+    }
+}
+
 /* Ours names it as it began, which the peer has confirmed. */
 static void our_resumes_name_it_as_it_began(void **state) {
     struct world world;
@@ -130,6 +156,26 @@ static void our_resumes_name_it_as_it_began(void **state) {
         confirm_checkpoint(&world, ref, ref + 1, 2);
     }
     world_abandon(&world);
+}
+
+/* It ends late in the name's time, and its sender may ask by that for as long as for any. */
+static void a_name_that_a_resume_gave_is_kept_as_long_as_the_answer(void **state) {
+    enum { KEPT = 6, MOST_OF_IT = 4 };
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    world_kill(&world);
+    world.config.limits.resume_seconds = KEPT;
+    world_start(&world);
+    breaks(&world, 1);
+    associate(&world, 3, "beta");
+    assert_int_equal(resumed_as(&world, 3, "in-1", "\2\1\1", "\2\1\5"), IPC_RESUME_FROM);
+    sleep(MOST_OF_IT);
+    assert_int_equal(end(&world, 3), IPC_ACCEPTED);
+    sleep(MOST_OF_IT);
+    associate(&world, 4, "beta");
+    assert_int_equal(resumed(&world, 4, "in-3", "\2\1\5", 1), IPC_RESUME_COMPLETED);
+    world_end(&world);
 }
 
 /* ---- recovery ---- */
@@ -245,11 +291,13 @@ int main(void) {
         cmocka_unit_test(a_name_of_the_unknown_stands_for_nothing_later),
         cmocka_unit_test(an_identifier_is_used_again_on_an_association_of_ours),
         cmocka_unit_test(what_is_discarded_after_its_end_keeps_its_answer),
+        cmocka_unit_test(what_was_refused_before_its_end_is_discarded),
         cmocka_unit_test(a_recovery_has_no_name_of_another),
         cmocka_unit_test(a_recovery_gives_no_name_of_another),
         cmocka_unit_test(a_recovery_resumes_what_is_not_there),
         cmocka_unit_test(a_recovery_names_what_it_resumes),
         cmocka_unit_test(our_resumes_name_it_as_it_began),
+        cmocka_unit_test(a_name_that_a_resume_gave_is_kept_as_long_as_the_answer),
     };
     return cmocka_run_group_tests_name("resumes", tests, NULL, NULL);
 }

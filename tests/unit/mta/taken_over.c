@@ -192,11 +192,12 @@ static void the_process_of_the_clients_fills_no_memory(void **state) {
     (void)state;
     world_begin(&world);
     int fd = pass_through(world.door, IPC_END_CLIENTS);
-    for (uint64_t ref = 1; ref <= IPC_CLIENTS_MOST; ref++)
+    const uint64_t most = IPC_CLIENTS_MOST + 1; /* with the one by which it asks for a sign */
+    for (uint64_t ref = 1; ref <= most; ref++)
         put(fd, IPC_CLIENT_OPEN, ref, of_clients[0].payload, NOTHING);
     struct pollfd answer = {.fd = fd, .events = POLLIN};
     assert_int_equal(poll(&answer, 1, 500), 0);
-    put(fd, IPC_CLIENT_OPEN, IPC_CLIENTS_MOST + 1, of_clients[0].payload, NOTHING);
+    put(fd, IPC_CLIENT_OPEN, most + 1, of_clients[0].payload, NOTHING);
     assert_true(is_over(fd));
     close(fd);
     renew_clients(&world);

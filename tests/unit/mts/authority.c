@@ -304,6 +304,7 @@ struct record {
     struct mts_routed items[4];
     size_t count;
     const char *originator, *list;
+    size_t other_lists; /* before it */
     struct mts_told told[4];
     bool as_written;
     size_t told_count, discarded, others;
@@ -324,7 +325,11 @@ static enum mts_record read_record(void *context, struct span identifier, struct
         .discarded = record->discarded,
         .others = record->others};
     if (record->list) {
-        history->lists = arena_alloc(arena, sizeof *history->lists);
+        history->lists = arena_array(arena, record->other_lists + 1, sizeof *history->lists);
+        if (!history->lists)
+            return MTS_RECORD_NO_MEMORY;
+        while (history->list_count < record->other_lists)
+            history->lists[history->list_count++] = SPAN_LIT(CLOSED "/O=lists/S=other");
         history->lists[history->list_count++] = span_str(record->list);
     }
     return !history->routed ? MTS_RECORD_NO_MEMORY : record->is_long ? MTS_RECORD_LONG : MTS_RECORD_READ;
@@ -696,21 +701,8 @@ static void a_report_that_loops_has_told_of_nobody(void **state) {
 }
 
 /* A true report is refused for now where memory ends, wherever that is, and not thrown away for good. */
-static void want_of_memory_discards_nothing(void **state) {
-    enum { LISTS = 100, STEP = 512, ENOUGH = 512 * 1024 };
-    struct play *play = *state;
-    struct record record = {.originator = ALICE};
-    cast(play);
-    remember(play, &record, 1, "shut");
-    struct x411_Report *report = report_on(play, ALICE, CLOSED);
-    struct x411_OriginatorAndDLExpansion items[LISTS];
-    struct x411_OriginatorAndDLExpansionHistory history = {.items = items, .count = LISTS};
-    for (size_t i = 0; i < LISTS; i++)
-        items[i] = (struct x411_OriginatorAndDLExpansion){
-            .originator_or_dl_name = name_of(play, arena_printf(&play->arena, CLOSED "/O=list/S=n%zu", i)),
-            .origination_or_expansion_time = utc(play, NOW - 60)};
-    extend(play, &report->envelope.extensions, EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY,
-           &x411_OriginatorAndDLExpansionHistory_type, &history, 0);
+static void memory_ends(struct play *play, const struct x411_Report *report) {
+    enum { STEP = 512, ENOUGH = 512 * 1024 };
     size_t decided = 0, refused = 0;
     for (size_t room = 4096; room < ENOUGH; room += STEP) {
         struct arena small;
@@ -725,6 +717,35 @@ static void want_of_memory_discards_nothing(void **state) {
         arena_free(&small);
     }
     assert_true(refused > 10 && decided > 10);
+}
+
+static void want_of_memory_discards_nothing(void **state) {
+    enum { LISTS = 100 };
+    struct play *play = *state;
+    struct record record = {.originator = ALICE};
+    cast(play);
+    remember(play, &record, 1, "shut");
+    struct x411_Report *report = report_on(play, ALICE, CLOSED);
+    struct x411_OriginatorAndDLExpansion items[LISTS];
+    struct x411_OriginatorAndDLExpansionHistory history = {.items = items, .count = LISTS};
+    for (size_t i = 0; i < LISTS; i++)
+        items[i] = (struct x411_OriginatorAndDLExpansion){
+            .originator_or_dl_name = name_of(play, arena_printf(&play->arena, CLOSED "/O=list/S=n%zu", i)),
+            .origination_or_expansion_time = utc(play, NOW - 60)};
+    extend(play, &report->envelope.extensions, EXT_ORIGINATOR_AND_DL_EXPANSION_HISTORY,
+           &x411_OriginatorAndDLExpansionHistory_type, &history, 0);
+    memory_ends(play, report);
+}
+
+/* The record names so many lists that there is none for the keys of all. */
+static void want_of_memory_for_the_record_discards_nothing(void **state) {
+    struct play *play = *state;
+    struct record record = {.originator = ALICE, .list = LIST, .other_lists = 200};
+    cast(play);
+    remember(play, &record, 1, "shut");
+    struct x411_Report *report = report_on(play, LIST, CLOSED);
+    came_from(play, report, ALICE, LIST);
+    memory_ends(play, report);
 }
 
 /* The subject went to beta, was redirected there, and is reported by its next MTA straight to us: who reports
@@ -831,6 +852,7 @@ int main(void) {
         SCENE(a_report_takes_no_other_identifier),
         SCENE(a_report_that_loops_has_told_of_nobody),
         SCENE(want_of_memory_discards_nothing),
+        SCENE(want_of_memory_for_the_record_discards_nothing),
         SCENE(the_intermediate_trace_proves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,10 +49,13 @@ static void final_means_no_alternate(void **state) {
 static void expiry_is_non_delivery(void **state) {
     struct play *play = *state;
     struct mts_stored stored = two_at_beta(play, true);
-    mts_work_expired(&play->run, &stored, "no route to the host", &play->out);
+    mts_work_expired(&play->run, &stored, "no route to 192.0.2.7 port 102", &play->out);
     assert_not_delivered(play, 2, UNABLE, x411_NonDeliveryDiagnosticCode_maximum_time_expired);
     assert_not_delivered(play, 3, UNABLE, x411_NonDeliveryDiagnosticCode_maximum_time_expired);
     assert_null(find_copy(play, NULL, "bob", NULL));
+    /* The record says why; others hear nothing of our addresses. */
+    assert_int_equal(reported(report_held(play, 0), 2)->supplementary_information.len, 0);
+    assert_string_equal(event_of(play, MTS_EVENT_NOT_DELIVERED)->text, "no route to 192.0.2.7 port 102");
     const struct mts_failure late = {UNABLE, x411_NonDeliveryDiagnosticCode_maximum_time_expired, NULL,
                                      false};
     mts_work_failed(&play->run, &stored, &late, &play->out);

@@ -112,6 +112,9 @@ static void wrong_distinguished_names_are_refused(void **state) {
         if (dn_parse(span_str(texts[i]), &arena, &name, &err))
             fail_msg("%s was accepted", texts[i]);
     }
+    struct x501_Name name;
+    assert_false(dn_parse(SPAN_LIT("CN=a,foo=x"), &arena, &name, &err));
+    assert_non_null(strstr(err.text, "known, as CN, and no object identifier at 'foo=x'"));
 }
 
 static bool dn_same(const char *a, const char *b) {

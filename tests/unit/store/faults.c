@@ -420,9 +420,15 @@ static void the_disk_is_kept_free_as_the_manual_says(void **state) {
     room_open(room);
     free_octets = 96 * MIB - 1;
     assert_false(takes(room, 8193)); /* needs the first segment */
+    assert_true(store_accepting(room->store));
+    assert_int_equal(store_content_cause(room->store)->code, STORE_FULL);
+    assert_non_null(strstr(store_content_cause(room->store)->text, "make room"));
     assert_true(takes(room, 8192));
+    assert_true(store_probe(room->store));
+    assert_int_equal(store_content_cause(room->store)->code, STORE_FULL); /* it stays so, and is told once */
     free_octets = 96 * MIB;
     assert_true(store_probe(room->store));
+    assert_int_equal(store_content_cause(room->store)->code, STORE_OK);
     assert_true(takes(room, 8193));
     free_octets = 64 * MIB;
     assert_true(store_probe(room->store));
@@ -433,6 +439,75 @@ static void the_disk_is_kept_free_as_the_manual_says(void **state) {
     free_octets = 64 * MIB;
     assert_true(store_probe(room->store));
     assert_true(store_accepting(room->store));
+}
+
+static void note_verdicts(void *context, bool done, const struct error *err) {
+    const struct room *room = ((void **)context)[0];
+    int *verdicts = ((void **)context)[1];
+    (void)err;
+    assert_true(done);
+    for (unsigned i = 0; i < 2; i++)
+        verdicts[i] = store_batch_verdict(room->batch, i)->code;
+}
+
+/* A checkpoint puts even a short content into a segment: it fails, and nothing that is committed with it. */
+static void a_checkpoint_without_room_fails_alone(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    struct store_activity_in in = {
+        .peer = SPAN_LIT("p"), .association = SPAN_LIT("a"), .activity = SPAN_LIT("1")};
+    room_close(room);
+    room->options.low_water = 0;
+    room_open(room);
+    free_octets = 64 * MIB;
+    struct store_content *content = store_content_create(room->store, 0, &err);
+    assert_true(store_content_append(content, SPAN_LIT("short"), &err));
+    store_batch_request(room->batch);
+    assert_true(store_put_activity_in(room->batch, &in, content) != 0);
+    store_batch_request(room->batch);
+    uint64_t message = add_one(room, 100, 1, NULL);
+    int verdicts[2] = {-1, -1};
+    store_commit_begin(room->batch, note_verdicts, (void *[]){room, verdicts});
+    assert_int_equal(verdicts[0], STORE_FULL);
+    assert_int_equal(verdicts[1], STORE_OK);
+    assert_true(store_accepting(room->store));
+    store_batch_clear(room->batch);
+    store_content_release(content);
+    expect_message(room, message, 100, 1);
+}
+
+static void rename_in(const struct room *room, const char *from, const char *to) {
+    char old[PLACE_MAX + 40], new[PLACE_MAX + 40];
+    snprintf(old, sizeof old, "%s/%s", room->path, from);
+    snprintf(new, sizeof new, "%s/%s", room->path, to);
+    assert_int_equal(rename(old, new), 0);
+}
+
+/* Nothing is confirmed that is written to files which the next start does not find. */
+static void a_database_that_went_away_takes_nothing(void **state) {
+    static const char *const files[] = {"queue.db", "queue.db-wal"};
+    struct room *room = *state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(takes(room, 100));
+        assert_true(store_probe(room->store));
+        rename_in(room, files[i], "away");
+        assert_false(store_probe(room->store));
+        assert_false(store_accepting(room->store));
+        assert_non_null(strstr(store_cause(room->store)->text, files[i]));
+        rename_in(room, "away", files[i]);
+        assert_true(store_probe(room->store));
+        assert_true(takes(room, 100));
+    }
+    /* Another database in its place is not ours. */
+    rename_in(room, "queue.db", "away");
+    char command[2 * PLACE_MAX + 60];
+    snprintf(command, sizeof command, "cp %s/away %s/queue.db", room->path, room->path);
+    assert_int_equal(system(command), 0);
+    assert_false(store_probe(room->store));
+    rename_in(room, "away", "queue.db");
+    for (int i = 0; i < 70 && store_accepting(room->store); i++)
+        assert_true(takes(room, 100));
+    assert_true(store_probe(room->store));
 }
 
 /* Others filled the disk meanwhile. */
@@ -491,6 +566,8 @@ int main(void) {
         IN_ROOM(low_space_stops_accepting_in_time),
         IN_ROOM(free_segments_are_given_back_before_mail_is_refused),
         IN_ROOM(the_disk_is_kept_free_as_the_manual_says),
+        IN_ROOM(a_checkpoint_without_room_fails_alone),
+        IN_ROOM(a_database_that_went_away_takes_nothing),
         IN_ROOM(failed_sync_gives_up_what_it_may_have_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

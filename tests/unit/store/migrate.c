@@ -452,6 +452,50 @@ static void failing_migration_leaves_the_store_as_it_was(void **state) {
     expect_old(room, 1);
 }
 
+/* ---- outcomes ---- */
+
+/* As they were up to version 6: by association, activity and peer. */
+#define BACK_TO_6                                                                                            \
+    "DROP INDEX outcome_expiry; ALTER TABLE outcome RENAME TO later;"                                        \
+    "CREATE TABLE outcome(association BLOB, activity BLOB, peer BLOB, expiry INTEGER NOT NULL,"              \
+    " data BLOB NOT NULL, PRIMARY KEY(association, activity, peer)) WITHOUT ROWID;"                          \
+    "INSERT INTO outcome SELECT * FROM later; DROP TABLE later;"                                             \
+    "CREATE INDEX outcome_expiry ON outcome(expiry); PRAGMA user_version = 6"
+
+static void expect_outcome(struct room *room, struct span activity, struct span peer, const char *want) {
+    struct buf data;
+    buf_init(&data, 0);
+    assert_int_equal(store_get_outcome(room->store, SPAN_LIT("a1"), activity, peer, &data, NULL),
+                     want != NULL);
+    assert_true(!want || span_eq(buf_span(&data), span_str(want)));
+    buf_free(&data);
+}
+
+static void outcomes_of_version_6_are_kept(void **state) {
+    static const struct span peers[] = {SPAN_LIT("BETA"), SPAN_LIT("GAMMA")};
+    struct room *room = *state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct store_outcome outcome = {.association = SPAN_LIT("a1"),
+                                        .activity = i < 2 ? SPAN_LIT("1") : SPAN_LIT(""),
+                                        .peer = peers[i % 2],
+                                        .expiry = 100 + i,
+                                        .data = i < 2 ? SPAN_LIT("accepted") : SPAN_LIT("shared")};
+        assert_true(store_put_outcome(room->batch, &outcome));
+    }
+    room_commit(room);
+    room_close(room);
+    run_sql(room, BACK_TO_6);
+    room_open(room);
+    store_maintain(room->store, 101, 0, 0);
+    expect_outcome(room, SPAN_LIT("1"), peers[0], NULL); /* its time is over */
+    expect_outcome(room, SPAN_LIT("1"), peers[1], "accepted");
+    expect_outcome(room, SPAN_LIT(""), peers[0], "shared");
+    expect_outcome(room, SPAN_LIT(""), peers[1], "shared");
+    room_close(room);
+    room_check(room);
+    room_open(room);
+}
+
 /* ---- what is not ours ---- */
 
 static void expect_refused(struct room *room, const char *text) {
@@ -517,10 +561,15 @@ static void no_store_is_no_other_version(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_ROOM(old_store_goes_on_with_all_that_it_holds),     IN_ROOM(reader_does_not_migrate),
-        IN_ROOM(interrupted_migration_begins_again),           IN_ROOM(interrupted_creation_begins_again),
-        IN_ROOM(failing_migration_leaves_the_store_as_it_was), IN_ROOM(newer_schema_is_refused),
-        IN_ROOM(foreign_database_is_refused_and_left_alone),   IN_ROOM(no_store_is_no_other_version),
+        IN_ROOM(old_store_goes_on_with_all_that_it_holds),
+        IN_ROOM(reader_does_not_migrate),
+        IN_ROOM(interrupted_migration_begins_again),
+        IN_ROOM(interrupted_creation_begins_again),
+        IN_ROOM(failing_migration_leaves_the_store_as_it_was),
+        IN_ROOM(outcomes_of_version_6_are_kept),
+        IN_ROOM(newer_schema_is_refused),
+        IN_ROOM(foreign_database_is_refused_and_left_alone),
+        IN_ROOM(no_store_is_no_other_version),
     };
     use_dying_vfs();
     return cmocka_run_group_tests(tests, NULL, NULL);

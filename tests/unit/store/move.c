@@ -254,7 +254,7 @@ static void expect_past(struct room *room) {
         memcpy(digest, &i, sizeof i);
         assert_int_equal(store_find_repeat(room->store, NULL, digest, &err), STORE_REPEAT_KNOWN);
     }
-    assert_true(store_each_outcome(room->store, SPAN_LIT("170"), see_outcome, &outcomes, &err));
+    assert_true(store_each_outcome(room->store, SPAN_LIT("170"), 10, see_outcome, &outcomes, &err));
     assert_int_equal(outcomes, 2);
     assert_true(store_each_record(room->store, STORE_USER, see_record, &records, &err));
     for (unsigned i = 0; i < 5; i++)

@@ -39,6 +39,12 @@ static bool count_outcome(void *context, const struct store_outcome *outcome) {
     return ++*(unsigned *)context < 10;
 }
 
+static bool has(struct room *room, const char *association, const char *peer) {
+    bool found;
+    assert_true(store_has_outcome(room->store, span_str(association), span_str(peer), &found, NULL));
+    return found;
+}
+
 static void outcomes_are_found_by_their_key(void **state) {
     struct room *room = *state;
     unsigned count = 0;
@@ -58,8 +64,11 @@ static void outcomes_are_found_by_their_key(void **state) {
         expect(room, "a1", "3", "BETA", NULL);
         room_reopen(room);
     }
-    assert_true(store_each_outcome(room->store, SPAN_LIT("a1"), count_outcome, &count, NULL));
+    assert_true(store_each_outcome(room->store, SPAN_LIT("a1"), 10, count_outcome, &count, NULL));
     assert_int_equal(count, 4);
+    assert_true(has(room, "a1", "BETA") && has(room, "a1", "GAMMA") && has(room, "a11", "BETA"));
+    assert_false(has(room, "a1", "ALPHA") || has(room, "a1", "") || has(room, "a11", "GAMMA"));
+    assert_false(has(room, "a", "BETA") || has(room, "", "BETA"));
     put(room, "a1", "1", "BETA", 100, "refused");
     assert_true(store_remove_outcome(room->batch, SPAN_LIT("a1"), SPAN_LIT("2"), SPAN_LIT("BETA")));
     room_commit(room);
@@ -81,7 +90,7 @@ static unsigned steps;
 
 static void measure(struct room *room) {
     steps = 0;
-    sqlite3_progress_handler(sqlite_of(room->store)->db, 100, count_steps, &steps);
+    sqlite3_progress_handler(sqlite_of(room->store)->writing.db, 100, count_steps, &steps);
 }
 
 static void crowd(struct room *room) {
@@ -100,6 +109,50 @@ static void crowd(struct room *room) {
     room_commit(room);
 }
 
+/* How many came of each peer of the crowd. */
+struct named {
+    unsigned beta, evil, other, most;
+};
+
+static bool note_named(void *context, const struct store_outcome *outcome) {
+    struct named *named = context;
+    unsigned *count = span_eq(outcome->peer, SPAN_LIT("BETA"))   ? &named->beta
+                      : span_eq(outcome->peer, SPAN_LIT("EVIL")) ? &named->evil
+                                                                 : &named->other;
+    ++*count;
+    assert_true(span_eq(outcome->association, SPAN_LIT("a1")));
+    return named->beta + named->evil + named->other < named->most;
+}
+
+/* One peer leaves a crowd under the name that others have, too. */
+static void a_crowd_of_one_name_costs_no_more(void **state) {
+    static const char *const peers[] = {"ALPHA", "BETA", "GAMMA"};
+    struct room *room = *state;
+    char activity[16];
+    for (unsigned i = 0; i < CROWD; i++) {
+        snprintf(activity, sizeof activity, "%u", i);
+        put(room, "a1", activity, "EVIL", 1000 + i, "lost");
+    }
+    for (unsigned i = 0; i < 9; i++) {
+        snprintf(activity, sizeof activity, "%u", i);
+        put(room, "a1", activity, peers[i % 3], 1000, "accepted");
+    }
+    room_commit(room);
+    room_reopen(room);
+    if (!is_at_a_server())
+        measure(room);
+    assert_true(has(room, "a1", "GAMMA") && has(room, "a1", "EVIL") && !has(room, "a1", "FAR"));
+    struct named named = {.most = UINT32_MAX}, few = {.most = 4};
+    assert_true(store_each_outcome(room->store, SPAN_LIT("a1"), 2, note_named, &named, NULL));
+    assert_true(named.beta == 2 && named.evil == 2 && named.other == 4);
+    assert_true(store_each_outcome(room->store, SPAN_LIT("a1"), 2, note_named, &few, NULL));
+    assert_int_equal(few.beta + few.evil + few.other, 4);
+    assert_in_range(steps, 0, 20);
+    named = (struct named){.most = UINT32_MAX};
+    assert_true(store_each_outcome(room->store, SPAN_LIT("a1"), UINT32_MAX, note_named, &named, NULL));
+    assert_true(named.beta == 3 && named.evil == CROWD && named.other == 6);
+}
+
 static bool note_activity(void *context, const struct store_activity_in *in) {
     unsigned *count = context;
     ++*count;
@@ -116,7 +169,7 @@ static void a_crowd_costs_no_more(void **state) {
     measure(room);
     expect(room, "a1", "1", "BETA", "accepted");
     expect(room, "stranger", "1", "BETA", NULL);
-    assert_true(store_each_outcome(room->store, SPAN_LIT("a1"), count_outcome, &count, NULL));
+    assert_true(store_each_outcome(room->store, SPAN_LIT("a1"), 10, count_outcome, &count, NULL));
     assert_int_equal(count, 1);
     store_maintain(room->store, 501, 0, 0);
     expect(room, "a1", "1", "BETA", NULL);
@@ -160,6 +213,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_ROOM(outcomes_are_found_by_their_key),
         IN_ROOM(a_crowd_costs_no_more),
+        IN_ROOM(a_crowd_of_one_name_costs_no_more),
         IN_ROOM(activities_are_found_by_association_and_age),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /*
  * What the store's tests share: a fresh place, a store in it, short ways to add
  * things. The place is a folder; with a server's folder in
- * $CHASQUI_TEST_POSTGRES (tests/unit/with_postgres.py) it is a database there.
+ * $CHASQUI_TEST_POSTGRES (tests/unit/with_postgres.py) it is a database there. With $CHASQUI_TEST_BESIDE a
+ * thread of the store's does each commit of the folder's.
  */
 #ifndef TESTS_STORE_ROOM_H
 #define TESTS_STORE_ROOM_H
@@ -24,6 +25,7 @@
 #include "store/postgres/options.h"
 #include "store/sqlite/options.h"
 #include "store/store.h"
+#include "store/thread.h"
 
 struct room {
     char path[PLACE_MAX];
@@ -35,8 +37,22 @@ struct room {
     struct arena arena;
 };
 
+/* One for all rooms of the program, in each process anew. */
+static inline struct store_thread *room_thread(void) {
+    static struct store_thread *thread;
+    static pid_t process;
+    if (getenv("CHASQUI_TEST_BESIDE") && !place_server() && process != getpid()) {
+        process = getpid();
+        thread = store_thread_start(NULL);
+        assert_non_null(thread);
+    }
+    return thread;
+}
+
 static inline void room_open(struct room *room) {
     struct error err = {0};
+    room->options.thread = room_thread();
+    room->engine.beside = true;
     /* A session of a writer that was killed may live for a moment, and a server that was killed comes up. */
     int64_t end = clock_monotonic_us() + (place_server() ? 20000000 : 0);
     do {

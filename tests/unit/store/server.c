@@ -689,6 +689,45 @@ static void no_table_is_read_from_end_to_end(void **state) {
                           " IN ('message', 'work', 'entry', 'event', 'repeat', 'activity_out')"));
 }
 
+static bool count_outcome(void *context, const struct store_outcome *outcome) {
+    assert_true(span_eq(outcome->association, SPAN_LIT("a1")));
+    ++*(unsigned *)context;
+    return true;
+}
+
+/* What one peer left under a name is not read to find what others did. */
+static void crowd_of_one_name_is_passed_over(void **state) {
+    static const struct span peers[] = {SPAN_LIT("ALPHA"), SPAN_LIT("BETA"), SPAN_LIT("GAMMA")};
+    struct room *room = *state;
+    char database[32], activity[16];
+    unsigned count = 0;
+    bool has[2];
+    for (unsigned i = 0; i < 5000; i++) {
+        snprintf(activity, sizeof activity, "%u", i);
+        struct store_outcome outcome = {
+            .association = SPAN_LIT("a1"), .activity = span_str(activity), .peer = SPAN_LIT("EVIL")};
+        assert_true(store_put_outcome(room->batch, &outcome));
+        outcome.peer = peers[i % 3];
+        assert_true(i >= 9 || store_put_outcome(room->batch, &outcome));
+    }
+    room_commit(room);
+    place_database(room->path, database);
+    close_and_wait(room, database);
+    assert_true(place_run(database, "VACUUM ANALYZE"));
+    assert_true(place_run(database, "SELECT pg_stat_reset()"));
+    room_open(room);
+    assert_true(store_has_outcome(room->store, SPAN_LIT("a1"), SPAN_LIT("GAMMA"), &has[0], NULL));
+    assert_true(store_has_outcome(room->store, SPAN_LIT("a1"), SPAN_LIT("FAR"), &has[1], NULL));
+    assert_true(has[0] && !has[1]);
+    assert_true(store_each_outcome(room->store, SPAN_LIT("a1"), 2, count_outcome, &count, NULL));
+    assert_int_equal(count, 8);
+    close_and_wait(room, database);
+    assert_true(place_run(database, "SELECT 1 / (sum(seq_scan) = 0 AND sum(idx_tup_fetch) < 50)::int FROM"
+                                    " pg_stat_user_tables WHERE relname = 'outcome'"));
+    assert_true(place_run(database, "SELECT 1 / (sum(idx_tup_read) BETWEEN 1 AND 50)::int FROM"
+                                    " pg_stat_user_indexes WHERE relname = 'outcome'"));
+}
+
 /* ---- space ---- */
 
 /* Octets of contents that nobody names go, and what a crash left goes at the next start. */
@@ -735,6 +774,7 @@ int main(void) {
         IN_ROOM(key_of_another_writer_is_there_once),
         IN_ROOM(events_of_an_old_store_are_kept),
         IN_ROOM(no_table_is_read_from_end_to_end),
+        IN_ROOM(crowd_of_one_name_is_passed_over),
         IN_ROOM(chunks_without_a_content_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

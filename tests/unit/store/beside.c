@@ -1,0 +1,223 @@
+/* Commits that a thread of the store's does while its owner goes on (src/store/sqlite/commit.c). Between
+ * store_commit_begin and store_proceed nothing has landed, however far the thread is. */
+#include "room.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/stat.h>
+
+struct ending {
+    unsigned calls;
+    bool done;
+    int code;
+};
+
+static void note_end(void *context, bool done, const struct error *err) {
+    struct ending *ending = context;
+    ending->calls++;
+    ending->done = done;
+    ending->code = done ? STORE_OK : err->code;
+}
+
+static void begin(struct room *room, struct ending *ending) {
+    *ending = (struct ending){0};
+    store_commit_begin(room->batch, note_end, ending);
+    assert_int_equal(ending->calls, 0);
+}
+
+static void land(struct room *room, const struct ending *ending, bool done) {
+    store_proceed(room->store, true);
+    assert_int_equal(ending->calls, 1);
+    assert_int_equal(ending->done, done);
+}
+
+static int setup(void **state) {
+    setenv("CHASQUI_TEST_BESIDE", "1", 1);
+    return room_setup(state);
+}
+
+/* ---- what is read meanwhile ---- */
+
+static void reads_see_what_was_there_before(void **state) {
+    struct room *room = *state;
+    struct ending ending;
+    uint64_t work, old = add_one(room, 100, 1, &work);
+    room_commit(room);
+    store_finish_work(room->batch, work, old);
+    uint64_t fresh = add_one(room, 100, 2, NULL);
+    begin(room, &ending);
+    assert_true(store_thread_ended(room->options.thread, true)); /* it is on the disk, and not told */
+    assert_true(is_there(room, old));
+    assert_false(is_there(room, fresh));
+    assert_int_equal(rows_of_work(room, -1), 1);
+    expect_message(room, old, 100, 1);
+    land(room, &ending, true);
+    assert_false(is_there(room, old));
+    assert_true(is_there(room, fresh));
+}
+
+static void its_descriptor_tells_of_the_end(void **state) {
+    struct room *room = *state;
+    struct ending ending;
+    add_one(room, 100000, 1, NULL); /* bodies first, rows next */
+    begin(room, &ending);
+    while (!ending.calls) {
+        struct pollfd end = {.fd = store_descriptor(room->store), .events = POLLIN};
+        assert_int_equal(poll(&end, 1, 10000), 1);
+        store_proceed(room->store, false);
+    }
+    assert_true(ending.done);
+}
+
+/* ---- what is written meanwhile ---- */
+
+static bool count_event(void *context, int64_t at, struct span data) {
+    (void)at, (void)data;
+    ++*(unsigned *)context;
+    return true;
+}
+
+/* Maintenance, and a store that is closed. */
+static void other_transactions_wait_for_it(void **state) {
+    struct room *room = *state;
+    struct ending ending;
+    uint64_t first = add_one(room, 100, 1, NULL);
+    unsigned events = 0;
+    assert_true(store_add_event(room->batch, SPAN_LIT("key"), 5, SPAN_LIT("expires")));
+    room_commit(room);
+    uint64_t message = add_one(room, 100, 1, NULL);
+    begin(room, &ending);
+    store_maintain(room->store, 10, 10, 1);
+    assert_false(is_there(room, message));
+    assert_true(is_there(room, first));
+    land(room, &ending, true);
+    expect_message(room, message, 100, 1);
+    assert_true(store_track(room->store, SPAN_LIT("key"), count_event, &events, NULL));
+    assert_int_equal(events, 0);
+    add_one(room, 70000, 2, NULL);
+    begin(room, &ending);
+    room_close(room);
+    room_open(room);
+}
+
+/* A name that was made while rows of others were on their way gets its row with the next commit. */
+static void names_of_meanwhile_are_kept(void **state) {
+    struct room *room = *state;
+    struct ending ending;
+    struct error err = {0};
+    assert_int_not_equal(store_next_hop(room->store, SPAN_LIT("FIRST"), &err), 0);
+    add_one(room, 100, 1, NULL);
+    begin(room, &ending);
+    uint32_t key = store_next_hop(room->store, SPAN_LIT("MEANWHILE"), &err);
+    land(room, &ending, true);
+    add_one(room, 100, 1, NULL);
+    begin(room, &ending);
+    land(room, &ending, true);
+    room_reopen(room);
+    struct span name;
+    assert_true(store_next_hop_name(room->store, key, &name, &err));
+    assert_true(span_eq(name, SPAN_LIT("MEANWHILE")));
+}
+
+static unsigned syncs;
+
+static int counted_datasync(int fd) {
+    syncs++;
+    return store_system_files.datasync(fd);
+}
+
+/* I3: octets that came while a sync of their segment went on are not taken for synced. */
+static void octets_of_meanwhile_are_synced_with_their_own(void **state) {
+    struct room *room = *state;
+    struct ending ending;
+    struct store_files files = store_system_files;
+    files.datasync = counted_datasync;
+    room_close(room);
+    room->engine.files = &files;
+    room_open(room);
+    add_one(room, 70000, 1, NULL);
+    begin(room, &ending);
+    struct store_content *meanwhile = make_content(room, 70000, 2);
+    land(room, &ending, true);
+    syncs = 0;
+    uint64_t message = store_add_message(room->batch, 1000, SPAN_LIT("envelope"), meanwhile);
+    store_content_release(meanwhile);
+    struct store_work row = {.message = message, .next_hop = 1, .due = 5, .expiry = 10};
+    assert_true(store_add_work(room->batch, &row));
+    begin(room, &ending);
+    land(room, &ending, true);
+    assert_int_equal(syncs, 1);
+    expect_message(room, message, 70000, 2);
+    room_close(room);
+    room->engine.files = NULL;
+    room_open(room);
+}
+
+/* ---- what fails ---- */
+
+static int failing_datasync(int fd) {
+    (void)fd;
+    errno = EIO;
+    return -1;
+}
+
+static void a_sync_that_fails_there_fails_the_commit(void **state) {
+    struct room *room = *state;
+    struct ending ending;
+    struct store_files files = store_system_files;
+    files.datasync = failing_datasync;
+    room_close(room);
+    room->engine.files = &files;
+    room_open(room);
+    add_one(room, 70000, 1, NULL);
+    begin(room, &ending);
+    land(room, &ending, false);
+    assert_int_equal(ending.code, STORE_IO);
+    assert_int_equal(rows_of_work(room, -1), 0);
+    assert_false(store_accepting(room->store));
+    room_close(room);
+    room->engine.files = NULL;
+    room_open(room);
+}
+
+/* ---- the log ---- */
+
+static long log_size(const struct room *room) {
+    char name[PLACE_MAX + 20];
+    struct stat status;
+    snprintf(name, sizeof name, "%s/queue.db-wal", room->path);
+    return stat(name, &status) == 0 ? (long)status.st_size : 0;
+}
+
+/* It is used from its begin again once it was copied into the database: 2,000 pages, and what came meanwhile. */
+static void the_log_does_not_grow_without_end(void **state) {
+    struct room *room = *state;
+    static uint8_t octets[8000];
+    struct ending ending;
+    for (unsigned i = 0; i < 1200; i++) {
+        uint8_t name[4] = {(uint8_t)i, (uint8_t)(i >> 8)};
+        for (unsigned n = 0; n < 8; n++) {
+            name[2] = (uint8_t)n;
+            assert_true(store_put_record(room->batch, 70, span_of(name, sizeof name),
+                                         span_of(octets, sizeof octets)));
+        }
+        begin(room, &ending);
+        land(room, &ending, true);
+    }
+    assert_in_range(log_size(room), 1, 24 << 20);
+}
+
+#define BESIDE(test) cmocka_unit_test_setup_teardown(test, setup, room_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        BESIDE(reads_see_what_was_there_before),
+        BESIDE(its_descriptor_tells_of_the_end),
+        BESIDE(other_transactions_wait_for_it),
+        BESIDE(names_of_meanwhile_are_kept),
+        BESIDE(octets_of_meanwhile_are_synced_with_their_own),
+        BESIDE(a_sync_that_fails_there_fails_the_commit),
+        BESIDE(the_log_does_not_grow_without_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
