@@ -61,10 +61,27 @@ static bool more_ids(struct store *head, uint64_t least, struct error *err) {
     return error_set(err, STORE_FULL, "%s: there are no ids any more", head->place);
 }
 
+static bool write_something(struct sqlite *store, struct error *err) {
+    uint64_t value;
+    sqlite_write_begin(store);
+    bool ok = counter_get(store, "probe", &value, err) && counter_set(store, "probe", value + 1, err);
+    sqlite_write_end(store);
+    return ok;
+}
+
+static bool probe(struct store *head, struct error *err) {
+    struct sqlite *store = sqlite_of(head);
+    if (!space_database_is_there(store, err))
+        return false;
+    if (head->accepting)
+        return space_look(store, err);
+    return segments_are_there(store, err) && space_look(store, err) && write_something(store, err);
+}
+
 const struct store_engine sqlite_engine = {
     .content_size = sizeof(struct content),
     .close = close_store,
-    .probe = sqlite_probe,
+    .probe = probe,
     .has_room = has_room,
     .maintain = sqlite_maintain,
     .behind = sqlite_behind,

@@ -31,11 +31,11 @@ static bool is_gone(const struct sqlite *store, const char *name, struct error *
 
 /* What is written to files that nobody finds any more is lost with the process. SQLite knows by the inode
  * whether the database is the one that it opened; of its log it is seen only that there is one. */
-static bool database_is_there(const struct sqlite *store, struct error *err) {
+bool space_database_is_there(const struct sqlite *store, struct error *err) {
     char log[4400];
     struct stat s;
     int moved = 0;
-    sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved);
+    sqlite3_file_control(store->connection->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved);
     if (moved)
         return !is_gone(store, "queue.db", err);
     snprintf(log, sizeof log, "%s/queue.db-wal", store->head.place);
@@ -47,25 +47,8 @@ void space_watch(struct sqlite *store) {
     if (store->commits_to_space_check--)
         return;
     store->commits_to_space_check = SPACE_CHECK_COMMITS;
-    if (store->head.accepting && (!database_is_there(store, &cause) || !space_look(store, &cause)))
+    if (store->head.accepting && (!space_database_is_there(store, &cause) || !space_look(store, &cause)))
         store_refuses(&store->head, &cause);
-}
-
-static bool write_something(struct sqlite *store, struct error *err) {
-    uint64_t value;
-    sqlite_write_begin(store);
-    bool ok = counter_get(store, "probe", &value, err) && counter_set(store, "probe", value + 1, err);
-    sqlite_write_end(store);
-    return ok;
-}
-
-bool sqlite_probe(struct store *head, struct error *err) {
-    struct sqlite *store = sqlite_of(head);
-    if (!database_is_there(store, err))
-        return false;
-    if (head->accepting)
-        return space_look(store, err);
-    return segments_are_there(store, err) && space_look(store, err) && write_something(store, err);
 }
 
 void sqlite_figures(const struct store *head, struct store_figures *figures) {

@@ -350,6 +350,8 @@ void sqlite_checkpoint(struct sqlite *store);
 
 /* False: the disk has less than the low-water mark, `err` says so; free segments were given back before. */
 bool space_look(struct sqlite *store, struct error *err);
+/* False: the database or its log is not where it was opened, `err` says which. */
+bool space_database_is_there(const struct sqlite *store, struct error *err);
 /* Looks every now and then. */
 void space_watch(struct sqlite *store);
 
@@ -421,7 +423,6 @@ bool sqlite_check(const char *place, bool deep, store_finding_cb *cb, void *cont
                   struct error *err);
 bool sqlite_repair(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
                    struct error *err);
-bool sqlite_probe(struct store *store, struct error *err);
 bool sqlite_maintain(struct store *store, int64_t now, int64_t events_before, int64_t until);
 bool sqlite_behind(const struct store *store);
 void sqlite_catch_up(struct store *store);
