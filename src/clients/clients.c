@@ -58,6 +58,7 @@ static void on_enter(struct local_client *client) {
 }
 
 static void on_leave(struct local_client *client) {
+    turns_leave(client);
     readers_leave(client);
     tell_store(client->clients, IPC_CLIENT_CLOSE, client->number, (struct span){NULL, 0});
 }
@@ -76,7 +77,8 @@ static void on_client_frame(struct local_client *client, enum ipc_type type, uin
 
 static bool is_full(const struct local_client *client) {
     const struct clients *clients = client->clients;
-    return !clients->store || silence_waits(client) || readers_are_full(client);
+    return !clients->store || silence_waits(client) ||
+           (turns_are_full(clients) && !visitor_is_operator(clients, client->uid, client->gid));
 }
 
 static const struct local_calls local_calls = {.enter = on_enter,

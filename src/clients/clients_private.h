@@ -18,8 +18,21 @@ struct visitor {
     uint32_t uid;
     struct local_client *list; /* its connections */
     unsigned connections;
-    unsigned open;   /* what waits for an answer, of all its connections */
-    uint64_t octets; /* of these: requests and envelopes */
+    unsigned open;           /* what waits for an answer, of all its connections */
+    uint64_t octets;         /* of these: requests and envelopes */
+    struct waiting *waiting; /* for a reader, the earliest first */
+    uint64_t turn;           /* when a request of the uid last went to one; when it came: then */
+};
+
+/* A request that waits for its turn with a reader. */
+struct waiting {
+    struct waiting *next; /* of its uid */
+    struct local_client *client;
+    enum ipc_type type;
+    uint64_t ref;
+    int64_t taken; /* monotonic µs: from the client */
+    size_t length;
+    uint8_t octets[];
 };
 
 /* A client's place with the readers. */
@@ -87,7 +100,11 @@ struct clients {
     struct event *breath; /* the local socket is looked at again: there was no descriptor for a client */
     struct reader_link *readers;
     size_t reader_count;
-    struct event *overdue; /* a request that a reader was asked has no answer yet */
+    struct event *overdue; /* a request for a reader has no answer yet */
+    /* turns.c */
+    uint64_t turns;      /* how many there were */
+    bool operators_turn; /* the last one was */
+    size_t waiting;      /* octets of requests that wait for their turn */
     /* silence.c */
     struct event *silence; /* the next look at what the store process has not answered */
     int64_t full_since;    /* monotonic µs: the way to it is full; 0: it is not */
@@ -129,12 +146,26 @@ bool readers_open(struct clients *clients, int door, unsigned count);
 void readers_close(struct clients *clients);
 /* True for what a reader answers. */
 bool readers_serve(const struct clients *clients, enum ipc_type type, struct span payload);
-/* Passes a request on; without a reader it is answered at once. */
+/* Passes a request on when its turn has come; without a reader it is answered at once. */
 void readers_ask(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload);
-/* The reader that the client asked last takes no more now. */
-bool readers_are_full(const struct local_client *client);
 /* The client is gone. */
 void readers_leave(struct local_client *client);
+
+/* ---- turns.c: whose request goes to a reader next ---- */
+
+/* Another one waits. False without memory. */
+bool turns_wait(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload);
+/* Takes out the next in turn of those for which `has_room` is true, for the caller to free (mem_free). NULL:
+ * there is none. */
+struct waiting *turns_take(struct clients *clients, bool (*has_room)(const struct waiting *waiting));
+/* The same for one that was taken from its client at that moment or before. */
+struct waiting *turns_take_overdue(struct clients *clients, int64_t before);
+/* When the oldest was taken; INT64_MAX: none waits. */
+int64_t turns_oldest(const struct clients *clients);
+/* So much waits that nobody but operators is read. */
+bool turns_are_full(const struct clients *clients);
+/* The client is gone, and what waits of it. */
+void turns_leave(struct local_client *client);
 
 /* ---- manage.c: requests about the configuration ---- */
 

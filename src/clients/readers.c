@@ -1,11 +1,12 @@
 /*
  * The readers: what only reads rows of the store goes to them, so that it never
  * waits behind a commit. Each has a channel, whose end comes through the door
- * when the reader is started; one that ends takes its requests with it, which are
- * answered with an error that says to try again. So is what one has not answered
- * in time, be it that it hangs, has not begun to serve, or has too much to do: what
- * it still says of that goes to nobody, and until it has said it, it is asked
- * nothing more.
+ * when the reader is started, and few requests at a time (turns.c); one that ends
+ * takes these with it, which are answered with an error that says to try again,
+ * while what waits goes to another, or to the one that follows. What has no answer
+ * in time is answered so too, wherever it waited: what a reader still says of that
+ * goes to nobody. One that hangs, or has not begun to serve, so that it spends all
+ * that time on one request, is asked nothing more until it has answered that.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,10 +22,17 @@
  * answer, which says more, comes first where no other request was before. */
 #define ANSWER_MS 60000
 
+/* What a reader has to do at most before it is asked more: enough that it need not wait for the next, and not
+ * more than who comes then can wait for. A fetch costs a piece of a content, a request may cost far more. */
+#define WEIGHT_MOST    8u
+#define FETCH_WEIGHT   1u
+#define REQUEST_WEIGHT 4u
+
 struct pending {
     struct pending *next;
     uint64_t ref;
-    int64_t asked; /* monotonic µs */
+    unsigned weight;
+    int64_t taken; /* monotonic µs: from its client */
     bool told;     /* its client was, that no answer has come */
 };
 
@@ -33,12 +41,20 @@ struct reader_link {
     struct ipc_channel *channel; /* NULL: the reader is gone, or not there yet */
     struct pending *first,
         **last;               /* requests that were not answered yet, in their order, as are the answers */
+    unsigned weight;          /* of these */
+    int64_t since;            /* monotonic µs: the first of them has been the first since then */
+    bool late;                /* for too long: it is asked nothing more */
     uint32_t life;            /* of the channels: clients are announced to each anew */
     struct ipc_holder holder; /* the reader */
 };
 
 static void forget(struct reader_link *link, struct pending **at) {
     struct pending *pending = *at;
+    if (at == &link->first) {
+        link->since = clock_monotonic_us();
+        link->late = false;
+    }
+    link->weight -= pending->weight;
     *at = pending->next;
     if (!pending->next)
         link->last = at;
@@ -59,8 +75,9 @@ static void respond_gone(struct reader_link *link) {
 static void lose(struct reader_link *link) {
     link->channel = NULL;
     respond_gone(link);
-    local_resume_all(link->clients);
 }
+
+static void ask_next(struct clients *clients);
 
 /* ---- answers ---- */
 
@@ -76,10 +93,13 @@ static void take_answer(struct reader_link *link, struct pending **at, enum ipc_
                         struct span payload) {
     uint64_t ref = (*at)->ref;
     bool told = (*at)->told;
-    if (type == IPC_FETCH_DATA || payload.data[0])
+    bool last = type == IPC_FETCH_DATA || payload.data[0];
+    if (last)
         forget(link, at);
     if (!told)
         local_answer(link->clients, type, ref, payload);
+    if (last)
+        ask_next(link->clients);
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
@@ -108,15 +128,10 @@ static void on_closed(void *context, struct ipc_channel *channel, const char *ca
         ipc_parent_channel_gone(link->clients->parent, &link->holder, ipc_broke_rules(channel));
     }
     lose(link);
+    ask_next(link->clients);
 }
 
-static void on_writable(void *context, struct ipc_channel *channel) {
-    struct reader_link *link = context;
-    (void)channel;
-    local_resume_all(link->clients);
-}
-
-static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed, .writable = on_writable};
+static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed};
 
 /* ---- answers that do not come ---- */
 
@@ -124,42 +139,43 @@ static int64_t patience_us(const struct clients *clients) {
     return (clients->config->answer_ms ? clients->config->answer_ms : ANSWER_MS) * INT64_C(1000);
 }
 
-/* Those before it were told, as they were asked earlier. */
-static struct pending *first_untold(const struct reader_link *link) {
-    struct pending *pending = link->first;
-    while (pending && pending->told)
-        pending = pending->next;
-    return pending;
-}
-
-static bool is_late(const struct reader_link *link) {
-    return link->first && link->first->told;
+static void respond_overdue(struct clients *clients, uint64_t ref) {
+    local_respond(clients, ref,
+                  SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"the process that reads the store "
+                           "has not answered in time; try again later, or ask for less\"}}"));
 }
 
 static void tell_overdue(struct reader_link *link, int64_t before) {
-    struct pending *pending = first_untold(link);
-    if (pending && pending->asked <= before && !is_late(link))
+    if (link->first && !link->late && link->since <= before) {
+        link->late = true;
         log_warning("a reader process has not answered in %lld s: it is asked nothing until it does",
                     (long long)patience_us(link->clients) / 1000000);
-    for (; pending && pending->asked <= before; pending = pending->next) {
-        pending->told = true;
-        local_respond(
-            link->clients, pending->ref,
-            SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"the process that reads the store has "
-                     "not answered in time; try again later, or ask for less\"}}"));
     }
+    for (struct pending *pending = link->first; pending; pending = pending->next)
+        if (!pending->told && pending->taken <= before) {
+            pending->told = true;
+            respond_overdue(link->clients, pending->ref);
+        }
 }
 
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* What is looked at next when its time is over. */
 static void await_first(struct clients *clients) {
-    int64_t first = INT64_MAX, now = clock_monotonic_us();
+    int64_t first = turns_oldest(clients);
     for (size_t i = 0; i < clients->reader_count; i++) {
-        const struct pending *pending = first_untold(&clients->readers[i]);
-        if (pending && pending->asked < first)
-            first = pending->asked;
+        const struct reader_link *link = &clients->readers[i];
+        if (link->first && !link->late)
+            first = earlier(first, link->since);
+        for (const struct pending *pending = link->first; pending; pending = pending->next)
+            if (!pending->told)
+                first = earlier(first, pending->taken);
     }
     if (first == INT64_MAX)
         return;
-    int64_t left = first + patience_us(clients) - now;
+    int64_t left = first + patience_us(clients) - clock_monotonic_us();
     left = left < 0 ? 0 : left;
     struct timeval wait = {.tv_sec = left / 1000000, .tv_usec = left % 1000000};
     event_add(clients->overdue, &wait);
@@ -168,11 +184,16 @@ static void await_first(struct clients *clients) {
 static void on_overdue(evutil_socket_t fd, short what, void *arg) {
     struct clients *clients = arg;
     int64_t before = clock_monotonic_us() - patience_us(clients);
+    struct waiting *waiting;
     (void)fd;
     (void)what;
     for (size_t i = 0; i < clients->reader_count; i++)
         tell_overdue(&clients->readers[i], before);
-    local_resume_all(clients); /* they wait for no room with one that is late */
+    while ((waiting = turns_take_overdue(clients, before))) {
+        respond_overdue(clients, waiting->ref);
+        mem_free(waiting);
+    }
+    ask_next(clients);
     await_first(clients);
 }
 
@@ -190,6 +211,7 @@ static bool meet(struct clients *clients, const struct ipc_holder *holder, int f
     link->channel = ipc_channel_new(clients->loop, fd, "reader", &handler, link);
     link->life++;
     link->holder = *holder;
+    ask_next(clients);
     return link->channel != NULL;
 }
 
@@ -270,21 +292,24 @@ bool readers_serve(const struct clients *clients, enum ipc_type type, struct spa
 static struct reader_link *choose(struct clients *clients, uint32_t client) {
     for (size_t i = 0; i < clients->reader_count; i++) {
         struct reader_link *link = &clients->readers[(client + i) % clients->reader_count];
-        if (link->channel && !is_late(link))
+        if (link->channel && !link->late)
             return link;
     }
     return NULL;
 }
 
-static bool note_pending(struct reader_link *link, uint64_t ref) {
+static bool note_pending(struct reader_link *link, const struct waiting *waiting) {
     struct pending *pending = mem_alloc(sizeof *pending);
     if (!pending)
         return false;
-    *pending = (struct pending){.ref = ref, .asked = clock_monotonic_us()};
+    *pending = (struct pending){.ref = waiting->ref,
+                                .weight = waiting->type == IPC_FETCH ? FETCH_WEIGHT : REQUEST_WEIGHT,
+                                .taken = waiting->taken};
+    if (!link->first)
+        link->since = clock_monotonic_us();
+    link->weight += pending->weight;
     *link->last = pending;
     link->last = &pending->next;
-    if (!event_pending(link->clients->overdue, EV_TIMEOUT, NULL))
-        await_first(link->clients);
     return true;
 }
 
@@ -306,23 +331,46 @@ static bool take_seat(struct local_client *client, struct reader_link *link) {
     return true;
 }
 
-void readers_ask(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload) {
-    struct reader_link *link = choose(client->clients, client->number);
-    if (link && take_seat(client, link) && note_pending(link, ref)) {
-        ipc_send(link->channel, type, ref, payload,
-                 (struct span){NULL, 0}); /* if it fails, the channel ends */
-        return;
-    }
+static void respond_none(struct clients *clients, uint64_t ref) {
     local_respond(
-        client->clients, ref,
+        clients, ref,
         SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"no process that reads the store is "
                  "there now, or answers; try again\"}}"));
 }
 
-/* It would stay so for as long as a reader hangs. */
-bool readers_are_full(const struct local_client *client) {
-    const struct reader_link *link = client->seat.link;
-    return link && link->channel && ipc_is_full(link->channel) && !is_late(link);
+static bool has_room(const struct waiting *waiting) {
+    const struct reader_link *link = choose(waiting->client->clients, waiting->client->number);
+    return link && link->weight < WEIGHT_MOST;
+}
+
+static void pass(const struct waiting *waiting) {
+    struct local_client *client = waiting->client;
+    struct reader_link *link = choose(client->clients, client->number);
+    if (take_seat(client, link) && note_pending(link, waiting))
+        ipc_send(link->channel, waiting->type, waiting->ref, span_of(waiting->octets, waiting->length),
+                 (struct span){NULL, 0}); /* if it fails, the channel ends */
+    else
+        respond_none(client->clients, waiting->ref);
+}
+
+/* Gives the readers what they have room for. */
+static void ask_next(struct clients *clients) {
+    struct waiting *waiting;
+    while ((waiting = turns_take(clients, has_room))) {
+        pass(waiting);
+        mem_free(waiting);
+    }
+}
+
+void readers_ask(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+    struct clients *clients = client->clients;
+    if (!choose(clients, client->number) || !turns_wait(client, type, ref, payload)) {
+        respond_none(clients, ref);
+        return;
+    }
+    ask_next(clients);
+    if (!event_pending(clients->overdue, EV_TIMEOUT, NULL))
+        await_first(clients);
 }
 
 void readers_leave(struct local_client *client) {

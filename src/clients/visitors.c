@@ -42,7 +42,7 @@ const char *visitor_refusal(const struct clients *clients, uint32_t uid, uint32_
 struct visitor *visitor_enter(struct clients *clients, uint32_t uid) {
     struct visitor *visitor = find(clients, uid);
     if (!visitor && (visitor = mem_alloc(sizeof *visitor))) {
-        *visitor = (struct visitor){.next = clients->visitors, .uid = uid};
+        *visitor = (struct visitor){.next = clients->visitors, .uid = uid, .turn = clients->turns};
         clients->visitors = visitor;
     }
     if (visitor)
@@ -57,6 +57,10 @@ void visitor_leave(struct clients *clients, struct visitor *visitor) {
     while (*at != visitor)
         at = &(*at)->next;
     *at = visitor->next;
+    for (struct waiting *waiting; (waiting = visitor->waiting);) { /* at the end of the process */
+        visitor->waiting = waiting->next;
+        mem_free(waiting);
+    }
     mem_free(visitor);
 }
 

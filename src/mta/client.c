@@ -9,9 +9,6 @@
 #include "mta/json.h"
 #include "mta/mta_private.h"
 
-/* A longer array may need several frames. */
-#define PART_ELEMENTS 50
-
 json_t *client_error(const char *code, const char *format, ...) {
     char text[600]; /* an address and what to do */
     va_list args;
@@ -80,7 +77,7 @@ static void respond_in_parts(struct client *client, uint64_t ref, json_t *value,
 void client_respond(struct client *client, uint64_t ref, json_t *value, bool last) {
     json_t *array = NULL;
     const char *name = only_array(value, &array);
-    if (name && json_array_size(array) > PART_ELEMENTS)
+    if (name && json_array_size(array) > 1)
         respond_in_parts(client, ref, value, name, array, last);
     else
         send_bytes(client->process, IPC_RESPONSE, ref, response(value, last));

@@ -314,6 +314,17 @@ static bool may_see(struct client *client, json_t *history) {
  * the next request goes on. */
 #define EVENTS_A_REQUEST 100000
 
+/* What it does with the histories of what it finds has a bound of its own, since one may have many events:
+ * about the work of looking at so many. */
+#define COST_MOST    100000u
+#define HISTORY_COST 40 /* to look one up */
+#define MATCH_COST   4  /* to compare the addresses of an event */
+#define TOLD_COST    10 /* to tell of one */
+
+static size_t cost_of(const json_t *history) {
+    return HISTORY_COST + TOLD_COST * json_array_size(json_object_get(history, "events"));
+}
+
 /* What is looked for among past events, the newest first, and the identifiers that were found. */
 struct look_back {
     struct client *client;
@@ -322,12 +333,14 @@ struct look_back {
     json_t *found;                                    /* object: each identifier once, with its place */
     int64_t since, until;                             /* seconds */
     const char *originator, *recipient;               /* addresses; NULL: any */
+    struct span originator_key, recipient_key;        /* of these */
     size_t limit;                                     /* histories in the answer; 0: all that were found */
     struct arena arena;
     size_t most;
     unsigned events_seen;
+    size_t cost;    /* of histories */
     uint64_t place; /* of the last event that was looked at */
-    uint64_t last;  /* of the last history in the answer */
+    uint64_t last;  /* of the last history that was looked at */
     bool more;
 };
 
@@ -363,6 +376,13 @@ static bool came_in(struct client *client, struct span data) {
     return user && client_owns(client, user);
 }
 
+/* With the place of its newest event: a request that went on behind an older one would pass over what lies
+ * between. */
+static void note_found(struct look_back *look, struct span key, uint64_t place) {
+    if (!json_object_getn(look->found, (const char *)key.data, key.len))
+        json_object_setn_new(look->found, (const char *)key.data, key.len, json_integer((json_int_t)place));
+}
+
 static bool look_back(void *context, uint64_t place, struct span key, int64_t at, struct span data) {
     struct look_back *look = context;
     if (at < look->since * SECOND)
@@ -375,7 +395,7 @@ static bool look_back(void *context, uint64_t place, struct span key, int64_t at
     key = event_key_identifier(key);
     if (key.len && at / SECOND <= look->until &&
         (look->local ? is_meant(look, key) : came_in(look->client, data)))
-        json_object_setn_new(look->found, (const char *)key.data, key.len, json_integer((json_int_t)place));
+        note_found(look, key, place);
     return true;
 }
 
@@ -385,11 +405,12 @@ struct match {
     bool originator, recipient;
 };
 
-static bool is_address(struct look_back *look, struct span text, const char *wanted) {
+static bool is_address(struct look_back *look, struct span text, struct span wanted) {
+    if (!wanted.data || !text.len)
+        return false;
     arena_reset(&look->arena);
-    struct span a = text.len ? oraddress_key_of(text, &look->arena, NULL) : text;
-    struct span b = wanted ? oraddress_key_of(span_str(wanted), &look->arena, NULL) : (struct span){NULL, 0};
-    return a.data && b.data && span_eq(a, b);
+    struct span key = oraddress_key_of(text, &look->arena, NULL);
+    return key.data && span_eq(key, wanted);
 }
 
 static bool match_event(void *context, int64_t at, struct span data) {
@@ -400,18 +421,32 @@ static bool match_event(void *context, int64_t at, struct span data) {
     (void)at;
     while (event_read(&r, &record)) {
         bool began = record.kind == MTS_EVENT_SUBMITTED || record.kind == MTS_EVENT_ACCEPTED;
-        match->originator = match->originator || (began && is_address(look, record.name, look->originator));
-        match->recipient = match->recipient || (!began && (is_address(look, record.name, look->recipient) ||
-                                                           is_address(look, record.other, look->recipient)));
+        look->cost += MATCH_COST;
+        match->originator =
+            match->originator || (began && is_address(look, record.name, look->originator_key));
+        match->recipient =
+            match->recipient || (!began && (is_address(look, record.name, look->recipient_key) ||
+                                            is_address(look, record.other, look->recipient_key)));
     }
     return true;
 }
 
 static bool fits(struct look_back *look, const char *identifier) {
     struct match match = {look, !look->originator, !look->recipient};
-    return (match.originator && match.recipient) ||
-           (store_track(look->client->view->store, span_str(identifier), match_event, &match, NULL) &&
-            match.originator && match.recipient);
+    if (match.originator && match.recipient)
+        return true;
+    look->cost += HISTORY_COST;
+    return store_track(look->client->view->store, span_str(identifier), match_event, &match, NULL) &&
+           match.originator && match.recipient;
+}
+
+static void tell(struct look_back *look, const char *identifier, json_t *messages, struct error *err) {
+    json_t *history = history_of(look->client->view, span_str(identifier), err);
+    look->cost += cost_of(history);
+    if (history && may_see(look->client, history))
+        add_history(messages, history);
+    else
+        json_decref(history);
 }
 
 /* Adds the histories of what was found, and its cursor to the answer. */
@@ -424,19 +459,16 @@ static bool add_found(struct look_back *look, uint64_t before, json_t *answer, s
         return false;
     size_t shown = 0;
     json_object_foreach(look->found, identifier, value) {
-        if (!fits(look, identifier))
-            continue;
-        if (look->limit && shown == look->limit) {
+        bool enough = look->last && look->cost >= COST_MOST, fitting = !enough && fits(look, identifier);
+        if (enough || (fitting && look->limit && shown == look->limit)) {
             look->more = true;
+            look->place = look->last;
             break;
         }
-        json_t *history = history_of(view, span_str(identifier), err);
         look->last = (uint64_t)json_integer_value(value);
-        shown++;
-        if (history && may_see(look->client, history))
-            add_history(messages, history);
-        else
-            json_decref(history);
+        shown += fitting;
+        if (fitting)
+            tell(look, identifier, messages, err);
     }
     if (look->limit && shown == look->limit)
         look->place = look->last;
@@ -445,12 +477,22 @@ static bool add_found(struct look_back *look, uint64_t before, json_t *answer, s
     return true;
 }
 
+static struct span key_in(struct arena *arena, const char *address) {
+    struct span none = {NULL, 0};
+    return address ? oraddress_key_of(span_str(address), arena, NULL) : none;
+}
+
 /* The look's filters are set; the rest here. */
 static bool add_past(struct look_back *look, uint64_t before, json_t *answer, struct error *err) {
+    struct arena kept;
     look->found = json_object();
     arena_init(&look->arena, (size_t)1 << 20);
+    arena_init(&kept, (size_t)1 << 20);
+    look->originator_key = key_in(&kept, look->originator);
+    look->recipient_key = key_in(&kept, look->recipient);
     bool done = look->found && add_found(look, before, answer, err);
     arena_free(&look->arena);
+    arena_free(&kept);
     json_decref(look->found);
     return done;
 }
@@ -475,14 +517,15 @@ static bool add_by_content(struct client *client, const char *content_identifier
            *messages = json_object_get(answer, "messages");
     bool done = store_track(view->store, event_content_key(span_str(content_identifier), key),
                             note_identifier, identifiers, err);
-    size_t at = json_array_size(identifiers), shown = 0;
+    size_t at = json_array_size(identifiers), shown = 0, cost = 0;
     if (before && before < at)
         at = (size_t)before;
-    for (; done && at > 0 && shown < most; at--) {
+    for (; done && at > 0 && shown < most && cost < COST_MOST; at--) {
         const char *identifier = json_string_value(json_array_get(identifiers, at - 1));
         json_t *history = identifier && !json_object_get(seen, identifier)
                               ? history_of(view, span_str(identifier), err)
                               : NULL;
+        cost += cost_of(history);
         if (history && may_see(client, history)) {
             json_object_set_new(seen, identifier, json_null());
             add_history(messages, history);

@@ -72,10 +72,18 @@ def connect(mta):
     return sock
 
 
+def receive(sock, size):
+    """So many octets, fewer at the end: a socket with a timeout gives what is there."""
+    octets = b""
+    while len(octets) < size and (piece := sock.recv(size - len(octets))):
+        octets += piece
+    return octets
+
+
 def next_frame(sock):
     """(type, ref, payload) of the next frame that is no answer to the hello; by EOF a struct.error."""
-    size, kind, _, ref = struct.unpack(">IHHQ", sock.recv(16, socket.MSG_WAITALL))
-    payload = sock.recv(size, socket.MSG_WAITALL)
+    size, kind, _, ref = struct.unpack(">IHHQ", receive(sock, 16))
+    payload = receive(sock, size)
     return next_frame(sock) if kind == local.WELCOME else (kind, ref, payload)
 
 
@@ -177,6 +185,47 @@ def _():
                     check(b"state" in client.receive()[2])
                     check(first <= 6, f"{first} submissions went first")
             unharmed.served("long-envelopes")
+            for sock in crowd:
+                sock.shutdown(socket.SHUT_RDWR)
+
+
+@case("a user who asks for long histories on all his connections holds up another one's request by a few of them at most")
+def _():
+    users = {ANN: {"login": OTHER.pw_name}, BEN: {"login": THIRD.pw_name}}
+    request = json.dumps({"operation": "track", "recent": 1000}).encode()
+    with folder() as path, hostile_stage(path, user=users) as stage, contextlib.ExitStack() as held:
+        open_way(stage.mta)
+        with as_user(OTHER), local.Client(stage.mta.socket_path) as client:
+            for number in range(200):
+                client.submit(local.submission_envelope(ANN, [ANN]), ipm.ipm(f"h{number}", ANN, [ANN], "h", ipm.text("h")))
+        with Unharmed(stage, LARGE) as unharmed:
+            with as_user(OTHER):
+                crowd = [held.enter_context(connect(stage.mta)) for _ in range(6)]
+            for sock in crowd:
+                pour(sock, b"".join(frame(local.REQUEST, request, ref) for ref in range(1, 401)))
+
+            def answers(wait, until=None):
+                """Reads the flood's answers as they come, until `until` has one, or (without) none is there; their number."""
+                count = 0
+                while True:
+                    ready = select.select([*crowd, *([until] if until else [])], [], [], wait)[0]
+                    if not ready or until in ready:
+                        return count
+                    for sock in ready:
+                        kind, _, payload = next_frame(sock)
+                        equal(kind, local.RESPONSE)
+                        count += payload[0]
+
+            check(select.select(crowd, [], [], 60)[0], "the first of the flood is answered")
+            with as_user(THIRD), local.Client(stage.mta.socket_path) as client:
+                check("entries" in client.request("mailbox-list", mailbox=BEN))
+                for ref in range(100, 105):
+                    answers(0)
+                    client.send(local.REQUEST, json.dumps({"operation": "mailbox-list", "mailbox": BEN}).encode(), ref)
+                    first = answers(60, client.sock)
+                    check(b"entries" in client.receive()[2])
+                    check(first <= 4, f"{first} histories went first")
+            unharmed.served("long-histories")
             for sock in crowd:
                 sock.shutdown(socket.SHUT_RDWR)
 

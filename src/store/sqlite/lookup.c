@@ -157,14 +157,13 @@ static bool drop_unfinished(struct sqlite *store, bool repeats, uint64_t last, s
     return sql_exec(store, text, err);
 }
 
-/* The packed rows behind `last`. */
+/* The packed rows behind `last`; for the caller to reset. */
 static sqlite3_stmt *walk_behind(struct sqlite *store, bool repeats, uint64_t last, struct error *err) {
-    sqlite3_stmt *walk = sql_walk(store,
-                                  repeats ? "SELECT id, data FROM repeat WHERE id > ?1 ORDER BY id"
-                                          : "SELECT id, data FROM event WHERE id > ?1 ORDER BY id",
-                                  err);
+    sqlite3_stmt *walk = sql(store, repeats ? SQL_REPEATS_BEHIND : SQL_EVENTS_BEHIND);
     if (walk)
         sqlite3_bind_int64(walk, 1, (sqlite3_int64)last);
+    else
+        db_error(store, "prepare", err);
     return walk;
 }
 
@@ -184,7 +183,7 @@ bool runs_load(struct sqlite *store, bool repeats, struct error *err) {
                  (!runs->sealed.count || runs_drain_whole(store, runs, &inner)))
             runs_seal(runs);
     }
-    sqlite3_finalize(walk);
+    sqlite3_reset(walk);
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
@@ -200,19 +199,16 @@ static bool look_at_finished(struct sqlite *store, bool repeats, struct finished
                              struct error *err) {
     const struct runs *runs = repeats ? &store->repeats : &store->track;
     struct error inner = {0};
-    sqlite3_stmt *walk = sql_walk(store,
-                                  "SELECT coalesce(min(bucket), 0), coalesce(max(bucket), 0),"
-                                  " count(bucket <= ?2 OR NULL) FROM run WHERE repeats = ?1",
-                                  err);
+    sqlite3_stmt *walk = sql(store, SQL_LOOK_AT_RUNS);
     if (!walk)
-        return false;
+        return db_error(store, "prepare", err);
     sqlite3_bind_int64(walk, 1, repeats);
     sqlite3_bind_int64(walk, 2, (sqlite3_int64)filters_newest(&runs->done));
     if (sql_next(store, walk, &inner))
         *finished = (struct finished){(uint64_t)sqlite3_column_int64(walk, 0),
                                       (uint64_t)sqlite3_column_int64(walk, 1),
                                       (uint64_t)sqlite3_column_int64(walk, 2)};
-    sqlite3_finalize(walk);
+    sqlite3_reset(walk);
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
@@ -229,7 +225,7 @@ static bool enter_new_rows(struct sqlite *store, bool repeats, struct error *err
         else
             store_no_memory(&store->head, &inner);
     }
-    sqlite3_finalize(walk);
+    sqlite3_reset(walk);
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
@@ -239,10 +235,22 @@ static void drop_expired(struct runs *runs, uint64_t oldest) {
         filters_drop_oldest(&runs->done);
 }
 
+/* It rises when another than this process has committed. */
+static bool data_version(struct sqlite *store, int64_t *version, struct error *err) {
+    struct error inner = {0};
+    sqlite3_stmt *statement = sql(store, SQL_DATA_VERSION);
+    if (!statement)
+        return db_error(store, "prepare", err);
+    if (sql_next(store, statement, &inner))
+        *version = sqlite3_column_int64(statement, 0);
+    sqlite3_reset(statement);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
 /* A reader keeps the writer's tables after it: the finished runs, and in the open table what lies above the
  * last of them. Runs that were finished or went since are followed one by one; when they are not those that
  * are known (`mhs store repair` dropped them), it begins anew. */
-static bool follow(struct sqlite *store, bool repeats, struct error *err) {
+static bool follow_on(struct sqlite *store, bool repeats, struct error *err) {
     struct runs *runs = repeats ? &store->repeats : &store->track;
     struct finished finished;
     if (!runs->open.heads && !runs_init(runs, repeats ? REPEAT_FILTER : TRACK_FILTER))
@@ -262,4 +270,18 @@ static bool follow(struct sqlite *store, bool repeats, struct error *err) {
         }
     }
     return enter_new_rows(store, repeats, err);
+}
+
+/* One request looks up thousands of keys: what nobody has committed since need not be looked for. */
+static bool follow(struct sqlite *store, bool repeats, struct error *err) {
+    int64_t version = 0;
+    if (!data_version(store, &version, err))
+        return false;
+    if (store->followed[repeats] == version)
+        return true;
+    store->followed[repeats] = 0;
+    if (!follow_on(store, repeats, err))
+        return false;
+    store->followed[repeats] = version;
+    return true;
 }

@@ -46,6 +46,11 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_ADD_REPEAT_TRACK] = "INSERT OR IGNORE INTO repeat_track VALUES(?1, ?2, ?3)",
     [SQL_FIND_TRACK] = "SELECT batch FROM track WHERE bucket = ?1 AND hash = ?2",
     [SQL_FIND_REPEAT_TRACK] = "SELECT batch FROM repeat_track WHERE bucket = ?1 AND hash = ?2",
+    [SQL_LOOK_AT_RUNS] = "SELECT coalesce(min(bucket), 0), coalesce(max(bucket), 0),"
+                         " count(bucket <= ?2 OR NULL) FROM run WHERE repeats = ?1",
+    [SQL_EVENTS_BEHIND] = "SELECT id, data FROM event WHERE id > ?1 ORDER BY id",
+    [SQL_REPEATS_BEHIND] = "SELECT id, data FROM repeat WHERE id > ?1 ORDER BY id",
+    [SQL_DATA_VERSION] = "PRAGMA data_version",
     [SQL_ADD_RUN] = "INSERT INTO run VALUES(?1, ?2, ?3)",
     [SQL_PUT_ACTIVITY_IN] =
         "INSERT OR REPLACE INTO activity_in VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",

@@ -98,6 +98,10 @@ enum statement {
     SQL_ADD_REPEAT_TRACK,
     SQL_FIND_TRACK,
     SQL_FIND_REPEAT_TRACK,
+    SQL_LOOK_AT_RUNS,
+    SQL_EVENTS_BEHIND,
+    SQL_REPEATS_BEHIND,
+    SQL_DATA_VERSION,
     SQL_ADD_RUN,
     SQL_PUT_ACTIVITY_IN,
     SQL_DROP_ACTIVITY_IN,
@@ -235,6 +239,8 @@ struct sqlite {
 
     struct names next_hops, mailboxes;
     struct runs track, repeats;
+    int64_t
+        followed[2]; /* of a reader: the database's version that its `track` and `repeats` know; 0: none */
     struct activity_table activities;
     struct map activities_out; /* work ids that have a row there: spares most finished work a DELETE */
 };

@@ -1,5 +1,5 @@
 /* Requests to readers, and to a store process, that do not answer: each has an answer all the same, and what
- * comes late goes to nobody. */
+ * comes late goes to nobody. And whose turn it is with a reader, where several users ask. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,10 @@
 
 #define LIFE 5 /* of the readers */
 
-enum { STORE, READER, OTHER_READER, CLIENT, PARENT, ENDS };
+/* Some clients are of other users than root, who is an operator. */
+enum { STORE, READER, OTHER_READER, CLIENT, PARENT, ANNS, BENS, ANNS_OTHER, ENDS };
+
+enum { ANN = 61001, BEN, MOST_HEARD = 40 };
 
 #define LIST SPAN_LIT("{\"operation\":\"mailbox-list\",\"mailbox\":\"x\"}")
 
@@ -45,13 +48,13 @@ static struct gone read_gone(struct span payload) {
 /* The other end of a channel of the process: what was heard there last. */
 struct end {
     struct ipc_channel *channel;
-    unsigned heard, closed; /* requests, or responses and results of submissions */
-    unsigned contents;      /* pieces of submissions */
-    uint64_t client;        /* the number of the last that was announced */
-    int clients;            /* that were said to be there, and not to have gone */
-    uint64_t ref;
-    char text[300];  /* of a response, behind its first octet */
-    unsigned undone; /* a bit for each ref of which it was said that it may still be done */
+    unsigned heard, closed;         /* requests, or responses and results of submissions */
+    unsigned contents;              /* pieces of submissions */
+    uint64_t client;                /* the number of the last that was announced */
+    int clients;                    /* that were said to be there, and not to have gone */
+    uint64_t ref, refs[MOST_HEARD]; /* the last one, and the first ones */
+    char text[300];                 /* of a response, behind its first octet */
+    unsigned undone;                /* a bit for each ref of which it was said that it may still be done */
     struct gone said;
 };
 
@@ -59,9 +62,9 @@ struct world {
     struct event_base *loop;
     struct clients *clients;
     struct clients_config config;
-    int door;
     struct sockaddr_un local;
     socklen_t local_length;
+    int door;
     struct end ends[ENDS];
 };
 
@@ -73,8 +76,11 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
     end->contents += type == IPC_SUBMIT_CONTENT;
     if (type == IPC_CLIENT_OPEN)
         end->client = ref;
-    if (type != IPC_REQUEST && type != IPC_RESPONSE && type != IPC_SUBMIT_RESULT && type != IPC_CHANNEL_GONE)
+    if (type != IPC_REQUEST && type != IPC_FETCH && type != IPC_RESPONSE && type != IPC_SUBMIT_RESULT &&
+        type != IPC_CHANNEL_GONE)
         return true;
+    if (end->heard < MOST_HEARD)
+        end->refs[end->heard] = ref;
     end->heard++;
     end->ref = ref;
     struct span text = span_sub(payload, type == IPC_RESPONSE, payload.len);
@@ -134,8 +140,17 @@ static void run(struct world *world) {
         event_base_loop(world->loop, EVLOOP_NONBLOCK);
 }
 
+static void open_client(struct world *world, unsigned number) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&world->local, world->local_length), 0);
+    attach(world, number, fd);
+    assert_true(ipc_send(world->ends[number].channel, IPC_HELLO, 0, SPAN_LIT("\0\1\0\0\0\0"),
+                         (struct span){NULL, 0}));
+    run(world);
+}
+
 static void begin(struct world *world, unsigned readers, unsigned answer_ms) {
-    int door[2], fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int door[2];
     *world = (struct world){
         .loop = event_base_new(),
         .config = {
@@ -151,11 +166,7 @@ static void begin(struct world *world, unsigned readers, unsigned answer_ms) {
     assert_non_null(world->clients);
     for (unsigned i = 0; i < readers; i++)
         start_reader(world, READER + i);
-    assert_int_equal(connect(fd, (const struct sockaddr *)&world->local, world->local_length), 0);
-    attach(world, CLIENT, fd);
-    assert_true(ipc_send(world->ends[CLIENT].channel, IPC_HELLO, 0, SPAN_LIT("\0\1\0\0\0\0"),
-                         (struct span){NULL, 0}));
-    run(world);
+    open_client(world, CLIENT);
 }
 
 static void end(struct world *world) {
@@ -639,6 +650,186 @@ static void the_log_tells_of_each_silence_once(void **state) {
     fclose(log);
 }
 
+/* ---- whose turn it is ---- */
+
+/* The system says of a socket who connected it. */
+static void open_client_as(struct world *world, unsigned number, uid_t uid) {
+    assert_int_equal(seteuid(uid), 0);
+    open_client(world, number);
+    assert_int_equal(seteuid(0), 0);
+}
+
+static void begin_with_users(struct world *world, unsigned answer_ms) {
+    if (geteuid() != 0)
+        skip();
+    begin(world, 1, answer_ms);
+    open_client_as(world, ANNS, ANN);
+    open_client_as(world, BENS, BEN);
+}
+
+static void ask_as(struct world *world, unsigned client, uint64_t first, unsigned count) {
+    for (uint64_t ref = first; ref < first + count; ref++)
+        assert_true(ipc_send(world->ends[client].channel, IPC_REQUEST, ref, LIST, (struct span){NULL, 0}));
+    run(world);
+}
+
+/* The reader answers what it was asked in its order, beginning with the request of that place, so often.
+ */
+static void answer_on(struct world *world, unsigned first, unsigned count) {
+    for (unsigned i = first; i < first + count; i++)
+        answer(world, READER, world->ends[READER].refs[i], true, "{}");
+}
+
+/* Whose requests the reader was asked, of the clients in the order in which they came: "011". */
+static void expect_asked(const struct world *world, const char *whose) {
+    const struct end *reader = &world->ends[READER];
+    char said[MOST_HEARD + 1] = "";
+    assert_in_range(reader->heard, 0, MOST_HEARD);
+    for (unsigned i = 0; i < reader->heard; i++)
+        said[i] = (char)('0' + (reader->refs[i] >> 32) - 1);
+    assert_string_equal(said, whose);
+}
+
+#define OPERATORS "0"
+
+static void a_user_who_asks_much_has_turns_as_others_do(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_users(&world, 0);
+    ask_as(&world, ANNS, 1, 8);
+    expect_asked(&world, "11");
+    ask_as(&world, BENS, 1, 2);
+    expect_asked(&world, "11");
+    answer_on(&world, 0, 4);
+    expect_asked(&world, "112121");
+    answer_on(&world, 4, 6);
+    expect_asked(&world, "1121211111");
+    assert_int_equal(world.ends[ANNS].heard, 8);
+    assert_int_equal(world.ends[BENS].heard, 2);
+    for (uint64_t i = 1; i <= 8; i++)
+        assert_int_equal(world.ends[ANNS].refs[i - 1], i);
+    end(&world);
+}
+
+static void every_other_turn_is_an_operators(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_users(&world, 0);
+    ask_as(&world, ANNS, 1, 6);
+    ask_as(&world, BENS, 1, 2);
+    ask_as(&world, CLIENT, 1, 4);
+    answer_on(&world, 0, 10);
+    expect_asked(&world, "11" OPERATORS "2" OPERATORS "1" OPERATORS "2" OPERATORS "111");
+    end(&world);
+}
+
+/* Who comes again for each request is no newcomer, before whom others wait. */
+static void who_comes_anew_comes_last(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_users(&world, 0);
+    ask_as(&world, ANNS, 1, 2);
+    ask_as(&world, BENS, 1, 1);
+    ipc_channel_free(world.ends[ANNS].channel);
+    run(&world);
+    open_client_as(&world, ANNS, ANN);
+    ask_as(&world, ANNS, 1, 1);
+    answer_on(&world, 0, 1);
+    expect_asked(&world, "112");
+    answer_on(&world, 1, 1);
+    expect_asked(&world, "1123");
+    end(&world);
+}
+
+static void what_waits_goes_to_the_reader_that_follows(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_users(&world, 0);
+    ask_as(&world, ANNS, 1, 3);
+    ask_as(&world, BENS, 1, 1);
+    ipc_channel_free(world.ends[READER].channel);
+    world.ends[READER].channel = NULL;
+    run(&world);
+    assert_int_equal(world.ends[ANNS].heard, 2);
+    assert_non_null(strstr(world.ends[ANNS].text, "ended"));
+    assert_int_equal(world.ends[BENS].heard, 0);
+    start_reader(&world, READER);
+    run(&world);
+    assert_int_equal(world.ends[READER].heard, 2);
+    answer_on(&world, 0, 2);
+    assert_string_equal(world.ends[ANNS].text, "{}");
+    assert_string_equal(world.ends[BENS].text, "{}");
+    assert_int_equal(world.ends[ANNS].heard, 3);
+    end(&world);
+}
+
+static void what_waits_of_a_client_that_goes_is_asked_of_nobody(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_users(&world, 0);
+    open_client_as(&world, ANNS_OTHER, ANN);
+    ask_as(&world, ANNS, 1, 8);
+    ipc_channel_free(world.ends[ANNS].channel);
+    world.ends[ANNS].channel = NULL;
+    run(&world);
+    ask_as(&world, BENS, 1, 1);
+    answer_on(&world, 0, 3);
+    expect_asked(&world, "112");
+    assert_int_equal(world.ends[BENS].heard, 1);
+    end(&world);
+}
+
+/* It has too much to do, but does not hang: the others' requests still go to it. */
+static void a_reader_that_answers_is_asked_on_though_some_waited_too_long(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_users(&world, 2000);
+    ask_as(&world, ANNS, 1, 3);
+    usleep(1000000);
+    answer_on(&world, 0, 1);
+    for (int64_t until = clock_monotonic_us() + 20000000;
+         world.ends[ANNS].heard < 3 && clock_monotonic_us() < until; usleep(10000))
+        run(&world);
+    assert_int_equal(world.ends[ANNS].heard, 3); /* the second and the third, that their time is over */
+    assert_non_null(strstr(world.ends[ANNS].text, "in time"));
+    ask_as(&world, BENS, 1, 1);
+    assert_int_equal(world.ends[BENS].heard, 0);
+    answer_on(&world, 1, 3);
+    assert_string_equal(world.ends[BENS].text, "{}");
+    assert_int_equal(world.ends[ANNS].heard, 3);
+    end(&world);
+}
+
+static void what_waits_for_its_turn_is_told_in_time(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_users(&world, SOON);
+    ask_as(&world, ANNS, 1, 8);
+    ask_as(&world, BENS, 1, 1);
+    for (int64_t until = clock_monotonic_us() + 20000000;
+         world.ends[BENS].heard < 1 && clock_monotonic_us() < until; usleep(10000))
+        run(&world);
+    assert_int_equal(world.ends[BENS].heard, 1);
+    assert_non_null(strstr(world.ends[BENS].text, "in time"));
+    assert_int_equal(world.ends[ANNS].heard, 8);
+    assert_int_equal(world.ends[READER].heard, 2);
+    end(&world);
+}
+
+static void more_fetches_than_requests_go_at_a_time(void **state) {
+    static const uint8_t fetch[4 + 1 + 8 + 8 + 4 + 1] = {[3] = 1, [4] = 'x'};
+    struct world world;
+    (void)state;
+    begin(&world, 1, 0);
+    open_client(&world, ANNS);
+    for (uint64_t ref = 1; ref <= 12; ref++)
+        assert_true(ipc_send(world.ends[ref > 6 ? ANNS : CLIENT].channel, IPC_FETCH, ref,
+                             span_of(fetch, sizeof fetch), (struct span){NULL, 0}));
+    run(&world);
+    assert_int_equal(world.ends[READER].heard, 8);
+    end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reader_that_says_nothing_keeps_nobody_waiting),
@@ -658,6 +849,14 @@ int main(void) {
         cmocka_unit_test(no_client_has_the_number_of_the_sign),
         cmocka_unit_test(a_store_process_that_says_nothing_keeps_nobody_waiting),
         cmocka_unit_test(nobody_is_told_while_the_store_process_gives_a_sign),
+        cmocka_unit_test(a_user_who_asks_much_has_turns_as_others_do),
+        cmocka_unit_test(every_other_turn_is_an_operators),
+        cmocka_unit_test(who_comes_anew_comes_last),
+        cmocka_unit_test(what_waits_goes_to_the_reader_that_follows),
+        cmocka_unit_test(what_waits_of_a_client_that_goes_is_asked_of_nobody),
+        cmocka_unit_test(a_reader_that_answers_is_asked_on_though_some_waited_too_long),
+        cmocka_unit_test(what_waits_for_its_turn_is_told_in_time),
+        cmocka_unit_test(more_fetches_than_requests_go_at_a_time),
         cmocka_unit_test(each_is_told_whether_it_may_still_be_done),
         cmocka_unit_test(who_asks_in_the_silence_has_a_moment),
         cmocka_unit_test(a_request_to_a_reader_casts_no_doubt_on_the_store_process),

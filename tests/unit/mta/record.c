@@ -441,6 +441,50 @@ static void an_identifier_too_long_is_refused_for_good(void **state) {
     world_end(&world);
 }
 
+/* A page of the last messages, behind `after`: notes the identifiers' ends in `names`; the cursor. */
+static json_int_t page_of(struct world *world, json_int_t after, char *names) {
+    uint64_t ref = (uint64_t)1 << 32 | 5;
+    json_int_t cursor = 0;
+    char request[80];
+    bool last = false;
+    snprintf(request, sizeof request,
+             "{\"operation\":\"track\",\"recent\":9,\"after\":%" JSON_INTEGER_FORMAT "}", after);
+    tell(world, IPC_REQUEST, ref, NOTHING, span_str(request));
+    while (!last) {
+        struct reader r = expect(world, IPC_RESPONSE, ref);
+        last = reader_u8(&r);
+        struct span text = payload_rest(&r);
+        json_t *part = json_loadb((const char *)text.data, text.len, 0, NULL), *message;
+        size_t i;
+        json_array_foreach(json_object_get(part, "messages"), i, message) {
+            const char *name = json_string_value(json_object_get(message, "mts-identifier"));
+            if (!json_object_get(message, "continued"))
+                strncat(names, strchr(name, ';'), 5);
+        }
+        cursor += json_integer_value(json_object_get(part, "cursor"));
+        json_decref(part);
+    }
+    return cursor;
+}
+
+/* So that others need not wait for all of them. */
+static void long_histories_come_in_several_answers(void **state) {
+    struct world world;
+    char names[40] = "";
+    (void)state;
+    begin_relay_from(&world, FRANK, 3500);
+    for (int i = 0; i < 3; i++) {
+        send_whole(&world, 1, envelope_to(&world, WANTS_REPORT, LIST, NULL), SPAN_LIT("content"));
+        assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    }
+    json_int_t cursor = page_of(&world, 0, names);
+    assert_string_equal(names, ";m-4];m-3];m-2]");
+    assert_true(cursor);
+    assert_false(page_of(&world, cursor, names));
+    assert_string_equal(names, ";m-4];m-3];m-2];m-1]");
+    world_end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_comes_back_waits_for_the_record),
@@ -458,6 +502,7 @@ int main(void) {
         cmocka_unit_test(an_originator_with_a_long_address_has_his_reports),
         cmocka_unit_test(a_report_bears_the_recorded_name),
         cmocka_unit_test(an_identifier_too_long_is_refused_for_good),
+        cmocka_unit_test(long_histories_come_in_several_answers),
     };
     signal(SIGXFSZ, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
