@@ -12,7 +12,7 @@
 #include "clients/clients_private.h"
 
 /* Octets of what waits, of all uids together: above it only operators are read. */
-#define WAITING_MOST ((size_t)4 * 1024 * 1024)
+#define WAITING_MOST ((size_t)16 * 1024 * 1024)
 
 bool turns_are_full(const struct clients *clients) {
     return clients->waiting >= WAITING_MOST;
