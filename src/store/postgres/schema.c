@@ -82,7 +82,8 @@ static const char *const steps[VERSION] = {
     "ALTER TABLE node ADD lease bigint NOT NULL DEFAULT " NO_LEASE_END ";",
     /* The outcomes of one association and peer stand together. */
     "DROP INDEX outcome_key;"
-    "CREATE UNIQUE INDEX outcome_key ON outcome(sha256(association), sha256(peer), sha256(activity));",
+    "CREATE UNIQUE INDEX outcome_key ON outcome"
+    "(sha256(association), sha256(peer), sha256(activity));",
 };
 
 bool pg_schema_version(struct pg *pg, int *version, struct error *err) {
