@@ -60,6 +60,18 @@ static int start(struct store_thread *thread) {
     return failed;
 }
 
+static void do_nothing(void *argument) {
+    (void)argument;
+}
+
+/* The C library still asks the kernel for things as a thread begins (rseq, set_robust_list), which may be
+ * forbidden by the time that it would come to that. */
+static void await_begin(struct store_thread *thread) {
+    store_thread_begin(thread, do_nothing, NULL);
+    store_thread_ended(thread, true);
+    store_thread_heard(thread);
+}
+
 struct store_thread *store_thread_start(struct error *err) {
     struct store_thread *thread = mem_alloc(sizeof *thread);
     if (!thread) {
@@ -70,8 +82,10 @@ struct store_thread *store_thread_start(struct error *err) {
     pthread_mutex_init(&thread->lock, NULL);
     pthread_cond_init(&thread->changed, NULL);
     int failed = thread->ended < 0 ? errno : start(thread);
-    if (!failed)
+    if (!failed) {
+        await_begin(thread);
         return thread;
+    }
     error_set(err, failed, "the store's thread can't be started: %s", strerror(failed));
     if (thread->ended >= 0)
         close(thread->ended);

@@ -472,19 +472,22 @@ static void place_log(void) {
 /* ---- a thread of it, sandbox_rights.start ---- */
 
 static int intruder[2]; /* begins when the other end is closed */
+static int is_there[2]; /* says that it has done what the C library does as a thread begins */
 
 static uint32_t try_all(const struct kind *kind);
 
 static void *intrude(void *kind) {
-    char none;
-    bool begins = read(intruder[0], &none, 1) == 0;
+    char none = 0;
+    bool begins = write(is_there[1], &none, 1) == 1 && read(intruder[0], &none, 1) == 0;
     return (void *)(uintptr_t)(begins ? try_all(kind) : 0);
 }
 
 static pthread_t thread;
 
 static bool start_intruder(void *kind, struct error *err) {
-    return (pipe(intruder) == 0 && pthread_create(&thread, NULL, intrude, kind) == 0) ||
+    char none;
+    return (pipe(intruder) == 0 && pipe(is_there) == 0 &&
+            pthread_create(&thread, NULL, intrude, kind) == 0 && read(is_there[0], &none, 1) == 1) ||
            error_set(err, errno, "no thread");
 }
 

@@ -1,0 +1,58 @@
+/* The store's thread, started as the store process does it: just before its system calls are filtered. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "ipc/sandbox.h"
+#include "store/thread.h"
+
+/* A thread that is not awaited is met by the filters, as it begins, in one of some five. */
+#define TRIES 100
+
+static void note(void *done) {
+    *(bool *)done = true;
+}
+
+static bool start(void *thread, struct error *err) {
+    return (*(struct store_thread **)thread = store_thread_start(err)) != NULL;
+}
+
+/* Its exit status. */
+static int serve(void) {
+    struct store_thread *thread = NULL;
+    struct error err = {0};
+    bool done = false;
+    const struct sandbox_rights rights = {.directory = "/tmp", .start = start, .context = &thread};
+    log_set_level(LOG_LEVEL_ERROR);
+    if (!sandbox_enter(SANDBOX_STORE, &rights, SANDBOX_PARTIAL, &err))
+        return 2;
+    store_thread_begin(thread, note, &done);
+    return store_thread_ended(thread, true) && done ? 0 : 3;
+}
+
+static void it_is_there_before_the_filters(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < TRIES; i++) {
+        int status;
+        fflush(NULL);
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(serve());
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_is_there_before_the_filters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
