@@ -486,8 +486,8 @@ static pthread_t thread;
 
 static bool start_intruder(void *kind, struct error *err) {
     char none;
-    return (pipe(intruder) == 0 && pipe(is_there) == 0 &&
-            pthread_create(&thread, NULL, intrude, kind) == 0 && read(is_there[0], &none, 1) == 1) ||
+    return (pipe(intruder) == 0 && pipe(is_there) == 0 && pthread_create(&thread, NULL, intrude, kind) == 0 &&
+            read(is_there[0], &none, 1) == 1) ||
            error_set(err, errno, "no thread");
 }
 
