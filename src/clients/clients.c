@@ -1,5 +1,6 @@
 /* The process of the clients: its loop and its channels. */
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -30,7 +31,7 @@ static void lose_store(struct clients *clients, const char *cause) {
     if (clients->stopping)
         return;
     close_local(clients);
-    log_error("the channel to the store process is gone: %s", cause);
+    snprintf(clients->lost, sizeof clients->lost, "%s", cause);
     clients->status = 1;
 }
 
@@ -242,6 +243,8 @@ int clients_run(const struct clients_config *config, const struct clients_reload
     }
     event_base_dispatch(loop);
     int status = clients->status;
+    if (*clients->lost && status) /* said late: while both stop, the store process may have gone first */
+        log_error("the channel to the store process is gone: %s", clients->lost);
     clients_free(clients);
     event_base_free(loop);
     return status;

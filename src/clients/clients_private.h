@@ -120,6 +120,7 @@ struct clients {
     uint32_t next_number;
     bool stopping;
     int status;
+    char lost[100]; /* why the channel to the store process ended */
 };
 
 /* ---- local_socket.c ---- */

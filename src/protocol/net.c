@@ -241,6 +241,8 @@ int net_run(struct event_base *loop, const struct protocol_config *config, const
     }
     event_base_dispatch(loop);
     int status = net->status;
+    if (status) /* said late: while both stop, the store process may have gone first */
+        log_error("the channel to the store process is gone: %s", net->lost);
     net_free(net);
     event_base_free(loop);
     return status;

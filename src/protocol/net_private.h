@@ -46,6 +46,7 @@ struct net {
     size_t gathered;          /* octets of APDUs that come in and are not with the store process yet */
     bool stopping;
     int status;
+    char lost[100]; /* why the channel to the store process ended */
 };
 
 /* ---- tell.c: what the store process is told ---- */

@@ -1,4 +1,6 @@
 /* What the store process is told. */
+#include <stdio.h>
+
 #include "base/log.h"
 #include "protocol/net_private.h"
 
@@ -10,7 +12,7 @@ void net_lose_store(struct net *net, const char *cause) {
     if (net->stopping)
         return;
     listeners_close(net);
-    log_error("the channel to the store process is gone: %s", cause);
+    snprintf(net->lost, sizeof net->lost, "%s", cause);
     net->status = 1;
 }
 
