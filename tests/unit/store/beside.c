@@ -119,6 +119,16 @@ static void names_of_meanwhile_are_kept(void **state) {
     assert_true(span_eq(name, SPAN_LIT("MEANWHILE")));
 }
 
+/* NULL: as the system does. */
+static void sync_by(struct room *room, int (*datasync)(int fd)) {
+    static struct store_files files;
+    files = store_system_files;
+    files.datasync = datasync ? datasync : files.datasync;
+    room_close(room);
+    room->engine.files = &files;
+    room_open(room);
+}
+
 static unsigned syncs;
 
 static int counted_datasync(int fd) {
@@ -130,11 +140,7 @@ static int counted_datasync(int fd) {
 static void octets_of_meanwhile_are_synced_with_their_own(void **state) {
     struct room *room = *state;
     struct ending ending;
-    struct store_files files = store_system_files;
-    files.datasync = counted_datasync;
-    room_close(room);
-    room->engine.files = &files;
-    room_open(room);
+    sync_by(room, counted_datasync);
     add_one(room, 70000, 1, NULL);
     begin(room, &ending);
     struct store_content *meanwhile = make_content(room, 70000, 2);
@@ -148,9 +154,7 @@ static void octets_of_meanwhile_are_synced_with_their_own(void **state) {
     land(room, &ending, true);
     assert_int_equal(syncs, 1);
     expect_message(room, message, 70000, 2);
-    room_close(room);
-    room->engine.files = NULL;
-    room_open(room);
+    sync_by(room, NULL);
 }
 
 /* ---- what fails ---- */
@@ -164,20 +168,14 @@ static int failing_datasync(int fd) {
 static void a_sync_that_fails_there_fails_the_commit(void **state) {
     struct room *room = *state;
     struct ending ending;
-    struct store_files files = store_system_files;
-    files.datasync = failing_datasync;
-    room_close(room);
-    room->engine.files = &files;
-    room_open(room);
+    sync_by(room, failing_datasync);
     add_one(room, 70000, 1, NULL);
     begin(room, &ending);
     land(room, &ending, false);
     assert_int_equal(ending.code, STORE_IO);
     assert_int_equal(rows_of_work(room, -1), 0);
     assert_false(store_accepting(room->store));
-    room_close(room);
-    room->engine.files = NULL;
-    room_open(room);
+    sync_by(room, NULL);
 }
 
 /* ---- the log ---- */
