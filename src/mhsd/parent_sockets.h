@@ -16,8 +16,7 @@ void parent_close_sockets(struct parent *parent);
 bool parent_watch_sockets(struct parent *parent);
 
 /* The child is about to be started: the sockets of its kind are mended, or opened anew where they do not
- * serve.
- */
+ * serve. */
 void child_look_at_sockets(struct child *child);
 
 /* It has ended, and another follows. Who calls meanwhile waits for that one. */

@@ -36,7 +36,7 @@ json_t *request_user_remove(struct client *client, json_t *request);
 /* users_many.c: forgets users that the client gave and has not added; it is gone, say. */
 void users_leave(struct client *client);
 
-/* ---- queue.c ---- */
+/* ---- queue.c, queue_changes.c ---- */
 
 json_t *request_queue_list(struct client *client, json_t *request);
 json_t *request_queue_show(struct client *client, json_t *request);
