@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "ipc/frame.h"
 #include "mhsd/absence.h"
 
 /* How often the listeners are looked at while processes have them. */
