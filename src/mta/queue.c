@@ -1,6 +1,7 @@
 /* What operators see of the copies that wait. */
 #include "mta/client.h"
 #include "mta/event.h"
+#include "mta/history.h"
 #include "mta/json.h"
 #include "mta/queue_scan.h"
 #include "mta/requests.h"
@@ -118,8 +119,8 @@ json_t *request_queue_show(struct client *client, json_t *request) {
         for (size_t i = 0; i < count; i++)
             json_array_append_new(names, json_text(recipients[i].name));
     uint8_t key[9];
-    bool told = track_events(&mta->view, summary.identifier, events, &err) &&
-                track_events(&mta->view, event_message_key(work->message, key), events, &err);
+    bool told = history_events(&mta->view, summary.identifier, events, &err) &&
+                history_events(&mta->view, event_message_key(work->message, key), events, &err);
     json_object_set_new(entry, "content-type", json_text(summary.content_type));
     json_object_set_new(entry, "recipient-list", names);
     json_object_set_new(entry, "submitted", json_time(summary.submitted));

@@ -1,8 +1,8 @@
 #include "mta/queue_scan.h"
 
 #include "mta/client.h"
+#include "mta/history.h"
 #include "mta/mta_private.h"
-#include "mta/requests.h"
 
 /* A request looks at so many rows at most, so that a long queue is worked on in turns with all else: the
  * answer's cursor says where the next request goes on. */
@@ -22,7 +22,7 @@ static bool fits(struct queue_scan *scan, struct work *work, struct copy *copy, 
         return queue_filter_fits_row(scan->mta, scan->filter, copy);
     if (queue_is_damaged(work, &err) && !work->cause)
         schedule_cause(work, err.text);
-    if (!queue_is_damaged(work, &err) && track_failed_for_now(&err))
+    if (!queue_is_damaged(work, &err) && history_failed_for_now(&err))
         scan->err = err;
     return queue_is_damaged(work, &err) && !queue_filter_needs_row(scan->filter);
 }

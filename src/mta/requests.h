@@ -45,10 +45,6 @@ json_t *request_queue_change(struct client *client, json_t *request);
 /* ---- track.c ---- */
 
 json_t *request_track(struct client *client, json_t *request);
-/* The events under a key, appended to `events`. False: they can't be read now, for `err`. */
-bool track_events(const struct view *view, struct span key, json_t *events, struct error *err);
-/* A read failed that may work in a moment: what it was to tell may be there all the same. */
-bool track_failed_for_now(const struct error *err);
 
 /* ---- status.c, route.c ---- */
 

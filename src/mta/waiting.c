@@ -4,8 +4,8 @@
 
 #include "base/clock.h"
 #include "mta/event.h"
+#include "mta/history.h"
 #include "mta/json.h"
-#include "mta/requests.h"
 
 struct destination *waiting_destination(const struct mta *mta, const struct work *work) {
     return destination_at(mta, work->destination);
@@ -47,7 +47,7 @@ static bool tells_cause(const struct work *work, const char *event) {
 void waiting_recall_cause(struct mta *mta, struct work *work) {
     uint8_t key[9];
     json_t *events = json_array();
-    bool told = track_events(&mta->view, event_message_key(work->message, key), events, NULL);
+    bool told = history_events(&mta->view, event_message_key(work->message, key), events, NULL);
     for (size_t i = json_array_size(events); i > 0 && !work->cause; i--) {
         const json_t *event = json_array_get(events, i - 1);
         const char *name = json_string_value(json_object_get(event, "event"));
