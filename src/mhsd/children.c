@@ -21,6 +21,7 @@
 #include "mhsd/sockets.h"
 #include "mhsd/spawn.h"
 #include "protocol/net.h"
+#include "store/place.h"
 #include "store/store.h"
 #include "store/thread.h"
 #include "work/work.h"

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "store/backup.h"
+#include "store/place.h"
 #include "store/postgres/hosts.h"
 #include "store/postgres/postgres_private.h"
 
