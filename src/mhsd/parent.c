@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "mhsd/examine.h"
 #include "mhsd/parent_child.h"
 #include "mhsd/parent_frames.h"
 #include "mhsd/parent_manage.h"
