@@ -375,6 +375,10 @@ int sqlite_descriptor(const struct store *head) {
     return store->thread ? store_thread_descriptor(store->thread) : -1;
 }
 
+bool sqlite_is_at_disk(const struct sqlite *store) {
+    return is_with_thread(&store->commit) && !store_thread_ended(store->thread, false);
+}
+
 void sqlite_write_begin(struct sqlite *store) {
     if (is_with_thread(&store->commit)) {
         store_thread_ended(store->thread, true);

@@ -222,6 +222,7 @@ struct sqlite {
     struct connection *connection; /* the one of both that is used now */
     struct store_thread *thread;   /* NULL: commits end inline */
     unsigned beside_from;          /* requests of a commit that the thread is worth */
+    unsigned put_off;              /* calls of sqlite_maintain in a row that did nothing */
     int log_pages;                 /* of SQLite's log, when a transaction was last committed */
     const struct store_files *files;
     int lock;
@@ -339,6 +340,8 @@ static inline uint64_t align_up(uint64_t n) {
 
 /* ---- commit.c ---- */
 
+/* A job of the thread's goes on: sqlite_write_begin would wait for it. */
+bool sqlite_is_at_disk(const struct sqlite *store);
 /* Around transactions that are no commit of a batch: they wait for what the thread does, and are read at
  * once.
  */
