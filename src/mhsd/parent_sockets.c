@@ -37,11 +37,11 @@ static void on_look(evutil_socket_t fd, short what, void *arg) {
 
 static void renew_local(struct parent *parent) {
     parent->local_failed = !sockets_renew_local(&parent->sockets, parent->config->socket);
-    absence_move(parent->absence, parent->sockets.local, parent->sockets.left);
+    absence_move(parent->absence, parent->sockets.local, parent->sockets.former_local);
 }
 
-void parent_drop_left(struct parent *parent) {
-    sockets_drop_left(&parent->sockets);
+void parent_drop_former_local(struct parent *parent) {
+    sockets_drop_former_local(&parent->sockets);
     absence_move(parent->absence, parent->sockets.local, -1);
 }
 

@@ -22,8 +22,8 @@ void child_look_at_sockets(struct child *child);
 /* It has ended, and another follows. Who calls meanwhile waits for that one. */
 void child_give_sockets_back(struct child *child);
 
-/* The process of the clients has those who had called the local socket before (sockets.left). */
-void parent_drop_left(struct parent *parent);
+/* The process of the clients has those who had called the local socket before (sockets.former_local). */
+void parent_drop_former_local(struct parent *parent);
 
 /* Callers are answered by the parent from now on, if the store process is not ready and no process has the
  * local socket: none takes away then what the parent was told is there. */

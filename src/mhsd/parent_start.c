@@ -53,7 +53,7 @@ static pid_t execute(struct child *child, const int ends[DESCRIPTORS]) {
         descriptors[count++] = sockets->listeners[i];
     if (kind->local) {
         descriptors[count++] = sockets->local;
-        descriptors[count++] = sockets->left;
+        descriptors[count++] = sockets->former_local;
     }
     char *arguments[] = {"mhsd", (char *)child_name(child), number, NULL};
     pid_t pid = spawn(parent->program, arguments, descriptors, count);
@@ -98,7 +98,7 @@ void child_start(struct child *child) {
         return;
     }
     if (child_kinds[child->kind].local)
-        parent_drop_left(child->parent);
+        parent_drop_former_local(child->parent);
     if (!child_tell_config(child->kind, child->parent->config, child->channel)) {
         log_error("the %s process can't be told its configuration: no memory", child_name(child));
         child_end(child);
