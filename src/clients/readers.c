@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "clients/clients_private.h"
 #include "ipc/door.h"
+#include "ipc/operation.h"
 
 /* How long a request may wait for its answer. A reader's own bound for one is lower (mta/clients.c): its
  * answer, which says more, comes first where no other request was before. */
@@ -269,21 +270,12 @@ void readers_close(struct clients *clients) {
 
 /* ---- requests ---- */
 
-static bool reads(const json_t *request) {
-    static const char *const operations[] = {"mailboxes", "mailbox-list", "mailbox-show", "user-list",
-                                             "track"};
-    const char *name = json_string_value(json_object_get(request, "operation"));
-    for (size_t i = 0; name && i < sizeof operations / sizeof *operations; i++)
-        if (strcmp(operations[i], name) == 0)
-            return true;
-    return false;
-}
-
 bool readers_serve(const struct clients *clients, enum ipc_type type, struct span payload) {
     if (clients->reader_count == 0 || type != IPC_REQUEST)
         return clients->reader_count > 0 && type == IPC_FETCH;
     json_t *request = json_loadb((const char *)payload.data, payload.len, JSON_REJECT_DUPLICATES, NULL);
-    bool serves = reads(request);
+    const char *name = json_string_value(json_object_get(request, "operation"));
+    bool serves = ipc_operation_of(name) == IPC_OPERATION_READS;
     json_decref(request);
     return serves;
 }

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "clients/clients_private.h"
+#include "ipc/operation.h"
 
 /* How long a request waits before the store process is asked for a sign, and how long that may take. */
 #define DOUBT_MS 5000
@@ -31,18 +32,14 @@
 /* ---- what was asked ---- */
 
 static bool only_looks(enum ipc_type type, struct span payload) {
-    static const char *const operations[] = {"status",       "ping",         "peer-status", "queue-list",
-                                             "queue-show",   "track",        "route",       "mailboxes",
-                                             "mailbox-list", "mailbox-show", "user-list"};
     if (type != IPC_REQUEST)
         return true;
     json_t *request = json_loadb((const char *)payload.data, payload.len, JSON_REJECT_DUPLICATES, NULL);
     const char *name = json_string_value(json_object_get(request, "operation"));
-    bool found = json_is_true(json_object_get(request, "count"));
-    for (size_t i = 0; name && i < sizeof operations / sizeof *operations; i++)
-        found = found || strcmp(operations[i], name) == 0;
+    bool looks =
+        json_is_true(json_object_get(request, "count")) || ipc_operation_of(name) != IPC_OPERATION_ACTS;
     json_decref(request);
-    return found;
+    return looks;
 }
 
 static int64_t doubt_us(const struct clients *clients) {

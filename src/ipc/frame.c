@@ -253,10 +253,12 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                    IPC_STATE_STARTING, BOUNDED, .help = "It serves."},
     [IPC_CONFIG_TAKEN] =
         {"config-taken", .from = CHILDREN, .to = IPC_PARENT, IPC_ABOUT_PROCESS, UP, BOUNDED,
-         FIELDS(U8("taken", 0, 1),
-                REST("remarks, the store's alone, a line each: the title of a user, a tab, what to warn of",
-                     0, ANY32)),
-         .help = "The answer to a reload. 0: the old one stays."},
+         FIELDS(U8("taken", 0, 1), REST("remarks, the store's alone: why it is not taken; or, a line each, "
+                                        "the title of a user, a tab, "
+                                        "what to warn of",
+                                        0, ANY32)),
+         .help = "The answer to a reload. 0: the old one stays. The store process is told first, the others "
+                 "when it has taken it."},
     [IPC_MANAGE] = {"manage", .from = IPC_CLIENTS, .to = IPC_PARENT, IPC_ABOUT_REQUEST, UP, LOCAL,
                     FIELDS(REST("a request, a JSON object", 0, ANY32)),
                     .help = "An operator's, about the configuration."},

@@ -14,7 +14,7 @@ struct ipc_parent;
 struct ipc_parent_calls {
     /* Another configuration; `slice` is valid during the call, and absent when it was too long or memory was
      * exhausted. True: it is in use. What an operator should hear of it goes into `remarks`, in the lines of
-     * IPC_CONFIG_TAKEN; what has no room there is dropped. */
+     * IPC_CONFIG_TAKEN; what has no room there is dropped. Of the store process: why it is not. */
     bool (*reload)(void *context, struct span slice, struct buf *remarks);
     /* The order to stop, or the parent is gone. */
     void (*stop)(void *context);

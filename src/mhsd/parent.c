@@ -33,11 +33,10 @@ static void child_ended(struct child *child, int status) {
         child->channel = NULL;
     }
     child_close_door(child);
-    child->untaken = 0;
     child->failures++;
     if (child->kind == KIND_CLIENTS)
         parent_forget_asker(parent);
-    parent_answer_reload(parent);
+    parent_forget_answer(child);
     if (child->kind == KIND_STORE)
         parent->store_ready = false;
     if (parent->stopping) {

@@ -57,8 +57,11 @@ struct parent {
     struct absence *absence; /* answers at the local socket while the store process is not ready */
     bool told;               /* that it serves */
     struct {
-        uint64_t asked;                  /* the ref of the client that waits for the answer; 0: nobody */
-        json_t *answer;                  /* for that client, when all have taken the reload */
+        struct config *next;         /* which the store process is asked to take; NULL: none */
+        struct config_report report; /* of that */
+        bool again;                  /* a signal asked for another one meanwhile */
+        uint64_t asked;              /* the ref of the client that waits for the answer; 0: nobody */
+        json_t *answer; /* for that client, when all have taken it; NULL: nobody knows yet what comes of it */
         struct event *overdue;           /* that answer */
         struct examination *examination; /* of the store that the new configuration names; NULL: none */
     } reload;

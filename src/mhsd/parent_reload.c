@@ -32,7 +32,7 @@ void parent_answer_reload(struct parent *parent) {
     struct child_walk walk = {.parent = parent};
     for (struct child *child; (child = child_next(&walk));)
         untaken += child->untaken;
-    if (untaken > 0 || parent->reload.examination || !parent->reload.asked)
+    if (untaken > 0 || parent->reload.examination || !parent->reload.asked || !parent->reload.answer)
         return;
     parent_answer(parent, parent->reload.asked, parent->reload.answer);
     parent->reload.answer = NULL;
@@ -61,35 +61,6 @@ static void take_remarks(struct parent *parent, struct span remarks) {
     buf_free(&warnings);
 }
 
-bool parent_take_answer(struct child *child, uint64_t ref, struct span payload) {
-    (void)ref;
-    struct parent *parent = child->parent;
-    struct span remarks = span_sub(payload, 1, payload.len);
-    if (child->untaken == 0 || (remarks.len && child->kind != KIND_STORE))
-        return false;
-    child->untaken--;
-    take_remarks(parent, remarks);
-    if (!payload.data[0] && parent->reload.asked) {
-        json_decref(parent->reload.answer);
-        parent->reload.answer =
-            manage_error("unavailable", "a process could not take the new configuration: see the log");
-    }
-    parent_answer_reload(parent);
-    return true;
-}
-
-/* Work processes are told nothing: a reload plays no part in what they do. */
-static bool tell_configs(struct parent *parent) {
-    bool done = true;
-    struct child_walk walk = {.parent = parent};
-    for (struct child *child; (child = child_next(&walk));)
-        if (child->channel && child->kind != KIND_WORK) {
-            done = child_tell_config(child->kind, parent->config, child->channel) && done;
-            child->untaken++;
-        }
-    return done;
-}
-
 static void store_examined(void *context, struct span warnings) {
     struct parent *parent = context;
     struct buf lines;
@@ -110,45 +81,141 @@ static void examine_store(struct parent *parent, const struct config_report *rep
                                      : NULL;
 }
 
-/* True: the new one is in use, or on its way to the processes. */
-static bool reload(struct parent *parent, struct config_report *report) {
-    struct config *config = config_read_file(parent->path, parent->config, report, NULL);
-    if (!config) {
-        log_lines(LOG_LEVEL_ERROR, "the configuration was not reloaded: ", &report->complaints, "");
-        return false;
-    }
+/* Work processes are told nothing: a reload plays no part in what they do. */
+static bool tell_others(struct parent *parent) {
+    bool done = true;
+    struct child_walk walk = {.parent = parent};
+    for (struct child *child; (child = child_next(&walk));)
+        if (child->channel && child->kind != KIND_WORK && child->kind != KIND_STORE) {
+            done = child_tell_config(child->kind, parent->config, child->channel) && done;
+            child->untaken++;
+        }
+    return done;
+}
+
+/* For who waits for an answer and has none yet. Consumed. */
+static void set_answer(struct parent *parent, json_t *answer) {
+    if (parent->reload.asked && !parent->reload.answer)
+        parent->reload.answer = answer;
+    else
+        json_decref(answer);
+}
+
+/* It is in use from now on: the store process has it, or will at its start. */
+static void adopt(struct parent *parent) {
+    struct config_report *report = &parent->reload.report;
     config_free(parent->config);
-    parent->config = config;
-    log_set_level(config->log_level);
+    parent->config = parent->reload.next;
+    parent->reload.next = NULL;
+    log_set_level(parent->config->log_level);
     log_lines(LOG_LEVEL_NOTICE, "reload: ", &report->changes, "");
     log_lines(LOG_LEVEL_WARNING, "", &report->warnings, "");
     log_lines(LOG_LEVEL_WARNING, "reload: ", &report->waiting,
               ": that takes effect when the daemon is restarted");
-    if (!tell_configs(parent))
+    set_answer(parent, manage_reloaded(report));
+    if (!tell_others(parent))
         log_error("the configuration was not reloaded in all processes: no memory");
     examine_store(parent, report);
+    config_report_free(report);
+}
+
+/* Nobody has it. */
+static void give_up(struct parent *parent, const char *cause) {
+    char text[LOG_TEXT_SIZE + 120];
+    config_free(parent->reload.next);
+    parent->reload.next = NULL;
+    config_report_free(&parent->reload.report);
+    log_error("the configuration was not reloaded: %s", cause);
+    snprintf(text, sizeof text, "the configuration was not reloaded, and what ran before goes on: %s", cause);
+    set_answer(parent, manage_error("unavailable", text));
+}
+
+/* What the store process can't take nobody gets: it may have to read its store for that, which a server can
+ * keep from it. */
+static void begin(struct parent *parent) {
+    struct child *store = parent->children[KIND_STORE];
+    struct config_report *report = &parent->reload.report;
+    config_report_init(report);
+    parent->reload.next = config_read_file(parent->path, parent->config, report, NULL);
+    if (!parent->reload.next) {
+        log_lines(LOG_LEVEL_ERROR, "the configuration was not reloaded: ", &report->complaints, "");
+        set_answer(parent, manage_refused(report));
+        config_report_free(report);
+    } else if (!store->channel) {
+        adopt(parent);
+    } else if (child_tell_config(KIND_STORE, parent->reload.next, store->channel)) {
+        store->untaken++;
+    } else {
+        give_up(parent, "no memory");
+    }
+}
+
+/* One has come to its end, perhaps. */
+static void go_on(struct parent *parent) {
+    parent_answer_reload(parent);
+    if (!parent->reload.again || parent->reload.next || parent->stopping)
+        return;
+    parent->reload.again = false;
+    begin(parent);
+}
+
+static void take_from_store(struct parent *parent, bool taken, struct span words) {
+    char text[LOG_TEXT_SIZE], cause[LOG_TEXT_SIZE + 40];
+    if (taken) {
+        adopt(parent);
+        take_remarks(parent, words);
+        return;
+    }
+    snprintf(cause, sizeof cause, "the store process does not take it: %s", log_text(words, text));
+    give_up(parent, cause);
+}
+
+bool parent_take_answer(struct child *child, uint64_t ref, struct span payload) {
+    (void)ref;
+    struct parent *parent = child->parent;
+    struct span words = span_sub(payload, 1, payload.len);
+    bool taken = payload.data[0];
+    if (child->untaken == 0 || (words.len && child->kind != KIND_STORE))
+        return false;
+    child->untaken--;
+    if (child->kind == KIND_STORE) {
+        take_from_store(parent, taken, words);
+    } else if (!taken && parent->reload.asked) {
+        json_decref(parent->reload.answer);
+        parent->reload.answer =
+            manage_error("unavailable", "a process could not take the new configuration: see the log");
+    }
+    go_on(parent);
     return true;
 }
 
-void parent_reload_for(struct parent *parent, uint64_t ref) {
+void parent_forget_answer(struct child *child) {
+    struct parent *parent = child->parent;
+    child->untaken = 0;
+    if (child->kind == KIND_STORE && parent->reload.next)
+        give_up(parent, "the store process ended before it had taken it");
+    go_on(parent);
+}
+
+bool parent_reload_for(struct parent *parent, uint64_t ref) {
     static const struct timeval most = {.tv_sec = RELOAD_SECONDS};
-    struct config_report report;
-    config_report_init(&report);
+    if (parent->reload.asked || parent->reload.next)
+        return false;
     parent->reload.asked = ref;
-    bool done = reload(parent, &report);
-    parent->reload.answer = done ? manage_reloaded(&report) : manage_refused(&report);
-    config_report_free(&report);
+    begin(parent);
     event_add(parent->reload.overdue, &most);
     parent_answer_reload(parent);
+    return true;
 }
 
 void parent_on_reload(evutil_socket_t signal_number, short what, void *arg) {
-    struct config_report report;
+    struct parent *parent = arg;
     (void)signal_number;
     (void)what;
-    config_report_init(&report);
-    reload(arg, &report);
-    config_report_free(&report);
+    if (parent->reload.next)
+        parent->reload.again = true;
+    else
+        begin(parent);
 }
 
 /* A process hangs, or has too much to do. */
@@ -165,8 +232,8 @@ static void on_overdue(evutil_socket_t fd, short what, void *arg) {
         return;
     snprintf(text, sizeof text,
              "the %s process has not taken the new configuration within %d s: it will when it goes on, and "
-             "the others use it",
-             child_name(child), RELOAD_SECONDS);
+             "the others use it%s",
+             child_name(child), RELOAD_SECONDS, parent->reload.next ? " then" : "");
     json_decref(parent->reload.answer);
     parent_answer(parent, parent->reload.asked, manage_error("unavailable", text));
     parent->reload.answer = NULL;
@@ -186,6 +253,9 @@ void parent_forget_reload(struct parent *parent) {
 
 void parent_end_reloads(struct parent *parent) {
     parent_forget_reload(parent);
+    if (parent->reload.next)
+        config_report_free(&parent->reload.report);
+    config_free(parent->reload.next);
     examine_free(parent->reload.examination);
     if (parent->reload.overdue)
         event_free(parent->reload.overdue);

@@ -1,6 +1,8 @@
 /*
- * A reload: the file is read anew, each process is told its slice, and says when it has taken it. Who asked
- * for it hears then what came of it.
+ * A reload: the file is read anew, each process is told its slice, and says when it has taken it. The store
+ * process comes first: it may be unable to take it, as when its store can't be read, and then nobody does; so
+ * it is when it ends meanwhile. Where none runs, the next begins with the new configuration. Who asked for it
+ * hears what came of it when all have it, or nobody.
  */
 #ifndef MHSD_PARENT_RELOAD_H
 #define MHSD_PARENT_RELOAD_H
@@ -11,15 +13,19 @@
 bool parent_expect_reloads(struct parent *parent);
 void parent_end_reloads(struct parent *parent);
 
-/* SIGHUP asks for one: the log tells what came of it. */
+/* SIGHUP asks for one: the log tells what came of it. While the store process has not answered yet, it waits
+ * for its turn. */
 void parent_on_reload(evutil_socket_t signal_number, short what, void *parent);
 
-/* The client of that ref asks; nobody else waits for an answer to his (parent->reload.asked). */
-void parent_reload_for(struct parent *parent, uint64_t ref);
+/* The client of that ref asks. False: one is under way. */
+bool parent_reload_for(struct parent *parent, uint64_t ref);
 
 /* IPC_CONFIG_TAKEN, as in parent_frames.h. The store process alone knows of users what the configuration does
  * not: of another these would be made up, and go to the log and to an operator as the daemon's own word. */
 bool parent_take_answer(struct child *child, uint64_t ref, struct span payload);
+
+/* The child has ended, and says nothing more of what it was told. */
+void parent_forget_answer(struct child *child);
 
 /* Who asked is answered if each process has taken the reload, or is gone. */
 void parent_answer_reload(struct parent *parent);

@@ -18,6 +18,16 @@ static enum ms_read decode(const struct ber_type *type, struct span element, str
     return error.code == BER_MEMORY ? MS_NO_MEMORY : MS_NO_VALUE;
 }
 
+/* Takes the next of the elements that are left. False: there is none. */
+static bool take_element(struct span *rest, struct ber_element *head, struct span *element) {
+    enum ber_error_code why;
+    if (!rest->len || !ber_element_read(*rest, head, &why))
+        return false;
+    *element = span_sub(*rest, 0, head->total);
+    *rest = span_sub(*rest, head->total, rest->len - head->total);
+    return true;
+}
+
 /* ---- text ---- */
 
 static const struct ber_type *string_type(uint8_t tag) {
@@ -52,13 +62,10 @@ static bool string_within(struct span element, struct span *string) {
     if (!ber_element_read(element, &outer, &why))
         return false;
     struct span rest = ber_element_contents(element, &outer);
-    while (rest.len && ber_element_read(rest, &inner, &why)) {
-        *string = span_sub(rest, 0, inner.total);
-        if (string_type(rest.data[0]) == &ber_BMPString_type ||
-            string_type(rest.data[0]) == &ber_UniversalString_type)
+    while (take_element(&rest, &inner, string))
+        if (string_type(string->data[0]) == &ber_BMPString_type ||
+            string_type(string->data[0]) == &ber_UniversalString_type)
             return true;
-        rest = span_sub(rest, inner.total, rest.len - inner.total);
-    }
     return false;
 }
 
@@ -84,13 +91,23 @@ static enum ms_read read_text(struct span element, struct arena *arena, struct s
     return text->data ? MS_READ : MS_NO_MEMORY;
 }
 
+/* The characters, and room for so many octets more than they take. */
+static enum ms_read read_with_room(struct span element, struct arena *arena, size_t more, struct span *utf8,
+                                   uint8_t **room) {
+    enum ms_read read = read_characters(element, arena, utf8);
+    if (read != MS_READ)
+        return read;
+    *room = arena_alloc(arena, utf8->len + more);
+    return *room ? MS_READ : MS_NO_MEMORY;
+}
+
 /* Text in its own case: spaces at its ends go, of several in a row one stays. */
 static enum ms_read read_exact_text(struct span element, struct arena *arena, struct span *text) {
     struct span utf8;
-    enum ms_read read = read_characters(element, arena, &utf8);
-    uint8_t *out = read == MS_READ ? arena_alloc(arena, utf8.len + 1) : NULL;
-    if (!out)
-        return read == MS_READ ? MS_NO_MEMORY : read;
+    uint8_t *out;
+    enum ms_read read = read_with_room(element, arena, 1, &utf8, &out);
+    if (read != MS_READ)
+        return read;
     size_t len = 0;
     for (size_t i = 0; i < utf8.len; i++)
         if (utf8.data[i] != ' ' || (len && out[len - 1] != ' '))
@@ -107,10 +124,10 @@ static enum ms_read read_exact_text(struct span element, struct arena *arena, st
 static enum ms_read read_part(enum ms_part part, struct span element, struct arena *arena,
                               struct span *text) {
     struct span utf8;
-    enum ms_read read = read_characters(element, arena, &utf8);
-    uint8_t *marked = read == MS_READ ? arena_alloc(arena, utf8.len + 2) : NULL;
-    if (!marked)
-        return read == MS_READ ? MS_NO_MEMORY : read;
+    uint8_t *marked;
+    enum ms_read read = read_with_room(element, arena, 2, &utf8, &marked);
+    if (read != MS_READ)
+        return read;
     size_t before = part != MS_INITIAL, behind = part != MS_FINAL;
     marked[0] = '.';
     memcpy(marked + before, utf8.data, utf8.len);
@@ -140,32 +157,31 @@ static bool count_within(struct span element, struct span *contents, size_t *cou
     enum ber_error_code why;
     if (!element.len || element.data[0] != 0x30 || !ber_element_read(element, &outer, &why))
         return false;
-    struct span rest = *contents = ber_element_contents(element, &outer);
-    for (*count = 0; rest.len; ++*count) {
-        if (!ber_element_read(rest, &inner, &why))
-            return false;
-        rest = span_sub(rest, inner.total, rest.len - inner.total);
+    struct span rest = *contents = ber_element_contents(element, &outer), one;
+    for (*count = 0; take_element(&rest, &inner, &one); ++*count) {
     }
-    return true;
+    return !rest.len;
+}
+
+/* `*rest` gets the elements of the list, and the operand room for as many texts (`*count`). */
+static enum ms_read begin_texts(struct span element, struct arena *arena, struct ms_operand *operand,
+                                struct span *rest, size_t *count) {
+    if (!count_within(element, rest, count))
+        return MS_NO_VALUE;
+    operand->texts = arena_array(arena, *count + 1, sizeof *operand->texts);
+    return operand->texts ? MS_READ : MS_NO_MEMORY;
 }
 
 static enum ms_read read_texts(struct span element, struct arena *arena, struct ms_operand *operand) {
     struct ber_element inner;
-    enum ber_error_code why;
-    struct span rest;
+    struct span rest, one;
     size_t count;
-    if (!count_within(element, &rest, &count))
-        return MS_NO_VALUE;
-    operand->texts = arena_array(arena, count + 1, sizeof *operand->texts);
-    if (!operand->texts)
-        return MS_NO_MEMORY;
-    for (enum ms_read read; rest.len && ber_element_read(rest, &inner, &why); operand->count++) {
-        read = read_text(span_sub(rest, 0, inner.total), arena, &operand->texts[operand->count]);
-        if (read != MS_READ)
-            return read;
-        rest = span_sub(rest, inner.total, rest.len - inner.total);
+    enum ms_read read = begin_texts(element, arena, operand, &rest, &count);
+    while (read == MS_READ && take_element(&rest, &inner, &one)) {
+        read = read_text(one, arena, &operand->texts[operand->count]);
+        operand->count += read == MS_READ;
     }
-    return MS_READ;
+    return read;
 }
 
 /* An element within an explicit tag; absent when there is none. */
@@ -178,24 +194,17 @@ static struct span within(struct span tagged) {
 
 static enum ms_read read_parts(struct span element, struct arena *arena, struct ms_operand *operand) {
     struct ber_element inner;
-    enum ber_error_code why;
-    struct span rest;
+    struct span rest, one;
     size_t count;
-    if (!count_within(element, &rest, &count))
-        return MS_NO_VALUE;
-    operand->texts = arena_array(arena, count + 1, sizeof *operand->texts);
-    operand->parts = arena_array(arena, count + 1, sizeof *operand->parts);
-    if (!operand->texts || !operand->parts)
+    enum ms_read read = begin_texts(element, arena, operand, &rest, &count);
+    if (read == MS_READ && !(operand->parts = arena_array(arena, count + 1, sizeof *operand->parts)))
         return MS_NO_MEMORY;
-    while (rest.len && ber_element_read(rest, &inner, &why)) {
+    while (read == MS_READ && take_element(&rest, &inner, &one)) {
         if (inner.tag_class != BER_CONTEXT || inner.number > MS_FINAL)
             return MS_NO_VALUE;
-        enum ms_read read = ms_operand_add_part((enum ms_part)inner.number, within(rest), arena, operand);
-        if (read != MS_READ)
-            return read;
-        rest = span_sub(rest, inner.total, rest.len - inner.total);
+        read = ms_operand_add_part((enum ms_part)inner.number, within(one), arena, operand);
     }
-    return MS_READ;
+    return read;
 }
 
 /* ---- names ---- */
@@ -348,18 +357,13 @@ static enum ms_read read_location(struct span element, struct arena *arena, stru
     return read;
 }
 
-/* The text of one of X.411's UniversalOrBMPStrings, of which `raw` is the element. */
-static enum ms_read take_text(struct span raw, struct arena *arena, struct span *text) {
-    return read_text(raw, arena, text);
-}
-
 static enum ms_read read_code(struct span element, struct arena *arena, struct ms_operand *operand) {
     struct x420_DistributionCode code;
     enum ms_read read = decode(&x420_DistributionCode_type, element, arena, &code);
     if (read != MS_READ)
         return read;
     operand->octets = code.oid_code;
-    return code.alphanumeric_code ? take_text(code.alphanumeric_code->raw, arena, &operand->text) : MS_READ;
+    return code.alphanumeric_code ? read_text(code.alphanumeric_code->raw, arena, &operand->text) : MS_READ;
 }
 
 /* The description has the tag [1] for that of its SET. */

@@ -65,18 +65,17 @@ static void admit(struct net_process *net, uint64_t ref, struct peer *peer, cons
 /* The store may still think that the association is up (half open, or in another net process): then it is
  * fenced, so that nothing more of it counts. */
 static void fence(struct mta *mta, const struct peer *peer, const struct ipc_bind *bind) {
-    for (struct net_process *net = mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->associations.room; i++) {
-            struct association *association = net->associations.slots[i].value;
-            if (!association || association->out || association->peer != peer ||
-                !span_eq(bytes_head(association->id), bind->recover_id) ||
-                !span_eq(bytes_rest(association->id), bind->address))
-                continue;
-            association_end(association, IPC_CLOSE_ABORTED, "recovered by another association");
-            map_remove(&net->associations, association->ref);
-            association_gone(association, "recovered by another association");
-            return;
-        }
+    struct association_walk walk = {mta->nets};
+    for (struct association *association; (association = association_next(&walk));) {
+        if (association->out || association->peer != peer ||
+            !span_eq(bytes_head(association->id), bind->recover_id) ||
+            !span_eq(bytes_rest(association->id), bind->address))
+            continue;
+        association_end(association, IPC_CLOSE_ABORTED, "recovered by another association");
+        map_remove(&association->net->associations, association->ref);
+        association_gone(association, "recovered by another association");
+        return;
+    }
 }
 
 /* Whether there is anything to be recovered can't be told now. */

@@ -152,7 +152,7 @@ void copy_put_off(struct mta *mta, struct work *work, const char *what, const st
                   (unsigned long long)work->id, what, err->text, untold + 1);
 }
 
-static const struct error no_memory = {.code = STORE_NO_MEMORY, .text = "no memory"};
+const struct error copy_no_memory = {.code = STORE_NO_MEMORY, .text = "no memory"};
 
 /* Why it is held, for what takes its place. Its own cause is not in memory where there was no room for it,
  * and before an operator has looked at the copy (waiting_recall_cause). */
@@ -173,7 +173,7 @@ bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct 
         copy_finish(mta, work, otherwise))
         return true;
     batch_undo(mta, mark);
-    not_ended(mta, work, "decided on", &no_memory, otherwise);
+    not_ended(mta, work, "decided on", &copy_no_memory, otherwise);
     return false;
 }
 
@@ -227,7 +227,7 @@ bool copy_lost(struct mta *mta, struct work *work) {
         return true;
     batch_undo(mta, mark);
     if (!noted)
-        copy_put_off(mta, work, "reported on", &no_memory);
+        copy_put_off(mta, work, "reported on", &copy_no_memory);
     return false;
 }
 
@@ -272,7 +272,7 @@ bool copy_expire(struct mta *mta, struct work *work) {
     if (!done)
         batch_undo(mta, mark); /* it expires later, and is said to then */
     if (!noted)
-        copy_put_off(mta, work, "expired", &no_memory);
+        copy_put_off(mta, work, "expired", &copy_no_memory);
     copy_release(&copy);
     return done;
 }

@@ -44,6 +44,8 @@ bool copy_finish(struct mta *mta, struct work *work, enum copy_otherwise otherwi
 /* What can't be decided on now waits some seconds, and the log hears
  * of it. `what`: what would have become of it. */
 void copy_put_off(struct mta *mta, struct work *work, const char *what, const struct error *err);
+/* The cause where there was no memory. */
+extern const struct error copy_no_memory;
 bool copy_fail(struct mta *mta, struct work *work, const struct mts_failure *failure,
                enum copy_otherwise otherwise);
 /* The copy expires, also while its content can't be read: the report then returns none. */

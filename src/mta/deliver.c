@@ -49,7 +49,6 @@ static void wait_for_removal(struct mta *mta, struct work *work) {
 
 /* Whatever comes of it, the unit leaves its lane. */
 static void deliver(struct mta *mta, struct mailboxes *mailboxes, struct work *work) {
-    static const struct error no_memory = {.code = STORE_NO_MEMORY, .text = "no memory"};
     struct error err = {0};
     struct mts_decisions more = {0};
     batch_request(mta);
@@ -72,7 +71,7 @@ static void deliver(struct mta *mta, struct mailboxes *mailboxes, struct work *w
         return;
     batch_undo(mta, mark);
     if (!decided)
-        copy_put_off(mta, work, "delivered", &no_memory);
+        copy_put_off(mta, work, "delivered", &copy_no_memory);
 }
 
 static bool pump(struct mta *mta, struct destination *destination) {

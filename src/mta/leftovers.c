@@ -7,13 +7,12 @@
 #include "mta/outcome.h"
 
 static bool is_under_way(const struct mta *mta, uint64_t stored) {
-    for (struct net_process *net = mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->associations.room; i++) {
-            struct association *association = net->associations.slots[i].value;
-            const struct inbound *inbound = association ? association->inbound : NULL;
-            if (inbound && (inbound->stored == stored || inbound->spool == stored))
-                return true;
-        }
+    struct association_walk walk = {mta->nets};
+    for (struct association *association; (association = association_next(&walk));) {
+        const struct inbound *inbound = association->inbound;
+        if (inbound && (inbound->stored == stored || inbound->spool == stored))
+            return true;
+    }
     return false;
 }
 

@@ -76,13 +76,14 @@ struct association *association_find(const struct net_process *net, uint64_t ref
     return map_get(&net->associations, ref);
 }
 
-bool associations_each(const struct mta *mta, bool (*visit)(void *context, struct association *association),
-                       void *context) {
-    for (struct net_process *net = mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->associations.room; i++)
-            if (net->associations.slots[i].value && !visit(context, net->associations.slots[i].value))
-                return false;
-    return true;
+struct association *association_next(struct association_walk *walk) {
+    for (; walk->net; walk->net = walk->net->next, walk->slot = 0)
+        while (walk->slot < walk->net->associations.room) {
+            struct association *association = walk->net->associations.slots[walk->slot++].value;
+            if (association)
+                return association;
+        }
+    return NULL;
 }
 
 void association_idle(struct association *association, bool idle) {

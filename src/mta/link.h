@@ -99,10 +99,13 @@ struct association *association_numbered(const struct mta *mta, uint64_t number)
 
 struct association *association_find(const struct net_process *net, uint64_t ref);
 
-/* Calls for each association of all net processes until `visit` returns false, which this then returns.
- * `visit` may end the association that it is called for, and no other. */
-bool associations_each(const struct mta *mta, bool (*visit)(void *context, struct association *association),
-                       void *context);
+/* A walk over the associations of all net processes, from mta->nets on, which ends with NULL. While it goes
+ * on they may be ended, but none leaves its net process. */
+struct association_walk {
+    const struct net_process *net;
+    size_t slot;
+};
+struct association *association_next(struct association_walk *walk);
 
 /* It waits for a transfer out, or does so no more. */
 void association_idle(struct association *association, bool idle);

@@ -52,11 +52,9 @@ static bool is_called(const struct association *association, const struct peer *
 /* An activity may end on another association than the one of its name: that has to know that the batch says
  * something of it. */
 static void tell_namesakes(struct mta *mta, const struct peer *peer, struct span name) {
-    for (struct net_process *net = mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->associations.room; i++) {
-            struct association *other = net->associations.slots[i].value;
-            if (!other || !is_called(other, peer, name))
-                continue;
+    struct association_walk walk = {mta->nets};
+    for (struct association *other; (other = association_next(&walk));)
+        if (is_called(other, peer, name)) {
             other->outcomes = true;
             other->named_in = mta->batch.number;
         }
@@ -277,32 +275,49 @@ bool outcome_is_shared(struct association *association, struct span name, bool *
 
 /* ---- names that are given again ---- */
 
-static bool see_activity(void *context, const struct store_activity_in *activity) {
-    struct association *association = context;
-    association->shares_id =
-        association->shares_id || span_eq(activity->peer, span_str(association->peer->name));
-    return !association->shares_id;
+struct unfinished {
+    struct span peer;
+    bool found;
+};
+
+static bool is_of_peer(void *context, const struct store_activity_in *activity) {
+    struct unfinished *unfinished = context;
+    unfinished->found = span_eq(activity->peer, unfinished->peer);
+    return !unfinished->found;
+}
+
+static bool find_unfinished(const struct mta *mta, const struct peer *peer, struct span name, bool *found,
+                            struct error *err) {
+    struct unfinished unfinished = {.peer = span_str(peer->name)};
+    bool told = store_each_activity_of(mta->view.store, name, is_of_peer, &unfinished, err);
+    *found = unfinished.found;
+    return told;
+}
+
+bool outcome_was_named(const struct mta *mta, const struct peer *peer, struct span name, bool *was,
+                       struct error *err) {
+    bool unfinished, over = false;
+    bool told = find_unfinished(mta, peer, name, &unfinished, err) &&
+                store_has_outcome(mta->view.store, name, span_str(peer->name), &over, err);
+    *was = unfinished || over;
+    return told;
 }
 
 /* An association of the same name was there before: some MTAs make it of the host's name and the time. */
 static bool look(struct association *association, struct error *err) {
-    struct store *store = association->net->mta->view.store;
-    struct span name = bytes_head(association->id);
-    bool had = false;
-    association->looked = store_each_activity_of(store, name, see_activity, association, err) &&
-                          store_has_outcome(store, name, span_str(association->peer->name), &had, err);
-    association->shares_id = association->shares_id || had;
+    bool was = false;
+    association->looked =
+        outcome_was_named(association->net->mta, association->peer, bytes_head(association->id), &was, err);
+    association->shares_id = association->shares_id || was;
     return association->looked;
 }
 
 static void note_namesakes(struct association *association) {
     struct span name = bytes_head(association->id);
-    for (struct net_process *net = association->net->mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->associations.room; i++) {
-            struct association *other = net->associations.slots[i].value;
-            if (other && other != association && is_called(other, association->peer, name))
-                other->shares_id = association->shares_id = true;
-        }
+    struct association_walk walk = {association->net->mta->nets};
+    for (struct association *other; (other = association_next(&walk));)
+        if (other != association && is_called(other, association->peer, name))
+            other->shares_id = association->shares_id = true;
 }
 
 static void is_written(struct mta *mta, const struct effect *effect) {
@@ -437,26 +452,22 @@ bool outcome_knows(struct association *association, struct span name, struct spa
 }
 
 bool outcome_is_called(const struct mta *mta, const struct peer *peer, struct span name) {
-    for (struct net_process *net = mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->associations.room; i++) {
-            const struct association *other = net->associations.slots[i].value;
-            if (other && is_called(other, peer, name))
-                return true;
-        }
+    struct association_walk walk = {mta->nets};
+    for (const struct association *other; (other = association_next(&walk));)
+        if (is_called(other, peer, name))
+            return true;
     return false;
 }
 
 /* One that has the name, and nothing on disk yet, leaves nothing there either. True: there is one. */
 static bool note_unstored_owner(struct association *association, const struct store_outcome *name) {
     bool noted = false;
-    for (struct net_process *net = association->net->mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->associations.room; i++) {
-            struct association *other = net->associations.slots[i].value;
-            if (other && other != association && other->inbound && other->peer == association->peer &&
-                span_eq(bytes_head(other->inbound->names), name->association) &&
-                span_eq(bytes_rest(other->inbound->names), name->activity))
-                other->shares_id = noted = true;
-        }
+    struct association_walk walk = {association->net->mta->nets};
+    for (struct association *other; (other = association_next(&walk));)
+        if (other != association && other->inbound && other->peer == association->peer &&
+            span_eq(bytes_head(other->inbound->names), name->association) &&
+            span_eq(bytes_rest(other->inbound->names), name->activity))
+            other->shares_id = noted = true;
     return noted;
 }
 
@@ -499,22 +510,12 @@ bool outcome_load(struct mta *mta, struct error *err) {
 
 /* ---- associations that ended in good order ---- */
 
-static bool is_unfinished(void *context, const struct store_activity_in *activity) {
-    struct association **unfinished = context;
-    if (!span_eq(activity->peer, span_str((*unfinished)->peer->name)))
-        return true;
-    *unfinished = NULL;
-    return false;
-}
-
 void outcome_released(struct association *association) {
-    struct association *unfinished = association;
+    bool unfinished;
     struct span name = bytes_head(association->id);
-    struct store *store = association->net->mta->view.store;
     if (association->shares_id || !association->looked) /* what is known of the name stays known */
         return;
-    bool read = store_each_activity_of(store, name, is_unfinished, &unfinished, NULL);
-    if (!read || !unfinished)
+    if (!find_unfinished(association->net->mta, association->peer, name, &unfinished, NULL) || unfinished)
         put_here(association, name, SPAN_LIT(""), RELEASED);
 }
 

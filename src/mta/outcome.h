@@ -69,6 +69,10 @@ bool outcome_put_alias(struct association *association, const struct store_outco
  * when none has. False as for outcome_of. */
 bool outcome_find_original(struct association *association, struct span name, struct span activity,
                            struct bytes **original, struct error *err);
+/* Has the store anything by this name of an association of the peer's: an activity that is not over, or what
+ * became of one? It costs what one does, however many there are. False as for outcome_of. */
+bool outcome_was_named(const struct mta *mta, const struct peer *peer, struct span name, bool *was,
+                       struct error *err);
 /* Is a bound association of the peer's called so? */
 bool outcome_is_called(const struct mta *mta, const struct peer *peer, struct span name);
 /* The transfer under way has a checkpoint: is it kept, to be resumed? False without memory. */

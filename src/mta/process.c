@@ -31,17 +31,23 @@ void process_stopped(struct process *process) {
 
 /* ---- the configuration ---- */
 
-static const struct mta_config *read_config(const struct process *process, struct span text) {
+static const struct mta_config *read_config(const struct process *process, struct span text,
+                                            struct error *err) {
     const struct mta_reload *reload = &process->reload;
-    struct error err = {0};
-    const struct mta_config *fresh =
-        reload->read && text.data ? reload->read(reload->context, text, &err) : NULL;
-    if (!fresh)
-        log_error("the configuration stays as it was: %s", !text.data
-                                                               ? "it is too long, or there is no memory"
-                                                           : reload->read ? err.text
-                                                                          : "no reload here");
-    return fresh;
+    if (reload->read && text.data)
+        return reload->read(reload->context, text, err);
+    error_set(err, STORE_NO_MEMORY, "%s",
+              text.data ? "no reload here" : "it is too long, or there is no memory");
+    return NULL;
+}
+
+/* The parent believes the store process alone in what it says of it. */
+static bool stays(const struct process *process, const struct error *err, struct buf *remarks) {
+    const char *cause = err->text[0] ? err->text : "no memory";
+    log_error("the configuration stays as it was: %s", cause);
+    if (process->party == IPC_STORE)
+        buf_append_span(remarks, span_str(cause));
+    return false;
 }
 
 static void release(const struct process *process, const struct mta_config *config) {
@@ -53,16 +59,15 @@ static void release(const struct process *process, const struct mta_config *conf
 static bool reload(void *context, struct span text, struct buf *remarks) {
     struct process *process = context;
     const struct process_operations *operations = process->operations;
-    const struct mta_config *old = process->view->config, *fresh = read_config(process, text);
     struct error err = {0};
+    const struct mta_config *old = process->view->config, *fresh = read_config(process, text, &err);
     if (!fresh)
-        return false;
+        return stays(process, &err, remarks);
     process->view->config = fresh;
     if (!operations->follow(process, &err)) {
-        log_error("the configuration stays as it was: %s", err.text[0] ? err.text : "no memory");
         process->view->config = old;
         release(process, fresh);
-        return false;
+        return stays(process, &err, remarks);
     }
     release(process, old);
     if (operations->reloaded)

@@ -103,18 +103,15 @@ static bool owes_answer(const struct association *association) {
            aside_find(association->net, association->ref);
 }
 
-static bool end_inbound(void *context, struct association *association) {
-    const struct peer *peer = context;
-    if (association->peer == peer && !association->out && !owes_answer(association))
-        association_end(association, IPC_CLOSE_ABORTED, "an operator disabled the peer");
-    return true;
-}
-
 /* Those that a disabled peer opened go on else. Nothing is lost: what was taken is answered before, and what
  * is under way is resumed, or comes again, when the peer is enabled (I5, I7). */
 static void end_if_disabled(struct mta *mta, struct peer *peer) {
-    if (peer->disabled && peer->in)
-        associations_each(mta, end_inbound, peer);
+    struct association_walk walk = {mta->nets};
+    if (!peer->disabled || !peer->in)
+        return;
+    for (struct association *association; (association = association_next(&walk));)
+        if (association->peer == peer && !association->out && !owes_answer(association))
+            association_end(association, IPC_CLOSE_ABORTED, "an operator disabled the peer");
 }
 
 static bool pump(struct mta *mta, struct destination *destination) {

@@ -13,12 +13,10 @@
 static json_t *sent_of(const struct mta *mta, const struct work *work) {
     if (work->state != WORK_SENDING)
         return json_null();
-    for (const struct net_process *net = mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->associations.room; i++) {
-            const struct association *association = net->associations.slots[i].value;
-            if (association && association->sending == work && association->content)
-                return json_integer((json_int_t)association->read);
-        }
+    struct association_walk walk = {mta->nets};
+    for (const struct association *association; (association = association_next(&walk));)
+        if (association->sending == work && association->content)
+            return json_integer((json_int_t)association->read);
     return json_null();
 }
 

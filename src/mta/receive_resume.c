@@ -103,16 +103,15 @@ static bool take_up(struct association *association, const struct store_activity
 /* A transfer that is still under way elsewhere on a half-open
  * association holds the content: it ends there. */
 static void end_elsewhere(struct mta *mta, const struct association *here, uint64_t stored) {
-    for (struct net_process *net = mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->associations.room; i++) {
-            struct association *other = net->associations.slots[i].value;
-            if (other && other->ended == stored)
-                inbound_forget_ended(other);
-            if (!other || other == here || !other->inbound || other->inbound->stored != stored)
-                continue;
-            association_end(other, IPC_CLOSE_ABORTED, "its transfer was resumed on another association");
-            inbound_free(other);
-        }
+    struct association_walk walk = {mta->nets};
+    for (struct association *other; (other = association_next(&walk));) {
+        if (other->ended == stored)
+            inbound_forget_ended(other);
+        if (other == here || !other->inbound || other->inbound->stored != stored)
+            continue;
+        association_end(other, IPC_CLOSE_ABORTED, "its transfer was resumed on another association");
+        inbound_free(other);
+    }
 }
 
 /* It can't be resumed, and its sender hears that: nor is it a reason to recover an association any more

@@ -21,7 +21,6 @@ struct recovery {
     struct peer *peer;
     struct peer *released; /* whose association it is no more */
     struct error *err;
-    bool named;
 };
 
 /* Without a bind as with one: who calls otherwise than the peer may call is not the peer. */
@@ -73,22 +72,13 @@ static bool any_is_full(const struct mta *mta) {
     return false;
 }
 
-static bool see_activity(void *context, const struct store_activity_in *activity) {
-    struct recovery *recovery = context;
-    recovery->named = recovery->named || span_eq(activity->peer, span_str(recovery->peer->name));
-    return !recovery->named;
-}
-
 /* Does it call itself as another association of the peer's is called, or was? */
 static bool has_the_name_of_another(struct recovery *recovery) {
-    struct store *store = recovery->mta->view.store;
     struct span id = recovery->bind->id;
-    bool had = false;
-    if (span_eq(id, recovery->bind->recover_id))
-        return false;
-    recovery->named = outcome_is_called(recovery->mta, recovery->peer, id);
-    return !store_each_activity_of(store, id, see_activity, recovery, recovery->err) || recovery->named ||
-           !store_has_outcome(store, id, span_str(recovery->peer->name), &had, recovery->err) || had;
+    bool was;
+    return !span_eq(id, recovery->bind->recover_id) &&
+           (outcome_is_called(recovery->mta, recovery->peer, id) ||
+            !outcome_was_named(recovery->mta, recovery->peer, id, &was, recovery->err) || was);
 }
 
 struct peer *recovery_peer(struct mta *mta, const struct ipc_bind *bind, const char **why,

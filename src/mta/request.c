@@ -1,4 +1,5 @@
 /* IPC_REQUEST: which operations there are, who may ask for them, and which members they take. */
+#include "ipc/operation.h"
 #include "mta/client.h"
 #include "mta/later.h"
 #include "mta/mta_private.h"
@@ -13,8 +14,7 @@ struct operation {
     json_t *(*run)(struct client *client, json_t *request);
     enum who who;
     enum touches {
-        MEMORY,  /* asks what the store process holds in memory */
-        ROWS,    /* reads rows only: a reader process may answer it */
+        NOTHING, /* is answered at once */
         CHANGES, /* the answer follows the commit; NULL: it follows, as with PEERS */
         PEERS,   /* asks a peer: no answer (NULL) follows when there is one */
     } touches;
@@ -26,14 +26,14 @@ struct operation {
 #define CHANGE_MEMBERS FILTERS, "id", "all", "reason", "limit", "after", "until", "count"
 
 static const struct operation operations[] = {
-    {"status", request_status, EVERYBODY, MEMORY, {NULL}},
+    {"status", request_status, EVERYBODY, NOTHING, {NULL}},
     {"ping", request_ping, OPERATORS, PEERS, {"peer"}},
-    {"peer-status", request_peers, OPERATORS, MEMORY, {"peer"}},
+    {"peer-status", request_peers, OPERATORS, NOTHING, {"peer"}},
     {"peer-disable", request_peer_able, OPERATORS, CHANGES, {"peer", "reason"}},
     {"peer-enable", request_peer_able, OPERATORS, CHANGES, {"peer", "reason"}},
-    {"peer-retry", request_peer_retry, OPERATORS, MEMORY, {"peer"}},
-    {"queue-list", request_queue_list, OPERATORS, MEMORY, {FILTERS, "limit", "after"}},
-    {"queue-show", request_queue_show, OPERATORS, MEMORY, {"id"}},
+    {"peer-retry", request_peer_retry, OPERATORS, NOTHING, {"peer"}},
+    {"queue-list", request_queue_list, OPERATORS, NOTHING, {FILTERS, "limit", "after"}},
+    {"queue-show", request_queue_show, OPERATORS, NOTHING, {"id"}},
     {"queue-hold", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS}},
     {"queue-release", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS, "force"}},
     {"queue-retry", request_queue_change, OPERATORS, CHANGES, {CHANGE_MEMBERS}},
@@ -47,23 +47,23 @@ static const struct operation operations[] = {
     {"track",
      request_track,
      EVERYBODY,
-     ROWS,
+     NOTHING,
      {"mts-identifier", "message", "content-identifier", "recent", "after", "originator", "recipient",
       "since", "until", "limit"}},
     {"route",
      request_route,
      EVERYBODY,
-     MEMORY,
+     NOTHING,
      {"address", "directory-name", "originator", "content-type", "content-length",
       "encoded-information-types", "priority", "security-label", "alternate-recipient-allowed", "via"}},
-    {"mailboxes", request_mailboxes, EVERYBODY, ROWS, {NULL}},
-    {"mailbox-list", request_mailbox_list, EVERYBODY, ROWS, {"mailbox", "after", "limit", "unseen"}},
-    {"mailbox-show", request_mailbox_show, EVERYBODY, ROWS, {"mailbox", "entry"}},
+    {"mailboxes", request_mailboxes, EVERYBODY, NOTHING, {NULL}},
+    {"mailbox-list", request_mailbox_list, EVERYBODY, NOTHING, {"mailbox", "after", "limit", "unseen"}},
+    {"mailbox-show", request_mailbox_show, EVERYBODY, NOTHING, {"mailbox", "entry"}},
     {"mailbox-mark", request_mailbox_mark, EVERYBODY, CHANGES, {"mailbox", "entry", "seen"}},
     {"mailbox-delete", request_mailbox_delete, EVERYBODY, CHANGES, {"mailbox", "entry"}},
-    {"backup-begin", request_backup_begin, OPERATORS, MEMORY, {NULL}},
-    {"backup-end", request_backup_end, OPERATORS, MEMORY, {NULL}},
-    {"user-list", request_users, OPERATORS, ROWS, {"address"}},
+    {"backup-begin", request_backup_begin, OPERATORS, NOTHING, {NULL}},
+    {"backup-end", request_backup_end, OPERATORS, NOTHING, {NULL}},
+    {"user-list", request_users, OPERATORS, NOTHING, {"address"}},
     {"user-add",
      request_user_add,
      OPERATORS,
@@ -161,9 +161,10 @@ static json_t *run(struct client *client, const struct asked *asked, json_t *req
         return client_error("not-permitted",
                             "only root and the operators ('operators' in the configuration) may ask for %s",
                             name);
-    if (!client->mta && operation->touches != ROWS)
+    bool reads = ipc_operation_of(name) == IPC_OPERATION_READS;
+    if (!client->mta && !reads)
         return client_error("bad-request", "%s is not for a reader process", name);
-    if (operation->touches == ROWS)
+    if (reads)
         return read_rows(client, operation, request);
     if (operation->touches == CHANGES)
         return !asked->late && later_awaits(client->mta) ? put_off(client, asked, when)

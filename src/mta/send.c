@@ -257,8 +257,6 @@ static void transferred(struct association *association, struct work *work) {
     outbound_done(mta, work, association->length);
 }
 
-static const struct error no_memory = {.code = STORE_NO_MEMORY, .text = "no memory"};
-
 static void refused(struct association *association, struct work *work, struct span cause) {
     struct mta *mta = association->net->mta;
     char text[LOG_TEXT_SIZE];
@@ -270,7 +268,7 @@ static void refused(struct association *association, struct work *work, struct s
     if (event_try(mta, work->message, EVENT_TRANSFER_REFUSED, association->peer, work->tries + 1u, 0, cause))
         copy_fail(mta, work, &failure, COPY_PUT_OFF);
     else
-        copy_put_off(mta, work, "reported on", &no_memory);
+        copy_put_off(mta, work, "reported on", &copy_no_memory);
 }
 
 const struct mts_schedule *send_schedule(const struct mta *mta, uint8_t lane) {

@@ -17,12 +17,10 @@
 #define RELEASE_MOST (2 * SECOND)
 
 static bool nothing_under_way(const struct mta *mta) {
-    for (struct net_process *net = mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->associations.room; i++) {
-            struct association *association = net->associations.slots[i].value;
-            if (association && (association->sending || association->inbound))
-                return false;
-        }
+    struct association_walk walk = {mta->nets};
+    for (const struct association *association; (association = association_next(&walk));)
+        if (association->sending || association->inbound)
+            return false;
     return true;
 }
 
@@ -58,12 +56,9 @@ static void unmark_all(struct mta *mta) {
 /* Ours are released, those that a peer initiated aborted: it alone may release them. */
 static bool all_associations_ended(struct mta *mta) {
     bool all = true;
-    for (struct net_process *net = mta->nets; net; net = net->next) {
-        all &= net->associations.count == 0;
-        for (size_t i = 0; i < net->associations.room; i++)
-            if (net->associations.slots[i].value)
-                association_end(net->associations.slots[i].value, IPC_CLOSE_RELEASED, "the MTA is stopping");
-    }
+    struct association_walk walk = {mta->nets};
+    for (struct association *association; (association = association_next(&walk)); all = false)
+        association_end(association, IPC_CLOSE_RELEASED, "the MTA is stopping");
     return all;
 }
 

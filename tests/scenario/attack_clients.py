@@ -151,6 +151,41 @@ def _():
                 equal(next_frame(sock)[:2], (local.RESPONSE, 1))
 
 
+def of_submission(kind, payload):
+    """A frame that answers a flood of submissions: one answer."""
+    equal(kind, local.SUBMIT_RESULT)
+    return 1
+
+
+def of_history(kind, payload):
+    """A frame that answers a flood of requests: an answer ends with the last of its frames."""
+    equal(kind, local.RESPONSE)
+    return payload[0]
+
+
+def read_flood(crowd, count, wait, until=None):
+    """Reads answers to the crowd's flood as they come, until `until` has one, or (without) none is there; their number."""
+    answers = 0
+    while True:
+        ready = select.select([*crowd, *([until] if until else [])], [], [], wait)[0]
+        if not ready or until in ready:
+            return answers
+        for sock in ready:
+            kind, _, payload = next_frame(sock)
+            answers += count(kind, payload)
+
+
+def answered_before(crowd, client, request, member, count):
+    """The client asks five times, and is answered each time; how many of the crowd's answers went first, at most."""
+    most = 0
+    for ref in range(100, 105):
+        read_flood(crowd, count, 0)
+        client.send(local.REQUEST, json.dumps(request).encode(), ref)
+        most = max(most, read_flood(crowd, count, 60, client.sock))
+        check(member in client.receive()[2])
+    return most
+
+
 @case("a user who submits long envelopes on all his connections holds up another one's request by a few of them at most")
 def _():
     users = {ANN: {"login": OTHER.pw_name}, BEN: {"login": THIRD.pw_name}}
@@ -164,26 +199,11 @@ def _():
             for sock in crowd:
                 pour(sock, flood)
 
-            def answers(wait, until=None):
-                """Reads answers to the flood as they come, until `until` has one, or (without) none is there; their number."""
-                count = 0
-                while True:
-                    ready = select.select([*crowd, *([until] if until else [])], [], [], wait)[0]
-                    if not ready or until in ready:
-                        return count
-                    for sock in ready:
-                        equal(next_frame(sock)[0], local.SUBMIT_RESULT)
-                        count += 1
-
             check(select.select(crowd, [], [], 60)[0], "the first of the flood is answered")
             with as_user(THIRD), local.Client(stage.mta.socket_path) as client:
                 check("state" in client.request("status"))
-                for ref in range(100, 105):
-                    answers(0)
-                    client.send(local.REQUEST, b'{"operation":"status"}', ref)
-                    first = answers(60, client.sock)
-                    check(b"state" in client.receive()[2])
-                    check(first <= 6, f"{first} submissions went first")
+                first = answered_before(crowd, client, {"operation": "status"}, b"state", of_submission)
+                check(first <= 6, f"{first} submissions went first")
             unharmed.served("long-envelopes")
             for sock in crowd:
                 sock.shutdown(socket.SHUT_RDWR)
@@ -204,27 +224,12 @@ def _():
             for sock in crowd:
                 pour(sock, b"".join(frame(local.REQUEST, request, ref) for ref in range(1, 401)))
 
-            def answers(wait, until=None):
-                """Reads the flood's answers as they come, until `until` has one, or (without) none is there; their number."""
-                count = 0
-                while True:
-                    ready = select.select([*crowd, *([until] if until else [])], [], [], wait)[0]
-                    if not ready or until in ready:
-                        return count
-                    for sock in ready:
-                        kind, _, payload = next_frame(sock)
-                        equal(kind, local.RESPONSE)
-                        count += payload[0]
-
             check(select.select(crowd, [], [], 60)[0], "the first of the flood is answered")
             with as_user(THIRD), local.Client(stage.mta.socket_path) as client:
                 check("entries" in client.request("mailbox-list", mailbox=BEN))
-                for ref in range(100, 105):
-                    answers(0)
-                    client.send(local.REQUEST, json.dumps({"operation": "mailbox-list", "mailbox": BEN}).encode(), ref)
-                    first = answers(60, client.sock)
-                    check(b"entries" in client.receive()[2])
-                    check(first <= 4, f"{first} histories went first")
+                asked = {"operation": "mailbox-list", "mailbox": BEN}
+                first = answered_before(crowd, client, asked, b"entries", of_history)
+                check(first <= 4, f"{first} histories went first")
             unharmed.served("long-histories")
             for sock in crowd:
                 sock.shutdown(socket.SHUT_RDWR)

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import socket
 import subprocess
 import threading
@@ -63,6 +64,7 @@ def _():
         uri = server.database()
         with Stage(path, store=uri) as stage:
             check(send(stage.mta, "before"))
+            wait_until(lambda: subjects(stage.mta, BEN), what="a reader")   # one that never served would end the daemon
             postgres.ask(uri, "ALTER SCHEMA chasqui RENAME TO away")
             check(not send(stage.mta, "refused"))
             wait_until(lambda: stage.mta.request("status")["state"] == "refusing", what="a refusal")
@@ -70,6 +72,66 @@ def _():
             wait_until(lambda: "no message is taken any more" in stage.mta.log(), what="the log's line")
             postgres.ask(uri, "ALTER SCHEMA away RENAME TO chasqui")
             wait_until(lambda: send(stage.mta, "after"), what="mail is taken again")
+
+
+CHANGE = 'peer "FAR": idle = 77'
+
+
+def change(stage):
+    """The file says something else of a peer from now on."""
+    peers = stage.mta.settings["peer"]
+    stage.mta.configure(peer={**peers, "FAR": {**peers["FAR"], "idle": 77}})
+
+
+def changes_of(stage):
+    """What `mhs config diff` says would change: the texts of what a reload takes."""
+    return [c["text"] for c in json.loads(stage.mta.mhs("--json", "config", "diff", check=False).stdout)["changes"] if not c["restart"]]
+
+
+@case("a configuration that the store process can't take, as its server is away, nobody takes, and who asked hears why")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        with Stage(path, store=server.database()) as stage:
+            running = stage.mta.mhs("config", "show").stdout
+            change(stage)
+            check(changes_of(stage)[0].startswith(CHANGE), changes_of(stage))
+            server.kill()
+            done = stage.mta.mhs("reload", check=False)
+            equal((done.returncode, done.stdout), (1, ""), done.stderr)
+            check("was not reloaded, and what ran before goes on: the store process does not take it: " in done.stderr, done.stderr)
+            check("postgresql://" in done.stderr, "it names the server and the cause")
+            check("the configuration was not reloaded: the store process does not take it: " in stage.mta.log())
+            stage.mta.reload()
+            wait_until(lambda: stage.mta.log().count("was not reloaded") == 2, what="the signal's end")
+            equal(stage.mta.mhs("config", "show").stdout, running)
+            check(changes_of(stage)[0].startswith(CHANGE), changes_of(stage))
+            check("configuration reloaded" not in stage.mta.log() and "was reread" not in stage.mta.log(), "no other process has it")
+            server.start()
+            wait_until(lambda: stage.mta.mhs("reload", check=False).returncode == 0)
+            equal(changes_of(stage), [])
+            check(stage.mta.mhs("config", "show").stdout != running)
+
+
+@case("a reload that the store process does not live to take nobody takes; one while none is there the next begins with")
+def _():
+    with postgres.Postgres() as server, folder() as path:
+        with Stage(path, store=server.database()) as stage:
+            store, = named(stage, "store")
+            change(stage)
+            asked = {}
+            os.kill(store, signal.SIGSTOP)
+            asking = threading.Thread(target=lambda: asked.update(done=stage.mta.mhs("reload", check=False)))
+            asking.start()
+            time.sleep(1)
+            done = stage.mta.mhs("reload", check=False)
+            check(done.returncode == 1 and "a reload is under way" in done.stderr, done.stderr)
+            stage.mta.reload()                              # it waits for its turn
+            os.kill(store, signal.SIGKILL)
+            asking.join()
+            wait_until(lambda: "the store process ended before it had taken it" in stage.mta.log())
+            wait_until(lambda: f"reload: {CHANGE}" in stage.mta.log(), what="the signal's")
+            wait_until(lambda: stage.mta.mhs("reload", check=False).stdout == "nothing has changed\n", what="its own")
+            equal(changes_of(stage), [])
 
 
 @case("killed with its server, over and over, it loses and doubles nothing that was confirmed")

@@ -8,9 +8,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
 
+#include "../document.h"
 #include "base/buf.h"
 #include "ipc/frame.h"
 #include "ipc/payload.h"
@@ -101,29 +100,15 @@ static void put_frame(struct buf *out, unsigned number, const struct ipc_frame *
 }
 
 static void the_document_is_what_the_table_says(void **state) {
-    struct buf out, there;
-    char path[1000];
-    const char *source = getenv("CHASQUI_SOURCE");
-    bool writes = getenv("CHASQUI_WRITE_DOCS");
+    struct buf out;
     (void)state;
     buf_init(&out, 0);
-    buf_init(&there, 0);
     buf_printf(&out, "%s", head);
     for (unsigned number = 0; number < IPC_NUMBERS; number++)
         if (ipc_frame((enum ipc_type)number))
             put_frame(&out, number, ipc_frame((enum ipc_type)number));
-    snprintf(path, sizeof path, "%s/docs/frames.md", source ? source : ".");
-    FILE *file = fopen(path, writes ? "w" : "r");
-    assert_non_null(file);
-    if (writes)
-        assert_int_equal(fwrite(out.data, 1, out.len, file), out.len);
-    else if (buf_reserve(&there, out.len + 1))
-        there.len = fread(there.data, 1, out.len + 1, file);
-    fclose(file);
-    if (!writes && !span_eq(buf_span(&there), buf_span(&out)))
-        fail_msg("docs/frames.md is not what src/ipc/frame.c says: run this test with CHASQUI_WRITE_DOCS=1");
+    document_is("frames.md", &out, "src/ipc/frame.c");
     buf_free(&out);
-    buf_free(&there);
 }
 
 /* ---- numbers ---- */

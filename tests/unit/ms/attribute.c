@@ -3,9 +3,7 @@
  * modules say. CHASQUI_WRITE_DOCS=1 writes docs/ms-attributes.md anew.
  */
 #include "../arena_room.h"
-
-#include <stdio.h>
-#include <stdlib.h>
+#include "../document.h"
 
 #include "asn1/table.h"
 #include "base/buf.h"
@@ -297,28 +295,14 @@ static void put_auto_actions(struct buf *out) {
 
 static void the_document_is_made_of_the_tables(void **state) {
     (void)state;
-    const char *source = getenv("CHASQUI_SOURCE");
-    bool writes = getenv("CHASQUI_WRITE_DOCS") != NULL;
-    char path[512];
-    struct buf out, there;
+    struct buf out;
     buf_init(&out, 0);
-    buf_init(&there, 0);
     buf_printf(&out, "%s", head);
     put_attributes(&out);
     put_matching_rules(&out);
     put_auto_actions(&out);
-    snprintf(path, sizeof path, "%s/docs/ms-attributes.md", source ? source : ".");
-    FILE *file = fopen(path, writes ? "w" : "r");
-    assert_non_null(file);
-    if (writes)
-        assert_int_equal(fwrite(out.data, 1, out.len, file), out.len);
-    else if (buf_reserve(&there, out.len + 1))
-        there.len = fread(there.data, 1, out.len + 1, file);
-    fclose(file);
-    if (!writes && !span_eq(buf_span(&there), buf_span(&out)))
-        fail_msg("docs/ms-attributes.md is not what src/ms says: run this test with CHASQUI_WRITE_DOCS=1");
+    document_is("ms-attributes.md", &out, "src/ms");
     buf_free(&out);
-    buf_free(&there);
 }
 
 int main(void) {

@@ -5,23 +5,13 @@
  */
 #include "damage.h"
 #include "no_sync.h"
+#include "raw_sql.h"
 
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
 
 #include "store/check.h"
 #include "store/sqlite/sqlite_private.h"
-
-static void damage(const struct room *room, const char *text) {
-    char name[128], *message = NULL;
-    sqlite3 *db;
-    snprintf(name, sizeof name, "%s/queue.db", room->path);
-    assert_int_equal(sqlite3_open(name, &db), SQLITE_OK);
-    if (sqlite3_exec(db, text, NULL, NULL, &message) != SQLITE_OK)
-        fail_msg("%s: %s", text, message);
-    sqlite3_close(db);
-}
 
 #define FIRST "(SELECT min(content) FROM extent)"
 
@@ -130,7 +120,7 @@ static void each_damage_is_found_and_repaired(void **state) {
         assert_int_equal(whats_there(room, &in), ALL);
         room_close(room);
         room_check(room);
-        damage(room, damages[i].sql);
+        raw_sql(room, damages[i].sql);
         check_names(room, damages[i].invariant, damages[i].sql);
         repair_and_go_on(room, &in, damages[i].kept, damages[i].sql);
         shell("rm -rf %s/*", room->path);
@@ -146,14 +136,15 @@ static void flipped_envelope_is_found(void **state) {
     uint64_t n = 0;
     inhabit(room);
     room_close(room);
-    damage(room,
-           "UPDATE message SET envelope = CAST('envelopf' AS BLOB) WHERE id = (SELECT min(id) FROM message)");
+    raw_sql(
+        room,
+        "UPDATE message SET envelope = CAST('envelopf' AS BLOB) WHERE id = (SELECT min(id) FROM message)");
     check_names(room, 16, "envelope");
     assert_true(store_repair(room->path, note, &found, &n, &err));
     assert_int_equal(n, 1);
     assert_int_equal(found.repaired, 0);
     assert_non_null(strstr(found.text, "envelope is not what was stored"));
-    damage(room, "UPDATE message SET envelope = CAST('envelope' AS BLOB)");
+    raw_sql(room, "UPDATE message SET envelope = CAST('envelope' AS BLOB)");
     room_check(room);
 }
 
@@ -250,7 +241,7 @@ static void lost_rows_of_runs_are_rebuilt(void **state) {
             room_commit(room);
     }
     room_close(room);
-    damage(room, "DELETE FROM track WHERE hash % 7 = 0; DELETE FROM repeat_track WHERE hash % 7 = 0");
+    raw_sql(room, "DELETE FROM track WHERE hash % 7 = 0; DELETE FROM repeat_track WHERE hash % 7 = 0");
     assert_true(store_check(room->path, true, note, &found, &n, &err));
     assert_int_equal(n, 2);
     assert_int_equal(found.invariant, 11);
@@ -278,7 +269,8 @@ static void damaged_packed_rows_are_found(void **state) {
     uint64_t n;
     inhabit(room);
     room_close(room);
-    damage(room, "UPDATE event SET data = substr(data, 1, length(data) - 1); UPDATE repeat SET data = x'00'");
+    raw_sql(room,
+            "UPDATE event SET data = substr(data, 1, length(data) - 1); UPDATE repeat SET data = x'00'");
     assert_true(store_check(room->path, false, note, &found, &n, &err));
     assert_int_equal(n, 2);
     room_open(room); /* what is damaged stops nothing else */
@@ -288,7 +280,7 @@ static void damaged_packed_rows_are_found(void **state) {
     assert_true(store_track(room->store, SPAN_LIT("other"), count_event, &events, &err));
     assert_int_equal(events, 1);
     room_close(room);
-    damage(room, "DELETE FROM event; DELETE FROM repeat");
+    raw_sql(room, "DELETE FROM event; DELETE FROM repeat");
 }
 
 static void segment_name(const struct room *room, char out[static 128]) {
@@ -332,46 +324,16 @@ static void missing_segment_stops_accepting(void **state) {
     assert_false(serves(room, in.large, 100000, 2));
 }
 
-static bool keep_work(void *context, const struct store_work *work) {
-    ((struct store_work *)context)[work->status == STORE_HELD ? 1 : 0] = *work;
-    return true;
-}
-
 /* The copy and the entry of a message whose content is lost are named and kept: with the envelope, without
  * content, the copy at the next hop that says so, in no doubt and not held. */
 static void what_loses_its_content_is_named_and_kept(void **state) {
     struct room *room = *state;
     struct inhabited in = inhabit(room);
-    struct error err;
-    uint64_t n;
     room_close(room);
-    damage(room, "UPDATE content SET digest = zeroblob(32) WHERE digest IS NOT NULL;"
-                 "UPDATE work SET status = 2, doubt_peer = next_hop, sum = NULL WHERE message IN"
-                 " (SELECT id FROM message WHERE content != 0)");
-    for (int repair = 0; repair < 2; repair++) {
-        struct findings found = {0};
-        assert_true(repair ? store_repair(room->path, note, &found, &n, &err)
-                           : store_check(room->path, true, note, &found, &n, &err));
-        assert_int_equal(n, 2);
-        assert_int_equal(found.copies, 2);
-        assert_int_equal(found.entries, 1);
-    }
-    room_check(room);
-    room_open(room);
-    struct store_work rows[2] = {{0}, {0}};
-    assert_true(store_each_work(room->store, 1, 0,
-                                store_next_hop(room->store, SPAN_LIT(STORE_LOST_HOP), NULL), -1, keep_work,
-                                rows, &err));
-    assert_int_equal(rows[1].id, 0);
-    assert_int_equal(rows[0].message, in.shared); /* the last of the two */
-    assert_int_equal(rows[0].doubt_peer, 0);
-    assert_int_equal(rows[0].due, 0);
-    for (int i = 0; i < 2; i++) {
-        struct store_message message;
-        assert_true(store_get_message(room->store, i ? in.shared : in.large, &room->arena, &message, &err));
-        assert_true(message.envelope.len > 0);
-        assert_int_equal(message.content_length, 0);
-    }
+    raw_sql(room, "UPDATE content SET digest = zeroblob(32) WHERE digest IS NOT NULL;"
+                  "UPDATE work SET status = 2, doubt_peer = next_hop, sum = NULL WHERE message IN"
+                  " (SELECT id FROM message WHERE content != 0)");
+    lost_are_named_and_kept(room, &in);
     room_close(room);
 }
 
@@ -469,7 +431,7 @@ static void rubbish_rows_are_survived(void **state) {
         uint64_t n;
         inhabit(room);
         room_close(room);
-        damage(room, rubbish[i]);
+        raw_sql(room, rubbish[i]);
         store_check(room->path, true, note, &found, &n, &err);
         room->store = store_open(room->path, &room->options, &err);
         if (room->store) {

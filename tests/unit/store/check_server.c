@@ -167,41 +167,14 @@ static void flipped_envelope_is_found(void **state) {
     assert_true(place_spoil(room->path, "", "UPDATE message SET envelope = 'envelope'"));
 }
 
-static bool keep_work(void *context, const struct store_work *work) {
-    ((struct store_work *)context)[work->status == STORE_HELD ? 1 : 0] = *work;
-    return true;
-}
-
 /* The copy and the entry of a message whose content is lost are named and kept, as in a folder (check.c). */
 static void what_loses_its_content_is_named_and_kept(void **state) {
     struct room *room = *state;
     struct inhabited in = inhabit(room);
-    struct error err;
-    uint64_t n;
     room_close(room);
     assert_true(
         place_spoil(room->path, "", "DELETE FROM chunk WHERE content IN (SELECT content FROM message)"));
-    for (int repairs = 0; repairs < 2; repairs++) {
-        struct findings found = {0};
-        assert_true(repairs ? store_repair(room->path, note, &found, &n, &err)
-                            : store_check(room->path, true, note, &found, &n, &err));
-        assert_int_equal(n, 2);
-        assert_int_equal(found.copies, 2);
-        assert_int_equal(found.entries, 1);
-    }
-    room_check(room);
-    room_open(room);
-    struct store_work rows[2] = {{0}, {0}};
-    assert_true(store_each_work(room->store, 1, 0,
-                                store_next_hop(room->store, SPAN_LIT(STORE_LOST_HOP), NULL), -1, keep_work,
-                                rows, &err));
-    assert_int_equal(rows[1].id, 0);
-    assert_int_equal(rows[0].message, in.shared); /* the last of the two */
-    for (int i = 0; i < 2; i++) {
-        struct store_message message;
-        assert_true(store_get_message(room->store, i ? in.shared : in.large, &room->arena, &message, &err));
-        assert_true(message.envelope.len > 0 && message.content_length == 0);
-    }
+    lost_are_named_and_kept(room, &in);
 }
 
 #define IN_ROOM(test) cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)

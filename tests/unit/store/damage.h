@@ -122,4 +122,41 @@ static inline void go_on(struct room *room, const struct inhabited *in, unsigned
     room_check(room);
 }
 
+static inline bool keep_work(void *context, const struct store_work *work) {
+    ((struct store_work *)context)[work->status == STORE_HELD ? 1 : 0] = *work;
+    return true;
+}
+
+/* In a closed store `large` and `shared` have lost their contents: check and repair name both copies and the
+ * entry, and the store, open again, keeps the messages without content, the copies at the next hop that says
+ * so, in no doubt and not held. */
+static inline void lost_are_named_and_kept(struct room *room, const struct inhabited *in) {
+    struct error err;
+    uint64_t n;
+    for (int repairs = 0; repairs < 2; repairs++) {
+        struct findings found = {0};
+        assert_true(repairs ? store_repair(room->path, note, &found, &n, &err)
+                            : store_check(room->path, true, note, &found, &n, &err));
+        assert_int_equal(n, 2);
+        assert_int_equal(found.copies, 2);
+        assert_int_equal(found.entries, 1);
+    }
+    room_check(room);
+    room_open(room);
+    struct store_work rows[2] = {{0}, {0}};
+    assert_true(store_each_work(room->store, 1, 0,
+                                store_next_hop(room->store, SPAN_LIT(STORE_LOST_HOP), NULL), -1, keep_work,
+                                rows, &err));
+    assert_int_equal(rows[1].id, 0);
+    assert_int_equal(rows[0].message, in->shared); /* the last of the two */
+    assert_int_equal(rows[0].doubt_peer, 0);
+    assert_int_equal(rows[0].due, 0);
+    for (int i = 0; i < 2; i++) {
+        struct store_message message;
+        assert_true(store_get_message(room->store, i ? in->shared : in->large, &room->arena, &message, &err));
+        assert_true(message.envelope.len > 0);
+        assert_int_equal(message.content_length, 0);
+    }
+}
+
 #endif

@@ -6,6 +6,7 @@
  * ever left one of version 1 (both steps came together), so that one is made
  * from it by taking away what the second step adds.
  */
+#include "raw_sql.h"
 #include "room.h"
 
 #include <fcntl.h>
@@ -16,16 +17,6 @@
 #include "store/check.h"
 #include "store/place.h"
 #include "store/sqlite/sqlite_private.h"
-
-static void run_sql(const struct room *room, const char *text) {
-    char name[128], *message = NULL;
-    sqlite3 *db;
-    snprintf(name, sizeof name, "%s/queue.db", room->path);
-    assert_int_equal(sqlite3_open(name, &db), SQLITE_OK);
-    if (sqlite3_exec(db, text, NULL, NULL, &message) != SQLITE_OK)
-        fail_msg("%.200s: %s", text, message);
-    sqlite3_close(db);
-}
 
 static void shell(const char *format, const char *path) {
     char command[512];
@@ -84,8 +75,8 @@ static void make_old(struct room *room, int version) {
         room_close(room);
     shell("rm -rf %s/*", room->path);
     snprintf(name, sizeof name, "%s/tests/unit/store/old/version-2.sql", source ? source : ".");
-    run_sql(room, read_whole(name));
-    run_sql(room, version == 1 ? BACK_TO_1 : COMPLETED);
+    raw_sql(room, read_whole(name));
+    raw_sql(room, version == 1 ? BACK_TO_1 : COMPLETED);
     write_segment(room);
 }
 
@@ -443,7 +434,7 @@ static void failing_migration_leaves_the_store_as_it_was(void **state) {
     char name[128];
     int version;
     make_old(room, 1);
-    run_sql(room, "VACUUM"); /* no free pages */
+    raw_sql(room, "VACUUM"); /* no free pages */
     snprintf(name, sizeof name, "%s/queue.db", room->path);
     assert_int_equal(sqlite3_open(name, &db), SQLITE_OK);
     sqlite3_exec(db, "PRAGMA max_page_count = 1", NULL, NULL, NULL); /* no page more than there is */
@@ -491,7 +482,7 @@ static void outcomes_of_version_6_are_kept(void **state) {
     }
     room_commit(room);
     room_close(room);
-    run_sql(room, BACK_TO_6);
+    raw_sql(room, BACK_TO_6);
     room_open(room);
     store_maintain(room->store, 101, 0, 0);
     expect_outcome(room, SPAN_LIT("1"), peers[0], NULL); /* its time is over */
@@ -530,11 +521,11 @@ static void newer_schema_is_refused(void **state) {
     room_commit(room);
     room_close(room);
     snprintf(text, sizeof text, "PRAGMA user_version = %d", SCHEMA_VERSION + 1);
-    run_sql(room, text);
+    raw_sql(room, text);
     snprintf(text, sizeof text, "schema version %d", SCHEMA_VERSION + 1);
     expect_refused(room, text);
     snprintf(text, sizeof text, "PRAGMA user_version = %d", SCHEMA_VERSION);
-    run_sql(room, text);
+    raw_sql(room, text);
     room_check(room);
 }
 
@@ -544,13 +535,13 @@ static void foreign_database_is_refused_and_left_alone(void **state) {
     char copy[512];
     room_close(room);
     shell("rm -rf %s/queue.db*", room->path);
-    run_sql(room, "CREATE TABLE address_book(name); INSERT INTO address_book VALUES('Ann')");
+    raw_sql(room, "CREATE TABLE address_book(name); INSERT INTO address_book VALUES('Ann')");
     snprintf(copy, sizeof copy, "cp %s/queue.db %s.copy", room->path, room->path);
     assert_int_equal(system(copy), 0);
     expect_refused(room, "another program's");
     snprintf(copy, sizeof copy, "cmp %s/queue.db %s.copy && rm %s.copy", room->path, room->path, room->path);
     assert_int_equal(system(copy), 0);
-    run_sql(room, "PRAGMA application_id = 1; PRAGMA user_version = 2");
+    raw_sql(room, "PRAGMA application_id = 1; PRAGMA user_version = 2");
     expect_refused(room, "another program's");
     shell("rm -rf %s/*", room->path);
     room_open(room);
