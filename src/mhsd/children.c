@@ -21,6 +21,7 @@
 #include "mhsd/sockets.h"
 #include "mhsd/spawn.h"
 #include "protocol/net.h"
+#include "security/password.h"
 #include "store/place.h"
 #include "store/store.h"
 #include "store/thread.h"
@@ -244,9 +245,15 @@ static int fail(const struct error *err) {
     return 1;
 }
 
-static bool start_thread(void *config, struct error *err) {
+/* One for passwords, whatever the store is, and one for the disk where the store is files. */
+static bool start_threads(void *config, struct error *err) {
     struct mta_config *mta = &((struct config *)config)->mta;
-    return (mta->store_thread = store_thread_start(err)) != NULL;
+    if (!password_init())
+        return error_set(err, 0, "the library that hashes passwords can't be used");
+    mta->hashing_thread = store_thread_start(err);
+    if (mta->hashing_thread && store_is_folder(mta->store))
+        mta->store_thread = store_thread_start(err);
+    return mta->hashing_thread && (mta->store_thread || !store_is_folder(mta->store));
 }
 
 /* Finds out what the store needs, and enters the sandbox with it. */
@@ -264,8 +271,7 @@ static bool enter_with_store(struct child_context *context, enum sandbox_part pa
                                           .port = reach.port,
                                           .files = files,
                                           .door = CHILD_DOOR,
-                                          .start =
-                                              part == SANDBOX_STORE && !reach.calls ? start_thread : NULL,
+                                          .start = part == SANDBOX_STORE ? start_threads : NULL,
                                           .context = config};
     return sandbox_enter(part, &rights, config->sandbox, err);
 }

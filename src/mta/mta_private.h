@@ -166,8 +166,11 @@ struct mta {
     struct event *release; /* then: looks whether it does */
     struct event *lost;    /* channels ended, which lost_lines tell of (lost.h) */
     struct buf lost_lines;
-    struct map associations;     /* by their numbers */
-    uint64_t association_number; /* of the last that came */
+    struct map associations;      /* by their numbers */
+    struct map user_associations; /* by theirs, which are drawn from the same */
+    uint64_t association_number;  /* of the last that came */
+    struct hashing *hashing;      /* compares users' passwords */
+    uint64_t users_looked;        /* the version of the users when associations were last looked at */
     int64_t started;
     uint64_t counters[COUNTERS];
     struct map mailbox_use; /* quota.c: what a mailbox holds, by the store's key */

@@ -5,6 +5,7 @@
 #include "mta/later.h"
 #include "mta/mta_private.h"
 #include "mta/pace.h"
+#include "mta/user_association.h"
 #include "mta/users_many.h"
 
 /* A commit that takes longer is not about to end: a stop does not wait for what waits for it. */
@@ -59,6 +60,9 @@ static bool all_associations_ended(struct mta *mta) {
     struct association_walk walk = {mta->nets};
     for (struct association *association; (association = association_next(&walk)); all = false)
         association_end(association, IPC_CLOSE_RELEASED, "the MTA is stopping");
+    user_associations_look(mta);
+    for (const struct net_process *net = mta->nets; net; net = net->next)
+        all &= net->users.count == 0;
     return all;
 }
 

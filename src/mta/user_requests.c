@@ -19,6 +19,9 @@ static json_t *user_json(struct view *view, const struct local_user *user, struc
     json_object_set_new(entry, "uid", user->has_uid ? json_integer(user->uid) : json_null());
     json_object_set_new(entry, "directory-name",
                         user->directory_name ? json_string(user->directory_name) : json_null());
+    /* What the configuration says of that, a reader does not know. */
+    json_object_set_new(entry, "password",
+                        user->configured ? json_null() : json_boolean(user->password != NULL));
     json_object_set_new(entry, "configured", json_boolean(user->configured));
     return entry;
 }
@@ -81,8 +84,11 @@ json_t *request_user_add(struct client *client, json_t *request) {
 static json_t *change_user(struct mta *mta, struct local_user *user, struct local_user *fresh) {
     struct error err = {0}, ignored;
     char *name = fresh->directory_name ? mem_strdup(fresh->directory_name) : NULL;
-    if ((fresh->directory_name && !name) || !user_change_with_batch(mta, &user_changed, user->address)) {
+    char *password = fresh->password ? mem_strdup(fresh->password) : NULL;
+    if ((fresh->directory_name && !name) || (fresh->password && !password) ||
+        !user_change_with_batch(mta, &user_changed, user->address)) {
         mem_free(name);
+        mem_free(password);
         return client_error("unavailable", "no memory");
     }
     user->open++;
@@ -92,11 +98,14 @@ static json_t *change_user(struct mta *mta, struct local_user *user, struct loca
         user_remove_from_rules(&mta->view, fresh);
         user->in_rules = user->in_rules && user_add_to_rules(&mta->view, user, &ignored);
         mem_free(name);
+        mem_free(password);
         return client_error(fresh->in_rules ? "unavailable" : "bad-request", "%s",
                             fresh->in_rules ? "no memory" : err.text);
     }
     mem_free(user->directory_name);
+    mem_free(user->password);
     user->directory_name = name;
+    user->password = password;
     user->uid = fresh->uid;
     user->has_uid = fresh->has_uid;
     user->in_rules = true;
