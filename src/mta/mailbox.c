@@ -16,8 +16,13 @@
 #include "mts/row.h"
 #include "mts/summary.h"
 
-#define FLAG_SEEN     1u
-#define FLAG_NOTIFIED 2u /* its user sent the notification that it asked for */
+/* Of entries: their user wants to read it again; he sent the notification that it asked for. */
+#define FLAG_UNREAD   1u
+#define FLAG_NOTIFIED 2u
+
+static bool is_seen(const struct store_entry *entry) {
+    return entry->status == STORE_PROCESSED && !(entry->flags & FLAG_UNREAD);
+}
 
 /* ---- which mailbox ---- */
 
@@ -90,7 +95,7 @@ struct figures {
 static bool count_entry(void *context, const struct store_entry *entry) {
     struct figures *figures = context;
     figures->entries++;
-    figures->unseen += !(entry->flags & FLAG_SEEN);
+    figures->unseen += !is_seen(entry);
     figures->octets += entry->octets;
     return true;
 }
@@ -212,7 +217,7 @@ static json_t *entry_json(const struct view *view, const struct loaded *loaded, 
                   (json_int_t)(delivered->has_content ? loaded->message.content_length : 0), "content-type",
                   json_text(summary.content_type), "content-identifier",
                   json_text(summary.content_identifier), "priority", summary.priority, "seen",
-                  (int)(entry->flags & FLAG_SEEN), "notified", (entry->flags & FLAG_NOTIFIED) != 0);
+                  (int)is_seen(entry), "notified", (entry->flags & FLAG_NOTIFIED) != 0);
     if (delivered->kind == MTS_REPORT) {
         json_object_set_new(json, "delivered", json_integer((json_int_t)summary.delivered));
         json_object_set_new(json, "non-delivered", json_integer((json_int_t)summary.non_delivered));
@@ -236,7 +241,7 @@ struct listing {
 static json_t *damaged_json(const struct store_entry *entry, const struct error *err) {
     return json_pack("{s:I, s:s, s:o, s:o, s:b, s:b}", "entry", (json_int_t)entry->sequence, "kind",
                      "damaged", "damage", json_text(span_str(err->text)), "arrival",
-                     json_time(entry->at / SECOND), "seen", (entry->flags & FLAG_SEEN) != 0, "notified",
+                     json_time(entry->at / SECOND), "seen", (int)is_seen(entry), "notified",
                      (entry->flags & FLAG_NOTIFIED) != 0);
 }
 
@@ -254,7 +259,7 @@ static json_t *listed_json(struct listing *listing, const struct store_entry *en
 
 static bool list_entry(void *context, const struct store_entry *entry) {
     struct listing *listing = context;
-    if (listing->unseen && (entry->flags & FLAG_SEEN))
+    if (listing->unseen && is_seen(entry))
         return true;
     if ((json_int_t)json_array_size(listing->entries) == listing->most) {
         listing->more = true;
@@ -324,12 +329,15 @@ json_t *request_mailbox_mark(struct client *client, json_t *request) {
         return error;
     if (!json_is_boolean(seen))
         return client_error("bad-request", "give seen, true or false");
-    bool is_seen = json_is_true(seen);
-    if (!store_change_entry_flags(client->mta->batch.store, opened.mailbox, entry.sequence,
-                                  is_seen ? FLAG_SEEN : 0, is_seen ? 0 : FLAG_SEEN))
+    bool now = json_is_true(seen);
+    struct store_batch *batch = client->mta->batch.store;
+    if ((now &&
+         !store_raise_status(batch, opened.mailbox, entry.sequence, entry.sequence, STORE_PROCESSED)) ||
+        !store_change_entry_flags(batch, opened.mailbox, entry.sequence, now ? 0 : FLAG_UNREAD,
+                                  now ? FLAG_UNREAD : 0))
         return client_error("unavailable", "no memory");
     batch_arm(client->mta);
-    return json_pack("{s:i}", "changed", is_seen != ((entry.flags & FLAG_SEEN) != 0));
+    return json_pack("{s:i}", "changed", now != is_seen(&entry));
 }
 
 static uint64_t entry_key(const struct effect *effect) {

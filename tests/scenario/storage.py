@@ -95,8 +95,8 @@ def _():
         store = os.path.join(path, "store")
         # Enough findings to fill a pipe.
         sql(path, f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)"
-                  f" INSERT INTO entry(id, message, at, flags, data, octets, sum)"
-                  f" SELECT id + i, message, at, flags, data, octets, 1 FROM entry, n WHERE id & 4294967295 = {entry}")
+                  f" INSERT INTO entry(id, message, at, data, octets, sum, head)"
+                  f" SELECT id + i, message, at, data, octets, 1, head FROM entry, n WHERE id & 4294967295 = {entry}")
         for command in "check", "repair":
             shown, printed = check_at_terminal(command, store)
             check(re.search("\rchecking the [a-z]+: [^\r]+\x1b\\[K", shown), (command, shown, printed[-300:]))
@@ -184,7 +184,7 @@ def _():
             pass
         sql(path, "ALTER TABLE message DROP COLUMN envelope_sum; ALTER TABLE message DROP COLUMN body_sum;"
             "ALTER TABLE work DROP COLUMN sum; ALTER TABLE activity_in DROP COLUMN sum; ALTER TABLE activity_out DROP COLUMN sum;"
-            "DROP TABLE mailbox; DROP TABLE entry; DROP TABLE record; DROP TABLE outcome;"
+            "DROP TABLE mailbox; DROP TABLE entry; DROP TABLE record; DROP TABLE outcome; DROP TABLE status;"
             "CREATE TABLE hold(id INTEGER PRIMARY KEY, message INTEGER NOT NULL, kind INTEGER NOT NULL, data BLOB);"
             "PRAGMA user_version = 1")
         mta = daemon(path)

@@ -16,6 +16,7 @@
 #include <errno.h>
 
 #include "base/alloc.h"
+#include "store/bits_private.h"
 #include "store/sqlite/commit_private.h"
 
 /* Filling keeps step with what comes: a step for so many octets of bodies. */
@@ -29,6 +30,9 @@ static void reset(struct commit *commit) {
     map_clear(&commit->content_refs);
     map_clear(&commit->contents);
     map_clear(&commit->activity_contents);
+    if (commit->bits.count)
+        bits_free(&commit->bits);
+    map_clear(&commit->emptied);
     buf_clear(&commit->events);
     buf_clear(&commit->repeat_keys);
     commit->events_at = commit->repeats_expiry = 0;
@@ -95,7 +99,9 @@ static bool write_rows(struct commit *commit, struct error *err) {
     return write_operations(commit, err) && (commit->again || rows_settle_messages(commit, err)) &&
            (commit->again ||
             (contents_settle(commit, err) && rows_write_packed(commit, err) &&
-             rows_write_names(commit, err) && runs_drain(commit, err) && write_id_counter(commit, err)));
+             rows_write_names(commit, err) && bits_write(commit->store, &commit->bits, err) &&
+             bits_drop_empty(commit->store, &commit->emptied, err) && runs_drain(commit, err) &&
+             write_id_counter(commit, err)));
 }
 
 static void apply(struct commit *commit) {
@@ -373,6 +379,10 @@ void sqlite_proceed(struct store *head, bool wait) {
 int sqlite_descriptor(const struct store *head) {
     const struct sqlite *store = (const struct sqlite *)head;
     return store->thread ? store_thread_descriptor(store->thread) : -1;
+}
+
+bool sqlite_is_at_disk(const struct sqlite *store) {
+    return is_with_thread(&store->commit) && !store_thread_ended(store->thread, false);
 }
 
 void sqlite_write_begin(struct sqlite *store) {

@@ -3,10 +3,6 @@
 
 #include "store/sqlite/sqlite_private.h"
 
-/* SQLite has no operator for it. */
-#define XOR(a, b) "((" a " | " b ") - (" a " & " b "))"
-#define NEW_FLAGS "((flags & ~?3) | ?2)"
-
 static const char *const texts[SQL_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_BEGIN_READING] = "BEGIN",
@@ -68,8 +64,10 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_MOVE_ENTRIES] = "UPDATE entry SET id = id - (?1 << 32) + (?2 << 32) + ?3"
                          " WHERE id > (?1 << 32) AND id < ((?1 + 1) << 32)",
     [SQL_ADD_ENTRY] = "INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [SQL_SET_ENTRY] =
-        "UPDATE entry SET flags = " NEW_FLAGS ", sum = " XOR("sum", XOR("flags", NEW_FLAGS)) " WHERE id = ?1",
+    [SQL_GET_BITS] = "SELECT bits FROM status WHERE id = ?1",
+    [SQL_PUT_BITS] = "INSERT OR REPLACE INTO status VALUES(?1, ?2)",
+    [SQL_DROP_BITS] = "DELETE FROM status WHERE id = ?1",
+    [SQL_IS_EMPTY] = "SELECT NOT EXISTS(SELECT 1 FROM entry WHERE id >= ?1 AND id < ?2)",
     [SQL_DROP_ENTRY] = "DELETE FROM entry WHERE id = ?1",
     [SQL_GET_ENTRY] = "SELECT " ENTRY_COLUMNS " FROM entry WHERE id = ?1",
     [SQL_PUT_RECORD] = "INSERT OR REPLACE INTO record VALUES(?1, ?2, ?3)",

@@ -80,11 +80,16 @@ static void add_entries(struct room *room, struct inhabited *in) {
     in->mailbox = store_mailbox(room->store, SPAN_LIT("box"), NULL);
     assert_int_not_equal(store_mailbox(room->store, SPAN_LIT("empty box"), NULL), 0);
     for (unsigned i = 0; i < 5; i++) {
-        struct store_entry entry = {
-            .message = in->shared[i % 3], .at = i, .flags = i, .octets = 100 + i, .data = SPAN_LIT("entry")};
+        struct store_entry entry = {.message = in->shared[i % 3],
+                                    .at = i,
+                                    .priority = (uint8_t)i,
+                                    .octets = 100 + i,
+                                    .data = SPAN_LIT("entry")};
         assert_true(store_add_entry(room->batch, in->mailbox, &entry, NULL));
     }
     room_commit(room);
+    assert_true(store_raise_status(room->batch, in->mailbox, 1, 3, STORE_LISTED) &&
+                store_change_entry_flags(room->batch, in->mailbox, 4, 2, 0));
     assert_true(store_remove_entry(room->batch, in->mailbox, 2, in->shared[1]));
     assert_true(store_remove_entry(room->batch, in->mailbox, 5, in->shared[1]));
     room_commit(room);
@@ -198,8 +203,10 @@ static bool see_entry(void *context, const struct store_entry *entry) {
     static const uint64_t left[] = {1, 3, 4};
     assert_in_range(seen->count, 0, 2);
     assert_int_equal(entry->sequence, left[seen->count++]);
-    assert_true(entry->at == (int64_t)entry->sequence - 1 && entry->flags == entry->sequence - 1 &&
-                entry->octets == 99 + entry->sequence && span_eq(entry->data, SPAN_LIT("entry")));
+    assert_true(entry->at == (int64_t)entry->sequence - 1 && entry->priority == entry->sequence - 1 &&
+                entry->status == (entry->sequence < 4 ? STORE_LISTED : STORE_NEW) &&
+                entry->flags == (entry->sequence == 4 ? 2 : 0) && entry->octets == 99 + entry->sequence &&
+                span_eq(entry->data, SPAN_LIT("entry")));
     return true;
 }
 
