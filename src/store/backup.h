@@ -28,7 +28,8 @@ bool store_backup(const char *place, const char *to, bool alone, store_progress_
                   struct error *err);
 
 /*
- * Makes the store at `place` anew from the copy in `from`, which stays. STORE_LOCKED: a process writes there.
+ * Makes the store at `place` anew from the copy in `from`, which stays; of an older schema it is brought to
+ * ours. STORE_LOCKED: a process writes there.
  * STORE_IN_USE: there is a store, and not `force`. Root's restored files belong to the owner of `place`.
  */
 bool store_restore(const char *from, const char *place, bool force, store_progress_cb *progress,

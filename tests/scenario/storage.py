@@ -192,6 +192,10 @@ def _():
         done = run("mhs", "store", "check", os.path.join(path, "store"))
         equal(done.returncode, 4)
         check("older schema version 1, which mhsd brings to version" in done.stderr, done.stderr)
+        done = run("mhs", "store", "restore", "--store", os.path.join(path, "restored"), os.path.join(path, "store"))
+        equal((done.returncode, done.stderr), (0, ""))
+        check("brought to this version's schema; every invariant holds" in done.stdout, done.stdout)
+        equal(run("mhs", "store", "check", os.path.join(path, "restored")).returncode, 0)
         with mta:
             check(deliver(mta))
             brought, = [line for line in mta.log().splitlines() if "store brought from schema 1 to " in line]

@@ -25,6 +25,7 @@ struct copy {
     const char *to;
     sqlite3 *db;   /* the copy of the database */
     bool allocate; /* segments get their blocks at once, as the writer makes them */
+    bool bring_up; /* from an older schema to ours */
     int segment;   /* the copy that is being filled, -1: none */
     uint64_t segment_id;
     uint8_t *octets;
@@ -119,8 +120,9 @@ static bool copy_database(struct copy *copy, const char *path, struct error *err
     bool ok = copy_pages(copy, err);
     sql_exec(copy->from, "COMMIT", NULL); /* a longer read would keep the writer's log from being reused */
     /* No log beside it: it is one file until a daemon opens it. */
-    return ok && (sqlite3_exec(copy->db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL) == SQLITE_OK ||
-                  copy_error(copy, err));
+    ok = ok && (sqlite3_exec(copy->db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL) == SQLITE_OK ||
+                copy_error(copy, err));
+    return ok && (!copy->bring_up || schema_migrate(copy->db, copy->to, SCHEMA_VERSION, err));
 }
 
 /* ---- segments ---- */
@@ -218,7 +220,9 @@ static bool copy_store(const char *place, struct copy *copy, bool alone, struct 
     mode_t mask = umask(077);
     copy->segment = -1;
     copy->octets = mem_alloc(COPY_STEP);
-    copy->from = copy->octets ? sqlite_open(place, &options, err) : NULL;
+    copy->from = !copy->octets    ? NULL
+                 : copy->bring_up ? sqlite_open_older(place, err)
+                                  : sqlite_open(place, &options, err);
     bool ok =
         copy->from ? copy_all(copy, err) : copy->octets || error_set(err, STORE_NO_MEMORY, "out of memory");
     ok = ok && copy->from;
@@ -386,6 +390,7 @@ static bool restore(const char *from, const char *place, const struct stat *owne
     snprintf(restored, sizeof restored, "%s/restored", place);
     copy->to = restored;
     copy->allocate = true;
+    copy->bring_up = true;
     if (!may_put_aside(place, err) || !remove_restored(place, err))
         return false;
     if (copy_store(from, copy, false, err) && swap_in(place, err))

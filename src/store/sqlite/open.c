@@ -166,7 +166,7 @@ static bool check_version(struct sqlite *store, struct error *err) {
             error_set(
                 err, STORE_VERSION,
                 "%s: the store has the older schema version %d, which mhsd brings to version %d when it "
-                "starts",
+                "starts, and 'mhs store restore' where it is a copy",
                 store->head.place, version, SCHEMA_VERSION));
 }
 
@@ -264,6 +264,21 @@ struct sqlite *sqlite_open(const char *place, const struct store_options *option
         warn_of_space(store);
         return store;
     }
+    error_set(err, inner.code, "%s", inner.text);
+    sqlite_close(store);
+    return NULL;
+}
+
+struct sqlite *sqlite_open_older(const char *place, struct error *err) {
+    static const struct store_options reader = {.read_only = true};
+    struct error inner = {0};
+    int version;
+    struct sqlite *store = new_store(place, &reader, err);
+    if (!store)
+        return NULL;
+    if (make_folders(store, false, &inner) && open_database(store, &reader, &inner) &&
+        schema_version(store->writing.db, place, &version, &inner))
+        return store;
     error_set(err, inner.code, "%s", inner.text);
     sqlite_close(store);
     return NULL;

@@ -436,6 +436,8 @@ struct sqlite *sqlite_open(const char *place, const struct store_options *option
 
 bool sqlite_is_there(const char *place, struct error *err);
 bool sqlite_examine(const char *place, struct error *err);
+/* To copy it: an older schema is no matter, and nothing of it is loaded. sqlite_close ends it. */
+struct sqlite *sqlite_open_older(const char *place, struct error *err);
 bool sqlite_backup(const char *place, const char *to, bool alone, store_progress_cb *progress, void *context,
                    struct error *err);
 bool sqlite_restore(const char *from, const char *place, bool force, store_progress_cb *progress,

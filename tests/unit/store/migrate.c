@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "store/backup.h"
 #include "store/check.h"
 #include "store/place.h"
 #include "store/sqlite/sqlite_private.h"
@@ -313,6 +314,31 @@ static void reader_does_not_migrate(void **state) {
     expect_old(room, 1);
 }
 
+/* Of an old copy the store is made as a start would have made it; the copy stays as it is. */
+static void old_copy_is_restored(void **state) {
+    struct room *room = *state;
+    for (int version = 1; version <= 2; version++) {
+        struct error err = {0};
+        char copy[96];
+        make_old(room, version);
+        snprintf(copy, sizeof copy, "%.80s.copy", room->path);
+        shell("rm -rf %s", copy);
+        assert_int_equal(rename(room->path, copy), 0);
+        if (!store_restore(copy, room->path, false, NULL, NULL, &err))
+            fail_msg("restore: %s", err.text);
+        expect_unchecked(room);
+        room_open(room);
+        expect_old(room, version);
+        room_close(room);
+        struct store_options reader = {.read_only = true};
+        assert_null(store_open(copy, &reader, &err));
+        assert_int_equal(err.code, STORE_VERSION);
+        shell("rm -rf %s", copy);
+        shell("rm -rf %s", room->path);
+        room_open(room);
+    }
+}
+
 /* ---- a migration that ends in between ---- */
 
 static long operations_left = -1; /* the process ends at this one; negative: never */
@@ -560,6 +586,7 @@ static void no_store_is_no_other_version(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_ROOM(old_store_goes_on_with_all_that_it_holds),
+        IN_ROOM(old_copy_is_restored),
         IN_ROOM(reader_does_not_migrate),
         IN_ROOM(interrupted_migration_begins_again),
         IN_ROOM(interrupted_creation_begins_again),
