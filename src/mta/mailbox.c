@@ -5,6 +5,7 @@
 #include "mta/client.h"
 #include "mta/clients.h"
 #include "mta/event.h"
+#include "mta/history.h"
 #include "mta/json.h"
 #include "mta/mailbox_name.h"
 #include "mta/mta_private.h"
@@ -190,7 +191,7 @@ static bool is_about_probe(const struct view *view, struct span subject, bool *p
     struct error inner = {0};
     *probe = false;
     return !subject.len || store_track(view->store, subject, began_as_probe, probe, &inner) ||
-           !track_failed_for_now(&inner) || error_set(err, inner.code, "%s", inner.text);
+           !history_failed_for_now(&inner) || error_set(err, inner.code, "%s", inner.text);
 }
 
 /* NULL: it can't be told now, for `err`. */

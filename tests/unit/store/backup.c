@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include "room.h"
+#include "store/backup.h"
+#include "store/check.h"
 
 enum { LONG = 200000, COUNT = 30 };
 
