@@ -43,7 +43,6 @@ static void print_users(const json_t *answer) {
                                                 {"UID", "uid", false},
                                                 {"ENTRIES", "entries", true},
                                                 {"DIRECTORY NAME", "directory-name", false, TABLE_CUT_END},
-                                                {"PASSWORD", "password", false},
                                                 {"IN CONFIGURATION", "configured", false},
                                                 {NULL, NULL, false}};
     out_table(json_object_get(answer, "users"), columns);

@@ -5,6 +5,7 @@
 """
 from . import ber, names, rose, session as s, x228      # noqa: F401  (rose is offered to the plays)
 from .rose import RELIABLE_CONTEXTS, Operations, ReliableOperations
+from .transport import Unexpected
 
 MESSAGE_SUBMISSION, PROBE_SUBMISSION, CANCEL, SUBMISSION_CONTROL = 3, 4, 7, 2
 DELIVERY_CONTROL, REGISTER, CHANGE_CREDENTIALS = 2, 1, 8
@@ -84,6 +85,24 @@ class DirectUser(User, Operations):
 
 class ReliableUser(User, ReliableOperations):
     """Gives the turn while an answer is awaited, and takes it back for the next question."""
+    wanted = False      # the other end has asked for it
+
+    def expect(self, si):
+        """The other end may ask for the turn at any time."""
+        spdu = self.receive_spdu()
+        if spdu.si == s.PT and not spdu.first:
+            self.wanted = True
+            return self.expect(si)
+        if spdu.si != si:
+            raise Unexpected(f"{spdu!r} for {s.NAMES[si]}")
+        return spdu
+
+    def receive_pdu(self):
+        if self.wanted and self.turn:
+            self.transport.send(s.spdu(s.GTC))
+            self.expect(s.GTA)
+            self.turn = self.wanted = False
+        return super().receive_pdu()
 
     def send(self, pdu, context=MSSE):
         if not self.turn:

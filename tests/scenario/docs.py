@@ -122,6 +122,8 @@ def _():
                                 user={f"{ALPHA}/S=Jones": {"available": True}}) as mta:
         with open(f"{path}/plans.pdf", "w") as file:
             file.write("plans")
+        with open(f"{path}/ada.password", "w") as file:
+            file.write("Ada's own\n")
         lines = [(page, line) for page in PAGES[1:] + MANUALS for line in commands(page)]
         check(len(lines) > 12, lines)
         for page, line in lines:

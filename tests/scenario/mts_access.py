@@ -2,10 +2,13 @@
 """Users bind by P3 and submit: a real daemon, and a user agent in Python that shares no code with it."""
 import contextlib
 import json
+import subprocess
+import tempfile
 import threading
 import time
 
 from players import ANN, BEN, FAY, HOME, SANITIZER, Stage, Unharmed, folder
+from interop import tshark_judge
 from peer import ber, ipm, local, p3, rose, tap
 from peer.association import AUTHENTICATION_ERROR, BUSY, UNACCEPTABLE_SECURITY_CONTEXT, Aborted, Association, BindRefused
 from peer.transport import Closed
@@ -263,6 +266,64 @@ def _():
         equal((what, code, argument.get(2).integer()), ("invoke", p3.SUBMISSION_CONTROL, 100_000))
         user.send(rose.result(number, p3.SUBMISSION_CONTROL, ber.set_()))
         equal(submit(user)[0], "result")
+
+
+def every_operation(user, stage):
+    """All that is served and all that is refused, each with its answer."""
+    submit(user, content_identifier="judged")
+    submit(user, originator=BEN)
+    submit(user, recipients=[BEN, ber.set_(ber.app(0, ber.seq()), ber.prim(0, ber.bits_octets((), 5)))])
+    later = time.strftime("%y%m%d%H%M%SZ", time.gmtime(time.time() + 3600))
+    deferred = p3.read_submission_result(submit(user, deferred=later)[3])[0]
+    user.cancel(HOME, deferred)
+    user.cancel(HOME, deferred)
+    user.cancel(HOME, "NONE")
+    user.probe(local.probe_envelope(ANN, [local.recipient(BEN, local.REPORT)], "judged", 100))
+    user.call(p3.DELIVERY_CONTROL, ber.set_(), p3.MDSE)
+    user.call(p3.REGISTER, ber.set_(), p3.MASE)
+    user.call(p3.CHANGE_CREDENTIALS, ber.set_(ber.ctx(0, p3.password(ANNS)), ber.ctx(1, p3.password("new"))), p3.MASE)
+    submit(user, content=bytes(200_000))
+    return deferred
+
+
+@case("tshark finds nothing malformed in what is said over presentation, and reads the values that were sent")
+def _():
+    if not tshark_judge.available():
+        raise tap.Skip("tshark is not here")
+    with stage_with_users(limits={"content-octets": 100_000}) as stage, tempfile.NamedTemporaryFile(suffix=".pcap") as file:
+        for context in ("mts-access-88", "mts-access-94"):      # over RTSE it does not read P3
+            with bind(stage, context) as user:
+                deferred = every_operation(user, stage)
+                user.release()
+                read = tshark_judge.rewritten(file.name, [for_tshark(user.transport.log)])
+                equal([(c.layer, c.message, c.path[-3:]) for c in tshark_judge.found_fault(read)], [], context)
+                text = said_by_tshark(file.name)
+                for wanted in ("local-identifier: " + deferred, "content-identifier: judged", "mTA: ALPHA-MTA"):
+                    check(wanted in text, f"{context}: no line '{wanted}'")
+
+
+# tshark 4.0 has P7 take id-as-msse, over P3, which reads its operations in any other of its abstract syntaxes: to the judge the
+# submission port is named as that of administration.
+MSSE, MASE = ber.oid("2.6.0.2.1"), ber.oid("2.6.0.2.6")
+
+
+def for_tshark(log):
+    return [(entry[0], entry[-1].replace(MSSE, MASE)) for entry in log]
+
+
+def said_by_tshark(path):
+    done = subprocess.run(["tshark", "-r", path, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    return done.stdout
+
+
+@case("over RTSE too: all operations, and a control that comes while the user has the turn")
+def _():
+    with stage_with_users(limits={"content-octets": 100_000}) as stage:
+        for context in ("mts-reliable-access-88", "mts-reliable-access-94"):
+            with bind(stage, context) as user:
+                every_operation(user, stage)
+                equal([c[2] for c in user.controls], [p3.SUBMISSION_CONTROL])
+                user.release()
 
 
 # --- hostile users
