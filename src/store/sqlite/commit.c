@@ -5,8 +5,11 @@
  *      returns;
  *   3. only then does memory change, is space given back, and may the caller
  *      answer.
- * A failure before the end of 2 rolls back and leaves memory as it was; a crash
- * there leaves octets in segments that no row points at, which is free space.
+ * A failure before the end of 2 rolls back and leaves memory as it was, and what
+ * of it is in SQLite's log is spoiled (log_file.h), so that no later start finds
+ * it done; a crash there leaves octets in segments that no row points at, which
+ * is free space, or, between SQLite's last write and the end of its sync, a batch
+ * that nobody was told of.
  *
  * The thread of the store does what waits for the disk in 1 and 2, if the store has one and the commit is
  * large enough to be worth two wake-ups: then reads go on beside it, by a connection whose snapshot is that
@@ -235,8 +238,10 @@ static void commit_rows(void *argument) {
 static void end_rows(struct commit *commit) {
     struct sqlite *store = commit->store;
     errno = commit->job.number;
-    if (commit->job.code != SQLITE_DONE)
+    if (commit->job.code != SQLITE_DONE) {
         sqlite_error(store->writing.db, store->head.place, "COMMIT", &commit->failure);
+        sql_is_undone(store);
+    }
     sqlite3_reset(commit->job.statement);
     land(commit);
 }

@@ -157,6 +157,8 @@ bool sqlite_change_mailboxes(struct store *head, const struct mailbox_change *ch
         done = write_change(store, &changes[i], err);
     done = done && load(store, &fresh, "SELECT " MAILBOXES " ORDER BY id", err) &&
            sql_run(store, SQL_COMMIT, NULL, err);
+    if (!done)
+        sql_is_undone(store);
     if (!done && !sqlite3_get_autocommit(store->writing.db))
         sql_run(store, SQL_ROLLBACK, NULL, NULL);
     struct names gone = done ? store->mailboxes : fresh;

@@ -1,6 +1,8 @@
 /* The statements, and small helpers to run them. */
 #include <errno.h>
 
+#include "base/log.h"
+#include "store/sqlite/log_file.h"
 #include "store/sqlite/sqlite_private.h"
 
 static const char *const texts[SQL_STATEMENTS] = {
@@ -95,6 +97,16 @@ bool sql_run(struct sqlite *store, enum statement which, int64_t *changed, struc
     bool ok = code == SQLITE_DONE || code == SQLITE_ROW || db_error(store, sqlite3_sql(statement), err);
     sqlite3_reset(statement);
     return ok;
+}
+
+bool sql_is_undone(struct sqlite *store) {
+    if (!log_file_may_come_true(store->writing.db))
+        return true;
+    log_error(
+        "%s: the disk failed while a transaction was written to queue.db-wal, and what was written there "
+        "can't be made void: what was refused may be found done after the next start",
+        store->head.place);
+    return false;
 }
 
 bool sql_exec(struct sqlite *store, const char *text, struct error *err) {

@@ -284,6 +284,8 @@ bool errno_error(const char *place, int number, const char *what, struct error *
 sqlite3_stmt *sql(struct sqlite *store, enum statement which);
 /* Steps a statement that gives no rows and resets it. `*changed` (may be NULL) gets the number of rows. */
 bool sql_run(struct sqlite *store, enum statement which, int64_t *changed, struct error *err);
+/* After a transaction that failed: is it undone for good? False is logged (log_file.h). */
+bool sql_is_undone(struct sqlite *store);
 bool sql_exec(struct sqlite *store, const char *text, struct error *err);
 /* A fresh statement for a walk that may be entered again; the caller finalizes it. */
 sqlite3_stmt *sql_walk(struct sqlite *store, const char *text, struct error *err);
