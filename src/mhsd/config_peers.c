@@ -119,6 +119,8 @@ bool config_listeners(struct loader *l) {
     size_t sockets = 0;
     for (size_t i = 0; ok && i < count; i++)
         ok = read_listener(l, texts[i], listeners, &sockets);
+    if (!count && config_value(l->tree, "listen"))
+        config_warn(l, l->tree, "listen", "it is empty: nobody can call");
     l->config.protocol.listeners = listeners;
     l->config.protocol.listener_count = sockets;
     return read_name_servers(l) && ok;

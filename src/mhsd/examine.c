@@ -96,8 +96,11 @@ static bool tell(struct span text) {
     return true;
 }
 
-static void warn(struct buf *warnings, const struct error *err) {
-    buf_printf(warnings, "the next start would be refused: %s\n", err->text);
+static void warn(const struct config *config, const char *option, const struct error *err,
+                 struct buf *warnings) {
+    char where[4200];
+    config_where(config, option, where, sizeof where);
+    buf_printf(warnings, "%s the next start would be refused: %s\n", where, err->text);
 }
 
 /* What a new start would do before anything else. Folders that are missing show to everybody; what root alone
@@ -105,10 +108,10 @@ static void warn(struct buf *warnings, const struct error *err) {
 static bool look_at_folders(const struct config *config, struct buf *warnings) {
     struct error socket = {0}, store = {0};
     if (!sockets_may_serve(config->socket, &socket) && socket.code == ENOENT)
-        warn(warnings, &socket);
+        warn(config, "socket", &socket, warnings);
     bool may_use = child_may_use_store(config, &store);
     if (!may_use && store_is_folder(config->mta.store) && store.code == ENOENT)
-        warn(warnings, &store);
+        warn(config, "store", &store, warnings);
     return may_use;
 }
 
