@@ -182,8 +182,8 @@ static bool attach(struct clients *clients, const struct clients_descriptors *de
         return false;
     evutil_make_socket_nonblocking(descriptors->local);
     clients->local = event_new(clients->loop, descriptors->local, EV_READ | EV_PERSIST, local_ready, clients);
-    if (descriptors->left >= 0)
-        local_take_left(clients, descriptors->left);
+    if (descriptors->former_local >= 0)
+        local_take_former(clients, descriptors->former_local);
     return clients->local && event_add(clients->local, NULL) == 0 && silence_open(clients) &&
            readers_open(clients, descriptors->door, clients->config->reader_count);
 }

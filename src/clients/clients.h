@@ -29,11 +29,11 @@ struct clients_config {
 struct clients;
 
 struct clients_descriptors {
-    int store;  /* a channel to the store process */
-    int parent; /* to the parent, -1: none */
-    int local;  /* the local socket, listening */
-    int left;   /* the one before it, shut: who called there and was not served; -1: none */
-    int door;   /* ipc/door.h: the ends of channels to readers come through it; -1: none */
+    int store;        /* a channel to the store process */
+    int parent;       /* to the parent, -1: none */
+    int local;        /* the local socket, listening */
+    int former_local; /* the one before it, shut: who called there and was not served; -1: none */
+    int door;         /* ipc/door.h: the ends of channels to readers come through it; -1: none */
 };
 
 /* How a reload gets its configuration; as mta_reload. */

@@ -127,7 +127,7 @@ struct clients {
 
 void local_ready(evutil_socket_t listener, short what, void *arg);
 /* Who called a listener that was shut (it never waits), which this closes. */
-void local_take_left(struct clients *clients, int listener);
+void local_take_former(struct clients *clients, int listener);
 /* A frame for a client; one that is gone meanwhile gets nothing, nor one whose request was answered already.
  */
 void local_answer(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload);

@@ -388,7 +388,7 @@ static void welcome(struct clients *clients, int fd) {
         refuse(fd, who.uid, why);
 }
 
-void local_take_left(struct clients *clients, int listener) {
+void local_take_former(struct clients *clients, int listener) {
     int fd;
     while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
         welcome(clients, fd);

@@ -45,8 +45,8 @@ struct sandbox_rights {
     uint16_t port;            /* the one TCP port that it may call; 0: a Unix socket only */
     const char *const *files; /* that may be read, closed by NULL; NULL: none */
     int door;                 /* (ipc/door.h) by which alone descriptors come in; 0: none */
-    int first_listener; /* listening sockets, numbered without a gap, that outlive the process: calls are */
-    unsigned listener_count; /* taken from them, and nothing changes them */
+    int first_listener;       /* of listening sockets, numbered without a gap, which outlive the process */
+    unsigned listener_count;  /* of these; calls are taken from them, and nothing changes them */
     /* Called when the files are guarded, and the system calls are not yet: for a thread, which no kind may
      * start later and which the guards of both hold for. NULL: nothing is started. */
     bool (*start)(void *context, struct error *err);

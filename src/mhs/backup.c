@@ -6,6 +6,9 @@
 #include "mhs/daemon.h"
 #include "mhs/output.h"
 #include "mhs/progress.h"
+#include "store/backup.h"
+#include "store/check.h"
+#include "store/place.h"
 #include "store/store.h"
 
 #define DEFAULT_STORE "/var/lib/chasqui"

@@ -6,6 +6,8 @@
 #include "base/alloc.h"
 #include "mhs/output.h"
 #include "mhs/progress.h"
+#include "store/move.h"
+#include "store/place.h"
 #include "store/store.h"
 
 static const struct command_option options[] = {

@@ -93,7 +93,7 @@ static bool read_age(const struct command_usage *usage, const char *text, int64_
     return false;
 }
 
-/* The words that a filter knows; NULL: any text. As the daemon's (mta/queue.c). */
+/* The words that a filter knows; NULL: any text. As the daemon's (mta/queue_filter.c). */
 static const char *const *words_of(int id) {
     static const char *const states[] = {"ready",         "deferred",     "backing-off",
                                          "peer-disabled", "peer-removed", "held",

@@ -13,6 +13,8 @@
 #include "mhs/progress.h"
 #include "mts/row.h"
 #include "mts/summary.h"
+#include "store/check.h"
+#include "store/place.h"
 #include "store/store.h"
 
 /* To decode one envelope. */

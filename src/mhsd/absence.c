@@ -13,7 +13,7 @@
 
 struct absence {
     struct event *calls, *moment;
-    int left;
+    int former;
     bool begun;
     absence_cause *cause;
     const void *context;
@@ -39,7 +39,7 @@ static void after_moment(evutil_socket_t fd, short what, void *arg) {
     struct absence *absence = arg;
     (void)fd;
     (void)what;
-    while (absence->left >= 0 && answer(absence, absence->left)) {
+    while (absence->former >= 0 && answer(absence, absence->former)) {
     }
     event_add(absence->calls, NULL);
 }
@@ -61,7 +61,7 @@ struct absence *absence_new(struct event_base *loop, int listener, absence_cause
     struct absence *absence = mem_alloc(sizeof *absence);
     if (!absence)
         return NULL;
-    *absence = (struct absence){.cause = cause, .context = context, .left = -1};
+    *absence = (struct absence){.cause = cause, .context = context, .former = -1};
     absence->calls = event_new(loop, listener, EV_READ | EV_PERSIST, on_call, absence);
     absence->moment = event_new(loop, -1, 0, after_moment, absence);
     if (absence->calls && absence->moment)
@@ -70,10 +70,10 @@ struct absence *absence_new(struct event_base *loop, int listener, absence_cause
     return NULL;
 }
 
-void absence_move(struct absence *absence, int listener, int left) {
+void absence_move(struct absence *absence, int listener, int former) {
     if (!absence)
         return;
-    absence->left = left;
+    absence->former = former;
     event_del(absence->calls);
     event_assign(absence->calls, event_get_base(absence->calls), listener, EV_READ | EV_PERSIST, on_call,
                  absence);

@@ -20,8 +20,8 @@ struct absence *absence_new(struct event_base *loop, int listener, absence_cause
 void absence_free(struct absence *absence);
 
 /* Another listener has taken the place of that; who called the one before and was not answered waits at
- * `left` (sockets.h, -1: nobody). Before it begins. */
-void absence_move(struct absence *absence, int listener, int left);
+ * `former` (sockets.h, -1: nobody). Before it begins. */
+void absence_move(struct absence *absence, int listener, int former);
 
 /* Nobody serves from now on. Again before the end: it goes on as it was. */
 void absence_begin(struct absence *absence);

@@ -21,6 +21,7 @@
 #include "mhsd/sockets.h"
 #include "mhsd/spawn.h"
 #include "protocol/net.h"
+#include "store/place.h"
 #include "store/store.h"
 #include "store/thread.h"
 #include "work/work.h"
@@ -346,7 +347,7 @@ static void allow_descriptors(void) {
 }
 
 /* The parent hands it over where there is one; what else may be open there by now does not listen. */
-static int left_listener(void) {
+static int former_local(void) {
     int listens = 0;
     socklen_t length = sizeof listens;
     return getsockopt(CHILD_LISTENERS + 1, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens
@@ -366,7 +367,7 @@ static int run_clients(struct child_context *context) {
     struct clients_descriptors descriptors = {.store = CHILD_STORE,
                                               .parent = CHILD_PARENT,
                                               .local = CHILD_LISTENERS,
-                                              .left = left_listener(),
+                                              .former_local = former_local(),
                                               .door = CHILD_DOOR};
     return clients_run(&context->config->clients, &reload, &descriptors);
 }

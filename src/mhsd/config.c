@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "directory/directory.h"
 #include "mhsd/config_private.h"
+#include "store/place.h"
 #include "store/store.h"
 
 /* ---- the top level ---- */

@@ -11,6 +11,7 @@
 #include "mhsd/children.h"
 #include "mhsd/sockets.h"
 #include "mhsd/spawn.h"
+#include "store/place.h"
 #include "store/store.h"
 
 /* The first argument of the process that looks, which answers by CHILD_PARENT, a pipe. The second says

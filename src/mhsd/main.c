@@ -15,6 +15,7 @@
 #include "mhsd/parent.h"
 #include "mhsd/sockets.h"
 #include "mhsd/spawn.h"
+#include "store/place.h"
 #include "store/store.h"
 
 #define DEFAULT_PATH "/etc/chasqui/chasqui.conf"

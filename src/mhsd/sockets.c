@@ -16,7 +16,7 @@
 
 #define BACKLOG 512
 
-static const struct sockets closed = {.local = -1, .left = -1};
+static const struct sockets closed = {.local = -1, .former_local = -1};
 
 struct socket_place {
     struct sockaddr_storage address; /* as it was bound: a name may mean another machine by now */
@@ -323,10 +323,10 @@ bool sockets_mend_listeners(struct sockets *sockets, bool *anew) {
     return all;
 }
 
-void sockets_drop_left(struct sockets *sockets) {
-    if (sockets->left >= 0)
-        close(sockets->left);
-    sockets->left = -1;
+void sockets_drop_former_local(struct sockets *sockets) {
+    if (sockets->former_local >= 0)
+        close(sockets->former_local);
+    sockets->former_local = -1;
 }
 
 /* Made beside the other, and then put in its place: at no moment is there none. -1 with errno. */
@@ -356,9 +356,9 @@ bool sockets_renew_local(struct sockets *sockets, const char *path) {
     int fd = listen_in_place(path);
     if (fd < 0)
         return keep(sockets->local, what, fault, strerror(errno));
-    sockets_drop_left(sockets);
+    sockets_drop_former_local(sockets);
     shutdown(sockets->local, SHUT_RDWR); /* it never makes the parent wait, whatever was made of it */
-    sockets->left = sockets->local;
+    sockets->former_local = sockets->local;
     sockets->local = fd;
     tell_anew(what, fault);
     return true;
@@ -367,7 +367,7 @@ bool sockets_renew_local(struct sockets *sockets, const char *path) {
 void sockets_close(struct sockets *sockets, const struct config *config) {
     for (size_t i = 0; i < sockets->listener_count; i++)
         close(sockets->listeners[i]);
-    sockets_drop_left(sockets);
+    sockets_drop_former_local(sockets);
     if (sockets->local >= 0) {
         close(sockets->local);
         unlink(config->socket);

@@ -10,8 +10,8 @@ struct sockets {
     int *listeners;              /* one a protocol_listener, listening */
     struct socket_place *places; /* where each listens */
     size_t listener_count;
-    int local; /* the local socket, listening */
-    int left;  /* the one before it, shut: who called there and was not served yet; -1: none */
+    int local;        /* the local socket, listening */
+    int former_local; /* the one before it, shut: who called there and was not served yet; -1: none */
 };
 
 /* The folder that `path` is in; "." for a name without one. */
@@ -44,11 +44,11 @@ bool sockets_open(struct sockets *sockets, const struct config *config, struct e
 bool sockets_renew_listeners(struct sockets *sockets);
 
 /* The same for the local socket at `path`. Whoever has called the one before and was not served yet is there
- * to be taken (`left`): accept(2) never waits there. */
+ * to be taken (`former_local`): accept(2) never waits there. */
 bool sockets_renew_local(struct sockets *sockets, const char *path);
 
 /* The next process has what was left, or nobody will. */
-void sockets_drop_left(struct sockets *sockets);
+void sockets_drop_former_local(struct sockets *sockets);
 
 /* Other processes have the listeners too: they stay where nothing shows, and are mended or opened anew where
  * something does. `*anew`: at least one was, and is closed for those processes. False: one does not listen.

@@ -3,6 +3,7 @@
  * store is told to keep what they name, from the answer to backup-begin to backup-end or to the end of the
  * client.
  */
+#include "store/backup.h"
 #include "mta/client.h"
 #include "mta/mta_private.h"
 #include "mta/requests.h"

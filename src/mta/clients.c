@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/log.h"
 #include "ipc/frame.h"
 #include "mta/client.h"
 #include "mta/later.h"

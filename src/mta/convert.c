@@ -71,7 +71,7 @@ static void put_off(struct mta *mta, struct work *work, int64_t delay) {
     schedule_set(&mta->schedule, work, WORK_WAITING, jump_now(mta) + delay, false);
 }
 
-static void give_up(struct mta *mta, struct work *work, const struct mts_failure *failure) {
+static void non_deliver(struct mta *mta, struct work *work, const struct mts_failure *failure) {
     if (event_copy(mta, work->message, EVENT_NOT_CONVERTED, NULL, span_str(failure->supplementary)))
         copy_fail(mta, work, failure, COPY_PUT_OFF);
     else
@@ -96,7 +96,7 @@ static void try_again(struct mta *mta, struct work *work, const char *cause) {
     struct mts_failure failure = {.reason = x411_NonDeliveryReasonCode_conversion_not_performed,
                                   .diagnostic = x411_NonDeliveryDiagnosticCode_conversion_impractical,
                                   .supplementary = text};
-    give_up(mta, work, &failure);
+    non_deliver(mta, work, &failure);
 }
 
 /* Into `out`: `1 file lost its name, …`; "" when nothing was lost. */
@@ -223,7 +223,7 @@ static bool on_result(struct worker *worker, struct span payload) {
     struct work *work = let_go(worker);
     struct mts_failure failure = {reason, diagnostic, text, false};
     if (verdict == IPC_WORK_REFUSED)
-        give_up(mta, work, &failure);
+        non_deliver(mta, work, &failure);
     else
         try_again(mta, work, text);
     destination_mark(mta, &worker->converter->destination);
@@ -352,7 +352,7 @@ static void unreadable(struct mta *mta, struct work *work) {
     struct mts_failure failure = {.reason = x411_NonDeliveryReasonCode_unable_to_transfer,
                                   .diagnostic = x411_NonDeliveryDiagnosticCode_unable_to_downgrade,
                                   .supplementary = "the copy does not say how it is converted"};
-    give_up(mta, work, &failure);
+    non_deliver(mta, work, &failure);
 }
 
 static bool begin_job(struct worker *worker, struct work *work, struct copy *copy) {

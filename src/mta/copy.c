@@ -94,9 +94,9 @@ static void work_is_gone(struct mta *mta, const struct effect *effect) {
     schedule_remove(&mta->schedule, work);
 }
 
-/* What could not be ended now is tried again later, and also expires no earlier: its timer would fire at
- * once. */
-static void try_later(struct mta *mta, struct work *work) {
+/* It could not be ended now, and is left alone for a while; its expiry is put off for as long, or it would
+ * come due again at once. */
+static void leave_for_a_while(struct mta *mta, struct work *work) {
     int64_t later = jump_now(mta) + STORE_RETRY;
     if (work->expires < later)
         work->expires = later;
@@ -111,7 +111,7 @@ static void work_is_still_there(struct mta *mta, const struct effect *effect) {
     if (work && (effect->number & 0xFF) == COPY_STAYS)
         schedule_set(&mta->schedule, work, (enum work_state)(effect->number >> 8), work->due, work->in_doubt);
     else if (work)
-        try_later(mta, work);
+        leave_for_a_while(mta, work);
 }
 
 static const struct effect_kind finished = {work_is_gone, work_is_still_there};
@@ -146,7 +146,7 @@ static void not_ended(struct mta *mta, struct work *work, const char *what, cons
 void copy_put_off(struct mta *mta, struct work *work, const char *what, const struct error *err) {
     unsigned untold;
     schedule_cause(work, err->text);
-    try_later(mta, work);
+    leave_for_a_while(mta, work);
     if (burst_line(&mta->put_off, PUT_OFF_LOGGED_EVERY, clock_monotonic_us(), &untold))
         log_error("work unit %llu can't be %s: %s; %u units were put off since the last such line",
                   (unsigned long long)work->id, what, err->text, untold + 1);
@@ -154,7 +154,8 @@ void copy_put_off(struct mta *mta, struct work *work, const char *what, const st
 
 static const struct error no_memory = {.code = STORE_NO_MEMORY, .text = "no memory"};
 
-/* Without memory, or before anybody asked its history. */
+/* Why it is held, for what takes its place. Its own cause is not in memory where there was no room for it,
+ * and before an operator has looked at the copy (waiting_recall_cause). */
 static const char *held_cause(const struct work *work) {
     return work->cause ? work->cause : "it was held where it waited before";
 }

@@ -1,7 +1,6 @@
 /* What the rules decided becomes rows: objects, copies for next hops, mailbox entries, events. */
 #include "mta/decide.h"
 
-#include "base/log.h"
 #include "directory/directory.h"
 #include "mta/event.h"
 #include "mta/jump.h"

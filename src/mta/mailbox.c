@@ -5,6 +5,7 @@
 #include "mta/client.h"
 #include "mta/clients.h"
 #include "mta/event.h"
+#include "mta/history.h"
 #include "mta/json.h"
 #include "mta/mailbox_name.h"
 #include "mta/mta_private.h"
@@ -183,7 +184,7 @@ static json_t *entry_json(const struct view *view, const struct loaded *loaded, 
     struct summary summary;
     bool probe = false;
     summarize(loaded, arena, &summary);
-    if (delivered->kind == MTS_REPORT && !track_is_probe(view, summary.identifier, &probe, err))
+    if (delivered->kind == MTS_REPORT && !history_is_probe(view, summary.identifier, &probe, err))
         return NULL;
     json_t *json =
         json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:s, s:b, s:b}", "entry",

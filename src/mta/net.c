@@ -1,10 +1,8 @@
 /* Channels to net processes: what each frame is for. A process that breaks the rules is cut off, alone and by
  * name. */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/log.h"
 #include "ipc/frame.h"
 #include "mta/admission.h"
 #include "mta/aside.h"

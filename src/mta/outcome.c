@@ -30,7 +30,7 @@ enum verdict {
     RELEASED, /* of the association itself, as the next */
     SHARED,   /* its name, or that of an activity in it, was given twice */
     LOST,     /* no answer was given, and what was stored of it has gone */
-    RESUMED   /* a resume gave this name: the row says under which the activity began */
+    ALIAS     /* a resume gave this name: the row says under which the activity began */
 };
 
 static int64_t keep_us(const struct mta *mta) {
@@ -129,26 +129,26 @@ static bool is_written_here(struct mta *mta, struct peer *peer, const struct sto
            has_room(mta, peer, 1, true);
 }
 
-/* SHARED is kept for longer than what it makes void, which may have come at the same time; RESUMED than what
- * becomes of the activity (`first`: the names under which it began). */
+/* SHARED is kept for longer than what it makes void, which may have come at the same time; ALIAS than what
+ * becomes of the activity (`original`: the names under which it began). */
 static bool put(struct mta *mta, struct peer *peer, struct store_outcome outcome, struct span address,
-                enum verdict verdict, const struct store_outcome *first) {
+                enum verdict verdict, const struct store_outcome *original) {
     int64_t now = jump_steady(mta);
     tell_namesakes(mta, peer, outcome.association);
     if (!is_written_here(mta, peer, &outcome, verdict)) {
         log_void(peer);
         outcome = all_names;
         verdict = SHARED;
-        first = NULL;
+        original = NULL;
     }
     buf_clear(&mta->scratch);
     bool done = buf_append_byte(&mta->scratch, (uint8_t)verdict) &&
                 payload_put_octets(&mta->scratch, address) && buf_append_u64(&mta->scratch, (uint64_t)now);
-    if (first)
-        done = done && payload_put_octets(&mta->scratch, first->association) &&
-               payload_put_octets(&mta->scratch, first->activity);
+    if (original)
+        done = done && payload_put_octets(&mta->scratch, original->association) &&
+               payload_put_octets(&mta->scratch, original->activity);
     outcome.peer = span_str(peer->name);
-    outcome.expiry = now + keep_us(mta) * (verdict == SHARED || verdict == RESUMED ? 2 : 1);
+    outcome.expiry = now + keep_us(mta) * (verdict == SHARED || verdict == ALIAS ? 2 : 1);
     outcome.data = buf_span(&mta->scratch);
     return done && store_put_outcome(mta->batch.store, &outcome);
 }
@@ -255,7 +255,7 @@ bool outcome_of(struct association *association, struct span name, struct span a
 }
 
 /* The names behind what verdict_of reads. */
-static struct bytes *first_of(const struct buf *data) {
+static struct bytes *original_of(const struct buf *data) {
     struct reader r = reader_of(buf_span(data));
     reader_u8(&r);
     payload_octets(&r); /* outcome_address */
@@ -264,17 +264,17 @@ static struct bytes *first_of(const struct buf *data) {
     return bytes_new(association, activity);
 }
 
-bool outcome_first(struct association *association, struct span name, struct span activity,
-                   struct bytes **first, struct error *err) {
+bool outcome_find_original(struct association *association, struct span name, struct span activity,
+                           struct bytes **original, struct error *err) {
     struct mta *mta = association->net->mta;
     struct error inner = {0};
     struct buf data;
     buf_init(&data, 0);
-    *first = NULL;
+    *original = NULL;
     bool found =
         store_get_outcome(mta->view.store, name, activity, span_str(association->peer->name), &data, &inner);
     bool told = found || inner.code == STORE_NOT_FOUND || error_set(err, inner.code, "%s", inner.text);
-    if (found && verdict_of(mta, &data) == RESUMED && !(*first = first_of(&data)))
+    if (found && verdict_of(mta, &data) == ALIAS && !(*original = original_of(&data)))
         told = error_set(err, STORE_NO_MEMORY, "no memory");
     buf_free(&data);
     return told;
@@ -414,7 +414,7 @@ static bool share(struct association *association) {
 
 void outcome_look(struct association *association) {
     struct mta *mta = association->net->mta;
-    association->looked = association->recovers; /* recovery_peer has, and it begins nothing */
+    association->looked = association->recovers != NULL; /* recovery_peer has, and it begins nothing */
     if (association->looked)
         return;
     note_namesakes(association);
@@ -468,7 +468,7 @@ bool outcome_is_called(const struct mta *mta, const struct peer *peer, struct sp
 }
 
 /* One that has the name, and nothing on disk yet, leaves nothing there either. True: there is one. */
-static bool note_renamed(struct association *association, const struct store_outcome *name) {
+static bool note_unstored_owner(struct association *association, const struct store_outcome *name) {
     bool noted = false;
     for (struct net_process *net = association->net->mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
@@ -481,13 +481,13 @@ static bool note_renamed(struct association *association, const struct store_out
     return noted;
 }
 
-bool outcome_renamed(struct association *association, const struct store_outcome *name,
-                     const struct store_outcome *first) {
+bool outcome_put_alias(struct association *association, const struct store_outcome *name,
+                       const struct store_outcome *original) {
     struct mta *mta = association->net->mta;
     struct effect effect = {.kind = &sharing, .association = association->number};
-    bool given = note_renamed(association, name) || !first;
-    bool done = put(mta, association->peer, *name, bytes_rest(association->id), given ? LOST : RESUMED,
-                    given ? NULL : first);
+    bool given = note_unstored_owner(association, name) || !original;
+    bool done = put(mta, association->peer, *name, bytes_rest(association->id), given ? LOST : ALIAS,
+                    given ? NULL : original);
     outcome_named(association);
     return done && batch_effect_later(mta, effect);
 }

@@ -61,14 +61,14 @@ bool outcome_resumes(struct association *association, struct error *err);
 bool outcome_is_not_there(struct association *association, struct error *err);
 /* May what has not bound give one more name? Of what is remembered of a peer a part is the bound ones'. */
 bool outcome_may_recover(struct association *association);
-/* It gives that name to what it resumes, which began under those of `first`; NULL: nothing can be asked for
- * by the name any more, as another has it, or nobody gave it. False without memory. */
-bool outcome_renamed(struct association *association, const struct store_outcome *name,
-                     const struct store_outcome *first);
-/* The names under which an activity began that a resume gave this name: `*first` is the caller's, NULL when
- * none has. False as for outcome_of. */
-bool outcome_first(struct association *association, struct span name, struct span activity,
-                   struct bytes **first, struct error *err);
+/* It gives that name to what it resumes, which began under those of `original`; NULL: nothing can be asked
+ * for by the name any more, as another has it, or nobody gave it. False without memory. */
+bool outcome_put_alias(struct association *association, const struct store_outcome *name,
+                       const struct store_outcome *original);
+/* The names under which an activity began that a resume gave this name: `*original` is the caller's, NULL
+ * when none has. False as for outcome_of. */
+bool outcome_find_original(struct association *association, struct span name, struct span activity,
+                           struct bytes **original, struct error *err);
 /* Is a bound association of the peer's called so? */
 bool outcome_is_called(const struct mta *mta, const struct peer *peer, struct span name);
 /* The transfer under way has a checkpoint: is it kept, to be resumed? False without memory. */

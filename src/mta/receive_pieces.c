@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/log.h"
 #include "mta/inbound.h"
 #include "mta/jump.h"
 #include "mta/leftovers.h"

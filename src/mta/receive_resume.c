@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "mta/inbound.h"
 #include "mta/mta_private.h"
@@ -189,50 +188,51 @@ static void resume_over(struct association *association, struct span old, struct
 /* ---- names ---- */
 
 /* What is asked for, by the names under which it began. */
-struct target {
+struct resume_request {
     struct span old, name;
-    struct bytes *first; /* holds them when it was asked for by the name that a resume gave it; else NULL */
-    bool known;          /* something is, or was, under them */
-    bool shared;         /* it can't be told from another */
+    struct bytes
+        *original; /* holds them when it was asked for by the name that a resume gave it; else NULL */
+    bool known;    /* something is, or was, under them */
+    bool shared;   /* it can't be told from another */
 };
 
 /* A sender that has heard of no checkpoint asks for nothing by a name that a resume gave. False: it can't be
  * told now. */
-static bool find_target(struct association *association, uint32_t serial, struct target *target,
-                        struct error *err) {
-    if (!outcome_is_shared(association, target->old, &target->shared, err))
+static bool find_original(struct association *association, uint32_t serial, struct resume_request *request,
+                          struct error *err) {
+    if (!outcome_is_shared(association, request->old, &request->shared, err))
         return false;
-    if (!target->shared && serial &&
-        !outcome_first(association, target->old, target->name, &target->first, err))
+    if (!request->shared && serial &&
+        !outcome_find_original(association, request->old, request->name, &request->original, err))
         return false;
-    if (target->first) {
-        target->old = bytes_head(target->first);
-        target->name = bytes_rest(target->first);
-        if (!outcome_is_shared(association, target->old, &target->shared, err))
+    if (request->original) {
+        request->old = bytes_head(request->original);
+        request->name = bytes_rest(request->original);
+        if (!outcome_is_shared(association, request->old, &request->shared, err))
             return false;
     }
-    return outcome_knows(association, target->old, target->name, &target->known, err);
+    return outcome_knows(association, request->old, request->name, &request->known, err);
 }
 
 /* Has anything else been given the name? */
-static bool is_taken(struct association *association, const struct store_outcome *name,
-                     const struct store_outcome *first, bool *taken, struct error *err) {
+static bool name_has_other_owner(struct association *association, const struct store_outcome *name,
+                                 const struct store_outcome *original, bool *taken, struct error *err) {
     struct bytes *former;
-    if (!outcome_first(association, name->association, name->activity, &former, err))
+    if (!outcome_find_original(association, name->association, name->activity, &former, err))
         return false;
     if (!former)
         return outcome_knows(association, name->association, name->activity, taken, err);
-    *taken = !first || !span_eq(bytes_head(former), first->association) ||
-             !span_eq(bytes_rest(former), first->activity);
+    *taken = !original || !span_eq(bytes_head(former), original->association) ||
+             !span_eq(bytes_rest(former), original->activity);
     bytes_drop(former);
     return true;
 }
 
 /* Its sender may ask by the name from now on. What else had it is not what is meant then, and goes; nor can
- * it be told then what is. `first`: the names under which it began, NULL where nothing is to be found by this
- * one. */
-static bool give_name(struct association *association, struct store_outcome name,
-                      const struct store_outcome *first, struct error *err) {
+ * it be told then what is. `original`: the names under which it began, NULL where nothing is to be found by
+ * this one. */
+static bool point_name_at(struct association *association, struct store_outcome name,
+                          const struct store_outcome *original, struct error *err) {
     struct mta *mta = association->net->mta;
     struct store_activity_in other;
     struct error inner = {0};
@@ -246,35 +246,35 @@ static bool give_name(struct association *association, struct store_outcome name
     } else if (inner.code != STORE_NOT_FOUND) {
         return error_set(err, inner.code, "%s", inner.text);
     }
-    if (first && !taken && !is_taken(association, &name, first, &taken, err))
+    if (original && !taken && !name_has_other_owner(association, &name, original, &taken, err))
         return false;
-    return outcome_renamed(association, &name, taken ? NULL : first) ||
+    return outcome_put_alias(association, &name, taken ? NULL : original) ||
            error_set(err, STORE_NO_MEMORY, "no memory");
 }
 
 /* The resumed activity has this identifier from now on, in this association; some senders name it so with
  * the association on which it began. There that may be another's, which the next one is told by. */
-static bool give_names(struct association *association, const struct target *target, struct span new,
-                       struct error *err) {
+static bool name_resumed_activity(struct association *association, const struct resume_request *request,
+                                  struct span new, struct error *err) {
     struct span here = bytes_head(association->id);
-    struct store_outcome first = {.association = target->old, .activity = target->name};
+    struct store_outcome original = {.association = request->old, .activity = request->name};
     struct store_outcome name = {.association = here, .activity = new};
-    bool elsewhere = !span_eq(here, target->old), renamed = !span_eq(new, target->name);
+    bool elsewhere = !span_eq(here, request->old), renamed = !span_eq(new, request->name);
     struct batch_mark mark = batch_mark(association->net->mta);
     if (!new.len || (!elsewhere && !renamed))
         return true;
     bool done = recovery_may_name(association, err);
-    if (done && recovery_is_apart(association)) {
+    if (done && recovery_has_own_name(association)) {
         bool taken;
-        done = is_taken(association, &name, &first, &taken, err) &&
+        done = name_has_other_owner(association, &name, &original, &taken, err) &&
                ((!taken && !outcome_is_called(association->net->mta, association->peer, here)) ||
                 error_set(err, STORE_IN_USE, "a recovery gives a name that another has"));
     }
     if (done && !association->shares_id) /* or nothing is asked for by it */
-        done = give_name(association, name, target->known && !target->shared ? &first : NULL, err);
+        done = point_name_at(association, name, request->known && !request->shared ? &original : NULL, err);
     if (done && elsewhere && renamed)
-        done = give_name(association, (struct store_outcome){.association = target->old, .activity = new},
-                         NULL, err);
+        done = point_name_at(association,
+                             (struct store_outcome){.association = request->old, .activity = new}, NULL, err);
     if (!done)
         batch_undo(association->net->mta, mark);
     return done;
@@ -283,11 +283,12 @@ static bool give_names(struct association *association, const struct target *tar
 /* ---- resumes ---- */
 
 /* It was tried for long enough to tell what is asked for. */
-static void give_up(struct association *association, const struct target *target, const struct error *err) {
+static void let_begin_anew(struct association *association, const struct resume_request *request,
+                           const struct error *err) {
     struct store_activity_in activity;
     log_given_up(association, err);
     if (store_find_activity_in(association->net->mta->view.store, span_str(association->peer->name),
-                               target->old, target->name, &activity, NULL)) {
+                               request->old, request->name, &activity, NULL)) {
         end_elsewhere(association->net->mta, association, activity.id);
         forget(association, &activity);
     }
@@ -296,14 +297,14 @@ static void give_up(struct association *association, const struct target *target
 
 /* A sender's activity that is not over is never taken for one that is, whatever serial it wants to go on
  * from. */
-static void go_on(struct association *association, const struct target *target, uint32_t serial,
+static void go_on(struct association *association, const struct resume_request *request, uint32_t serial,
                   uint64_t key) {
     struct mta *mta = association->net->mta;
     struct store_activity_in activity;
     struct error err = {0};
-    if (!store_find_activity_in(mta->view.store, span_str(association->peer->name), target->old, target->name,
-                                &activity, &err)) {
-        resume_over(association, target->old, target->name, serial, &err);
+    if (!store_find_activity_in(mta->view.store, span_str(association->peer->name), request->old,
+                                request->name, &activity, &err)) {
+        resume_over(association, request->old, request->name, serial, &err);
         return;
     }
     end_elsewhere(mta, association, activity.id);
@@ -327,27 +328,28 @@ static void go_on(struct association *association, const struct target *target, 
 }
 
 /* Who has bound gives names by whatever it resumes; a recovery without a bind by what is known (I8). */
-static void resume(struct association *association, struct target *target, uint32_t serial, struct span new) {
+static void resume(struct association *association, struct resume_request *request, uint32_t serial,
+                   struct span new) {
     struct error err = {0}, why = {0};
-    uint64_t key = key_of(association, target->old, target->name);
-    bool told = outcome_resumes(association, &why) && find_target(association, serial, target, &why);
+    uint64_t key = key_of(association, request->old, request->name);
+    bool told = outcome_resumes(association, &why) && find_original(association, serial, request, &why);
     if (!told && !has_tried_enough(association, key, &why)) {
         resume_later(association, &why);
         return;
     }
-    target->known = told && target->known;
-    if (serial && (!association->recovers || target->known) &&
-        ((told && !target->known && !outcome_is_not_there(association, &err)) ||
-         !give_names(association, target, new, &err))) {
+    request->known = told && request->known;
+    if (serial && (!association->recovers || request->known) &&
+        ((told && !request->known && !outcome_is_not_there(association, &err)) ||
+         !name_resumed_activity(association, request, new, &err))) {
         resume_later(association, &err);
         return;
     }
     if (!told)
-        give_up(association, target, &why);
-    else if (target->shared)
+        let_begin_anew(association, request, &why);
+    else if (request->shared)
         answer(association, IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
     else
-        go_on(association, target, serial, key);
+        go_on(association, request, serial, key);
 }
 
 bool receive_resume(struct association *association, struct span payload) {
@@ -361,13 +363,13 @@ bool receive_resume(struct association *association, struct span payload) {
     association->transfer = transfer;
     if (old.len == 0)
         old = bytes_head(association->id);
-    struct target target = {.old = old, .name = name};
+    struct resume_request request = {.old = old, .name = name};
     if (!name.len || !recovery_is_for(association, old))
         answer(association, IPC_RESUME_UNKNOWN_ACTIVITY, NULL);
     else if (outcome_is_unknown(mta))
         association_end(association, IPC_CLOSE_ABORTED, batch_cause(mta));
     else
-        resume(association, &target, serial, new);
-    bytes_drop(target.first);
+        resume(association, &request, serial, new);
+    bytes_drop(request.original);
     return true;
 }

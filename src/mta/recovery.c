@@ -133,7 +133,7 @@ bool recovery_may_name(struct association *association, struct error *err) {
            error_set(err, STORE_IN_USE, "a recovery resumes again and again");
 }
 
-bool recovery_is_apart(const struct association *association) {
+bool recovery_has_own_name(const struct association *association) {
     return association->recovers && !span_eq(bytes_head(association->recovers), bytes_head(association->id));
 }
 

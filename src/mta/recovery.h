@@ -20,7 +20,7 @@ bool recovery_brings_new(struct association *association);
 /* May the association give another name, to what it resumes? Of one that has bound always. */
 bool recovery_may_name(struct association *association, struct error *err);
 /* It recovers one of another name without a bind: no name that it gives is that of anything else. */
-bool recovery_is_apart(const struct association *association);
+bool recovery_has_own_name(const struct association *association);
 /* True if activities of association `id` may be resumed on this one. */
 bool recovery_is_for(const struct association *association, struct span id);
 

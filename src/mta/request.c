@@ -1,5 +1,4 @@
 /* IPC_REQUEST: which operations there are, who may ask for them, and which members they take. */
-#include "base/log.h"
 #include "mta/client.h"
 #include "mta/later.h"
 #include "mta/mta_private.h"

@@ -36,7 +36,7 @@ json_t *request_user_remove(struct client *client, json_t *request);
 /* users_many.c: forgets users that the client gave and has not added; it is gone, say. */
 void users_leave(struct client *client);
 
-/* ---- queue.c ---- */
+/* ---- queue.c, queue_changes.c ---- */
 
 json_t *request_queue_list(struct client *client, json_t *request);
 json_t *request_queue_show(struct client *client, json_t *request);
@@ -45,13 +45,6 @@ json_t *request_queue_change(struct client *client, json_t *request);
 /* ---- track.c ---- */
 
 json_t *request_track(struct client *client, json_t *request);
-/* The events under a key, appended to `events`. False: they can't be read now, for `err`. */
-bool track_events(const struct view *view, struct span key, json_t *events, struct error *err);
-/* Whether a report's subject is a probe: the report does not tell, our own record does, while it is kept.
- * False: it can't be read now, for `err`. */
-bool track_is_probe(const struct view *view, struct span subject, bool *probe, struct error *err);
-/* A read failed that may work in a moment: what it was to tell may be there all the same. */
-bool track_failed_for_now(const struct error *err);
 
 /* ---- status.c, route.c ---- */
 

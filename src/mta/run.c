@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include <event2/event.h>
-#include <openssl/rand.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -14,9 +13,11 @@
 #include "mta/decide.h"
 #include "mta/deliver.h"
 #include "mta/guesses.h"
+#include "mta/identifiers.h"
 #include "mta/jump.h"
 #include "mta/later.h"
 #include "mta/leftovers.h"
+#include "mta/load.h"
 #include "mta/lost.h"
 #include "mta/mailbox.h"
 #include "mta/mailbox_name.h"
@@ -29,201 +30,21 @@
 #include "mta/quota.h"
 #include "mta/receive.h"
 #include "mta/reroute.h"
-#include "mta/send.h"
+#include "mta/stop.h"
 #include "mta/submit.h"
 #include "mta/users.h"
 #include "mta/users_many.h"
+#include "mta/watch.h"
 
 /* Units whose time has come that one tick works on, and µs for which it begins with more; the rest follows at
  * once. */
 #define DUE_A_TURN  200
 #define DUE_TURN_US 20000
 
-/* A commit that takes longer is not about to end: a stop does not wait for what waits for it. */
-#define LANDING_MOST (3 * SECOND)
-
-/* How long a stop may take to write that copies are not in doubt. */
-#define UNMARK_MOST (3 * SECOND)
-
-/* How long a stop waits for the store, each time that it has to. */
-#define SETTLE_MOST SECOND
-
 /* How long another process may have the store at the start. */
 #define LOCKED_MOST (3 * SECOND)
 
-/* Who does not prolong it for so long is taken for gone where a store has several nodes; all that it had is
- * another's then. */
-#define LEASE (60 * SECOND)
-
-/* Lines in a minute about one thing that the store does not take. */
-#define STOPS_TOLD 5
-
-/* How long a stop waits for the peers' answers to its releases. */
-#define RELEASE_MOST (2 * SECOND)
-
 /* ---- opening ---- */
-
-static enum work_state state_of(const struct store_work *row, int64_t due, bool lost) {
-    if (row->status == STORE_HELD)
-        return WORK_HELD;
-    return !lost && due <= clock_now_us() ? WORK_READY : WORK_WAITING;
-}
-
-/* A retry's time in the row is of the clock as it was: one that was set back since would put it off for as
- * long. */
-static int64_t due_of(const struct mta *mta, const struct store_work *row, uint8_t lane) {
-    int64_t longest = clock_now_us() + send_schedule(mta, lane)->longest_retry * SECOND;
-    return row->tries && row->due > longest ? longest : row->due;
-}
-
-/* Where a row's copy is to go. NULL without memory. */
-static struct destination *destination_of_row(struct mta *mta, struct span name) {
-    struct destination *destination = destination_find(mta, name);
-    if (destination)
-        return destination;
-    struct peer *peer = peer_named(mta, name);
-    return peer ? &peer->destination : NULL;
-}
-
-struct loading {
-    struct mta *mta;
-    struct error *err;
-    bool failed;
-};
-
-/* A walk that ends here would leave the rest of the queue behind (store_claim takes it for no failure). */
-static bool not_loaded(struct loading *loading, const struct store_work *row, const char *what) {
-    loading->failed = true;
-    return error_set(loading->err, STORE_IO, "the queue can't be read, work unit %llu: %s",
-                     (unsigned long long)row->id, what);
-}
-
-static bool name_of_row(struct loading *loading, const struct store_work *row, struct span *name) {
-    struct error err = {0};
-    uint32_t key = row->doubt_peer ? row->doubt_peer : row->next_hop;
-    *name = SPAN_LIT("");
-    return !row->next_hop || store_next_hop_name(loading->mta->view.store, key, name, &err) ||
-           not_loaded(loading, row,
-                      err.code == STORE_NOT_FOUND ? "its next hop has no name; run 'mhs store check'"
-                                                  : err.text);
-}
-
-/* Nothing of it is believed but its id: not where it goes, nor which message it is of. */
-static bool load_damaged(struct loading *loading, const struct store_work *row) {
-    struct destination *nowhere = destination_of_row(loading->mta, SPAN_LIT(""));
-    struct work unit = {.id = row->id, .expires = INT64_MAX, .state = WORK_HELD, .damaged = true};
-    unit.destination = nowhere ? nowhere->number : 0;
-    unit.committed = true;
-    struct work *work = nowhere ? schedule_add(&loading->mta->schedule, &unit) : NULL;
-    if (!work)
-        return not_loaded(loading, row, "no memory");
-    schedule_cause(work, "its row is not what was stored; run 'mhs store check'");
-    log_error("work unit %llu is held: %s", (unsigned long long)row->id,
-              work->cause ? work->cause : "damaged");
-    return true;
-}
-
-/* A marked row may have been sent before the stop: it is in doubt (I4). */
-static bool load_work(void *context, const struct store_work *row) {
-    struct loading *loading = context;
-    struct mta *mta = loading->mta;
-    struct span name;
-    if (row->damaged)
-        return load_damaged(loading, row);
-    if (!name_of_row(loading, row, &name))
-        return false;
-    bool lost = span_eq(name, SPAN_LIT(STORE_LOST_HOP));
-    struct destination *destination = destination_of_row(mta, lost ? SPAN_LIT("") : name);
-    if (!destination)
-        return not_loaded(loading, row, "no memory");
-    struct row form = {0};
-    row_read(row->data, &form); /* of an unknown one nothing is known: copy_load says so */
-    uint8_t lane = row->priority < LANES ? row->priority : LANE_NORMAL;
-    int64_t due = due_of(mta, row, lane);
-    struct work unit = {.id = row->id,
-                        .message = row->message,
-                        .due = due,
-                        .expires = jump_expiry(mta, row->id, row->expiry ? row->expiry : INT64_MAX),
-                        .latest = form.latest,
-                        .destination = destination->number,
-                        .tries = (uint16_t)(row->tries < UINT16_MAX ? row->tries : UINT16_MAX),
-                        .lane = lane,
-                        .state = (uint8_t)state_of(row, due, lost),
-                        .in_doubt = row->doubt_peer != 0,
-                        .marked = row->doubt_peer != 0,
-                        .lost = lost,
-                        .committed = true};
-    return schedule_add(&mta->schedule, &unit) || not_loaded(loading, row, "no memory");
-}
-
-static bool claim_work(struct loading *loading) {
-    loading->mta->claimed_at = clock_monotonic_us();
-    return store_claim(loading->mta->view.store, LEASE, 0, load_work, loading, loading->err) &&
-           !loading->failed;
-}
-
-static bool load_queue(struct mta *mta, struct error *err) {
-    struct loading loading = {mta, err, false};
-    jump_start(mta);
-    if (!claim_work(&loading))
-        return false;
-    jump_started(mta);
-    if (mta->jump_note.unsaved)
-        batch_arm(mta);
-    if (!outbound_load(mta))
-        return error_set(err, STORE_IO, "the transfers to be resumed can't be read");
-    destinations_left(mta);
-    if (mta->schedule.count)
-        log_notice("%zu %s in the queue, in doubt: %zu", mta->schedule.count,
-                   mta->schedule.count == 1 ? "copy waits" : "copies wait", mta->schedule.in_doubt);
-    return true;
-}
-
-/* Digits of the part that is drawn at each start: 36^11 is above 2^56. */
-#define PART_DIGITS 11
-
-static bool draw_part(char part[static PART_DIGITS + 1], struct error *err) {
-    uint8_t octets[PART_DIGITS];
-    if (RAND_bytes(octets, sizeof octets) != 1)
-        return error_set(err, STORE_IO, "no random octets to be had");
-    for (size_t i = 0; i < PART_DIGITS; i++)
-        part[i] = "0123456789abcdefghijklmnopqrstuvwxyz"[octets[i] % 36];
-    part[PART_DIGITS] = '\0';
-    return true;
-}
-
-/* Durable when it returns. */
-static bool write_setting(const struct mta *mta, struct span name, struct span value, struct error *err) {
-    struct store_batch *batch = store_batch_new(mta->view.store);
-    bool done = (batch && store_put_record(batch, STORE_SETTING, name, value)) ||
-                error_set(err, STORE_NO_MEMORY, "no memory");
-    done = done && store_commit(batch, err);
-    store_batch_free(batch);
-    return done;
-}
-
-/*
- * Local identifiers are NODE.PART.NUMBER. The part is drawn anew at each start
- * and on disk before the first identifier is made: neither a counter nor a clock
- * can say what was used, as both go back when a backup is restored or the clock is
- * set. That the last one was drawn again is the one case that can be seen.
- */
-static bool begin_identifiers(struct mta *mta, struct error *err) {
-    const struct span name = SPAN_LIT("identifier-part");
-    char part[PART_DIGITS + 1];
-    struct buf last;
-    struct error none = {0};
-    buf_init(&last, 256);
-    bool done = store_get_record(mta->view.store, STORE_SETTING, name, &last, &none) ||
-                none.code == STORE_NOT_FOUND || error_set(err, none.code, "%s", none.text);
-    do
-        done = done && draw_part(part, err);
-    while (done && span_eq(buf_span(&last), span_str(part)));
-    buf_free(&last);
-    snprintf(mta->id_prefix, sizeof mta->id_prefix, "%.10s.%s", mta->view.config->node, done ? part : "");
-    mta->id_next = 1;
-    return done && write_setting(mta, name, span_str(part), err);
-}
 
 static void on_tick(evutil_socket_t fd, short what, void *arg);
 static void on_more(evutil_socket_t fd, short what, void *arg);
@@ -334,7 +155,7 @@ static bool open_all(struct mta *mta, struct error *err) {
     if (!schedule_init(&mta->schedule, 0) || !batch_init(mta, &hooks) || !open_events(mta) ||
         !peers_configure(mta) || !deliver_init(mta) || !convert_init(mta) || !(mta->guesses = guesses_new()))
         return error_set(err, STORE_NO_MEMORY, "no memory");
-    if (!begin_identifiers(mta, err) || !mailboxes_rename(mta->view.store, &mta->arena, err) ||
+    if (!identifiers_begin(mta, err) || !mailboxes_rename(mta->view.store, &mta->arena, err) ||
         !load_disabled(mta, err) || !users_load(&mta->view, err) || !outcome_load(mta, err) ||
         !load_queue(mta, err))
         return false;
@@ -389,14 +210,14 @@ void mta_free(struct mta *mta) {
         return;
     mta->stopping = true;
     if (mta->batch.store)
-        batch_settle(mta, clock_monotonic_us() + SETTLE_MOST);
+        batch_settle(mta, clock_monotonic_us() + STOP_SETTLE_MOST);
     later_refuse(mta);
     users_many_stop(mta);
     net_free_all(mta);
     clients_close(&mta->view);
     convert_close(mta);
     if (mta->batch.store)
-        batch_end(mta, clock_monotonic_us() + SETTLE_MOST);
+        batch_end(mta, clock_monotonic_us() + STOP_SETTLE_MOST);
     batch_free(mta);
     process_close(&mta->process);
     users_many_free(mta);
@@ -489,143 +310,11 @@ static void on_release(evutil_socket_t fd, short what, void *arg) {
         net_landed(mta);
 }
 
-static bool nothing_under_way(const struct mta *mta) {
-    for (struct net_process *net = mta->nets; net; net = net->next)
-        for (size_t i = 0; i < net->associations.room; i++) {
-            struct association *association = net->associations.slots[i].value;
-            if (association && (association->sending || association->inbound))
-                return false;
-        }
-    return true;
-}
-
-struct unmarking {
-    struct mta *mta;
-    int64_t end; /* monotonic µs */
-    unsigned count;
-};
-
-static bool unmark(void *context, struct work *work) {
-    struct unmarking *unmarking = context;
-    struct mta *mta = unmarking->mta;
-    if (!work->marked || work->in_doubt || !work->committed || work->state == WORK_SENDING)
-        return true;
-    batch_request(mta);
-    if (!copy_save(mta, work))
-        return false;
-    if (++unmarking->count % 1000 == 0 && !batch_settle(mta, unmarking->end))
-        return false;
-    return clock_monotonic_us() < unmarking->end;
-}
-
-/* What was never sent is not in doubt after a clean stop: it may take another way, and an operator may act on
- * it. What time does not suffice for keeps its mark, which is true enough (I3). */
-static void unmark_all(struct mta *mta) {
-    struct unmarking unmarking = {.mta = mta, .end = clock_monotonic_us() + UNMARK_MOST};
-    if (batch_age(mta))
-        return;
-    schedule_each(&mta->schedule, unmark, &unmarking);
-    batch_settle(mta, unmarking.end + SETTLE_MOST);
-}
-
-/* Ours are released, those that a peer initiated aborted: it alone may release them. */
-static bool all_associations_ended(struct mta *mta) {
-    bool all = true;
-    for (struct net_process *net = mta->nets; net; net = net->next) {
-        all &= net->associations.count == 0;
-        for (size_t i = 0; i < net->associations.room; i++)
-            if (net->associations.slots[i].value)
-                association_end(net->associations.slots[i].value, IPC_CLOSE_RELEASED, "the MTA is stopping");
-    }
-    return all;
-}
-
-/* Clients wait for the verdict of what flies and fills, and of what has no room yet, and hear it: the stop
- * gives that some time. What they still ask for meanwhile prolongs it no further. */
-static bool all_is_said(struct mta *mta) {
-    int64_t now = clock_monotonic_us(), until = now + SETTLE_MOST;
-    if (!mta->say_until)
-        mta->say_until = now + LANDING_MOST;
-    while (batch_settle(mta, until)) {
-        if (!mta->later_first || clock_monotonic_us() >= until)
-            return !mta->later_first || now >= mta->say_until;
-        later_go_on(mta);
-    }
-    return batch_age(mta) >= LANDING_MOST;
-}
-
-static void finish_stop(struct mta *mta) {
-    pace_release(mta);
-    if (!nothing_under_way(mta) && batch_age(mta) < LANDING_MOST)
-        return;
-    if (!all_is_said(mta))
-        return;
-    users_many_stop(mta);
-    if (!mta->release_until)
-        mta->release_until = clock_monotonic_us() + RELEASE_MOST;
-    if (!all_associations_ended(mta) && clock_monotonic_us() < mta->release_until)
-        return;
-    unmark_all(mta);
-    process_stopped(&mta->process);
-}
-
-/* Is the log to say that it has begun? A store that fails and recovers by turns is told of a few times in a
- * minute, and then again if it still fails when that is over. */
-static bool begins(struct telling_store *telling) {
-    unsigned untold;
-    if (!telling->told)
-        telling->told = burst_take(&telling->told_of, STOPS_TOLD, BURST_MINUTE, clock_monotonic_us(),
-                                   &untold) != BURST_NONE;
-    else
-        return false;
-    return telling->told;
-}
-
-/* And that it is over? */
-static bool is_over(struct telling_store *telling) {
-    bool told = telling->told;
-    telling->told = false;
-    return told;
-}
-
-static void watch_room(struct mta *mta) {
-    const struct error *cause = store_content_cause(mta->view.store);
-    if (cause->code && begins(&mta->refusing_long))
-        log_error("no content of more than 8 kB is taken any more, shorter ones are: %s", cause->text);
-    if (!cause->code && is_over(&mta->refusing_long))
-        log_notice("the store takes contents of more than 8 kB again");
-}
-
-static void watch_store(struct mta *mta) {
-    struct store *store = mta->view.store;
-    bool accepting = store_accepting(store) && store_probe(store);
-    if (!accepting && begins(&mta->refusing))
-        log_error("no message is taken any more: %s", store_cause(store)->text);
-    if (!accepting && store_probe(store) && is_over(&mta->refusing))
-        log_notice("the store takes messages again");
-    watch_room(mta);
-    links_release(mta);
-    if (batch_is_stuck(mta))
-        net_landed(mta); /* as far as it ever will */
-    later_go_on(mta);
-}
-
-/* The work of nodes that are gone becomes ours, unless we go as well. That the store can't say is told by
- * watch_store. */
-static void keep_lease(struct mta *mta) {
-    struct error err = {0};
-    struct loading loading = {mta, &err, false};
-    if (!store_accepting(mta->view.store) || clock_monotonic_us() - mta->claimed_at < LEASE / 4)
-        return;
-    if (mta->stopping)
-        store_renew(mta->view.store, LEASE, &err);
-    else if (!claim_work(&loading) && loading.failed)
-        end_at_once(mta, err.text); /* what it was given is nobody's in memory: the next start loads all */
-}
-
 static void keep_store(struct mta *mta, int64_t now) {
+    struct error err = {0};
     watch_store(mta);
-    keep_lease(mta);
+    if (!load_keep_lease(mta, &err))
+        end_at_once(mta, err.text);
     if (mta->unsaved_count)
         outbound_save_again(mta);
     int64_t track = mta->view.config->limits.track_seconds;
@@ -648,7 +337,7 @@ static void tick(struct mta *mta) {
     log_tell_left_out();
     submissions_tick(mta, clock_monotonic_us());
     if (mta->stopping)
-        finish_stop(mta);
+        stop_go_on(mta);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg) {

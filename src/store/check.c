@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "store/check.h"
 #include "store/check_private.h"
 
 void check_tell_step(struct check_report *report) {

@@ -6,6 +6,7 @@
 #define STORE_CHECK_PRIVATE_H
 
 #include "base/buf.h"
+#include "store/check.h"
 #include "store/store.h"
 
 /* A query that gives a line of text for each violation, and what repair does about them. */

@@ -25,6 +25,9 @@
 #ifndef STORE_ENGINE_H
 #define STORE_ENGINE_H
 
+#include "store/backup.h"
+#include "store/check.h"
+#include "store/place.h"
 #include "store/store.h"
 
 struct mailbox_change {

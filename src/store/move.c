@@ -17,7 +17,10 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "store/check.h"
 #include "store/mark_private.h"
+#include "store/move.h"
+#include "store/place.h"
 #include "store/walk_private.h"
 
 #define LOCKED_MOST_US 2000000

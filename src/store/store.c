@@ -1,5 +1,8 @@
 /* Opening, health, copies of the whole. */
+#include "store/backup.h"
+#include "store/check.h"
 #include "store/mark_private.h"
+#include "store/place.h"
 #include "store/store_private.h"
 
 #include <stdio.h>

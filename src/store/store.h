@@ -9,8 +9,8 @@
  *
  * One process writes (store_open fails with STORE_LOCKED for a second one);
  * others open it read_only and never wait for the writer. A handle belongs to
- * one thread. `place` says what stands behind it (engine.h): a folder is the
- * embedded engine's, `postgresql://…` a server's.
+ * one thread. What can be done with a store that is not open stands beside this:
+ * place.h, backup.h, move.h, check.h.
  *
  * All times are microseconds since 1970 UTC (clock_now_us). All ids rise, are
  * never used twice, and are never 0. Functions that return an id return 0, and
@@ -79,49 +79,6 @@ struct store_options {
  * crash left unfinished is put right. NULL on failure.
  */
 struct store *store_open(const char *place, const struct store_options *options, struct error *err);
-
-/* Is there a store at `place`? STORE_NOT_FOUND: no. STORE_READ_ONLY: it may not be looked at. STORE_CORRUPT:
- * a backup that is not whole. */
-bool store_is_there(const char *place, struct error *err);
-
-/*
- * Would this program open the store at `place` as far as its schema goes? Reads
- * only, and migrates nothing. STORE_NOT_FOUND: there is none yet. STORE_VERSION:
- * it is a newer one, or somebody else's database. STORE_READ_ONLY: it may not
- * be read, or a crash left it so that only a writer can.
- */
-bool store_examine(const char *place, struct error *err);
-
-/* ---- places ---- */
-
-/* False, with what can be written, for a URI of what can't be a store (`mysql://…`): no folder is meant by
- * it. */
-bool store_is_place(const char *place, struct error *err);
-
-/* Is it a folder? Else it is the URI of a server. */
-bool store_is_folder(const char *place);
-
-/* The place without a password that stands in it, to be shown; and with one. NULL without memory, or where
- * the place can't have one. The caller frees it with mem_free. */
-char *store_public_place(const char *place);
-
-/* The same, but that a folder is named from the root on: what is read elsewhere, or later, must not hang on
- * where it was written. */
-char *store_full_place(const char *place);
-char *store_secret_place(const char *place, const char *password);
-
-/* What a process needs to open a place from within a sandbox. */
-struct store_reach {
-    char *place;    /* opens without names to be resolved and files to be read */
-    bool calls;     /* a server is called, again whenever it was away */
-    uint16_t port;  /* of the server; 0: a Unix socket */
-    char *files[4]; /* that are read each time: certificates and their like; closed by NULL if fewer */
-};
-
-/* Finds it out, which may take a connection to the server. The caller ends it with store_reach_free, also
- * after a failure. */
-bool store_reach(const char *place, struct store_reach *reach, struct error *err);
-void store_reach_free(struct store_reach *reach);
 
 /* Closes it. Batches and contents must have been freed and released before. NULL is allowed. */
 void store_close(struct store *store);
@@ -192,75 +149,6 @@ void store_figures(const struct store *store, struct store_figures *figures);
  * moment.
  */
 void store_read_until(struct store *store, int64_t until);
-
-/* ---- copies of the whole ---- */
-
-/* From now to store_keep_end no space is given out again that contents in the store have now, though they be
- * deleted: a backup that begins after this reads them. Free space must do for what comes meanwhile. */
-void store_keep(struct store *store);
-/* False when it had ended by itself, because the disk ran full: what was copied since may be wrong. */
-bool store_keep_end(struct store *store);
-
-/* Octets copied so far, of how many. */
-typedef void store_progress_cb(void *context, uint64_t done, uint64_t total);
-
-/*
- * Copies the store at `place` as it is at one moment into the folder `to`, which is made and must be empty:
- * a store of its own, on disk when the call returns true. A writer may be at work if it keeps (store_keep);
- * with `alone` there is none, and none comes meanwhile. STORE_IN_USE: `to` is not empty, or others than the
- * caller and the store's owner may write there. `progress` may be NULL.
- */
-bool store_backup(const char *place, const char *to, bool alone, store_progress_cb *progress, void *context,
-                  struct error *err);
-
-/*
- * Makes the store at `place` anew from the copy in `from`, which stays. STORE_LOCKED: a process writes there.
- * STORE_IN_USE: there is a store, and not `force`. STORE_BAD_REQUEST: `from` is that store. Root's restored
- * files belong to the owner of `place`.
- */
-bool store_restore(const char *from, const char *place, bool force, store_progress_cb *progress,
-                   void *context, struct error *err);
-
-struct store_moved {
-    uint64_t records, mailboxes, messages, copies, entries, activities, outcomes, repeats, events;
-    uint64_t octets; /* of envelopes and contents */
-};
-
-/* Octets that are done, of how many (0: not known), of what goes on now: "copied" or "compared". */
-typedef void store_move_cb(void *context, const char *what, uint64_t done, uint64_t total);
-
-/*
- * Moves all that is in the store at `from`, which must be sound (store_check is run, deep), into a new one at
- * `to`; no process may have either open. Ids, sequence-numbers and the order of events stay what they are. At
- * the end the new store is checked, and read again and compared. Whatever breaks it off, one of the two can
- * be opened and no more: `from` until all of `to` is on disk and compared, then none for a moment, then `to`;
- * the other is refused with STORE_MOVED. The same call again begins anew, or does what was left to do.
- *
- * STORE_IN_USE: there is something at `to`; what an unfinished move left there is removed, and a store that
- * was moved away too, with `replace`. STORE_MOVED: `from` was moved away before. STORE_CORRUPT: `from` is
- * damaged, or `to` is not the same. `progress` may be NULL. Root's new files belong to the owner of the
- * folder, or of that above a new one.
- */
-bool store_move(const char *from, const char *to, bool replace, store_move_cb *progress, void *context,
-                struct store_moved *moved, struct error *err);
-
-struct store_taken_back {
-    bool marked; /* the store at `to` is refused with STORE_MOVED from now on */
-    struct error
-        unmarked; /* else: why it could not be marked. Should it come back, it would be a second one */
-};
-
-/*
- * Makes the store at `from`, which was moved to `to`, the one again, as it was when it was moved: what came
- * to `to` since is not there, and what left `to` since is in its queue. No process may have either open. The
- * store at `to` is marked as moved before, so that both can't be served.
- *
- * STORE_IN_USE: it is there, or can't be looked at, and not `force`: with that it is marked if it can be, and
- * done without if not. A server that answers and has no store needs no `force`. STORE_LOCKED: a process
- * writes to one of them. STORE_BAD_REQUEST: `from` was not moved, or not to `to`.
- */
-bool store_take_back(const char *from, const char *to, bool force, struct store_taken_back *taken,
-                     struct error *err);
 
 /* ---- batches ---- */
 
@@ -408,6 +296,11 @@ uint32_t store_next_hop(struct store *store, struct span name, struct error *err
 
 /* The name of a key, which lives as long as the store is open. STORE_NOT_FOUND: there is none. */
 bool store_next_hop_name(struct store *store, uint32_t next_hop, struct span *name, struct error *err);
+
+/* The next hop to which store_repair (store/check.h) gives the copies whose content is lost; they are READY,
+ * due, and without a content. Whoever reads the queue reports them to their originators: the store can't. No
+ * peer may have this name. */
+#define STORE_LOST_HOP "(content lost)"
 
 /* ---- work: one row for each copy that is to go to a next hop ---- */
 
@@ -669,51 +562,5 @@ bool store_get_record(struct store *store, uint32_t kind, struct span name, stru
 typedef bool store_record_cb(void *context, struct span name, struct span data);
 bool store_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,
                        struct error *err);
-
-/* ---- check and repair (no other process may have the store open for writing) ---- */
-
-/* The next hop to which store_repair gives the copies whose content is lost; they are READY, due, and without
- * a content. Whoever reads the queue reports them to their originators: the store can't. No peer may have
- * this name. */
-#define STORE_LOST_HOP "(content lost)"
-
-/* One copy, or mailbox entry, of a message whose content is lost.
- * store_repair keeps both, without a content. */
-struct store_lost {
-    uint64_t message;
-    struct span envelope;
-    uint64_t work;     /* 0: a mailbox entry */
-    struct span data;  /* of the work or the entry */
-    struct span place; /* the next hop's name (empty: none), or the mailbox's */
-    uint64_t sequence; /* of the entry */
-};
-
-/* How far a check has come. */
-struct store_step {
-    const char *what;     /* for people: "checking the contents" */
-    uint64_t done, total; /* octets; a total of 0: it is not told by octets */
-};
-
-struct store_finding {
-    int invariant;                 /* number in store_private.h; 0: what no invariant covers */
-    bool repaired;                 /* store_repair put it right */
-    bool note;                     /* no finding (it is not counted), but what could not be checked */
-    char text[512];                /* one line, plain English */
-    const struct store_lost *lost; /* not NULL: no finding of its own (it is not counted), but what the
-                                      findings before it mean for one copy or entry */
-    const struct store_step *step; /* not NULL: no finding at all, but what is being done; often, and again
-                                      while it goes on */
-};
-typedef void store_finding_cb(void *context, const struct store_finding *finding);
-
-/* Verifies every invariant; `deep` also reads all contents and compares digests. Changes nothing. False: it
- * could not be checked (err); true: it was, and the callback had `*findings` findings. */
-bool store_check(const char *place, bool deep, store_finding_cb *cb, void *context, uint64_t *findings,
-                 struct error *err);
-
-/* Puts right what can be, and says what it does for each finding. Messages whose octets are lost stay without
- * them, and each is named (struct store_lost): copies at STORE_LOST_HOP, to be reported. */
-bool store_repair(const char *place, store_finding_cb *cb, void *context, uint64_t *findings,
-                  struct error *err);
 
 #endif

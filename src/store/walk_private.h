@@ -12,6 +12,7 @@
 #define STORE_WALK_PRIVATE_H
 
 #include "store/batch_private.h"
+#include "store/move.h"
 
 enum section {
     RECORDS,

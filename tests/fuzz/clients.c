@@ -76,7 +76,7 @@ static void begin(struct world *world) {
     struct clients_descriptors descriptors = {.store = end_open(&world->ends[STORE]),
                                               .parent = end_open(&world->ends[PARENT]),
                                               .local = listen_local(),
-                                              .left = -1,
+                                              .former_local = -1,
                                               .door = door[1]};
     world->clients = clients_new(world->loop, &world->config, &reload, &descriptors);
     require(world->loop && world->clients);

@@ -7,6 +7,7 @@
 #include "base/reader.h"
 #include "disk.h"
 #include "quiet.h"
+#include "store/check.h"
 #include "store/store.h"
 
 #define NOW INT64_C(1795327200000000)

@@ -8,6 +8,7 @@
 
 #include "base/reader.h"
 
+#include "store/check.h"
 #include "store/check_private.h"
 #include "store/postgres/postgres_private.h"
 

@@ -1,6 +1,5 @@
 #include "store/postgres/connection.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,72 +10,8 @@
 #include "base/clock.h"
 #include "store/postgres/hosts.h"
 #include "store/postgres/libpq.h"
-
-/* ---- the URI ---- */
-
-static size_t scheme_length(const char *place) {
-    static const char *const schemes[] = {"postgresql://", "postgres://"};
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (!strncmp(place, schemes[i], strlen(schemes[i])))
-            return strlen(schemes[i]);
-    return 0;
-}
-
-bool pg_is_uri(const char *place) {
-    return scheme_length(place) != 0;
-}
-
-static void put_text(struct buf *uri, const char *text, const char *reserved) {
-    for (const char *c = text; *c; c++)
-        buf_printf(uri, *c <= ' ' || *c > '~' || strchr(reserved, *c) ? "%%%02X" : "%c",
-                   (unsigned)(unsigned char)*c);
-}
-
-static const char *value_of(const PQconninfoOption *options, const char *keyword) {
-    for (; options->keyword; options++)
-        if (!strcmp(options->keyword, keyword))
-            return options->val;
-    return NULL;
-}
-
-static bool is_secret(const PQconninfoOption *option) {
-    return strchr(option->dispchar, '*') != NULL;
-}
-
-/* A URI of the options that are given, without the secret ones. */
-static char *write_public(const PQconninfoOption *options) {
-    const char *user = value_of(options, "user"), *database = value_of(options, "dbname");
-    struct buf uri;
-    char separator = '?';
-    buf_init(&uri, 0);
-    buf_printf(&uri, "postgresql://");
-    put_text(&uri, user ? user : "", "%&?#@:=+/\"");
-    buf_printf(&uri, user ? "@/" : "/");
-    put_text(&uri, database ? database : "", "%&?#@:=+/\"");
-    for (const PQconninfoOption *option = options; option->keyword; option++) {
-        if (!option->val || is_secret(option) || option->val == user || option->val == database)
-            continue;
-        buf_printf(&uri, "%c%s=", separator, option->keyword);
-        put_text(&uri, option->val, "%&?#@=+\"");
-        separator = '&';
-    }
-    char *text = buf_append_byte(&uri, 0) ? mem_strdup((const char *)uri.data) : NULL;
-    buf_free(&uri);
-    return text;
-}
-
-/* libpq alone knows where a password stands in it. */
-char *pg_public_uri(const char *uri) {
-    PQconninfoOption *options = libpq_load(NULL) ? PQconninfoParse(uri, NULL) : NULL;
-    bool secret = false;
-    if (!options)
-        return mem_strdup("postgresql://(no URI that can be read)");
-    for (const PQconninfoOption *option = options; option->keyword; option++)
-        secret |= option->val && is_secret(option);
-    char *shown = secret ? write_public(options) : mem_strdup(uri);
-    PQconninfoFree(options);
-    return shown;
-}
+#include "store/postgres/uri.h"
+#include "store/store.h"
 
 /* ---- errors ---- */
 
@@ -503,89 +438,6 @@ void pg_free(struct pg *pg) {
     pg->place = NULL;
 }
 
-/* ---- parameters ---- */
-
-void pg_add_octets(struct pg_parameters *parameters, struct span octets) {
-    parameters->values[parameters->count] = octets.len ? (const char *)octets.data : "";
-    parameters->lengths[parameters->count++] = (int)octets.len;
-}
-
-void pg_add_number(struct pg_parameters *parameters, int64_t value) {
-    uint64_t big = htobe64((uint64_t)value);
-    uint8_t *place = parameters->numbers[parameters->count];
-    memcpy(place, &big, sizeof big);
-    pg_add_octets(parameters, span_of(place, sizeof big));
-}
-
-void pg_add_null(struct pg_parameters *parameters) {
-    parameters->values[parameters->count] = NULL;
-    parameters->lengths[parameters->count++] = 0;
-}
-
-/* An array as the server's array_recv reads it: dimensions, are there NULLs, the type; then for each
- * dimension its size and first index; then the elements, each with its length. */
-#define ARRAY_HEAD 20
-
-static void put_head(struct pg_array *array) {
-    const uint32_t head[] = {htobe32(1), htobe32(1), htobe32(array->type), htobe32(array->count), htobe32(1)};
-    if (array->octets.len >= sizeof head)
-        memcpy(array->octets.data, head, sizeof head);
-}
-
-void pg_array_init(struct pg_array *array, uint32_t type) {
-    *array = (struct pg_array){.type = type};
-    buf_init(&array->octets, 0);
-}
-
-void pg_array_clear(struct pg_array *array) {
-    buf_clear(&array->octets);
-    array->count = 0;
-}
-
-void pg_array_free(struct pg_array *array) {
-    buf_free(&array->octets);
-}
-
-static struct buf *next_element(struct pg_array *array) {
-    static const uint8_t head[ARRAY_HEAD];
-    if (!array->octets.len)
-        buf_append(&array->octets, head, sizeof head);
-    array->count++;
-    return &array->octets;
-}
-
-void pg_array_number(struct pg_array *array, int64_t value) {
-    struct buf *out = next_element(array);
-    buf_append_u32(out, 8);
-    buf_append_u64(out, (uint64_t)value);
-}
-
-void pg_array_octets(struct pg_array *array, struct span octets) {
-    struct buf *out = next_element(array);
-    buf_append_u32(out, (uint32_t)octets.len);
-    buf_append_span(out, octets);
-}
-
-void pg_array_null(struct pg_array *array) {
-    buf_append_u32(next_element(array), UINT32_MAX);
-}
-
-bool pg_add_array(struct pg_parameters *parameters, struct pg_array *array) {
-    /* No element: an array without dimensions. */
-    static const uint32_t none[] = {0, 0};
-    if (array->octets.failed || array->octets.len > INT32_MAX)
-        return false;
-    if (!array->count) {
-        uint32_t empty[3] = {none[0], none[1], htobe32(array->type)};
-        memcpy(array->numbers, empty, sizeof empty);
-        pg_add_octets(parameters, span_of(array->numbers, sizeof empty));
-        return true;
-    }
-    put_head(array);
-    pg_add_octets(parameters, buf_span(&array->octets));
-    return true;
-}
-
 /* ---- statements ---- */
 
 bool pg_send(struct pg *pg, size_t statement, const struct pg_parameters *parameters, struct error *err) {
@@ -665,30 +517,4 @@ PGresult *pg_query(struct pg *pg, size_t statement, const struct pg_parameters *
         return result;
     PQclear(result);
     return NULL;
-}
-
-/* ---- results ---- */
-
-int64_t pg_number(const PGresult *result, int row, int column) {
-    uint64_t wide;
-    uint32_t narrow;
-    const char *value = PQgetvalue(result, row, column);
-    switch (PQgetlength(result, row, column)) {
-    case sizeof wide:
-        memcpy(&wide, value, sizeof wide);
-        return (int64_t)be64toh(wide);
-    case sizeof narrow:
-        memcpy(&narrow, value, sizeof narrow);
-        return (int32_t)be32toh(narrow);
-    case 1: /* a boolean */
-        return *value;
-    default:
-        return 0;
-    }
-}
-
-struct span pg_octets(const PGresult *result, int row, int column) {
-    if (PQgetisnull(result, row, column))
-        return (struct span){NULL, 0};
-    return span_of(PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column));
 }

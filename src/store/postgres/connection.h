@@ -1,7 +1,7 @@
 /*
  * A connection to a PostgreSQL server, always in pipeline mode: statements are
  * queued, then their results are taken in the same order. All parameters and
- * results are binary. Nothing here knows the store's tables.
+ * results are binary (values.h). Nothing here knows the store's tables.
  *
  * A connection that broke stays broken (pg_lost) until pg_connect makes it
  * anew; what was queued is forgotten then. Errors are enum store_code.
@@ -11,8 +11,8 @@
 
 #include <libpq-fe.h>
 
-#include "base/buf.h"
-#include "store/store.h"
+#include "base/error.h"
+#include "store/postgres/values.h"
 
 /* How long one answer may take before the server counts as gone: at the opening, and where nobody waits for
  * others meanwhile; for the reads of a process that serves; for a script, which may change a whole table. */
@@ -67,13 +67,6 @@ struct pg {
     bool lost;
 };
 
-/* Is `place` for this engine ("postgresql://…" or "postgres://…")? */
-bool pg_is_uri(const char *place);
-
-/* The URI without its password, to be shown and logged. The caller frees it with mem_free; NULL without
- * memory. */
-char *pg_public_uri(const char *uri);
-
 /*
  * Begins to connect, or to connect anew after a loss. `role` is told to the server beside our name. The
  * server must keep what it commits: fsync and full_page_writes on, or it is refused (STORE_READ_ONLY would
@@ -101,41 +94,6 @@ void pg_disconnect(struct pg *pg);
 /* What the struct holds beside the connection. */
 void pg_free(struct pg *pg);
 
-/* ---- parameters ---- */
-
-#define PG_PARAMETERS 16
-
-struct pg_parameters {
-    int count;
-    const char *values[PG_PARAMETERS];
-    int lengths[PG_PARAMETERS];
-    uint8_t numbers[PG_PARAMETERS][8];
-};
-
-/* All parameters are bigint, bytea, or arrays of them; the statements' texts cast them so. */
-void pg_add_number(struct pg_parameters *parameters, int64_t value);
-/* The octets must live until the statement was sent. */
-void pg_add_octets(struct pg_parameters *parameters, struct span octets);
-void pg_add_null(struct pg_parameters *parameters);
-
-/* A column of many rows: bigint[] or bytea[]. */
-struct pg_array {
-    struct buf octets;
-    uint32_t count, type;
-    uint8_t numbers[12]; /* of an empty one */
-};
-#define PG_BIGINT 20
-#define PG_BYTEA  17
-void pg_array_init(struct pg_array *array, uint32_t type);
-void pg_array_clear(struct pg_array *array);
-void pg_array_free(struct pg_array *array);
-/* Failures for want of memory show in octets.failed. */
-void pg_array_number(struct pg_array *array, int64_t value);
-void pg_array_octets(struct pg_array *array, struct span octets);
-void pg_array_null(struct pg_array *array);
-/* Adds it as a parameter; it must live until the statement was sent. False without memory. */
-bool pg_add_array(struct pg_parameters *parameters, struct pg_array *array);
-
 /* ---- statements ---- */
 
 /* Queues one. What it will answer must be taken. */
@@ -159,11 +117,5 @@ bool pg_must_wait(struct pg *pg);
 /* Queues, marks and takes: one statement by itself. */
 PGresult *pg_query(struct pg *pg, size_t statement, const struct pg_parameters *parameters,
                    struct error *err);
-
-/* ---- results ---- */
-
-int64_t pg_number(const PGresult *result, int row, int column);
-/* Lives as long as the result. The absent span for NULL. */
-struct span pg_octets(const PGresult *result, int row, int column);
 
 #endif

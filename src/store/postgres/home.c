@@ -4,8 +4,11 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "store/backup.h"
+#include "store/place.h"
 #include "store/postgres/hosts.h"
 #include "store/postgres/postgres_private.h"
+#include "store/postgres/uri.h"
 
 static bool with_server(const char *place, bool (*look)(struct pg *pg, struct error *err),
                         struct error *err) {

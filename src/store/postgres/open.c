@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "store/postgres/options.h"
 #include "store/postgres/postgres_private.h"
+#include "store/postgres/uri.h"
 
 /* Our row in `node`. A new epoch fences off whoever wrote before; the lease stays what it is until the first
  * claim (node.c says why). */

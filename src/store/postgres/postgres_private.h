@@ -32,6 +32,7 @@
 #define STORE_POSTGRES_PRIVATE_H
 
 #include "store/batch_private.h"
+#include "store/check.h"
 #include "store/engine.h"
 #include "store/name_table_private.h"
 #include "store/postgres/connection.h"

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "store/backup.h"
 #include "store/sqlite/sqlite_private.h"
 
 #define PAGES_A_STEP 256

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "store/check.h"
 #include "store/check_private.h"
 #include "store/sqlite/sqlite_private.h"
 

@@ -163,7 +163,7 @@ static void begin(struct world *world, unsigned readers, unsigned answer_ms) {
     struct clients_descriptors descriptors = {.store = open_end(world, STORE),
                                               .parent = open_end(world, PARENT),
                                               .local = listen_local(&world->local, &world->local_length),
-                                              .left = -1,
+                                              .former_local = -1,
                                               .door = door[1]};
     world->clients = clients_new(world->loop, &world->config, NULL, &descriptors);
     assert_non_null(world->clients);

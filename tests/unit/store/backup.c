@@ -5,6 +5,9 @@
 #include <sys/stat.h>
 
 #include "room.h"
+#include "store/backup.h"
+#include "store/check.h"
+#include "store/place.h"
 
 enum { LONG = 200000, COUNT = 30 };
 

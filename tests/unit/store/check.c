@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "store/check.h"
 #include "store/sqlite/sqlite_private.h"
 
 static void damage(const struct room *room, const char *text) {

@@ -4,6 +4,7 @@
  * check finds nothing.
  */
 #include "damage.h"
+#include "store/check.h"
 
 #define FIRST "(SELECT min(id) FROM content)"
 

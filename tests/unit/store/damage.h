@@ -4,6 +4,7 @@
 #define TESTS_STORE_DAMAGE_H
 
 #include "room.h"
+#include "store/check.h"
 
 struct findings {
     uint64_t count, repaired;

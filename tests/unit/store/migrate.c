@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "store/check.h"
+#include "store/place.h"
 #include "store/sqlite/sqlite_private.h"
 
 static void run_sql(const struct room *room, const char *text) {

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "room.h"
+#include "store/move.h"
 
 /* A room, and another place. */
 struct move {

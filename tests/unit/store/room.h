@@ -22,6 +22,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "place.h"
+#include "store/check.h"
 #include "store/postgres/options.h"
 #include "store/sqlite/options.h"
 #include "store/store.h"

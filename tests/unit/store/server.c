@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "store/check.h"
+#include "store/place.h"
 #include "store/postgres/postgres_private.h"
 
 /* ---- opening ---- */

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "store/place.h"
 #include "store/postgres/hosts.h"
 
 static int64_t ms_since(int64_t then) {

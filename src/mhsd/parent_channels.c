@@ -1,0 +1,59 @@
+#include "mhsd/parent_channels.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ipc/door.h"
+
+/* Passes an end through the child's door. One that has closed that and lives would be introduced to nobody.
+ */
+static bool pass_end(struct child *to, enum ipc_end kind, const struct child *holder, int fd) {
+    struct ipc_holder other = {.end = kind, .number = (uint8_t)holder->number, .life = holder->life};
+    if (ipc_door_pass(to->door, &other, fd))
+        return true;
+    int cause = errno;
+    if (cause == EPIPE || cause == ECONNRESET)
+        child_await_end(to);
+    errno = cause;
+    return false;
+}
+
+/* Gives `to` the end of a new channel; the other is for `of`, a process of that kind. -1 with errno. */
+static int introduce(struct child *to, enum ipc_end kind, const struct child *of) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        return -1;
+    bool ok = pass_end(to, kind, of, pair[0]);
+    int cause = errno;
+    close(pair[0]);
+    if (ok)
+        return pair[1];
+    close(pair[1]);
+    errno = cause;
+    return -1;
+}
+
+void child_introduce_readers(struct child *child) {
+    struct parent *parent = child->parent;
+    struct child *clients = parent->children[KIND_CLIENTS];
+    for (unsigned i = 0; i < parent->count[KIND_READER]; i++) {
+        struct child *reader = &parent->children[KIND_READER][i];
+        if ((child != clients && child != reader) || clients->door < 0 || reader->door < 0)
+            continue;
+        int end = introduce(reader, IPC_END_CLIENTS, clients);
+        if (end >= 0) {
+            pass_end(clients, IPC_END_READER, reader, end);
+            close(end);
+        }
+    }
+}
+
+bool child_open_store_end(const struct child *child, int *end) {
+    enum ipc_end of = child_kinds[child->kind].end;
+    *end = -1;
+    if (!of)
+        return true;
+    *end = introduce(child->parent->children[KIND_STORE], of, child);
+    return *end >= 0;
+}

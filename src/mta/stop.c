@@ -1,0 +1,97 @@
+#include "mta/stop.h"
+
+#include "base/clock.h"
+#include "mta/copy.h"
+#include "mta/later.h"
+#include "mta/mta_private.h"
+#include "mta/pace.h"
+#include "mta/users_many.h"
+
+/* A commit that takes longer is not about to end: a stop does not wait for what waits for it. */
+#define LANDING_MOST (3 * SECOND)
+
+/* How long a stop may take to write that copies are not in doubt. */
+#define UNMARK_MOST (3 * SECOND)
+
+/* How long a stop waits for the peers' answers to its releases. */
+#define RELEASE_MOST (2 * SECOND)
+
+static bool nothing_under_way(const struct mta *mta) {
+    for (struct net_process *net = mta->nets; net; net = net->next)
+        for (size_t i = 0; i < net->associations.room; i++) {
+            struct association *association = net->associations.slots[i].value;
+            if (association && (association->sending || association->inbound))
+                return false;
+        }
+    return true;
+}
+
+struct unmarking {
+    struct mta *mta;
+    int64_t end; /* monotonic µs */
+    unsigned count;
+};
+
+static bool unmark(void *context, struct work *work) {
+    struct unmarking *unmarking = context;
+    struct mta *mta = unmarking->mta;
+    if (!work->marked || work->in_doubt || !work->committed || work->state == WORK_SENDING)
+        return true;
+    batch_request(mta);
+    if (!copy_save(mta, work))
+        return false;
+    if (++unmarking->count % 1000 == 0 && !batch_settle(mta, unmarking->end))
+        return false;
+    return clock_monotonic_us() < unmarking->end;
+}
+
+/* What was never sent is not in doubt after a clean stop: it may take another way, and an operator may act on
+ * it. What time does not suffice for keeps its mark, which is true enough (I3). */
+static void unmark_all(struct mta *mta) {
+    struct unmarking unmarking = {.mta = mta, .end = clock_monotonic_us() + UNMARK_MOST};
+    if (batch_age(mta))
+        return;
+    schedule_each(&mta->schedule, unmark, &unmarking);
+    batch_settle(mta, unmarking.end + STOP_SETTLE_MOST);
+}
+
+/* Ours are released, those that a peer initiated aborted: it alone may release them. */
+static bool all_associations_ended(struct mta *mta) {
+    bool all = true;
+    for (struct net_process *net = mta->nets; net; net = net->next) {
+        all &= net->associations.count == 0;
+        for (size_t i = 0; i < net->associations.room; i++)
+            if (net->associations.slots[i].value)
+                association_end(net->associations.slots[i].value, IPC_CLOSE_RELEASED, "the MTA is stopping");
+    }
+    return all;
+}
+
+/* Clients wait for the verdict of what flies and fills, and of what has no room yet, and hear it: the stop
+ * gives that some time. What they still ask for meanwhile prolongs it no further. */
+static bool all_is_said(struct mta *mta) {
+    int64_t now = clock_monotonic_us(), until = now + STOP_SETTLE_MOST;
+    if (!mta->say_until)
+        mta->say_until = now + LANDING_MOST;
+    while (batch_settle(mta, until)) {
+        if (!mta->later_first || clock_monotonic_us() >= until)
+            return !mta->later_first || now >= mta->say_until;
+        later_go_on(mta);
+    }
+    return batch_age(mta) >= LANDING_MOST;
+}
+
+void stop_go_on(struct mta *mta) {
+    pace_release(mta);
+    if (!nothing_under_way(mta) && batch_age(mta) < LANDING_MOST)
+        return;
+    if (!all_is_said(mta))
+        return;
+    users_many_stop(mta);
+    if (!mta->release_until)
+        mta->release_until = clock_monotonic_us() + RELEASE_MOST;
+    if (!all_associations_ended(mta) && clock_monotonic_us() < mta->release_until)
+        return;
+    unmark_all(mta);
+    process_stopped(&mta->process);
+}

@@ -1,0 +1,87 @@
+#include "mta/waiting.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "mta/event.h"
+#include "mta/history.h"
+#include "mta/json.h"
+
+struct destination *waiting_destination(const struct mta *mta, const struct work *work) {
+    return destination_at(mta, work->destination);
+}
+
+const char *waiting_state(const struct mta *mta, const struct work *work) {
+    const struct destination *destination = waiting_destination(mta, work);
+    const char *blocked = destination_blocked(mta, destination);
+    if (work->in_doubt && work->state != WORK_HELD)
+        return "in-doubt";
+    switch (work->state) {
+    case WORK_READY:
+        return blocked ? blocked : destination_waits(mta, destination) ? "backing-off" : "ready";
+    case WORK_WAITING:
+        return !work->tries ? "deferred" : blocked ? blocked : "backing-off";
+    case WORK_HELD:
+        return "held";
+    default:
+        return "sending";
+    }
+}
+
+const char *waiting_lane(const struct work *work) {
+    return work->lane == LANE_URGENT ? "urgent" : work->lane == LANE_NORMAL ? "normal" : "non-urgent";
+}
+
+bool waiting_is_deferred(const struct work *work) {
+    return work->tries == 0 && !work->in_doubt && work->due > clock_now_us();
+}
+
+/* Why its last try failed, of a copy that an earlier run of the process tried, or why it is held: its history
+ * says so. */
+static bool tells_cause(const struct work *work, const char *event) {
+    if (work->state == WORK_HELD)
+        return strcmp(event, "held") == 0;
+    return strncmp(event, "transfer-", 9) == 0 || strcmp(event, "in-doubt") == 0;
+}
+
+void waiting_recall_cause(struct mta *mta, struct work *work) {
+    uint8_t key[9];
+    json_t *events = json_array();
+    bool told = history_events(&mta->view, event_message_key(work->message, key), events, NULL);
+    for (size_t i = json_array_size(events); i > 0 && !work->cause; i--) {
+        const json_t *event = json_array_get(events, i - 1);
+        const char *name = json_string_value(json_object_get(event, "event"));
+        const char *detail = json_string_value(json_object_get(event, "detail"));
+        if (detail && name && tells_cause(work, name))
+            schedule_cause(work, detail);
+    }
+    work->recalled = told; /* also where it tells nothing: the next list does not read it again */
+    json_decref(events);
+}
+
+struct span waiting_cause(struct mta *mta, struct work *work) {
+    const struct destination *destination = waiting_destination(mta, work);
+    if (work->state != WORK_HELD && work->state != WORK_SENDING && destination_blocked(mta, destination))
+        return span_str(destination_trouble(mta, destination));
+    if (!work->cause && !work->recalled && (work->tries || work->state == WORK_HELD))
+        waiting_recall_cause(mta, work);
+    if (work->cause)
+        return span_str(work->cause);
+    bool waits = destination_waits(mta, destination) && !waiting_is_deferred(work);
+    const char *trouble = waits ? destination_trouble(mta, destination) : NULL;
+    return trouble ? span_str(trouble) : (struct span){NULL, 0};
+}
+
+int64_t waiting_next_try(const struct mta *mta, const struct work *work) {
+    const struct destination *destination = waiting_destination(mta, work);
+    int64_t own = work->state == WORK_WAITING ? work->due : clock_now_us();
+    int64_t its = destination_next_try(mta, destination);
+    if (work->state == WORK_HELD || work->state == WORK_SENDING)
+        return 0;
+    return own > its ? own : its;
+}
+
+json_t *waiting_expiry(const struct work *work) {
+    int64_t expiry = schedule_expiry(work);
+    return expiry == INT64_MAX ? json_null() : json_time(expiry / SECOND);
+}
