@@ -176,7 +176,7 @@ struct mts_event {
     int64_t diagnostic;
     int64_t time;
     const char *text;
-    size_t more;  /* REPORT_DOUBTED: so many other recipients, of which nothing stands here, for the same cause */
+    size_t more;  /* REPORT_DOUBTED: how many other recipients, for the same cause, have no event */
     bool strange; /* DISCARDED: it shall not stand in the record of `other`, of which nothing is recorded, or
                      so many discarded reports already */
 };
