@@ -75,7 +75,8 @@ static void show_progress(void *context, uint64_t done, uint64_t total) {
 /* A refusal is no failure: a daemon has the store, a folder is not empty, a server copies by its own means.
  */
 static int fail(const struct error *err) {
-    bool refused = err->code == STORE_IN_USE || err->code == STORE_LOCKED || err->code == STORE_BAD_REQUEST;
+    bool refused = err->code == STORE_IN_USE || err->code == STORE_LOCKED || err->code == STORE_BAD_REQUEST ||
+                   err->code == STORE_CORRUPT;
     return command_fail(refused ? COMMAND_NO : COMMAND_FAILED, "%s: %s",
                         store_code_text((enum store_code)err->code), err->text);
 }

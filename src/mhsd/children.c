@@ -106,6 +106,11 @@ static bool give_store(const struct config *config, struct error *err) {
                                 : strerror(cause));
 }
 
+const char *child_where_store_is(const struct config *config) {
+    return store_is_folder(config->mta.store) ? "see whether its disk is mounted"
+                                              : "see whether 'store' names the right database";
+}
+
 /* Where a store was and its disk is not mounted, an empty one would take messages that nobody looks for. */
 static bool may_be_made(const struct config *config, struct error *err) {
     struct error there = {0};
@@ -113,11 +118,11 @@ static bool may_be_made(const struct config *config, struct error *err) {
         return true;
     if (!config->create_store)
         return error_set(err, ENOENT,
-                         "%s; see whether its disk is mounted. 'create-store' forbids making an empty one; "
-                         "mhsd --create-store -c FILE makes it all the same, FILE being this configuration",
-                         there.text);
-    log_warning("%s: an empty one is made. If there should be one, stop, and see whether its disk is mounted",
-                there.text);
+                         "%s; %s. 'create-store' forbids making an empty one; mhsd --create-store -c FILE "
+                         "makes it all the same, FILE being this configuration",
+                         there.text, child_where_store_is(config));
+    log_warning("%s: an empty one is made. If there should be one, stop, and %s", there.text,
+                child_where_store_is(config));
     return true;
 }
 

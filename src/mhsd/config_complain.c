@@ -116,6 +116,15 @@ static struct config_place say(const struct config_section *section, const char 
     return value ? value->place : section->place;
 }
 
+void config_where(const struct config *config, const char *option, char *where, size_t size) {
+    const struct loader *l = (const struct loader *)config;
+    const struct config_value *value = config_value(l->tree, option);
+    struct config_place place = value ? value->place : (struct config_place){0};
+    char line[16];
+    name_line(place, line);
+    snprintf(where, size, "%s:%s", l->files[place.file], line);
+}
+
 void config_warn(struct loader *l, const struct config_section *section, const char *option,
                  const char *what) {
     char text[CONFIG_TEXT_SIZE];

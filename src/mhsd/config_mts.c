@@ -399,6 +399,7 @@ bool config_mts(struct loader *l) {
     if (ok && config_sound(l)) {
         advise_on_domain(l, "user");
         advise_on_domain(l, "list");
+        config_advise_on_mts(l);
     }
     return ok;
 }

@@ -129,6 +129,8 @@ bool config_listeners(struct loader *l) {
     for (size_t o = 0; o < 2; o++)
         for (size_t i = 0; ok && i < counts[o]; i++)
             ok = read_listener(l, options[o], texts[o][i], listeners, &sockets);
+    if (!counts[0] && config_value(l->tree, "listen"))
+        config_warn(l, l->tree, "listen", "it is empty: nobody can call");
     l->config.protocol.listeners = listeners;
     l->config.protocol.listener_count = sockets;
     return read_name_servers(l) && ok;

@@ -99,21 +99,24 @@ static bool tell(struct span text) {
 
 /* Root may start a daemon that another user has started now, and may do more. A server that is away is asked
  * again by a start. */
-static void warn(struct buf *warnings, const struct error *err, bool root) {
+static void warn(const struct config *config, const char *option, const struct error *err, bool root,
+                 struct buf *warnings) {
+    char where[4200];
     const char *what = err->code == EACCES && !root ? "a start by the same user would be refused"
                        : err->code == STORE_IO      ? "the next start could not serve"
                                                     : "the next start would be refused";
-    buf_printf(warnings, "%s: %s\n", what, err->text);
+    config_where(config, option, where, sizeof where);
+    buf_printf(warnings, "%s %s: %s\n", where, what, err->text);
 }
 
 /* What a new start would do before anything else. */
 static bool look_at_folders(const struct config *config, bool root, struct buf *warnings) {
     struct error socket = {0}, store = {0};
     if (!sockets_may_serve(config->socket, &socket))
-        warn(warnings, &socket, root);
+        warn(config, "socket", &socket, root, warnings);
     bool may_use = child_may_use_store(config, &store);
     if (!may_use)
-        warn(warnings, &store, root);
+        warn(config, "store", &store, root, warnings);
     return may_use;
 }
 
@@ -123,7 +126,7 @@ static bool look_at_store(const struct config *config, struct buf *warnings) {
     bool read = store_examine(config->mta.store_place, &err);
     if (!read && (err.code == STORE_VERSION || err.code == STORE_CORRUPT ||
                   (err.code == STORE_NOT_FOUND && !config->create_store)))
-        warn(warnings, &err, true);
+        warn(config, "store", &err, true, warnings);
     return read;
 }
 

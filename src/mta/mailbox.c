@@ -181,24 +181,6 @@ static void summarize(const struct loaded *loaded, struct arena *arena, struct s
         summary_of(kind, loaded->message.envelope, arena, summary);
 }
 
-/* The first event of a message that was submitted here: whether it is a probe's. */
-static bool began_as_probe(void *context, int64_t at, struct span data) {
-    struct reader r = reader_of(data);
-    struct event_record record;
-    (void)at;
-    *(bool *)context = event_read(&r, &record) && record.kind == MTS_EVENT_SUBMITTED &&
-                       span_eq(record.text, SPAN_LIT(MTS_EVENT_OF_PROBE));
-    return false;
-}
-
-/* A report does not tell what it is about; our own record does, while it is kept. */
-static bool is_about_probe(const struct view *view, struct span subject, bool *probe, struct error *err) {
-    struct error inner = {0};
-    *probe = false;
-    return !subject.len || store_track(view->store, subject, began_as_probe, probe, &inner) ||
-           !history_failed_for_now(&inner) || error_set(err, inner.code, "%s", inner.text);
-}
-
 /* NULL: it can't be told now, for `err`. */
 static json_t *entry_json(const struct view *view, const struct loaded *loaded, struct arena *arena,
                           struct error *err) {
@@ -207,7 +189,7 @@ static json_t *entry_json(const struct view *view, const struct loaded *loaded, 
     struct summary summary;
     bool probe = false;
     summarize(loaded, arena, &summary);
-    if (delivered->kind == MTS_REPORT && !is_about_probe(view, summary.identifier, &probe, err))
+    if (delivered->kind == MTS_REPORT && !history_is_probe(view, summary.identifier, &probe, err))
         return NULL;
     json_t *json =
         json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:s, s:b, s:b}", "entry",

@@ -355,6 +355,10 @@ def _():
         check(f"deliverable to {UWE}" in shown and f"NOT deliverable to {NOBODY}" in shown, shown)
         history = pair.alpha.mhs("--wide", "track", "--recent", "20").stdout
         check("deliverable" in history and not re.search(r"\bdelivered\b", history.split("probe submitted")[1].split("\n[")[0]), history)
+        about, = [h["mts-identifier"] for h in ask(pair.alpha, "track", "--recent", "20")["messages"]
+                  if h["events"][0].get("about-probe") and "non-delivered" not in str(h)][-1:]
+        history = pair.alpha.mhs("--wide", "track", about).stdout
+        check("  deliverable" in history and not re.search(r"report-received.*\bdelivered\b", history), history)
         check("report on probe:" in shown and "delivered" not in shown, shown)
         check(f"delivered to {UWE}" in pair.alpha.mhs("read", "--user", ADA, str(sent["entry"])).stdout)
         for mta, probe, message in (pair.alpha, "probe submitted", "  submitted"), (pair.beta, "probe received", "  received"):

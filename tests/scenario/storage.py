@@ -551,4 +551,18 @@ def _():
             check(names[0] in shown and names[1] in shown and "--after" in shown, shown)
 
 
+@case("a page of the history that ends with an identifier of two messages passes over nothing between them")
+def _():
+    with folder() as path, Stage(path, far=Neighbour()) as stage:
+        for number, name in enumerate(("twice", "between", "twice")):
+            with stage.call() as peer:
+                peer.transfer(text_message(name, [ANN], f"text {number}"))
+                peer.release()
+        wait_until(lambda: stage.mta.request("status")["counters"]["delivered"] == 3)
+        first = track(stage.mta, "--recent", "1")
+        then = track(stage.mta, "--recent", "1", "--after", str(first["cursor"]))
+        for page, name in (first, "twice"), (then, "between"):
+            equal([m["mts-identifier"].rpartition(";")[2] for m in page["messages"]], [f"{name}]"])
+
+
 tap.main()

@@ -52,8 +52,25 @@ static bool sync_path(const char *path, int flags, struct error *err) {
     return ok;
 }
 
+/* Whoever else may write a folder can exchange what is put there before it is restored. `owner`: the store's.
+ */
+static bool is_ours(const char *path, uid_t owner, struct error *err) {
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return file_error(path, err);
+    if (status.st_uid != geteuid() && status.st_uid != owner)
+        return error_set(err, STORE_IN_USE,
+                         "%s belongs to uid %u, who could exchange what is put there: name a new folder",
+                         path, (unsigned)status.st_uid);
+    return !(status.st_mode & S_IWOTH) ||
+           error_set(
+               err, STORE_IN_USE,
+               "%s may be written by everybody, who could exchange what is put there: name a new folder",
+               path);
+}
+
 /* Makes the folder; one that is there must be empty. */
-static bool make_empty(const char *path, struct error *err) {
+static bool make_empty(const char *path, uid_t owner, struct error *err) {
     if (mkdir(path, 0700) == 0)
         return true;
     if (errno == ENOENT)
@@ -66,7 +83,8 @@ static bool make_empty(const char *path, struct error *err) {
     for (struct dirent *entry; empty && (entry = readdir(folder));)
         empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
     closedir(folder);
-    return empty || error_set(err, STORE_IN_USE, "%s is not empty: name a new folder", path);
+    return empty ? is_ours(path, owner, err)
+                 : error_set(err, STORE_IN_USE, "%s is not empty: name a new folder", path);
 }
 
 static void tell(const struct copy *copy) {
@@ -202,10 +220,13 @@ static bool copy_segments(struct copy *copy, struct error *err) {
 
 static bool copy_all(struct copy *copy, struct error *err) {
     char segments[PATH_ROOM], unfinished[PATH_ROOM], database[PATH_ROOM];
+    struct stat store = {.st_uid = geteuid()};
+    stat(copy->from->head.place, &store);
     snprintf(segments, sizeof segments, "%s/segments", copy->to);
     snprintf(unfinished, sizeof unfinished, "%s/queue.db.unfinished", copy->to);
     snprintf(database, sizeof database, "%s/queue.db", copy->to);
-    bool ok = make_empty(copy->to, err) && (mkdir(segments, 0700) == 0 || file_error(segments, err)) &&
+    bool ok = make_empty(copy->to, store.st_uid, err) &&
+              (mkdir(segments, 0700) == 0 || file_error(segments, err)) &&
               copy_database(copy, unfinished, err) && copy_segments(copy, err);
     sqlite3_close_v2(copy->db);
     if (copy->segment >= 0)
@@ -399,12 +420,30 @@ static bool restore(const char *from, const char *place, const struct stat *owne
     return false;
 }
 
+/* The store itself, or what a restore makes in it and takes away again. */
+static bool is_within(const char *from, const char *place) {
+    static const char *const names[] = {"", "/restored"};
+    char within[PATH_ROOM];
+    struct stat copy, there;
+    if (stat(from, &copy) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(within, sizeof within, "%s%s", place, names[i]);
+        if (stat(within, &there) == 0 && there.st_dev == copy.st_dev && there.st_ino == copy.st_ino)
+            return true;
+    }
+    return false;
+}
+
 bool sqlite_restore(const char *from, const char *place, bool force, store_progress_cb *progress,
                     void *context, struct error *err) {
     struct copy copy = {.progress = progress, .context = context};
     struct error there = {0};
     struct stat owner;
     bool made;
+    if (is_within(from, place))
+        return error_set(err, STORE_BAD_REQUEST,
+                         "%s is the store itself, or lies in it as a part of a restore: name a backup", from);
     if (!sqlite_is_there(from, err) || !prepare_place(place, &owner, &made, err))
         return false;
     int lock = store_lock(place, err);
