@@ -103,18 +103,25 @@ static bool owes_answer(const struct association *association) {
            aside_find(association->net, association->ref);
 }
 
-static bool end_inbound(void *context, struct association *association) {
+/* What was handed over as a whole is about to end, and would be in doubt when it is cut. */
+static bool has_more_to_send(const struct association *association) {
+    return association->sending && !association->committing && association->content &&
+           association->read < store_content_length(association->content);
+}
+
+static bool end_active(void *context, struct association *association) {
     const struct peer *peer = context;
-    if (association->peer == peer && !association->out && !owes_answer(association))
+    if (association->peer == peer &&
+        (association->out ? has_more_to_send(association) : !owes_answer(association)))
         association_end(association, IPC_CLOSE_ABORTED, "an operator disabled the peer");
     return true;
 }
 
-/* Those that a disabled peer opened go on else. Nothing is lost: what was taken is answered before, and what
- * is under way is resumed, or comes again, when the peer is enabled (I5, I7). */
+/* Idle ones of ours are released. Nothing is lost: what was taken is answered before, and what is under way,
+ * either way, is resumed, or comes again, when the peer is enabled (I5, I7). */
 static void end_if_disabled(struct mta *mta, struct peer *peer) {
-    if (peer->disabled && peer->in)
-        associations_each(mta, end_inbound, peer);
+    if (peer->disabled && (peer->in || peer->out))
+        associations_each(mta, end_active, peer);
 }
 
 static bool pump(struct mta *mta, struct destination *destination) {
