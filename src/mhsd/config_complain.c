@@ -141,11 +141,15 @@ static uint64_t key_of(struct span title) {
     return span_hash(title) | 1;
 }
 
-/* The users' sections by their titles, as there may be many. Without memory some are not among them. */
+/* The sections of those who have an address, by their titles, as there may be many. Without memory some are
+ * not among them. */
 static void find_users(const struct loader *l, struct map *users) {
-    struct config_section *user = config_first(l->tree, "user");
-    while (user && map_put(users, key_of(span_str(user->title)), user))
-        user = config_next(user);
+    static const char *const kinds[] = {"alias", "list", "user"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct config_section *one = config_first(l->tree, kinds[i]);
+        while (one && map_put(users, key_of(span_str(one->title)), one))
+            one = config_next(one);
+    }
 }
 
 static void add_remark(const struct loader *l, const struct map *users, struct span title, struct span what,

@@ -380,18 +380,21 @@ void mailboxes_tell_full(struct mta *mta) {
 struct removal {
     struct mta *mta;
     uint32_t mailbox;
+    struct span why;
     bool failed;
 };
 
 static bool remove_entry(void *context, const struct store_entry *entry) {
     struct removal *removal = context;
     removal->failed =
-        !store_remove_entry(removal->mta->batch.store, removal->mailbox, entry->sequence, entry->message);
+        !store_remove_entry(removal->mta->batch.store, removal->mailbox, entry->sequence, entry->message) ||
+        (entry->message &&
+         !event_copy(removal->mta, entry->message, EVENT_REMOVED_WITH_USER, NULL, removal->why));
     return !removal->failed;
 }
 
-bool mailbox_discard(struct mta *mta, uint32_t mailbox) {
-    struct removal removal = {mta, mailbox, false};
+bool mailbox_discard(struct mta *mta, uint32_t mailbox, struct span why) {
+    struct removal removal = {mta, mailbox, why, false};
     return store_each_entry(mta->view.store, mailbox, 0, 0, remove_entry, &removal, NULL) &&
            !removal.failed && quota_forget(mta, mailbox);
 }

@@ -136,6 +136,25 @@ static void drop(struct mta *mta, const struct effect *effect) {
 
 static const struct effect_kind log_lines = {tell, drop};
 
+static bool with_batch(struct mta *mta, struct span lines, const char *who, uint32_t peer) {
+    struct effect effect = {.kind = &log_lines, .bytes = bytes_new(lines, span_str(who)), .number = peer};
+    if (effect.bytes && batch_effect(mta, effect))
+        return true;
+    bytes_drop(effect.bytes);
+    return false;
+}
+
+bool telling_line(struct mta *mta, const char *format, ...) {
+    char text[2 * LOG_TEXT_SIZE + 600];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    buf_clear(&mta->scratch);
+    add_line(&mta->scratch, LOG_LEVEL_NOTICE, "%s", text);
+    return !mta->scratch.failed && with_batch(mta, buf_span(&mta->scratch), NULL, 0);
+}
+
 bool telling_end(struct telling *telling) {
     struct mta *mta = telling->mta;
     struct buf *lines = &mta->scratch;
@@ -157,11 +176,5 @@ bool telling_end(struct telling *telling) {
     if (lines->failed || !lines->len)
         return !lines->failed;
     const struct peer *peer = telling->who ? NULL : telling->peer;
-    struct effect effect = {.kind = &log_lines,
-                            .bytes = bytes_new(buf_span(lines), span_str(telling->who)),
-                            .number = peer ? peer->destination.number + 1 : 0};
-    if (effect.bytes && batch_effect(mta, effect))
-        return true;
-    bytes_drop(effect.bytes);
-    return false;
+    return with_batch(mta, buf_span(lines), telling->who, peer ? peer->destination.number + 1 : 0);
 }

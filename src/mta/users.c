@@ -219,6 +219,16 @@ static void remark_on_double(struct users *users, const struct local_user *first
         first->address, record);
 }
 
+/* A section of the configuration has the address of one who was added by hand: it takes his mail, if anybody
+ * gets it. */
+static void remark_on_displaced(struct users *users, const char *address, const char *cause) {
+    buf_printf(
+        &users->remarks,
+        "%s\t'mhs user add' gave a user this address, and he gets no messages any more: %s; take that out, "
+        "or remove the user\n",
+        address, cause);
+}
+
 void users_log_remarks(const struct users *users) {
     struct span rest = buf_span(&users->remarks), title, text;
     while (lines_next_titled(&rest, &title, &text))
@@ -275,7 +285,7 @@ static bool take_record(struct view *view, struct span name, struct span data) {
     }
     user.in_rules = user_add_to_rules(view, &user, &err);
     if (!user.in_rules)
-        log_error("user %s gets no messages: %s", user.address, err.text);
+        remark_on_displaced(&view->users, user.address, err.text);
     return user_add(&view->users, &user);
 }
 
