@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"save", cmd_save, "save a body part into a file"},
     {"receipt", cmd_receipt, "tell an originator that a message was received, or was not"},
     {"reply", cmd_reply, "answer a message"},
+    {"reply-all", cmd_reply_all, "answer a message to all who got it"},
     {"forward", cmd_forward, "send a message on as a body part"},
     {"delete", cmd_delete, "delete entries of a mailbox"},
     {"track", cmd_track, "show the history of a message on this MTA", "Following and operating"},

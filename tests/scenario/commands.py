@@ -168,7 +168,7 @@ def _():
                       "dl-exempted-recipients", "cousin", "old", "Ref 1", "an-supported"):
             check(words in shown, (words, shown))
         for arguments, octets in ((("2",), "Wörter".encode("latin-1")), (("2", "--text"), "Wörter".encode()),
-                                  (("3",), b"hum"), (("4",), b"FAX")):
+                                  (("3",), b"hum"), (("4", "--raw"), b"FAX")):
             saved = os.path.join(path, "saved")
             pair.beta.mhs("save", "--user", UWE, "--force", number, arguments[0], saved, *arguments[1:])
             with open(saved, "rb") as file:
@@ -349,8 +349,8 @@ def _():
         mail, first, mixed, *_, sent = pair.entries(pair.alpha, ADA, 5)
         equal([e.get("probe") for e in (mail, first, mixed, sent)], [None, True, True, False])
         shown = [line.split("  ")[-1] for line in pair.alpha.mhs("--wide", "list", "--user", ADA).stdout.splitlines()]
-        check(shown[2].endswith("(deliverable)") and shown[-1].endswith("(delivered)"), shown)
-        check("(NOT deliverable: 1 of 2)" in shown[3], shown)
+        check(shown[2].endswith("\u2713 deliverable") and shown[-1].endswith("\u2713 delivered"), shown)
+        check("\u2717 1 of 2: not deliverable: no such recipient" in shown[3], shown)
         shown = pair.alpha.mhs("read", "--user", ADA, str(mixed["entry"])).stdout
         check(f"deliverable to {UWE}" in shown and f"NOT deliverable to {NOBODY}" in shown, shown)
         history = pair.alpha.mhs("--wide", "track", "--recent", "20").stdout
@@ -395,7 +395,7 @@ def _():
         equal((report["delivered"], report["non-delivered"]), (1, 1))
         equal(report["remark"], "report on a probe: 1 deliverable, 1 NOT deliverable")
         shown = pair.alpha.mhs("--wide", "list", "--user", ADA, environment=home).stdout
-        check(re.search(rf" {NOBODY} \+1 +\(NOT deliverable: 1 of 2\)", shown), shown)
+        check(re.search(rf" {NOBODY} \+1 +\u2717 1 of 2: not deliverable: no such recipient", shown), shown)
         check(re.search(r" me +\(no subject\)", shown), shown)
         recipients = ask(pair.alpha, "read", "--user", ADA, str(report["entry"]))["recipients"]
         equal(sorted((r["recipient"], r["delivered"]) for r in recipients), [(NOBODY, False), (UWE, True)])

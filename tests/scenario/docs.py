@@ -154,7 +154,7 @@ def _():
                     route={ALPHA: {"next-hop": {"ALPHA": {"rank": 1}}}})
         with alpha, beta:
             run(f"mhs send --to {BETA}/O=Werke/S=Nobody --text Hello", alpha, jones, path)
-            wait_until(lambda: "(NOT delivered)" in run("mhs list --user " + jones, alpha, jones, path).stdout)
+            wait_until(lambda: "no such recipient" in run("mhs list --user " + jones, alpha, jones, path).stdout)
             said = "".join(f"$ {line}\n" + run(line, alpha, jones, path).stdout for line in ("mhs list", "mhs read 1"))
             beta.stop()
             run(f"mhs send --to {BETA}/O=Werke/S=Schmidt --text Hello", alpha, jones, path)
