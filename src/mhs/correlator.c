@@ -8,7 +8,8 @@
 enum { CONTENT_CORRELATOR = 23 };
 
 struct span correlator_make(const char *identifier, const char *subject, struct arena *arena) {
-    struct span text = span_str(arena_printf(arena, "%s\n%s", identifier, subject ? subject : ""));
+    struct span text =
+        span_str(arena_printf(arena, "%s%s%s", identifier, subject ? " " : "", subject ? subject : ""));
     size_t length =
         text.len < x411_ub_content_correlator_length ? text.len : x411_ub_content_correlator_length;
     while (length < text.len && (text.data[length] & 0xC0) == 0x80) /* no character is cut */
@@ -16,14 +17,20 @@ struct span correlator_make(const char *identifier, const char *subject, struct 
     return span_sub(text, 0, length);
 }
 
+/* As ipm_new_identifier makes them: `20261130215817Z.5fade869`. */
+static bool is_ours(struct span identifier) {
+    return identifier.len == 24 && identifier.data[14] == 'Z' && identifier.data[15] == '.';
+}
+
 static bool read_text(struct span text, struct arena *arena, struct correlator *out) {
-    const uint8_t *feed = text.data ? memchr(text.data, '\n', text.len) : NULL;
-    size_t length = feed ? (size_t)(feed - text.data) : 0;
-    if (!feed || !text_is_utf8(text) || memchr(text.data, '\0', text.len))
+    const uint8_t *space = text.data ? memchr(text.data, ' ', text.len) : NULL;
+    size_t length = space ? (size_t)(space - text.data) : text.len;
+    struct span subject = span_sub(text, space ? length + 1 : length, text.len);
+    if (!is_ours(span_sub(text, 0, length)) || !text_is_utf8(text) || memchr(text.data, '\0', text.len))
         return false;
     out->identifier = arena_printf(arena, "%.*s", (int)length, (const char *)text.data);
     out->subject =
-        arena_printf(arena, "%.*s", (int)(text.len - length - 1), (const char *)text.data + length + 1);
+        arena_printf(arena, "%.*s", (int)subject.len, subject.len ? (const char *)subject.data : "");
     return out->identifier && out->subject;
 }
 

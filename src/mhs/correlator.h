@@ -1,8 +1,8 @@
 /*
  * The content-correlator of what `mhs` submits (X.411 §8.2.1.1.1.36): it comes back
  * in reports and is seen by no recipient, so a list of reports can say what each
- * is about. Ours is the local part of the IPM-identifier and the subject, with a
- * line feed between; one that is written otherwise says nothing here.
+ * is about. Ours is the local part of the IPM-identifier, which has no space, and
+ * the subject behind a space; one that begins otherwise says nothing here.
  */
 #ifndef MHS_CORRELATOR_H
 #define MHS_CORRELATOR_H

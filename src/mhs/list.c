@@ -122,10 +122,11 @@ static bool complete_row(struct listing *listing, json_t *row) {
         return true;
     char size[16];
     const char *priority = out_text(row, "priority"), *arrival = out_text(row, "arrival");
-    json_object_set_new(row, "shown-priority", json_string(strcmp(priority, "normal") == 0 ? "" : priority));
+    const char *mark = strcmp(priority, "urgent") == 0 ? "!" : strcmp(priority, "non-urgent") == 0 ? "-" : "";
     json_object_set_new(row, "shown-arrival",
                         strlen(arrival) > 16 ? json_sprintf("%.16sZ", arrival) : json_string("-"));
-    json_object_set_new(row, "new", json_string(json_is_true(json_object_get(row, "seen")) ? "" : "*"));
+    json_object_set_new(row, "new",
+                        json_sprintf("%s%s", json_is_true(json_object_get(row, "seen")) ? "" : "*", mark));
     json_object_set_new(row, "shown-size", json_string(out_size((uint64_t)out_integer(row, "size"), size)));
     return true;
 }
@@ -209,7 +210,6 @@ static enum command_status list(const char *mailbox, const struct wish *wish) {
                                                 {"NEW", "new", false},
                                                 {"ARRIVAL", "shown-arrival", false},
                                                 {"SIZE", "shown-size", true},
-                                                {"PRIO", "shown-priority", false},
                                                 {"FROM OR TO", "who", false, TABLE_CUT_START},
                                                 {"SUBJECT", "subject", false, TABLE_CUT_END},
                                                 {NULL, NULL, false}};

@@ -3,10 +3,11 @@
 import contextlib
 import json
 import os
+import time
 
-from players import folder
+from players import ANN, BEN, FAR, FAY, Stage, folder
 from interop import tshark_judge
-from peer import ber, tap, x411, x420
+from peer import ber, names, tap, x411, x420
 from scenario.chasqui import Mhsd
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -129,6 +130,37 @@ def _():
         ipm = here.ask("read", "--user", EVA, "1")["ipm"]
         check("other-extensions" not in ipm, ipm)
         equal(ipm["circulation-list"][1], {"address": UWE, "name": "Uwe"})
+
+
+@case("each option of the envelope is what the next MTA gets")
+def _():
+    with folder() as path, Stage(path) as stage:
+        late = time.strftime("%Y-%m-%d %H:%MZ", time.gmtime(time.time() + 86400))
+        sent = json.loads(stage.mta.mhs(
+            "send", "--json", "--from", ANN, "--report", "delivery", "--to", FAY, "--alternate", f"{FAR}/S=other", "--delivery-method",
+            "g3-facsimile", "--report", "none", "--cc", f"{FAR}/S=two", "--subject", "Grüße", "--text", "x", "--priority", "urgent",
+            "--latest", late, "--disclose", "--return-content", "--conversion-prohibited", "--conversion-with-loss-prohibited",
+            "--alternate-allowed", "--reassignment-prohibited", "--dl-expansion-prohibited", "--dl-exempted", BEN).stdout)
+        got = stage.far.next()
+        identifier = sent["ipm-identifier"]
+        equal((got.content_type, got.priority, got.indicators, got.content_identifier), (x411.P22, x411.URGENT, {
+            x411.DISCLOSURE, x411.IMPLICIT_CONVERSION_PROHIBITED, x411.ALTERNATE_ALLOWED, x411.RETURN_CONTENT}, identifier[-16:]))
+        extensions = got.extensions
+        equal({number: extensions[number][0] for number in (1, 3, 4, 5, 23, 42)},
+              {**dict.fromkeys((1, 3, 4, 5), {x411.FOR_DELIVERY}), 23: set(), 42: set()})
+        equal([extensions[number][1].integer() for number in (1, 3, 4)], [1, 1, 1])
+        check(extensions[5][1].text().startswith(late[2:10].replace("-", "")), extensions)
+        equal((extensions[23][1].number, extensions[23][1].octets().decode()), (4, f"{identifier} Grüße"))
+        equal([names.read_or_name(name).rstrip("/") for name in extensions[42][1]], [BEN])
+        first, second = got.recipients
+        equal((first["name"].rstrip("/"), second["name"].rstrip("/")), (FAY, f"{FAR}/S=two"))
+        equal(({3, 4} & first["indicators"], {3, 4} & second["indicators"]), ({3}, set()))
+        equal(names.read_or_name(first["extensions"][2][1]).rstrip("/"), f"{FAR}/S=other")
+        equal([method.integer() for method in second["extensions"][6][1]], [5])
+        check(6 not in first["extensions"] and 2 not in second["extensions"], (first, second))
+        stage.mta.mhs("send", "--p2", "--from", ANN, "--to", FAY, "--text", "x")
+        old = stage.far.next()
+        equal((old.content_type, 23 in old.extensions, len(old.content_identifier)), (x411.P2, False, 16))
 
 
 @case("what stands behind the last recipient is meant for all, what stands before some for those")
@@ -256,6 +288,35 @@ def _():
         here.mhs("reply-all", "--from", "eva", "--text", "y", "1")
         found, _ = x420.ipm(here.content(UWE, here.entries(UWE, 2)[1]["entry"]))
         equal(([one["address"] for one in found["to"]], [one["address"] for one in found["cc"]]), ([ADA], [UWE]))
+
+
+@case("what was sent is listed with what became of it, and a report or receipt leads to it")
+def _():
+    with house() as here:
+        first = here.ask("send", "--from", "ada", "--to", "eva", "--cc", "uwe", "--to", f"{HOME}/S=Nobody", "--notify", "rn", "--subject", "One",
+                         "--text", "x")["mts-identifier"]
+        here.entries(ADA)
+        second = here.ask("send", "--from", "ada", "--to", "eva", "--deferred", "+1h", "--text", "x")["mts-identifier"]
+        here.mhs("send", "--from", "eva", "--to", "ada", "--text", "not ada's")
+        here.entries(ADA, 2)
+        here.mhs("receipt", "--from", "eva", "1")
+        here.entries(ADA, 3)
+        here.mhs("receipt", "--from", "uwe", "--discarded", "ipm-deleted", "1")
+        here.entries(ADA, 4)
+        told = here.ask("sent", "--user", "ada")["messages"]
+        equal([(one["mts-identifier"], {row["recipient"]: row["state"] for row in one["recipients"]}) for one in told],
+              [(second, {EVA: "deferred"}), (first, {EVA: "read", UWE: "not read", f"{HOME}/S=Nobody": "failed"})])
+        equal([step.get("detail") for step in told[1]["recipients"][1]["steps"]], [None, "he deleted it unread"])
+        shown = here.mhs("--wide", "sent", "--user", "ada").stdout.splitlines()
+        equal((len(shown), ["\u2713 read" in row for row in shown].count(True)), (5, 1), str(shown))
+        check("eva" in shown[1] and first.partition(";")[2][:-1] in shown[1] and "deferred" in shown[4], shown)
+        equal(len(here.ask("sent", "--user", "ada", "--last", "1")["messages"]), 1)
+        equal(here.ask("sent", "--user", "ada", "--since", "+1h")["messages"], [])
+        for entry in "1", "3", "4":
+            equal([one["mts-identifier"] for one in here.ask("status", "--user", "ada", entry)["messages"]], [first])
+        equal(here.ask("status", "--user", "ada", first.partition(";")[2][:-1])["messages"][0]["mts-identifier"], first)
+        check("no report or receipt" in here.refuse("status", "--user", "ada", "2", status=1))
+        check("--user goes with" in here.refuse("status", "--user", "ada"))
 
 
 UNKNOWN_ATTACHMENT = "2.16.840.1.113694.2.2.1.1"
