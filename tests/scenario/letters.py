@@ -240,16 +240,21 @@ def _():
         here.mhs("receipt", "--from", "eva", str(here.entries(EVA, 2)[1]["entry"]))
         here.entries(ADA, 6)
         here.mhs("probe", "--from", "ada", "--no-wait", "eva", f"{HOME}/S=None")
-        rows = here.entries(ADA, 7)
+        here.entries(ADA, 7)
+        here.mhs("send", "--from", "ada", "--to", "uwe", "--notify", "nrn,return", "--subject", "Back", "--text", "x")
+        here.mhs("receipt", "--from", "uwe", "--discarded", "ipm-deleted", str(here.entries(UWE, 2)[1]["entry"]))
+        rows = here.entries(ADA, 8)
         shown = lines(here)
         for entry, wanted in ((1, f"{HOME}/S=Nobody   \u2717 no such recipient \u00b7 \"Pläne 😀\""), (2, "\u2713 delivered \u00b7 \"Both\""),
                               (3, "\u2713 delivered \u00b7 \"Both\""), (4, " eva "), (4, "\u2713 read 20"), (4, "Z \u00b7 \"Both\""),
                               (5, " uwe "), (5, "\u2717 not read: it had expired \u00b7 \"Both\""),
                               (6, f"Z \u00b7 on {sent['ipm-identifier']}"),
-                              (7, f"{HOME}/S=None +1  \u2717 1 of 2: not deliverable: no such recipient")):
+                              (7, f"{HOME}/S=None +1  \u2717 1 of 2: not deliverable: no such recipient"),
+                              (8, "\u2717 not read: he deleted it unread \u00b7 \"Back\"")):
             check(wanted in shown[entry], (wanted, shown))
         equal([(row.get("about"), row.get("notification")) for row in rows],
-              [("Pläne 😀", None), *[("Both", None)] * 2, (None, "receipt"), (None, "non-receipt"), (None, "receipt"), (None, None)])
+              [("Pläne 😀", None), *[("Both", None)] * 2, (None, "receipt"), (None, "non-receipt"), (None, "receipt"), (None, None),
+               (None, "non-receipt")])
         equal(rows[3]["about-ipm"], rows[1]["about-ipm"])
         equal(rows[0]["recipients"], [{"recipient": f"{HOME}/S=Nobody", "delivered": False, "cause": "no such recipient"}])
         check("Pläne 😀" in here.mhs("read", "--user", "ada", "1").stdout)
