@@ -298,6 +298,42 @@ static void the_end_of_a_late_reader_tells_nobody_twice(void **state) {
     end(&world);
 }
 
+/* What waits for a reader that goes, or hangs, is asked of another at once. */
+static void what_waits_for_a_reader_that_goes_is_asked_of_another(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 2, 0);
+    for (uint64_t ref = 1; ref <= 3; ref++)
+        ask(&world, ref);
+    unsigned asked = world.ends[READER].heard ? READER : OTHER_READER;
+    unsigned other = asked == READER ? OTHER_READER : READER;
+    assert_int_equal(world.ends[asked].heard, 2);
+    ipc_channel_free(world.ends[asked].channel);
+    world.ends[asked].channel = NULL;
+    run(&world);
+    assert_int_equal(world.ends[other].heard, 1);
+    assert_int_equal((uint32_t)world.ends[other].ref, 3);
+    end(&world);
+}
+
+static void what_waits_for_a_reader_that_hangs_is_asked_of_another(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 2, 2000);
+    ask(&world, 1);
+    ask(&world, 2);
+    unsigned asked = world.ends[READER].heard ? READER : OTHER_READER;
+    unsigned other = asked == READER ? OTHER_READER : READER;
+    usleep(1000000);
+    ask(&world, 3);
+    assert_int_equal(world.ends[other].heard, 0);
+    await(&world, 2);
+    run(&world);
+    assert_int_equal(world.ends[other].heard, 1);
+    assert_int_equal((uint32_t)world.ends[other].ref, 3);
+    end(&world);
+}
+
 static void an_answer_that_nobody_asked_for_ends_the_channel(void **state) {
     struct world world;
     (void)state;
@@ -337,6 +373,58 @@ static void the_parent_hears_of_a_reader_that_closed_its_channel(void **state) {
     world.ends[READER].channel = NULL;
     run(&world);
     expect_told(&world, READER, false);
+    end(&world);
+}
+
+/* One that is late for as long again is followed by another: that the parent sees to. */
+static void a_reader_that_hangs_is_replaced(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 1, SOON);
+    int64_t asked = clock_monotonic_us();
+    ask(&world, 1);
+    let_hear(&world, PARENT, 1, 20000);
+    assert_in_range(clock_monotonic_us() - asked, 2 * SOON * 1000, 20000000);
+    expect_told(&world, READER, false);
+    assert_int_equal(world.ends[READER].closed, 1);
+    assert_int_equal(world.ends[CLIENT].heard, 1);
+    start_reader(&world, READER);
+    run(&world);
+    ask(&world, 2);
+    answer(&world, READER, world.ends[READER].ref, true, "{}");
+    assert_string_equal(world.ends[CLIENT].text, "{}");
+    let_hear(&world, PARENT, 2, 3 * SOON);
+    assert_int_equal(world.ends[PARENT].heard, 1);
+    end(&world);
+}
+
+/* That is no second silence of one that has answered meanwhile. */
+static void a_reader_that_answers_late_stays(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 1, 5 * SOON);
+    ask(&world, 1);
+    await(&world, 1);
+    answer(&world, READER, world.ends[READER].ref, true, "{}");
+    let_hear(&world, PARENT, 1, 7 * SOON);
+    assert_int_equal(world.ends[PARENT].heard, 0);
+    assert_int_equal(world.ends[READER].closed, 0);
+    end(&world);
+}
+
+/* And what waits for it is told in its own time, as soon as that is over. */
+static void what_waits_behind_a_late_reader_is_told_in_time(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world, 1, 2000);
+    ask(&world, 1);
+    ask(&world, 2);
+    usleep(1000000);
+    ask(&world, 3);
+    await(&world, 3);
+    run(&world);
+    expect_unavailable(&world, 3, "has not answered in time");
+    assert_int_equal(world.ends[PARENT].heard, 0);
     end(&world);
 }
 
@@ -480,6 +568,28 @@ static void a_client_may_use_a_ref_twice_at_a_time(void **state) {
     end(&world);
 }
 
+/* And where one is at a reader, the other at the store process, whichever was asked and answers first: more
+ * often than a client may have requests open. */
+static void a_ref_may_be_at_a_reader_and_the_store_process(void **state) {
+    struct world world;
+    const struct end *client = &world.ends[CLIENT];
+    (void)state;
+    begin(&world, 1, 0);
+    for (unsigned i = 0; i < 3 * REQUESTS_MOST; i++) {
+        bool reader_first = i & 1, reader_answers_first = i & 2;
+        ask_for(&world, 1, reader_first ? "mailbox-list" : "queue-show");
+        ask_for(&world, 1, reader_first ? "queue-show" : "mailbox-list");
+        for (unsigned turn = 0; turn < 2; turn++) {
+            bool of_reader = reader_answers_first == (turn == 0);
+            unsigned who = of_reader ? READER : STORE;
+            answer(&world, who, world.ends[who].ref, true, of_reader ? "{\"read\":1}" : "{\"shown\":1}");
+            assert_int_equal(client->heard, 2 * i + turn + 1);
+            assert_string_equal(client->text, of_reader ? "{\"read\":1}" : "{\"shown\":1}");
+        }
+    }
+    end(&world);
+}
+
 static struct ipc_channel *another_client(struct world *world, struct end *end) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)&world->local, world->local_length), 0);
@@ -526,6 +636,55 @@ static void a_submission_that_fills_the_way_keeps_nobody_waiting(void **state) {
     ask_for(&world, 4, "queue-show"); /* and it is as good as before */
     answer(&world, STORE, world.ends[STORE].ref, true, "{}");
     assert_string_equal(client->text, "{}");
+    ipc_channel_free(submits);
+    end(&world);
+}
+
+static void fill_the_way(struct world *world, struct ipc_channel *submits) {
+    static const uint8_t content[200000];
+    const struct span nothing = {NULL, 0};
+    ipc_pause(world->ends[STORE].channel);
+    ipc_send(submits, IPC_SUBMIT_BEGIN, 9, SPAN_LIT("\1x"), nothing);
+    for (unsigned i = 0; i < 8; i++)
+        ipc_send(submits, IPC_SUBMIT_CONTENT, 9, span_of(content, sizeof content), nothing);
+    run(world);
+}
+
+/* A way that was full and is free again is no sign of a store process that hangs. */
+static void a_way_that_is_free_again_casts_no_doubt(void **state) {
+    struct world world;
+    struct end other;
+    (void)state;
+    begin(&world, 0, SOON);
+    struct ipc_channel *submits = another_client(&world, &other);
+    fill_the_way(&world, submits);
+    assert_in_range(world.ends[STORE].contents, 0, 7);
+    ipc_resume(world.ends[STORE].channel);
+    run(&world);
+    assert_int_equal(world.ends[STORE].contents, 8);
+    let_hear(&world, STORE, 1, 3 * SOON);
+    assert_int_equal(world.ends[STORE].heard, 0);
+    ipc_channel_free(submits);
+    end(&world);
+}
+
+/* When the store process says something, and the way to it is full still, nobody is read until it is free. */
+static void the_end_of_a_silence_frees_no_way(void **state) {
+    struct world world;
+    struct end other;
+    (void)state;
+    begin(&world, 0, 5 * SOON);
+    const struct local_client *client = map_get(&world.clients->numbers, 1);
+    struct ipc_channel *submits = another_client(&world, &other);
+    fill_the_way(&world, submits);
+    ask_for(&world, 1, "queue-list");
+    await(&world, 1); /* that it is refused */
+    assert_true(world.clients->silent);
+    answer(&world, STORE, (uint64_t)UINT32_MAX << 32 | 1, true, "{}");
+    assert_false(world.clients->silent);
+    ask_for(&world, 2, "queue-list");
+    assert_int_equal(client->open, 0);
+    assert_int_equal(world.ends[CLIENT].heard, 1);
     ipc_channel_free(submits);
     end(&world);
 }
@@ -840,11 +999,19 @@ int main(void) {
         cmocka_unit_test(an_answer_that_nobody_asked_for_ends_the_channel),
         cmocka_unit_test(the_parent_hears_of_a_reader_that_broke_the_rules),
         cmocka_unit_test(the_parent_hears_of_a_reader_that_closed_its_channel),
+        cmocka_unit_test(what_waits_for_a_reader_that_goes_is_asked_of_another),
+        cmocka_unit_test(what_waits_for_a_reader_that_hangs_is_asked_of_another),
+        cmocka_unit_test(a_reader_that_hangs_is_replaced),
+        cmocka_unit_test(a_reader_that_answers_late_stays),
+        cmocka_unit_test(what_waits_behind_a_late_reader_is_told_in_time),
         cmocka_unit_test(a_frame_that_is_too_long_breaks_the_rules),
         cmocka_unit_test(the_parent_hears_of_a_reader_that_is_not_met),
         cmocka_unit_test(a_late_answer_is_not_given_to_another_request),
         cmocka_unit_test(a_client_may_use_a_ref_twice_at_a_time),
+        cmocka_unit_test(a_ref_may_be_at_a_reader_and_the_store_process),
         cmocka_unit_test(a_submission_that_fills_the_way_keeps_nobody_waiting),
+        cmocka_unit_test(a_way_that_is_free_again_casts_no_doubt),
+        cmocka_unit_test(the_end_of_a_silence_frees_no_way),
         cmocka_unit_test(a_sign_is_asked_for_without_memory),
         cmocka_unit_test(no_client_has_the_number_of_the_sign),
         cmocka_unit_test(a_store_process_that_says_nothing_keeps_nobody_waiting),
