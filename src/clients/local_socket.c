@@ -94,16 +94,13 @@ static void set_state(struct local_client *client, struct asked *asked, enum ask
     if (waits(asked) && !waited) {
         client->open++;
         visitor->open++;
-        client->clients->open++;
         visitor->octets += asked->octets;
     } else if (!waits(asked) && waited) {
         client->open--;
         visitor->open--;
-        client->clients->open--;
         visitor->octets -= asked->octets;
         if (held_others && visitor->open < OPEN_VISITOR && visitor->octets < OCTETS_VISITOR)
             resume(visitor);
-        client->clients->calls->answered(client->clients);
     }
 }
 

@@ -44,6 +44,7 @@ static void read_timers(struct loader *l) {
     protocol->transfer_us = config_number(timers, "transfer") * 1000000;
     protocol->release_us = config_number(timers, "release") * 1000000;
     protocol->stop_us = config_number(timers, "stop") * 1000000;
+    mta->stop_seconds = (unsigned)config_number(timers, "stop");
     mta->repeat_seconds = (unsigned)config_number(timers, "repeat-keys");
     mta->resume_seconds = (unsigned)config_number(timers, "resume");
     mta->track_seconds = (unsigned)config_number(timers, "tracking");

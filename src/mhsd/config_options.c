@@ -72,7 +72,7 @@ static const struct config_option timer_options[] = {
     {"release", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_NET, 1, DAY, .number = OSI_RELEASE_SECONDS,
      .help = "How long the answer to a release is waited for, and to the interruption or the discard of a "
              "transfer."},
-    {"stop", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_NET, 0, HOUR, .number = 5,
+    {"stop", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_NET | CONFIG_STORE, 0, HOUR, .number = 5,
      .help = "How long a stop of the daemon waits for the transfers under way. What takes longer is cut, "
              "with a line in "
              "the log, and goes on after the next start."},

@@ -123,6 +123,12 @@ bool sockets_may_serve(const char *path, struct error *err) {
     snprintf(inside, sizeof inside, "%s/.", folder); /* "/.": a file is no folder */
     if (access(inside, W_OK | X_OK) == 0 || (errno == ENOENT && access(above, W_OK | X_OK) == 0))
         return is_no_other(path, err);
+    if (errno == ENOTDIR)
+        return error_set(
+            err, ENOTDIR,
+            "socket: %s can't be served: %s, or what stands before it, is no folder; let 'socket' "
+            "name another place",
+            path, folder);
     return error_set(err, errno, "socket: %s can't be served: %s; its folder must be there: mkdir -p %s",
                      path, strerror(errno), folder);
 }

@@ -1,5 +1,7 @@
 #include "mta/stop.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "mta/copy.h"
 #include "mta/later.h"
@@ -16,14 +18,39 @@
 /* How long a stop waits for the peers' answers to its releases. */
 #define RELEASE_MOST (2 * SECOND)
 
-static bool nothing_under_way(const struct mta *mta) {
+struct under_way {
+    unsigned in, out;
+};
+
+static struct under_way under_way(const struct mta *mta) {
+    struct under_way count = {0};
     for (struct net_process *net = mta->nets; net; net = net->next)
         for (size_t i = 0; i < net->associations.room; i++) {
-            struct association *association = net->associations.slots[i].value;
-            if (association && (association->sending || association->inbound))
-                return false;
+            const struct association *association = net->associations.slots[i].value;
+            count.in += association && association->inbound;
+            count.out += association && association->sending;
         }
-    return true;
+    return count;
+}
+
+static bool nothing_under_way(const struct mta *mta) {
+    struct under_way count = under_way(mta);
+    return count.in + count.out == 0;
+}
+
+const char *stop_waits_for(const struct mta *mta, char text[static STOP_TEXT]) {
+    struct under_way count = under_way(mta);
+    int64_t most = mta->view.config->limits.stop_seconds * SECOND;
+    int64_t left = most - (clock_monotonic_us() - mta->stop_begun);
+    if (count.in + count.out == 0)
+        snprintf(text, STOP_TEXT, "no transfer is under way");
+    else
+        snprintf(
+            text, STOP_TEXT,
+            "transfers under way end first (in: %u, out: %u), for %lld s more at most; a second SIGTERM to "
+            "mhsd ends them now",
+            count.in, count.out, left > 0 ? (long long)((left + SECOND - 1) / SECOND) : 0LL);
+    return text;
 }
 
 struct unmarking {

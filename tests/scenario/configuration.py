@@ -389,8 +389,25 @@ def _():
             warnings = ask(mta, *command, status=status)["warnings"]
             for what in "socket: /nix/da/mhsd.sock can't be served", "store: the folder /nix/da/store can't be made":
                 check(any(f"the next start would be refused: {what}" in line for line in warnings), warnings)
+        file = f"{path}/file"
+        write(file, "mine")
+        no_server = f"postgresql://nobody@/x?host={path}/nowhere"
+        wrong = [({"socket": file}, "would be refused: socket: .* is not a socket"),
+                 ({"socket": f"{file}/x"}, "would be refused: socket: .* is no folder"),
+                 ({"store": file}, "would be refused: store: .* is a file, and no folder"),
+                 ({"store": "/proc/x"}, "would be refused: store: the folder /proc/x can't be made"),
+                 ({"store": f"{path}/other", "create_store": False}, "would be refused: .*there is no store"),
+                 ({"store": no_server}, "could not serve: .*nowhere")]
+        if os.geteuid() == 0:
+            wrong.append(({"run_as": "nobody"}, "would be refused: nobody can't read and write"))
+        for options, what in wrong:
+            mta.configure(**{"socket": mta.socket_path, "store": mta.store, "create_store": True, "run_as": "", **options})
+            for command, status in (["config", "diff"], 1), (["reload"], 0):
+                warnings = ask(mta, *command, status=status)["warnings"]
+                equal([bool(re.search(f"start {what}", line)) for line in warnings], [True], f"{options} {warnings}")
+            equal(examine(mta.path)[0], 1, str(options))
         equal(mta.request("status")["state"], "serving")
-        mta.configure(socket=mta.socket_path, store=mta.store, net_processes=2)
+        mta.configure(socket=mta.socket_path, store=mta.store, net_processes=2, run_as="", create_store=True)
         equal(ask(mta, "reload")["warnings"], [], "the others are right")
 
 

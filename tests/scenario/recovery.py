@@ -720,6 +720,15 @@ def _():
         def again(two):
             wait_until(lambda: "transfers under way end first" in two.stage.mta.log())
             check("cuts" not in two.stage.mta.log())
+            asked = two.stage.mta.mhs("--json", "status")
+            status = json.loads(asked.stdout)
+            equal((asked.returncode, status["state"]), (0, "stopping"))
+            check(re.fullmatch(r"transfers under way end first \(in: 0, out: 1\), for (599|5[0-9]{2}|600) s more at most; a second "
+                               r"SIGTERM to mhsd ends them now", status["cause"]), status["cause"])
+            check("FAR" in two.stage.mta.mhs("--wide", "queue", "list").stdout)
+            for command in ("track", "amid-1"), ("ping", "FAR"), ("reload",):
+                asked = two.stage.mta.mhs(*command, check=False)
+                check(asked.returncode != 0 and "is stopping" in asked.stderr, (command, asked.stderr))
             two.stage.mta.process.send_signal(signal.SIGTERM)
             two.stage.mta.process.wait(60)
         said, _history, two = stopped_amid(path, 1_000_000, 500_000, "sender", again, timers={"stop": 600})
