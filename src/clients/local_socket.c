@@ -286,10 +286,12 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
                            ipc_name(channel), why);
         return false;
     }
-    if (type == IPC_HELLO)
-        greet(client, payload);
-    else
+    if (type != IPC_HELLO) {
         take(client, type, ref, payload);
+        return true;
+    }
+    greet(client, payload);
+    pause_or_resume(client); /* who comes while others have to wait does so too */
     return true;
 }
 
