@@ -44,6 +44,13 @@ static bool is_of_system(enum store_code code) {
 bool sqlite_error(sqlite3 *db, const char *place, const char *what, struct error *err) {
     int number = errno, code = sqlite3_extended_errcode(db);
     enum store_code mapped = code_of_sqlite(code, number);
+    if (code == SQLITE_READONLY_ROLLBACK)
+        return error_set(
+            err, mapped,
+            "%s: a process was ended amid a change of this store, which a reader can't take back "
+            "(SQLite's code %d, %s): if it is the target of a move, run 'mhs store move' with both "
+            "again, else start mhsd",
+            place, code, what);
     if (number && is_of_system(mapped))
         return error_set(err, mapped, "%s: %s: SQLite's code %d, errno %d, %s (%s)", place,
                          sqlite3_errmsg(db), code, number, strerror(number), what);
