@@ -172,6 +172,11 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                                 U8("flags (enum ipc_sent_flag)", 0, IPC_SENT_FLAGS)),
                          .help = ""},
 
+    [IPC_STOPPING] = {"stopping", TO_STORE, IPC_ABOUT_PROCESS, UP, BOUNDED,
+                      .help =
+                          "It was told to stop. Of each transfer in that was under way then it has said so "
+                          "before; what begins behind this is refused for now."},
+
     /* ---- ping ---- */
     [IPC_PING] = {"ping", TO_NET, IPC_ABOUT_PING, UP, BOUNDED, .secret = true,
                   FIELDS(OCTETS("peer", 1, ANY32), CREDENTIALS),

@@ -71,6 +71,7 @@ enum ipc_type {
     IPC_SEND_DATA = 20,
     IPC_SEND_CHECKPOINT = 21,
     IPC_SEND_RESULT = 22,
+    IPC_STOPPING = 23,
 
     IPC_PING = 48,
     IPC_PING_RESULT = 49,
