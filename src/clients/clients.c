@@ -58,14 +58,14 @@ static void on_leave(struct local_client *client) {
     tell_store(client->clients, IPC_CLIENT_CLOSE, client->number, (struct span){NULL, 0});
 }
 
-static void on_client_frame(struct local_client *client, enum ipc_type type, uint64_t ref,
-                            struct span payload) {
+static void on_client_frame(struct local_client *client, struct asked *asked, enum ipc_type type,
+                            uint64_t ref, struct span payload) {
     if (manage_serves(type, payload))
         manage_ask(client, ref, payload);
     else if (readers_serve(client->clients, type, payload))
         readers_ask(client, type, ref, payload);
     else if (!silence_refuses(client, type, ref)) {
-        tell_store(client->clients, type, silence_asked(client, type, ref, payload), payload);
+        tell_store(client->clients, type, silence_asked(client, asked, type, ref, payload), payload);
         silence_sent(client->clients);
     }
 }

@@ -82,7 +82,8 @@ struct local_client {
 struct local_calls {
     void (*enter)(struct local_client *client);
     void (*leave)(struct local_client *client);
-    void (*frame)(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload);
+    void (*frame)(struct local_client *client, struct asked *asked, enum ipc_type type, uint64_t ref,
+                  struct span payload);
     bool (*is_full)(
         const struct local_client *client); /* no more of its frames are taken now: local_resume_all */
 };
@@ -126,10 +127,10 @@ struct clients {
 void local_ready(evutil_socket_t listener, short what, void *arg);
 /* Who called a listener that was shut (it never waits), which this closes. */
 void local_take_former(struct clients *clients, int listener);
-/* A frame for a client; one that is gone meanwhile gets nothing, nor one whose request was answered already.
- */
+/* A frame for a client, but no answer of the store process to a request; one that is gone meanwhile gets
+ * nothing, nor one whose request was answered already. */
 void local_answer(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload);
-/* The same for a request of the client's. */
+/* The same for that request of the client's. */
 void local_answer_asked(struct local_client *client, struct asked *asked, enum ipc_type type,
                         struct span payload);
 /* An answer of our own. */
@@ -180,7 +181,8 @@ void silence_close(struct clients *clients);
 /* While the way to a silent one is full, what a client's frame would begin is refused: true. */
 bool silence_refuses(struct local_client *client, enum ipc_type type, uint64_t ref);
 /* A client's frame goes to the store process, under the ref that this gives. */
-uint64_t silence_asked(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload);
+uint64_t silence_asked(struct local_client *client, struct asked *asked, enum ipc_type type, uint64_t ref,
+                       struct span payload);
 /* A frame went there, or it has taken some. */
 void silence_sent(struct clients *clients);
 /* A client's frames wait till the store process takes more. */

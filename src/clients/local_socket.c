@@ -104,6 +104,16 @@ static void set_state(struct local_client *client, struct asked *asked, enum ask
     }
 }
 
+/* The request of that ref at somebody who answers under the client's own, as the store process does not. */
+static struct asked *asked_elsewhere(struct local_client *client, uint32_t ref) {
+    for (size_t i = 0; i < REQUESTS_MOST; i++) {
+        struct asked *asked = &client->asked[i];
+        if (asked->state == ASKED_REQUEST && asked->ref == ref && !asked->passed)
+            return asked;
+    }
+    return NULL;
+}
+
 static void answered(struct local_client *client, enum ipc_type type, uint64_t ref) {
     bool submission = type == IPC_SUBMIT_RESULT;
     struct asked *asked = asked_place(client, !submission, ref, submission ? ASKED_OPEN : ASKED_REQUEST,
@@ -137,8 +147,7 @@ void local_answer_asked(struct local_client *client, struct asked *asked, enum i
 void local_answer(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload) {
     struct local_client *client = map_get(&clients->numbers, ref >> 32);
     bool of_request = type == IPC_RESPONSE || type == IPC_FETCH_DATA;
-    struct asked *asked =
-        client && of_request ? asked_place(client, true, (uint32_t)ref, ASKED_REQUEST, ASKED_REQUEST) : NULL;
+    struct asked *asked = client && of_request ? asked_elsewhere(client, (uint32_t)ref) : NULL;
     if (asked)
         local_answer_asked(client, asked, type, payload);
     else if (client && !of_request)
@@ -156,8 +165,9 @@ void local_respond(struct clients *clients, uint64_t ref, struct span json) {
 
 /* ---- frames of a client ---- */
 
-/* False: the frame goes no further. */
-static bool note(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload) {
+/* What the frame belongs to; NULL: it goes no further. */
+static struct asked *note(struct local_client *client, enum ipc_type type, uint64_t ref,
+                          struct span payload) {
     bool goes_on = type == IPC_SUBMIT_CONTENT || type == IPC_SUBMIT_END, begins = type == IPC_SUBMIT_BEGIN;
     enum asked_state old = goes_on ? ASKED_OPEN : ASKED_NOTHING;
     struct asked *asked = asked_place(client, !goes_on && !begins, ref, old, old);
@@ -166,7 +176,7 @@ static bool note(struct local_client *client, enum ipc_type type, uint64_t ref, 
                SPAN_LIT("\0{\"error\":{\"code\":\"unavailable\",\"text\":\"64 submissions are open on this "
                         "connection: end one first\"}}"));
     if (!asked) /* what comes after a refusal is let go by */
-        return false;
+        return NULL;
     if (!goes_on) {
         asked->ref = (uint32_t)ref;
         asked->octets = (uint32_t)payload.len;
@@ -175,10 +185,10 @@ static bool note(struct local_client *client, enum ipc_type type, uint64_t ref, 
     if (type != IPC_SUBMIT_CONTENT)
         set_state(client, asked, begins ? ASKED_OPEN : type == IPC_SUBMIT_END ? ASKED_ENDED : ASKED_REQUEST);
     if (type != IPC_REQUEST || payload.len <= IPC_REQUEST_MAX)
-        return true;
+        return asked;
     local_respond(client->clients, ref_of(client, ref),
                   SPAN_LIT("{\"error\":{\"code\":\"too-large\",\"text\":\"a request has at most 64 KiB\"}}"));
-    return false;
+    return NULL;
 }
 
 static void tell(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload) {
@@ -250,8 +260,9 @@ static void greet(struct local_client *client, struct span payload) {
 }
 
 static void take(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload) {
-    if (note(client, type, ref, payload))
-        client->clients->calls->frame(client, type, ref_of(client, ref), payload);
+    struct asked *asked = note(client, type, ref, payload);
+    if (asked)
+        client->clients->calls->frame(client, asked, type, ref_of(client, ref), payload);
     if (client->clients->calls->is_full(client))
         yield_to_others(client);
     pause_or_resume(client);

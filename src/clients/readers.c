@@ -6,7 +6,8 @@
  * while what waits goes to another, or to the one that follows. What has no answer
  * in time is answered so too, wherever it waited: what a reader still says of that
  * goes to nobody. One that hangs, or has not begun to serve, so that it spends all
- * that time on one request, is asked nothing more until it has answered that.
+ * that time on one request, is asked nothing more until it has answered that; when
+ * it has not in as much time again the parent lets another follow it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -146,7 +147,22 @@ static void respond_overdue(struct clients *clients, uint64_t ref) {
                            "has not answered in time; try again later, or ask for less\"}}"));
 }
 
+/* It stands still, or waits for a disk that hangs, and perhaps for ever: without its channel it ends, or is
+ * ended by the parent. */
+static void give_up(struct reader_link *link) {
+    struct ipc_channel *channel = link->channel;
+    log_warning("a reader process has not answered in %lld s: its channel is closed, and another follows it",
+                (long long)patience_us(link->clients) * 2 / 1000000);
+    lose(link);
+    ipc_channel_free(channel);
+    ipc_parent_channel_gone(link->clients->parent, &link->holder, false);
+}
+
 static void tell_overdue(struct reader_link *link, int64_t before) {
+    if (link->late && link->since <= before - patience_us(link->clients)) {
+        give_up(link);
+        return;
+    }
     if (link->first && !link->late && link->since <= before) {
         link->late = true;
         log_warning("a reader process has not answered in %lld s: it is asked nothing until it does",
@@ -168,8 +184,8 @@ static void await_first(struct clients *clients) {
     int64_t first = turns_oldest(clients);
     for (size_t i = 0; i < clients->reader_count; i++) {
         const struct reader_link *link = &clients->readers[i];
-        if (link->first && !link->late)
-            first = earlier(first, link->since);
+        if (link->first)
+            first = earlier(first, link->since + (link->late ? patience_us(clients) : 0));
         for (const struct pending *pending = link->first; pending; pending = pending->next)
             if (!pending->told)
                 first = earlier(first, pending->taken);

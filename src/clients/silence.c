@@ -53,21 +53,9 @@ static void watch(struct clients *clients) {
         event_add(clients->silence, &soon);
 }
 
-/* The request of that ref, or of that ref there, of which nothing else is known. */
-static struct asked *find_asked(struct local_client *client, uint32_t ref, bool passed) {
-    for (size_t i = 0; i < REQUESTS_MOST; i++) {
-        struct asked *asked = &client->asked[i];
-        if (asked->state == ASKED_REQUEST && (asked->passed != 0) == passed &&
-            (passed ? asked->store_ref : asked->ref) == ref)
-            return asked;
-    }
-    return NULL;
-}
-
-uint64_t silence_asked(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload) {
-    bool of_request = type == IPC_REQUEST || type == IPC_FETCH;
-    struct asked *asked = of_request ? find_asked(client, (uint32_t)ref, false) : NULL;
-    if (!asked)
+uint64_t silence_asked(struct local_client *client, struct asked *asked, enum ipc_type type, uint64_t ref,
+                       struct span payload) {
+    if (type != IPC_REQUEST && type != IPC_FETCH)
         return ref;
     client->last_store_ref += client->last_store_ref == UINT32_MAX ? 2 : 1; /* never 0 */
     asked->store_ref = client->last_store_ref;
@@ -155,6 +143,16 @@ static void note_heard(struct clients *clients) {
     local_resume_all(clients); /* or they wait now for the way to be free */
 }
 
+/* The request that has that ref there. */
+static struct asked *find_asked(struct local_client *client, uint32_t store_ref) {
+    for (size_t i = 0; i < REQUESTS_MOST; i++) {
+        struct asked *asked = &client->asked[i];
+        if (asked->state == ASKED_REQUEST && asked->passed && asked->store_ref == store_ref)
+            return asked;
+    }
+    return NULL;
+}
+
 void silence_heard(struct clients *clients, enum ipc_type type, uint64_t ref, struct span payload) {
     struct local_client *client = map_get(&clients->numbers, ref >> 32);
     note_heard(clients);
@@ -162,7 +160,7 @@ void silence_heard(struct clients *clients, enum ipc_type type, uint64_t ref, st
         local_answer(clients, type, ref, payload);
         return;
     }
-    struct asked *asked = client ? find_asked(client, (uint32_t)ref, true) : NULL;
+    struct asked *asked = client ? find_asked(client, (uint32_t)ref) : NULL;
     if (asked)
         local_answer_asked(client, asked, type, payload);
 }

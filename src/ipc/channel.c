@@ -105,21 +105,25 @@ static void free_event(struct event *event) {
         event_free(event);
 }
 
-/* The descriptor is left alone. */
-static void free_parts(struct ipc_channel *channel) {
+static void free_events(struct ipc_channel *channel) {
     free_event(channel->readable);
     free_event(channel->writable);
     free_event(channel->flush);
     free_event(channel->more);
     free_event(channel->end);
+}
+
+static void free_buffers(struct ipc_channel *channel) {
     buf_free(&channel->input.octets);
     buf_free(&channel->output.octets);
     mem_free(channel);
 }
 
+/* Its events first: the loop knows them by the descriptor, which another file may have once it is closed. */
 static void release(struct ipc_channel *channel) {
+    free_events(channel);
     close(channel->fd);
-    free_parts(channel);
+    free_buffers(channel);
 }
 
 /* The end is told from the loop, never from inside a call of the owner, who may be in the middle of his
@@ -418,8 +422,9 @@ struct ipc_channel *ipc_channel_new(struct event_base *loop, int fd, const char 
     buf_init(&channel->output.octets, 0);
     if (open_parts(channel, loop))
         return channel;
-    free_parts(channel);
-    return NULL;
+    free_events(channel);
+    free_buffers(channel);
+    return NULL; /* the descriptor is left alone */
 }
 
 void ipc_limit(struct ipc_channel *channel, size_t octets) {

@@ -206,6 +206,10 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
     [IPC_USER_CONTROL] = {"user-control", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER, BOUNDED,
                           FIELDS(REST("argument of submission-control", 1, ANY32)),
                           .help = "Invoke submission-control (X.411 §8.2.1.4). No answer to it comes back."},
+    [IPC_STOPPING] = {"stopping", TO_STORE, IPC_ABOUT_PROCESS, UP, BOUNDED,
+                      .help =
+                          "It was told to stop. Of each transfer in that was under way then it has said so "
+                          "before; what begins behind this is refused for now."},
 
     /* ---- ping ---- */
     [IPC_PING] = {"ping", TO_NET, IPC_ABOUT_PING, UP, BOUNDED, .secret = true,

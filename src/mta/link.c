@@ -11,6 +11,11 @@ bool link_goes_on(struct ipc_channel *channel) {
     return true;
 }
 
+bool link_stops(const struct net_process *net) {
+    const struct mta *mta = net->mta;
+    return mta->stopping && (net->stops || clock_monotonic_us() - mta->stop_begun >= LINK_STOPS_MOST);
+}
+
 static const struct timeval look = {.tv_usec = 5000};
 
 void link_brought(struct mta *mta, struct ipc_channel *channel) {

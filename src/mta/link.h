@@ -71,7 +71,15 @@ struct net_process {
     struct map connecting; /* how many associations are being opened, by peer number + 1 */
     struct ping *pings;    /* ping.c */
     unsigned out;          /* associations opened through it, or being opened */
+    bool stops;            /* it was told to stop, and has told of each transfer in that was under way */
 };
+
+/* How long a stop waits for a net process to say what is under way; monotonic µs. */
+#define LINK_STOPS_MOST ((int64_t)3000000)
+
+/* The switch stops, and the net process has told of all that was under way then, or had the time to: what
+ * begins now is refused. */
+bool link_stops(const struct net_process *net);
 
 /* A frame was taken: when the other side reads too slowly, no more is read from it for now. Returns true. */
 bool link_goes_on(struct ipc_channel *channel);

@@ -189,6 +189,7 @@ struct mta {
     bool taken_over;       /* another process has the store, or this one not all of its work: it ends */
     int64_t claimed_at;    /* monotonic µs: when work was last claimed (store_claim) */
     int64_t stop_begun;    /* monotonic µs */
+    bool stop_told;        /* all net processes have said what is under way */
     int64_t release_until; /* monotonic µs; 0 while transfers are under way */
     int64_t say_until;     /* the same: how long a stop answers what clients asked for; 0: it has not begun */
     int status;

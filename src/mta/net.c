@@ -26,6 +26,14 @@ static uint64_t nothing(const struct net_process *net, uint64_t ref, struct span
     return 0;
 }
 
+static bool is_stopping(struct net_process *net, uint64_t ref, struct span payload) {
+    (void)ref, (void)payload;
+    net->stops = true;
+    if (net->mta->stopping)
+        event_active(net->mta->tick, EV_TIMEOUT, 0);
+    return true;
+}
+
 /* What is done with a frame: by its number, and by what it is about. Frames of associations are taken from
  * net processes alone, those of clients from the process of the clients (clients.c): neither can speak for
  * the other. */
@@ -42,6 +50,7 @@ static const struct row {
     [IPC_ASSOCIATION_CLOSE] = {.net = admission_close},
     [IPC_CONNECT_FAILED] = {.net = admission_connect_failed},
     [IPC_PING_RESULT] = {.net = ping_result},
+    [IPC_STOPPING] = {.net = is_stopping},
     [IPC_TRANSFER_WHOLE] = {.association = receive_whole, .awaits = outcome_awaits, .adds = true},
     [IPC_TRANSFER_BEGIN] = {.association = receive_begin, .awaits = outcome_awaits, .adds = true},
     [IPC_TRANSFER_ENVELOPE] = {.association = receive_envelope, .awaits = nothing},

@@ -277,7 +277,7 @@ static enum arrival_result take_new(struct mta *mta, const struct arrival *arriv
 
 static bool may_take(struct mta *mta, const struct arrival *arrival, char cause[static RECEIVE_CAUSE]) {
     uint64_t most = mta->view.config->limits.content_octets;
-    if (mta->stopping && !arrival->under_way)
+    if (arrival->late)
         snprintf(cause, RECEIVE_CAUSE, "the MTA is stopping");
     else if (arrival->peer->hop < 0) /* a reload has taken it away, which is no fault of what it sends */
         snprintf(cause, RECEIVE_CAUSE, "the peer is not in the configuration any more");
@@ -472,7 +472,8 @@ bool receive_whole(struct association *association, struct span payload) {
                               .kind = (enum ipc_apdu)kind,
                               .envelope = envelope,
                               .memory = content,
-                              .content_length = content.len};
+                              .content_length = content.len,
+                              .late = link_stops(association->net)};
     char cause[RECEIVE_CAUSE] = "no memory";
     enum arrival_result result = ARRIVAL_LATER;
     arrival.content = store_content_create(mta->view.store, content.len, &err);

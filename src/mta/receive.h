@@ -19,7 +19,7 @@ struct arrival {
     struct span memory; /* the content when it is in memory, else absent */
     struct store_content *content;
     uint64_t content_length;
-    bool under_way; /* before the order to stop, if there was one: a stop lets it end */
+    bool late; /* it began after the order to stop, which lets no more end than were under way */
 };
 
 enum arrival_result {

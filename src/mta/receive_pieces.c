@@ -40,7 +40,7 @@ bool receive_begin(struct association *association, struct span payload) {
         return true;
     }
     inbound->names = names;
-    inbound->late = association->net->mta->stopping;
+    inbound->late = link_stops(association->net);
     association->inbound = inbound;
     if (!begins)
         fail(inbound, err.text);
@@ -220,7 +220,7 @@ bool receive_end(struct association *association, struct span payload) {
     struct arrival arrival = {.peer = association->peer,
                               .kind = inbound->kind,
                               .envelope = buf_span(&inbound->envelope),
-                              .under_way = !inbound->late};
+                              .late = inbound->late};
     char cause[RECEIVE_CAUSE];
     enum arrival_result result = ARRIVAL_LATER;
     struct batch_mark mark = batch_mark(mta);

@@ -86,7 +86,7 @@ static bool take_up(struct association *association, const struct store_activity
     }
     association->inbound = inbound;
     inbound->stored = activity->id;
-    inbound->late = mta->stopping;
+    inbound->late = link_stops(association->net);
     inbound->names = names;
     if (!inbound_read(inbound, activity->state))
         return true;

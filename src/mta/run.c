@@ -372,10 +372,8 @@ static struct mta *mta_of(struct process *process) {
 void mta_stop(struct mta *mta) {
     if (mta->stopping)
         return;
-    char waits[STOP_TEXT];
     mta->stop_begun = clock_monotonic_us();
     mta->stopping = true;
-    log_notice("stopping: %s", stop_waits_for(mta, waits));
     event_active(mta->tick, EV_TIMEOUT, 0);
 }
 

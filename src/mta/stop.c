@@ -108,12 +108,28 @@ static bool all_is_said(struct mta *mta) {
     return batch_age(mta) >= LANDING_MOST;
 }
 
+/* Net processes gather what is short, and tell of that only now. */
+static bool is_told(struct mta *mta) {
+    char waits[STOP_TEXT];
+    for (struct net_process *net = mta->nets; net && !mta->stop_told; net = net->next)
+        if (!link_stops(net))
+            return false;
+    if (!mta->stop_told)
+        log_notice("stopping: %s", stop_waits_for(mta, waits));
+    mta->stop_told = true;
+    return true;
+}
+
 void stop_go_on(struct mta *mta) {
     pace_release(mta);
+    if (!is_told(mta))
+        return;
     if (!nothing_under_way(mta) && batch_age(mta) < LANDING_MOST)
         return;
     if (!all_is_said(mta))
         return;
+    if (!nothing_under_way(mta) && batch_age(mta) < LANDING_MOST)
+        return; /* one has begun that waited for a commit */
     users_many_stop(mta);
     if (!mta->release_until)
         mta->release_until = clock_monotonic_us() + RELEASE_MOST;

@@ -13,11 +13,10 @@
  * minute, and then again if it still fails when that is over. */
 static bool begins(struct telling_store *telling) {
     unsigned untold;
-    if (!telling->told)
-        telling->told = burst_take(&telling->told_of, STOPS_TOLD, BURST_MINUTE, clock_monotonic_us(),
-                                   &untold) != BURST_NONE;
-    else
+    if (telling->told)
         return false;
+    telling->told =
+        burst_take(&telling->told_of, STOPS_TOLD, BURST_MINUTE, clock_monotonic_us(), &untold) != BURST_NONE;
     return telling->told;
 }
 

@@ -261,8 +261,10 @@ static void dial(struct p1 *p1) {
         resolve_host(p1, endpoint);
 }
 
+#define UNCONFIGURED "the peer is not configured any more"
+
 static const char *why_not(const struct protocol_peer *peer) {
-    return !peer                       ? "the peer is not configured any more"
+    return !peer                       ? UNCONFIGURED
            : peer->endpoint_count == 0 ? "the peer has no address in the configuration; it can only call us"
                                        : NULL;
 }
@@ -384,8 +386,14 @@ static void note_failure(struct call *call, const struct osi_cause *cause) {
     snprintf(call->failure_parameter, sizeof call->failure_parameter, "%s", parameter);
 }
 
+void connect_unconfigured(struct p1 *p1) {
+    snprintf(p1->call.failure, sizeof p1->call.failure, UNCONFIGURED);
+    p1->call.failure_layer = IPC_LAYER_TCP;
+    p1->call.failure_parameter[0] = '\0';
+}
+
 void connect_ended(struct p1 *p1, const struct osi_cause *cause) {
-    /* An abort of ours has its cause there already: the bind's result did not match. */
+    /* An abort of ours has its cause there already: the bind's result did not match, say. */
     if (cause->end != OSI_END_LOCAL || !p1->call.failure[0])
         note_failure(&p1->call, cause);
 }

@@ -335,8 +335,17 @@ const char *connection_peer(const struct connection *c) {
     return c->name ? c->name : "?";
 }
 
+#define TEXT_SIZE 400
+#define LINE_SIZE (TEXT_SIZE + HOST_TEXT_SIZE + 200)
+
+static void put_line(const struct connection *c, const char *text, char line[static LINE_SIZE]) {
+    bool user = c->service && c->service->users;
+    snprintf(line, LINE_SIZE, "%s=%s%s%s %s", user ? "user" : "peer", user ? c->name : connection_peer(c),
+             c->address[0] ? " address=" : "", c->address, text);
+}
+
 void connection_log(struct connection *c, enum log_level level, const char *format, ...) {
-    char text[400], line[sizeof text + HOST_TEXT_SIZE + 200];
+    char text[TEXT_SIZE], line[LINE_SIZE];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
@@ -345,9 +354,18 @@ void connection_log(struct connection *c, enum log_level level, const char *form
         strangers_warn(c->address, text);
         return;
     }
-    snprintf(line, sizeof line, "%s=%s%s%s %s", c->service && c->service->users ? "user" : "peer", c->name,
-             c->address[0] ? " address=" : "", c->address, text);
+    put_line(c, text, line);
     peer_lines_write(c->net, c->name, level, line);
+}
+
+void connection_log_once(struct connection *c, enum log_level level, const char *format, ...) {
+    char text[TEXT_SIZE], line[LINE_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    put_line(c, text, line);
+    log_write(level, "%s", line);
 }
 
 /* A host that went down without a word would hold its associations for ever: TCP finds out within 2 minutes.

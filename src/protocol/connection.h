@@ -38,6 +38,12 @@ struct service {
     bool (*over)(struct connection *c);
     /* A reload: the configuration is another one. */
     void (*reloaded)(struct connection *c);
+    /* The process was told to stop: the store process is told of each transfer under way. NULL: it always
+     * is. */
+    void (*stops)(struct connection *c);
+    /* The stop cuts the association: the log is told of the transfers that this cuts. False: there are none.
+     * NULL: nor ever. */
+    bool (*tell_cut)(struct connection *c);
     /* The process ends, and the association with it: the log and the store process are told what that cuts.
      */
     void (*cut)(struct connection *c);
@@ -109,6 +115,9 @@ const char *connection_peer(const struct connection *c);
 /* A log line `peer=NAME address=ADDRESS TEXT` about the connection; they are counted, those of strangers
  * (strangers.h, always warnings) as well as each peer's. */
 void connection_log(struct connection *c, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same, not counted: what is told of a connection once in its life, or the process's. */
+void connection_log_once(struct connection *c, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 #define connection_warn(c, ...) connection_log(c, LOG_LEVEL_WARNING, __VA_ARGS__)
 

@@ -23,6 +23,8 @@ static bool on_close(struct connection *c, enum ipc_type type, struct span paylo
     (void)type;
     if (how != IPC_CLOSE_RELEASED ||
         !osi_association_release(c->association, (struct span){0}, clock_monotonic_us())) {
+        if (c->net->stopping && c->user && c->service->tell_cut)
+            c->service->tell_cut(c);
         connection_log(c, LOG_LEVEL_INFO, "association aborted: %s", log_text(cause, text));
         osi_association_user_abort(c->association, (struct span){NULL, 0});
     }
@@ -216,6 +218,17 @@ static void out_of_patience(evutil_socket_t fd, short what, void *arg) {
     event_base_loopexit(net->loop, &moment);
 }
 
+/* It lets those transfers end of which it hears before it hears of the stop. */
+static void tell_stopping(struct net *net) {
+    for (uint32_t i = 0; i < net->slot_count; i++) {
+        struct connection *c = net->slots[i].connection;
+        if (c && c->user && c->service->stops)
+            c->service->stops(c);
+    }
+    if (net->store)
+        net_tell_empty(net, IPC_STOPPING, 0);
+}
+
 /* The store process hands out no more work once it was told to stop, lets the transfers end, and has the
  * associations released or aborted; what is left after a while, or when it is told again, is cut. */
 void net_stop(struct net *net) {
@@ -229,6 +242,7 @@ void net_stop(struct net *net) {
     net->stopping = true;
     net->status = 0; /* the store process, told to stop as well, may have gone first */
     listeners_close(net);
+    tell_stopping(net);
     if (net->connections == 0 || alone ||
         event_base_once(net->loop, -1, EV_TIMEOUT, out_of_patience, net, &patience) != 0)
         event_base_loopexit(net->loop, NULL);

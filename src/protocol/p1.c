@@ -88,28 +88,43 @@ static void describe_out(const struct transfer_out *out, char text[static CUT_TE
 static void describe_in(const struct transfer_in *in, char text[static CUT_TEXT]) {
     snprintf(text, CUT_TEXT, "%llu octets had come; the peer %s",
              (unsigned long long)(in->scanner.offset + in->gathered.len),
-             in->pieces ? "can resume it from its last checkpoint" : "sends it anew");
+             in->resumable ? "can resume it from its last checkpoint" : "sends it anew");
+}
+
+static bool tell_cut(struct connection *c) {
+    struct p1 *p1 = p1_of(c);
+    char text[CUT_TEXT];
+    bool in = p1->in.active, out = p1->out.active;
+    if (in) {
+        describe_in(&p1->in, text);
+        connection_log_once(c, LOG_LEVEL_NOTICE, "the stop cuts a transfer from it: %s", text);
+    }
+    if (out) {
+        describe_out(&p1->out, text);
+        connection_log_once(c, LOG_LEVEL_NOTICE, "the stop cuts a transfer to it: %s", text);
+    }
+    return in || out;
 }
 
 static void cut(struct connection *c) {
     struct p1 *p1 = p1_of(c);
     struct osi_cause cause = {.end = OSI_END_LOCAL, .text = "the daemon was stopped"};
     char text[CUT_TEXT];
-    bool in = p1->in.active, out = p1->out.active;
     if (c->state != CONNECTION_OPEN)
         return;
-    if (in) {
-        describe_in(&p1->in, text);
-        connection_log(c, LOG_LEVEL_NOTICE, "the stop cuts a transfer from it: %s", text);
-    }
-    if (out) {
+    if (!tell_cut(c))
+        connection_log(c, LOG_LEVEL_NOTICE, "the stop cuts the association, which carried nothing");
+    if (p1->out.active) {
         describe_out(&p1->out, text);
-        connection_log(c, LOG_LEVEL_NOTICE, "the stop cuts a transfer to it: %s", text);
         snprintf(cause.text, sizeof cause.text, "the daemon was stopped: %s", text);
     }
-    if (!in && !out)
-        connection_log(c, LOG_LEVEL_NOTICE, "the stop cuts the association, which carried nothing");
     report_close(p1, &cause);
+}
+
+/* A refusal may follow: the octets gathered so far are looked at. */
+static void stops(struct connection *c) {
+    transfer_in_tell(p1_of(c));
+    connection_kick(c);
 }
 
 /* ---- the association's end ---- */
@@ -305,6 +320,8 @@ static void reloaded(struct connection *c) {
     const struct protocol_peer *peer = protocol_peer_named(c->net->config, span_str(c->name));
     if (!peer) {
         log_notice("peer=%s is no longer configured: its association ends", c->name);
+        if (is_being_made(c))
+            connect_unconfigured(p1);
         if (c->association)
             osi_association_user_abort(c->association, (struct span){NULL, 0});
         connection_kick(c);
@@ -322,6 +339,8 @@ const struct service p1_service = {.contexts = OSI_MTS_TRANSFER | OSI_MTS_TRANSF
                                    .wake = wake,
                                    .over = over,
                                    .reloaded = reloaded,
+                                   .stops = stops,
+                                   .tell_cut = tell_cut,
                                    .cut = cut,
                                    .close = let_go};
 

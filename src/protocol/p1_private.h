@@ -11,9 +11,11 @@
 struct transfer_in {
     uint32_t number; /* in the association, as the store process knows it */
     bool active;
-    bool pieces;   /* the store process got TRANSFER_BEGIN */
-    bool resuming; /* the store process looks for the state of a resume */
-    bool refused;  /* for now, when it was in pieces: the store process keeps them for a resume */
+    bool pieces;    /* the store process got TRANSFER_BEGIN */
+    bool resuming;  /* the store process looks for the state of a resume */
+    bool ended;     /* all of it has come: its result is waited for */
+    bool resumable; /* a checkpoint of it is confirmed */
+    bool refused;   /* for now, when it was in pieces: the store process keeps them for a resume */
     struct osi_activity activity;
     struct apdu_scanner scanner;
     size_t told;         /* octets of an envelope that is not complete and that the store process has */
@@ -111,6 +113,8 @@ void connect_confirmed(struct p1 *p1, const struct osi_open *open);
 void connect_answer(struct p1 *p1, const struct ipc_bind_answer *answer);
 /* The association was not made; why is kept for connect_failed. */
 void connect_ended(struct p1 *p1, const struct osi_cause *cause);
+/* The peer that is called was taken out of the configuration: that is why, whatever ends the call. */
+void connect_unconfigured(struct p1 *p1);
 /* This try failed: takes the next context or endpoint, or gives up. Frees the connection's association; may
  * free the connection. */
 void connect_failed(struct p1 *p1, enum ipc_layer layer, const char *cause);
@@ -131,6 +135,8 @@ void transfer_in_data(struct p1 *p1, struct span data);
 void transfer_in_checkpoint(struct p1 *p1, const struct osi_checkpoint *checkpoint);
 void transfer_in_end(struct p1 *p1);
 void transfer_in_stopped(struct p1 *p1, bool keep);
+/* The store process is told of one under way of which it knows nothing yet. */
+void transfer_in_tell(struct p1 *p1);
 void transfer_in_free(struct p1 *p1);
 /* When transfer_in_timeout is due, monotonic µs; INT64_MAX: never. */
 int64_t transfer_in_deadline(const struct p1 *p1);

@@ -147,6 +147,12 @@ void transfer_in_timeout(struct p1 *p1) {
     go_to_pieces(p1);
 }
 
+void transfer_in_tell(struct p1 *p1) {
+    const struct transfer_in *in = &p1->in;
+    if (in->active && !in->pieces && !in->resuming && !in->ended)
+        go_to_pieces(p1);
+}
+
 /* ---- events of the association ---- */
 
 static void ask_resume(struct p1 *p1, const struct osi_begin *begin) {
@@ -255,6 +261,7 @@ void transfer_in_end(struct p1 *p1) {
     if (!in->active)
         return;
     in->held = 0; /* the answer to the end confirms them */
+    in->ended = true;
     if (!in->pieces)
         send_whole(p1);
     else if (apdu_scanner_finish(&in->scanner))
@@ -282,9 +289,11 @@ static bool is_for(const struct p1 *p1, uint32_t transfer) {
 bool transfer_in_checkpoint_done(struct p1 *p1, struct span payload) {
     struct reader r = reader_of(payload);
     uint32_t transfer = reader_u32(&r), serial = reader_u32(&r);
-    if (payload_done(&r) && is_for(p1, transfer))
-        osi_rt_checkpoint_confirm(p1->connection->association, serial, clock_monotonic_us());
-    return payload_done(&r);
+    if (!payload_done(&r) || !is_for(p1, transfer))
+        return payload_done(&r);
+    p1->in.resumable = true;
+    osi_rt_checkpoint_confirm(p1->connection->association, serial, clock_monotonic_us());
+    return true;
 }
 
 bool transfer_in_result(struct p1 *p1, struct span payload) {
@@ -323,7 +332,7 @@ static bool resume_from(struct p1 *p1, uint32_t serial, uint64_t offset, struct 
         return false;
     p1->in.told = collected.len;
     memcpy(checkpoint.state, osi_state.data, sizeof checkpoint.state);
-    p1->in.pieces = true;
+    p1->in.pieces = p1->in.resumable = true;
     return osi_rt_resume_accept(p1->connection->association, &checkpoint, clock_monotonic_us());
 }
 

@@ -49,6 +49,13 @@ bool sqlite_error(sqlite3 *db, const char *place, const char *what, struct error
                          "%s: queue.db is no database, or its beginning is damaged (SQLite's code %d, %s): "
                          "restore a backup, 'mhs store restore --force'",
                          place, code, what);
+    if (code == SQLITE_READONLY_ROLLBACK)
+        return error_set(
+            err, mapped,
+            "%s: a process was ended amid a change of this store, which a reader can't take back "
+            "(SQLite's code %d, %s): if it is the target of a move, run 'mhs store move' with both "
+            "again, else start mhsd",
+            place, code, what);
     if (number && is_of_system(mapped))
         return error_set(err, mapped, "%s: %s: SQLite's code %d, errno %d, %s (%s)", place,
                          sqlite3_errmsg(db), code, number, strerror(number), what);

@@ -81,6 +81,17 @@ static bool is_finished(const char *place, struct error *err) {
                      place);
 }
 
+static bool no_segments(const char *place, int cause, struct error *err) {
+    char database[4096];
+    bool fits = snprintf(database, sizeof database, "%s/queue.db", place) < (int)sizeof database;
+    if (cause != ENOENT || !fits || access(database, F_OK) != 0)
+        return not_there(place, cause, err);
+    return error_set(err, STORE_CORRUPT,
+                     "%s/segments is missing, and the contents of more than 8 kB with it: put it back, or "
+                     "restore a backup",
+                     place);
+}
+
 static bool make_folders(struct sqlite *store, bool create, struct error *err) {
     char name[4096];
     struct stat s;
@@ -89,7 +100,7 @@ static bool make_folders(struct sqlite *store, bool create, struct error *err) {
     if (!is_finished(store->head.place, err))
         return false;
     if (!create)
-        return stat(name, &s) == 0 || not_there(store->head.place, errno, err);
+        return stat(name, &s) == 0 || no_segments(store->head.place, errno, err);
     if ((mkdir(store->head.place, 0700) && errno != EEXIST) || (mkdir(name, 0700) && errno != EEXIST))
         return errno_error(store->head.place, errno, "mkdir", err);
     return true;

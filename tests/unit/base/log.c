@@ -9,9 +9,12 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -121,6 +124,77 @@ static void a_slow_reader_gets_every_line(void **state) {
     assert_int_equal(lost, 0);
 }
 
+/* Another process takes the room between the look and the write, so often. */
+static unsigned taken_room;
+
+ssize_t write(int fd, const void *octets, size_t count) {
+    if (fd != STDERR_FILENO || taken_room == 0)
+        return syscall(SYS_write, fd, octets, count);
+    taken_room--;
+    errno = EAGAIN;
+    return -1;
+}
+
+static void find_room_taken(void) {
+    taken_room = 2;
+    log_notice("it is written");
+    taken_room = 1000;
+    log_notice("it is lost");
+    taken_room = 0;
+    log_notice("after it");
+}
+
+static void room_that_another_took_is_looked_for_again(void **state) {
+    int pipe_ends[2];
+    unsigned lines, lost;
+    (void)state;
+    assert_int_equal(pipe(pipe_ends), 0);
+    assert_int_equal(ended(logger(pipe_ends[1], true, find_room_taken)), 0);
+    close(pipe_ends[1]);
+    read_all(pipe_ends[0]);
+    close(pipe_ends[0]);
+    count(text, &lines, &lost);
+    assert_int_equal(lines, 2);
+    assert_int_equal(lost, 1);
+    assert_non_null(strstr(text, "it is written"));
+}
+
+/* Seconds by which the clocks are ahead. */
+static time_t ahead;
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    int result = (int)syscall(SYS_clock_gettime, clock, now);
+    now->tv_sec += ahead;
+    return result;
+}
+
+/* How long a line waits for a reader that stands still. */
+static int64_t waits_for(void) {
+    int64_t began = clock_monotonic_us();
+    log_notice("%0500d", 0);
+    return clock_monotonic_us() - began;
+}
+
+static void wait_in_periods(void) {
+    write_lines();
+    int64_t same = waits_for();
+    ahead = 11;
+    int64_t next = waits_for(), in_it = waits_for();
+    _exit(same > 300000 ? 1 : next < 300000 ? 2 : in_it > 300000 ? 3 : 0);
+}
+
+/* In each ten seconds it waits half a second at the most, and so in the next ones. */
+static void each_period_has_its_patience(void **state) {
+    int pipe_ends[2];
+    (void)state;
+    assert_int_equal(pipe(pipe_ends), 0);
+    int status = ended(logger(pipe_ends[1], true, wait_in_periods));
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+}
+
 static void never_waits(void) {
     _exit(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK ? 0 : 1);
 }
@@ -141,6 +215,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reader_that_stands_still_stops_nobody),
         cmocka_unit_test(a_slow_reader_gets_every_line),
+        cmocka_unit_test(room_that_another_took_is_looked_for_again),
+        cmocka_unit_test(each_period_has_its_patience),
         cmocka_unit_test(writing_never_waits_but_for_others_who_have_the_pipe),
     };
     signal(SIGPIPE, SIG_IGN);

@@ -160,6 +160,34 @@ static void a_channel_may_be_freed_by_its_handler(void **state) {
     event_base_free(loop);
 }
 
+static unsigned complaints;
+
+static void on_complaint(int severity, const char *text) {
+    (void)severity;
+    fprintf(stderr, "libevent: %s\n", text);
+    complaints++;
+}
+
+/* The loop has let go of a descriptor when it is closed: another file may have its number at once. */
+static void what_is_freed_while_it_waits_to_write_leaves_the_loop_first(void **state) {
+    (void)state;
+    struct event_base *loop = event_base_new();
+    struct end a, b;
+    static const uint8_t chunk[IPC_CHUNK];
+    event_set_log_callback(on_complaint);
+    open_pair(loop, &a, &b);
+    ipc_pause(b.channel);
+    for (int i = 0; i < 8; i++)
+        assert_true(ipc_send(a.channel, IPC_REQUEST, 1, span_of(chunk, sizeof chunk), SPAN_LIT("")));
+    run(loop);
+    ipc_channel_free(a.channel);
+    run(loop);
+    event_set_log_callback(NULL);
+    assert_int_equal(complaints, 0);
+    ipc_channel_free(b.channel);
+    event_base_free(loop);
+}
+
 static void a_pause_holds_frames_back(void **state) {
     (void)state;
     struct event_base *loop = event_base_new();
@@ -518,6 +546,7 @@ int main(void) {
         cmocka_unit_test(a_refused_frame_ends_the_channel),
         cmocka_unit_test(what_ended_the_other_end_is_told),
         cmocka_unit_test(a_channel_may_be_freed_by_its_handler),
+        cmocka_unit_test(what_is_freed_while_it_waits_to_write_leaves_the_loop_first),
         cmocka_unit_test(a_pause_holds_frames_back),
         cmocka_unit_test(a_full_queue_says_so_and_drains),
         cmocka_unit_test(frames_of_all_sizes_keep_their_order),

@@ -204,6 +204,22 @@ static void a_copy_that_is_always_aborted_while_others_go_is_held(void **state) 
     world_end(&world);
 }
 
+static void a_held_copy_that_is_let_go_has_all_its_tries_again(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world);
+    take_in(&world);
+    abort_it(&world, 2, 1);
+    take_in_with(&world, "another");
+    for (unsigned i = 1; i < ABORTS; i++)
+        abort_among_others(&world, 10 * i, IPC_SENT_ABORTED);
+    expect_copy(&world, "held", true, "5 times in a row");
+    changes(&world, "release", "");
+    abort_among_others(&world, 10 * ABORTS, IPC_SENT_ABORTED);
+    assert_false(is_held(&world));
+    world_end(&world);
+}
+
 /* On a quiet link nothing tells that the copy is what is wrong, and the peer may be mended any time. */
 static void a_lone_copy_is_not_held(void **state) {
     struct world world;
@@ -315,6 +331,7 @@ int main(void) {
         cmocka_unit_test(a_resume_that_breaks_is_tried_again_but_not_for_ever),
         cmocka_unit_test(a_later_try_leaves_the_doubt_of_an_earlier_one),
         cmocka_unit_test(a_copy_that_is_always_aborted_while_others_go_is_held),
+        cmocka_unit_test(a_held_copy_that_is_let_go_has_all_its_tries_again),
         cmocka_unit_test(a_lone_copy_is_not_held),
         cmocka_unit_test(a_lone_copy_is_held_at_last),
         cmocka_unit_test(a_peer_that_aborts_everything_is_left_alone),

@@ -51,6 +51,28 @@ static void test_pieces(void **state) {
     world_end(&world);
 }
 
+/* A stop takes what was under way when the net process heard of it, and refuses what begins after that. */
+static void test_stop(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_beta(&world);
+    associate(&world, 2, "beta");
+    put(world.parent, IPC_STOP, 0, NOTHING, NOTHING);
+    expect_none(&world, IPC_ASSOCIATION_CLOSE); /* it is not known yet what is under way */
+    begin_with_envelope(&world, 1);
+    piece(&world, 1, 0);
+    say_stopping(world.net);
+    send_whole(&world, 2, envelope_to(&world, WANTS_NDN, FRANK, NULL), SPAN_LIT("late"));
+    assert_int_equal(result_of(&world, 2), IPC_REFUSED_TEMPORARILY);
+    for (size_t i = 1; i < 4; i++)
+        piece(&world, 1, i);
+    tell(&world, IPC_TRANSFER_END, 1, NOTHING, NOTHING);
+    assert_int_equal(result_of(&world, 1), IPC_ACCEPTED);
+    int status = world_wait(&world);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    world_end(&world);
+}
+
 /* Beta's association 1 has sent the envelope and a piece of a message, to a checkpoint. */
 static void begin_at_checkpoint(struct world *world) {
     begin_with_beta(world);
@@ -480,15 +502,11 @@ static void test_users(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_resume_in),
-        cmocka_unit_test(test_resume_long_envelope),
-        cmocka_unit_test(test_recover),
-        cmocka_unit_test(test_resume_out),
-        cmocka_unit_test(test_submission),
-        cmocka_unit_test(test_submission_over_bounds),
-        cmocka_unit_test(test_notification),
-        cmocka_unit_test(test_operator),
+        cmocka_unit_test(test_pieces),       cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_resume_in),    cmocka_unit_test(test_resume_long_envelope),
+        cmocka_unit_test(test_recover),      cmocka_unit_test(test_resume_out),
+        cmocka_unit_test(test_submission),   cmocka_unit_test(test_submission_over_bounds),
+        cmocka_unit_test(test_notification), cmocka_unit_test(test_operator),
         cmocka_unit_test(test_users),
     };
     for (size_t i = 0; i < LENGTH; i++)

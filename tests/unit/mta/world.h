@@ -253,7 +253,15 @@ UNUSED static void tell(struct world *world, enum ipc_type type, uint64_t ref, s
     put(type >= IPC_REQUEST && type <= IPC_CLIENT_CLOSE ? world->clients : world->net, type, ref, head, body);
 }
 
+/* As a net process does that stops too; it may be gone already. */
+static void say_stopping(int net) {
+    static const uint8_t header[16] = {[5] = IPC_STOPPING};
+    if (net >= 0 && send(net, header, sizeof header, MSG_NOSIGNAL) < 0)
+        assert_true(errno == EPIPE || errno == ECONNRESET || errno == EBADF || errno == ENOTSOCK);
+}
+
 UNUSED static void world_stop(struct world *world) {
+    say_stopping(world->net);
     put(world->parent, IPC_STOP, 0, NOTHING, NOTHING);
     int status = world_wait(world);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)

@@ -8,7 +8,10 @@
 #include "raw_sql.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "store/check.h"
 #include "store/sqlite/sqlite_private.h"
@@ -224,6 +227,56 @@ static void swapped_segments_are_found(void **state) {
         assert_false(serves(room, ids[i], 40 << 20, i)); /* each had octets in one of the two */
     add_one(room, 100000, 1, NULL);
     room_commit(room);
+}
+
+/* In SQLite's own journal, as a move's target has it until it is whole. */
+static void change_and_die(const struct room *room) {
+    char name[128];
+    sqlite3 *db;
+    snprintf(name, sizeof name, "%s/queue.db", room->path);
+    if (sqlite3_open(name, &db) == SQLITE_OK)
+        sqlite3_exec(db,
+                     "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN;"
+                     "UPDATE message SET envelope = zeroblob(500000)",
+                     NULL, NULL, NULL);
+    kill(getpid(), SIGKILL);
+}
+
+static void what_broke_off_amid_a_change_is_told_as_that(void **state) {
+    struct room *room = *state;
+    struct findings found = {0};
+    struct error err = {0};
+    uint64_t n;
+    int status;
+    inhabit(room);
+    room_close(room);
+    pid_t pid = fork();
+    if (pid == 0)
+        change_and_die(room);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_false(store_check(room->path, false, note, &found, &n, &err));
+    if (!strstr(err.text, "a process was ended amid a change") || !strstr(err.text, "mhs store move"))
+        fail_msg("%s", err.text);
+    room_open(room); /* which takes it back */
+    room_close(room);
+    room_check(room);
+}
+
+static void missing_segments_are_told_as_that(void **state) {
+    struct room *room = *state;
+    struct findings found = {0};
+    struct error err = {0};
+    uint64_t n;
+    inhabit(room);
+    room_close(room);
+    shell("cd %s && mv segments away", room->path);
+    assert_false(store_check(room->path, false, note, &found, &n, &err));
+    assert_int_equal(err.code, STORE_CORRUPT);
+    if (!strstr(err.text, "/segments is missing"))
+        fail_msg("%s", err.text);
+    shell("cd %s && mv away segments", room->path);
+    room_check(room);
 }
 
 /* I10, I11: runs that lost rows are found and made anew. */
@@ -456,6 +509,8 @@ int main(void) {
         IN_ROOM(flipped_envelope_is_found),
         IN_ROOM(each_damage_of_a_segment_is_found_and_repaired),
         IN_ROOM(swapped_segments_are_found),
+        IN_ROOM(what_broke_off_amid_a_change_is_told_as_that),
+        IN_ROOM(missing_segments_are_told_as_that),
         IN_ROOM(lost_rows_of_runs_are_rebuilt),
         IN_ROOM(damaged_packed_rows_are_found),
         IN_ROOM(missing_segment_stops_accepting),
