@@ -15,7 +15,7 @@ from scenario.chasqui import Mhsd, peer_section
 from . import processes
 
 # Set by the driver: the load generator and the store's own measure, of the release build.
-P1LOAD = STORE = None
+P1LOAD = STORE = MAILBOX = None
 
 
 def raise_file_limit():
@@ -107,6 +107,13 @@ def direct(messages, size, associations):
             return messages / (time.monotonic() - start)
         finally:
             processes.end(source)
+
+
+def mailboxes_alone(entries):
+    with tempfile.TemporaryDirectory(prefix="chasqui-bench-") as folder:
+        done = subprocess.run([MAILBOX, os.path.join(folder, "store"), str(entries)], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
 
 
 def store_alone(size, in_flight, seconds=5):

@@ -10,6 +10,7 @@ from . import chasqui, postfix, processes
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 HELD = int(os.environ.get("HELD", "1000000"))
 MESSAGES = int(os.environ.get("MESSAGES", "1000000"))
+ENTRIES = int(os.environ.get("ENTRIES", "50000"))   # of the large mailbox; 500000 is the size that is asked for
 
 # As a server has it that nobody has tuned; the tests' own have less.
 SERVER = "shared_buffers = 128MB\nmax_wal_size = 1GB\n"
@@ -109,6 +110,25 @@ def floor(_name, wanted):
         yield entry("relay-of-store", "messages/s, relay-2k-32", relayed, alone, "the store alone")
 
 
+# Items of the mailboxes: the member of bench-mailbox's line, and the unit.
+MAILBOXES = {
+    "mailbox-list-new": ("list-new-us", "us, 1,000 new of 11,000 selected, the store alone"),
+    "mailbox-deliver": ("deliveries", f"deliveries/s into a mailbox of up to {ENTRIES:,}, batches of 32, the store alone"),
+    "mailbox-equality": ("equality-us", f"us, 100 of a filter on the originator, {ENTRIES:,} entries"),
+    "mailbox-substring": ("substring-us", f"us, 100 of a filter on a part of the subject, {ENTRIES:,} entries"),
+    "mailbox-other": ("other-us", f"us, a filter on what has no column, {ENTRIES:,} entries"),
+    "mailbox-mark": ("mark-us", "us, 1,000 scattered entries marked"),
+    "mailbox-delete": ("delete-us", "us, 1,000 scattered entries deleted"),
+}
+
+
+def mailboxes(_name, wanted):
+    runs = [chasqui.mailboxes_alone(ENTRIES) for _ in range(ROUNDS)]
+    for name, (member, unit) in MAILBOXES.items():
+        if name in wanted:
+            yield entry(name, unit, [run[member] for run in runs])
+
+
 def at_a_server(name, wanted):
     """The relay on PostgreSQL and on the embedded engine, by turns; the CPU of the server's processes counts."""
     size, associations, messages, _ = RELAYS["relay-2k-32"]
@@ -187,6 +207,7 @@ def groups(ber_program):
     for name in RELAYS:
         if name.startswith("relay-2k-"):
             found["direct" + name[len("relay"):]] = ("direct" + name[len("relay"):], direct)
+    found.update({name: ("mailboxes", mailboxes) for name in MAILBOXES})
     found["store-2k-32"] = found["relay-of-store"] = ("floor", floor)
     if postgres.binaries():
         found["relay-2k-32-pg"] = found["relay-2k-32-pg-cpu"] = ("relay-2k-32-pg", at_a_server)

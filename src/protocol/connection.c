@@ -340,7 +340,7 @@ const char *connection_peer(const struct connection *c) {
 
 static void put_line(const struct connection *c, const char *text, char line[static LINE_SIZE]) {
     bool user = c->service && c->service->users;
-    snprintf(line, LINE_SIZE, "%s=%s%s%s %s", user ? "user" : "peer", user ? c->name : connection_peer(c),
+    snprintf(line, LINE_SIZE, "%s=%s%s%s %s", user ? "user" : "peer", connection_peer(c),
              c->address[0] ? " address=" : "", c->address, text);
 }
 

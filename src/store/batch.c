@@ -401,6 +401,17 @@ bool store_remove_entry(struct store_batch *batch, uint32_t mailbox, uint64_t se
     return add_ids(batch, DROP_ENTRY, mailbox, sequence, message);
 }
 
+bool batch_put_column(struct store_batch *batch, uint32_t mailbox, uint64_t place, struct span octets) {
+    struct operation *operation = add(batch, PUT_COLUMN);
+    if (!operation || !keep(batch, &octets))
+        return false;
+    operation->number = mailbox;
+    operation->column.place = place;
+    operation->column.octets = octets;
+    batch->count++;
+    return true;
+}
+
 static bool put_record(struct store_batch *batch, enum operation_type type, uint32_t kind, struct span name,
                        struct span data) {
     struct operation *operation = add(batch, type);

@@ -23,6 +23,7 @@ enum operation_type {
     DROP_ENTRY,
     COPY_ENTRY,   /* ADD_ENTRY with the sequence-number that it has */
     NUMBER_ENTRY, /* the mailbox's next entry gets the number ids.id at least */
+    PUT_COLUMN,   /* of the mailbox `number` */
     PUT_RECORD,
     DROP_RECORD,
     PUT_OUTCOME,
@@ -57,6 +58,10 @@ struct operation {
         struct {
             struct span name, data;
         } record;
+        struct {
+            uint64_t place; /* the column, and below its 23rd bit the chunk */
+            struct span octets;
+        } column;
         struct store_outcome outcome;
     };
 };
@@ -100,6 +105,8 @@ bool batch_copy_message(struct store_batch *batch, const struct store_message *m
                         struct store_content *content);
 bool batch_copy_work(struct store_batch *batch, const struct store_work *work);
 bool batch_copy_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry);
+/* Columns of a chunk; not written where it has no entry any more. */
+bool batch_put_column(struct store_batch *batch, uint32_t mailbox, uint64_t place, struct span octets);
 bool batch_number_entry(struct store_batch *batch, uint32_t mailbox, uint64_t next);
 
 /* The engine found that the operation can't be: its request gets `err` as verdict, and all of it is left out.

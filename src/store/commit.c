@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "store/batch_private.h"
+#include "store/columns.h"
 
 static const struct error in_order;
 
@@ -78,6 +79,13 @@ static void give_results(const struct store_batch *batch) {
             *batch->list[i].sequence = batch->list[i].entry.sequence;
 }
 
+/* An entry took the last number of a chunk: it can be sealed. */
+static void look_for_chunks(const struct store_batch *batch) {
+    for (size_t i = 0; i < batch->count && !batch->store->seal_due; i++)
+        batch->store->seal_due = batch->list[i].type == ADD_ENTRY && !batch->list[i].left_out &&
+                                 batch->list[i].entry.sequence % STORE_CHUNK == STORE_CHUNK - 1;
+}
+
 void batch_done(struct store_batch *batch, const struct error *failure) {
     struct store_figures *figures = &batch->store->figures;
     batch->under_way = batch->store->committing = false;
@@ -92,6 +100,7 @@ void batch_done(struct store_batch *batch, const struct error *failure) {
     figures->commits += batch->count != 0;
     figures->sync_us += (clock_monotonic_us() - batch->begun - figures->sync_us) / 8;
     give_results(batch);
+    look_for_chunks(batch);
     batch->done(batch->context, true, NULL);
     store_batch_clear(batch);
 }

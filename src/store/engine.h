@@ -218,6 +218,11 @@ struct store_engine {
     /* The rows of 4,096 entries (bits_private.h), of which those are written that are there. */
     bool (*get_bits)(struct store *store, uint32_t mailbox, uint64_t block, uint8_t (*bits)[1024],
                      struct error *err);
+    /* As store_each_column; and the last chunk of a mailbox that has columns, plus 1. */
+    bool (*each_column)(struct store *store, uint32_t mailbox, unsigned column, uint64_t chunk,
+                        bool (*cb)(void *context, uint64_t chunk, struct span octets), void *context,
+                        struct error *err);
+    bool (*count_chunks)(struct store *store, uint32_t mailbox, uint64_t *chunks, struct error *err);
     bool (*get_record)(struct store *store, uint32_t kind, struct span name, struct buf *out,
                        struct error *err);
     bool (*each_record)(struct store *store, uint32_t kind, store_record_cb *cb, void *context,

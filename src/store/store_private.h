@@ -33,6 +33,9 @@
  *  I17 The status of an entry never goes back, whatever order changes come in;
  *      bits stand beside entries that are there or were, none beside one that is
  *      still to come.
+ *  I18 Columns say what the rows of their entries say, those that went
+ *      included, or are not there: a mailbox's numbers were all given out when
+ *      its chunk was made, and one whose entries have all gone has none.
  */
 #ifndef STORE_STORE_PRIVATE_H
 #define STORE_STORE_PRIVATE_H
@@ -66,6 +69,8 @@ struct store {
     uint64_t secret[2];       /* of hashes that are stored: strangers choose the keys */
     int64_t read_until;       /* monotonic µs: no read begins from then on; 0: no such moment */
     struct store_figures figures;
+    bool seal_due;            /* there may be chunks to seal (store_seal) */
+    struct map sealed;        /* mailbox -> the chunk up to which that was done */
     struct map open_contents; /* id -> struct store_content, those that are not in memory whole */
 };
 

@@ -184,7 +184,7 @@ def _():
             pass
         sql(path, "ALTER TABLE message DROP COLUMN envelope_sum; ALTER TABLE message DROP COLUMN body_sum;"
             "ALTER TABLE work DROP COLUMN sum; ALTER TABLE activity_in DROP COLUMN sum; ALTER TABLE activity_out DROP COLUMN sum;"
-            "DROP TABLE mailbox; DROP TABLE entry; DROP TABLE record; DROP TABLE outcome; DROP TABLE status;"
+            "DROP TABLE mailbox; DROP TABLE entry; DROP TABLE record; DROP TABLE outcome; DROP TABLE status; DROP TABLE col;"
             "CREATE TABLE hold(id INTEGER PRIMARY KEY, message INTEGER NOT NULL, kind INTEGER NOT NULL, data BLOB);"
             "PRAGMA user_version = 1")
         mta = daemon(path)

@@ -10,6 +10,7 @@
 
 #include "store/check.h"
 #include "store/check_private.h"
+#include "store/columns_private.h"
 #include "store/postgres/postgres_private.h"
 
 #define MESSAGE_REFS                                                                                         \
@@ -30,6 +31,9 @@
     "(SELECT coalesce(max(n), 0) FROM (SELECT max(id) AS n FROM message UNION ALL SELECT max(id) FROM work"  \
     " UNION ALL SELECT max(id) FROM content UNION ALL SELECT max(id) FROM event UNION ALL"                   \
     " SELECT max(id) FROM activity_in) AS a)"
+#define LOST_COLUMNS                                                                                         \
+    "kind > 10 OR NOT EXISTS(SELECT FROM entry WHERE entry.mailbox = col.mailbox AND sequence >= chunk * "   \
+    "256 AND sequence < (chunk + 1) * 256)"
 /* Of a row of bits those of entries from the mailbox's next one on; and a status that is none. */
 #define BITS_AHEAD "s.bits & (" ALL_BITS " >> least(8192, greatest(0, 2 * (m.next - s.block * 4096)))::int)"
 #define LONE_BITS  "repeat('10', 4096)::bit(8192) & bits & ~(bits << 1)"
@@ -100,6 +104,10 @@ static const struct check_rule rules[] = {
      " convert_to(format('lost mailbox %s', mailbox), 'UTF8') FROM entry GROUP BY mailbox"
      " ON CONFLICT(id) DO UPDATE SET next = greatest(mailbox.next, excluded.next)",
      "the mailbox was made, or its next number set above it", NULL},
+    {18,
+     "SELECT format('mailbox %s: column %s.%s is of no entry or no column', mailbox, kind, chunk) FROM col"
+     " WHERE " LOST_COLUMNS,
+     "DELETE FROM col WHERE " LOST_COLUMNS, "it was removed", NULL},
     {17,
      "SELECT format('mailbox %s: bits %s.%s are of no mailbox', mailbox, plane, block) FROM status"
      " WHERE mailbox NOT IN (SELECT id FROM mailbox)",
@@ -512,6 +520,14 @@ static bool check_events(struct check *check, struct error *err) {
 
 /* ---- the whole ---- */
 
+static bool drop_columns(void *context, uint32_t mailbox, uint64_t chunk, struct error *err) {
+    struct check *check = context;
+    char text[100];
+    snprintf(text, sizeof text, "DELETE FROM col WHERE mailbox = %u AND chunk >= %llu", (unsigned)mailbox,
+             (unsigned long long)chunk);
+    return pg_script(&check->rules, text, err);
+}
+
 static bool check_all(struct check *check, struct error *err) {
     check_begin_step(&check->report, "checking the rows", 0);
     for (enum check_row what = 0; what < CHECK_ROWS; what++)
@@ -520,6 +536,8 @@ static bool check_all(struct check *check, struct error *err) {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (!apply_rule(check, &rules[i], err))
             return false;
+    if (!columns_check(&check->pg->head, &check->report, drop_columns, check, err))
+        return false;
     return !check->report.deep ||
            (check_events(check, err) && check_contents(check, err) && check_messages(check, err));
 }

@@ -182,6 +182,8 @@ const struct store_engine postgres_engine = {
     .get_entry = pg_get_entry,
     .each_entry = pg_each_entry,
     .get_bits = pg_get_bits,
+    .each_column = pg_each_column,
+    .count_chunks = pg_count_chunks,
     .get_record = pg_get_record,
     .each_record = pg_each_record,
 };

@@ -4,22 +4,35 @@
  * done in one batch is never there.
  */
 #include "store/bits_private.h"
+#include "store/columns.h"
 #include "store/postgres/postgres_private.h"
 
 /* The columns of each statement: n bigint[], b bytea[]. */
 static const char *const types[FOLD_END - FOLD_FIRST] = {
 #define TYPES(query, text) [(query)-FOLD_FIRST] = (text)
-    TYPES(Q_ADD_MESSAGES, "nnnnnnbb"), TYPES(Q_ADD_CONTENTS, "nnnb"),
-    TYPES(Q_SET_CONTENTS, "nnb"),      TYPES(Q_PUT_CHUNKS, "nnb"),
-    TYPES(Q_ADD_WORK, "nnnnnnnnnbn"),  TYPES(Q_SET_WORK, "nnnnnnnnnbn"),
-    TYPES(Q_ADD_ENTRIES, "nnnnnbn"),   TYPES(Q_CLEAR_BITS, "nnnb"),
-    TYPES(Q_SET_BITS, "nnnb"),         TYPES(Q_DROP_EMPTY, "nn"),
-    TYPES(Q_COPY_ENTRIES, "nnnnnnbn"), TYPES(Q_NUMBER_ENTRIES, "nn"),
-    TYPES(Q_COUNT, "nnnnnnnn"),        TYPES(Q_PUT_ACTIVITIES_IN, "nbbbnnnnnbbn"),
-    TYPES(Q_DROP_ACTIVITIES_IN, "n"),  TYPES(Q_PUT_ACTIVITIES_OUT, "nbbnnnbn"),
-    TYPES(Q_DROP_ACTIVITIES_OUT, "n"), TYPES(Q_PUT_OUTCOMES, "bbbnb"),
-    TYPES(Q_DROP_OUTCOMES, "bbb"),     TYPES(Q_PUT_RECORDS, "nbb"),
-    TYPES(Q_DROP_RECORDS, "nb"),       TYPES(Q_ADD_EVENTS, "nnnnbn"),
+    TYPES(Q_ADD_MESSAGES, "nnnnnnbb"),
+    TYPES(Q_ADD_CONTENTS, "nnnb"),
+    TYPES(Q_SET_CONTENTS, "nnb"),
+    TYPES(Q_PUT_CHUNKS, "nnb"),
+    TYPES(Q_ADD_WORK, "nnnnnnnnnbn"),
+    TYPES(Q_SET_WORK, "nnnnnnnnnbn"),
+    TYPES(Q_ADD_ENTRIES, "nnnnnbn"),
+    TYPES(Q_CLEAR_BITS, "nnnb"),
+    TYPES(Q_SET_BITS, "nnnb"),
+    TYPES(Q_DROP_EMPTY, "nn"),
+    TYPES(Q_PUT_COLUMNS, "nnnb"),
+    TYPES(Q_COPY_ENTRIES, "nnnnnnbn"),
+    TYPES(Q_NUMBER_ENTRIES, "nn"),
+    TYPES(Q_COUNT, "nnnnnnnn"),
+    TYPES(Q_PUT_ACTIVITIES_IN, "nbbbnnnnnbbn"),
+    TYPES(Q_DROP_ACTIVITIES_IN, "n"),
+    TYPES(Q_PUT_ACTIVITIES_OUT, "nbbnnnbn"),
+    TYPES(Q_DROP_ACTIVITIES_OUT, "n"),
+    TYPES(Q_PUT_OUTCOMES, "bbbnb"),
+    TYPES(Q_DROP_OUTCOMES, "bbb"),
+    TYPES(Q_PUT_RECORDS, "nbb"),
+    TYPES(Q_DROP_RECORDS, "nb"),
+    TYPES(Q_ADD_EVENTS, "nnnnbn"),
     TYPES(Q_ADD_REPEATS, "bn"),
 #undef TYPES
 };
@@ -338,11 +351,18 @@ static void write_bits(struct fold *fold) {
     }
 }
 
+static void put_column(struct fold *fold, const struct operation *operation) {
+    number(fold, Q_PUT_COLUMNS, 0, operation->number);
+    number(fold, Q_PUT_COLUMNS, 1, (int64_t)(operation->column.place >> 23));
+    number(fold, Q_PUT_COLUMNS, 2, (int64_t)(operation->column.place & 0x7FFFFF));
+    octets(fold, Q_PUT_COLUMNS, 3, operation->column.octets);
+}
+
 static void drop_entry(struct fold *fold, const struct operation *operation) {
     number(fold, Q_COUNT, TAKEN_MAILBOX, operation->number);
     number(fold, Q_COUNT, TAKEN_SEQUENCE, (int64_t)operation->ids.id);
     number(fold, Q_DROP_EMPTY, 0, operation->number);
-    number(fold, Q_DROP_EMPTY, 1, (int64_t)(operation->ids.id / BITS_ENTRIES));
+    number(fold, Q_DROP_EMPTY, 1, (int64_t)(operation->ids.id / STORE_CHUNK));
 }
 
 /* A row of events is full. */
@@ -403,6 +423,9 @@ static bool write(struct fold *fold, const struct store_batch *batch, size_t ind
         return bits_note(&fold->bits, operation);
     case DROP_ENTRY:
         drop_entry(fold, operation);
+        return true;
+    case PUT_COLUMN:
+        put_column(fold, operation);
         return true;
     case ADD_EVENT:
         return write_event(fold, batch, operation);

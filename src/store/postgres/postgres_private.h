@@ -66,6 +66,7 @@ enum query {
     Q_CLEAR_BITS,
     Q_SET_BITS,
     Q_COUNT,
+    Q_PUT_COLUMNS,
     Q_DROP_EMPTY,
     Q_PUT_ACTIVITIES_IN,
     Q_DROP_ACTIVITIES_IN,
@@ -122,6 +123,8 @@ enum query {
     Q_GET_ENTRY,
     Q_EACH_ENTRY,
     Q_GET_BITS,
+    Q_EACH_COLUMN,
+    Q_COUNT_COLUMNS,
     Q_GET_RECORD,
     Q_EACH_RECORD,
     Q_UNNAME_MAILBOX,
@@ -290,6 +293,7 @@ struct walk {
         store_activity_out_cb *activity_out;
         store_outcome_cb *outcome;
         store_mailbox_cb *mailbox;
+        bool (*column)(void *context, uint64_t chunk, struct span octets);
     } cb;
     void *context;
 };
@@ -417,6 +421,10 @@ bool pg_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t
                    void *context, struct error *err);
 bool pg_get_bits(struct store *store, uint32_t mailbox, uint64_t block, uint8_t (*bits)[1024],
                  struct error *err);
+bool pg_each_column(struct store *store, uint32_t mailbox, unsigned column, uint64_t chunk,
+                    bool (*cb)(void *context, uint64_t chunk, struct span octets), void *context,
+                    struct error *err);
+bool pg_count_chunks(struct store *store, uint32_t mailbox, uint64_t *chunks, struct error *err);
 bool pg_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out, struct error *err);
 bool pg_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,
                     struct error *err);

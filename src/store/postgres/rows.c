@@ -211,6 +211,36 @@ bool pg_get_bits(struct store *store, uint32_t mailbox, uint64_t block, uint8_t 
     return rows != NULL;
 }
 
+static bool give_column(struct walk *walk, const PGresult *rows, int row) {
+    walk->after[0] = pg_number(rows, row, 0);
+    return walk->cb.column(walk->context, (uint64_t)walk->after[0], pg_octets(rows, row, 1));
+}
+
+bool pg_each_column(struct store *store, uint32_t mailbox, unsigned column, uint64_t chunk,
+                    bool (*cb)(void *context, uint64_t chunk, struct span octets), void *context,
+                    struct error *err) {
+    struct walk walk = {.pg = pg_of(store),
+                        .query = Q_EACH_COLUMN,
+                        .row = give_column,
+                        .number = {mailbox, column},
+                        .numbers = 2,
+                        .cb.column = cb,
+                        .context = context};
+    walk_after(&walk, 0, 0);
+    walk.after[0] = (int64_t)chunk - 1;
+    return pg_walk(&walk, err);
+}
+
+bool pg_count_chunks(struct store *store, uint32_t mailbox, uint64_t *chunks, struct error *err) {
+    struct pg_parameters parameters = {0};
+    pg_add_number(&parameters, mailbox);
+    PGresult *row = pg_read(pg_of(store), Q_COUNT_COLUMNS, &parameters, err);
+    if (row)
+        *chunks = (uint64_t)pg_number(row, 0, 0);
+    PQclear(row);
+    return row != NULL;
+}
+
 /* ---- records ---- */
 
 bool pg_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out, struct error *err) {

@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "store/postgres/postgres_private.h"
 
-#define VERSION 5
+#define VERSION 6
 
 static const char *const steps[VERSION] = {
     "CREATE SCHEMA chasqui;"
@@ -92,6 +92,10 @@ static const char *const steps[VERSION] = {
     "ALTER TABLE entry ALTER head DROP DEFAULT, DROP flags;"
     "CREATE TABLE status(mailbox bigint, block bigint, plane bigint, bits bit(8192) NOT NULL,"
     " PRIMARY KEY(mailbox, block, plane));",
+    /* Columns of mailboxes, which are hashes for the most part. */
+    "CREATE TABLE col(mailbox bigint, kind bigint, chunk bigint, data bytea NOT NULL,"
+    " PRIMARY KEY(mailbox, kind, chunk)) WITH (toast_tuple_target = 8160);"
+    "ALTER TABLE col ALTER data SET STORAGE EXTERNAL;",
 };
 
 bool pg_schema_version(struct pg *pg, int *version, struct error *err) {

@@ -115,11 +115,26 @@ const struct pg_statement pg_statements[QUERIES] = {
          " AND refs + c.n <= 0 RETURNING content.id, content.length)"
          " SELECT 0::bigint, id, length FROM content_dropped UNION ALL"
          " SELECT 1, message, 0 FROM change WHERE most > 0 AND message NOT IN (SELECT id FROM kept)"},
-    [Q_DROP_EMPTY] = {"drop_empty", "DELETE FROM status USING unnest($1::bigint[], $2::bigint[]) AS "
-                                    "u(mailbox, block)"
-                                    " WHERE status.mailbox = u.mailbox AND status.block = u.block"
-                                    " AND NOT EXISTS (SELECT FROM entry WHERE entry.mailbox = u.mailbox"
-                                    " AND sequence >= u.block * 4096 AND sequence < (u.block + 1) * 4096)"},
+    /* Of a chunk that has entries still. */
+    [Q_PUT_COLUMNS] = {"put_columns",
+                       "INSERT INTO col(mailbox, kind, chunk, data) SELECT * FROM"
+                       " unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[]) AS c(mailbox, kind, "
+                       "chunk, data)"
+                       " WHERE EXISTS (SELECT FROM entry WHERE entry.mailbox = c.mailbox AND sequence >= "
+                       "c.chunk * 256"
+                       " AND sequence < (c.chunk + 1) * 256)"
+                       " ON CONFLICT(mailbox, kind, chunk) DO UPDATE SET data = excluded.data"},
+    /* What stands beside entries of which none is left: $2 are chunks. */
+    [Q_DROP_EMPTY] = {"drop_empty",
+                      "WITH u AS (SELECT DISTINCT * FROM unnest($1::bigint[], $2::bigint[]) AS u(mailbox, "
+                      "chunk)),"
+                      " c AS (DELETE FROM col USING u WHERE col.mailbox = u.mailbox AND col.chunk = u.chunk"
+                      " AND NOT EXISTS (SELECT FROM entry WHERE entry.mailbox = u.mailbox"
+                      " AND sequence >= u.chunk * 256 AND sequence < (u.chunk + 1) * 256))"
+                      " DELETE FROM status USING u WHERE status.mailbox = u.mailbox AND status.block = "
+                      "u.chunk / 16"
+                      " AND NOT EXISTS (SELECT FROM entry WHERE entry.mailbox = u.mailbox"
+                      " AND sequence >= status.block * 4096 AND sequence < (status.block + 1) * 4096)"},
     [Q_PUT_ACTIVITIES_IN] =
         {"put_activities_in",
          "INSERT INTO activity_in(" ACTIVITY_COLUMNS
@@ -288,6 +303,10 @@ const struct pg_statement pg_statements[QUERIES] = {
                                     " AND sequence > $2::bigint ORDER BY sequence LIMIT $3::bigint"},
     [Q_GET_BITS] = {"get_bits", "SELECT plane, bits FROM status WHERE mailbox = $1::bigint AND block ="
                                 " $2::bigint"},
+    [Q_EACH_COLUMN] = {"each_column", "SELECT chunk, data FROM col WHERE mailbox = $1::bigint AND kind ="
+                                      " $2::bigint AND chunk > $3::bigint ORDER BY chunk LIMIT $4::bigint"},
+    [Q_COUNT_COLUMNS] = {"count_columns", "SELECT coalesce(max(chunk) + 1, 0) FROM col WHERE mailbox ="
+                                          " $1::bigint AND kind = 0"},
     [Q_GET_RECORD] = {"get_record", "SELECT data FROM record WHERE kind = $1::bigint"
                                     " AND sha256(name) = sha256($2::bytea)"},
     [Q_EACH_RECORD] = {"each_record", "SELECT name, data FROM record WHERE kind = $1::bigint ORDER BY name"},
@@ -313,7 +332,8 @@ const struct pg_statement pg_statements[QUERIES] = {
          " AND mailbox.next + old.next <= 4294967296 RETURNING mailbox.next - old.next AS before)"
          " UPDATE entry SET mailbox = $2::bigint, sequence = sequence + target.before FROM target"
          " WHERE mailbox = $1::bigint"},
-    [Q_DROP_BITS] = {"drop_bits", "DELETE FROM status WHERE mailbox = $1::bigint"},
+    [Q_DROP_BITS] = {"drop_bits", "WITH c AS (DELETE FROM col WHERE mailbox = $1::bigint)"
+                                  " DELETE FROM status WHERE mailbox = $1::bigint"},
     [Q_EXPIRE_EVENTS] = {"expire_events",
                          "DELETE FROM event WHERE id IN (SELECT id FROM event ORDER BY id LIMIT"
                          " $2::bigint) AND at < $1::bigint"},

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "store/columns.h"
 #include "store/sqlite/sqlite_private.h"
 
 static bool run(struct sqlite *store, enum statement which, uint64_t row, const uint8_t *bits,
@@ -60,8 +61,13 @@ static bool is_empty(struct sqlite *store, uint64_t from, uint64_t to, bool *emp
 static bool drop_empty(struct sqlite *store, uint64_t id, struct error *err) {
     uint64_t block = id & ~(BITS_ENTRIES - 1);
     bool empty;
-    if (!is_empty(store, id, id + 256, &empty, err) ||
-        (empty && !is_empty(store, block, block + BITS_ENTRIES, &empty, err)))
+    if (!is_empty(store, id, id + STORE_CHUNK, &empty, err))
+        return false;
+    for (uint64_t column = 0; empty && column < STORE_COLUMNS; column++)
+        if (!run(store, SQL_DROP_COLUMN, id >> 32 << 28 | column << 23 | (id & UINT32_MAX) / STORE_CHUNK,
+                 NULL, err))
+            return false;
+    if (empty && !is_empty(store, block, block + BITS_ENTRIES, &empty, err))
         return false;
     for (enum bits_plane plane = 0; empty && plane < BITS_PLANES; plane++)
         if (!run(store, SQL_DROP_BITS, bits_row((uint32_t)(id >> 32), plane, id & UINT32_MAX), NULL, err))
@@ -123,9 +129,10 @@ static bool write_moved(struct sqlite *store, const struct map *changes, struct 
 }
 
 bool bits_move(struct sqlite *store, uint32_t mailbox, uint32_t into, uint64_t shift, struct error *err) {
-    char text[80];
+    char text[120];
     struct map changes = {0};
-    snprintf(text, sizeof text, "DELETE FROM status WHERE id >> 32 = %u", (unsigned)mailbox);
+    snprintf(text, sizeof text, "DELETE FROM status WHERE id >> 32 = %u; DELETE FROM col WHERE id >> 28 = %u",
+             (unsigned)mailbox, (unsigned)mailbox);
     bool done = note_rows(store, mailbox, into, shift, &changes, err) && write_moved(store, &changes, err) &&
                 sql_exec(store, text, err);
     bits_free(&changes);

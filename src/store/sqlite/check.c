@@ -6,9 +6,9 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "store/bits_private.h"
 #include "store/check.h"
 #include "store/check_private.h"
+#include "store/columns_private.h"
 #include "store/sqlite/sqlite_private.h"
 
 /* Every row that refers to a message, and every one that refers to a content. */
@@ -53,6 +53,9 @@ static const char lose_contents[] =
     "DELETE FROM extent WHERE content IN (SELECT id FROM lost);"
     "DROP TABLE lost";
 
+#define LOST_COLUMNS                                                                                         \
+    "(id >> 23 & 31) > 10 OR NOT EXISTS(SELECT 1 FROM entry WHERE entry.id >= (col.id >> 28 << 32) + "       \
+    "((col.id & 8388607) << 8) AND entry.id < (col.id >> 28 << 32) + ((col.id & 8388607) + 1 << 8))"
 #define LAST_ID                                                                                              \
     "SELECT max(coalesce(n, 0)) FROM (SELECT max(id) AS n FROM message UNION ALL SELECT max(id) FROM work "  \
     "UNION ALL"                                                                                              \
@@ -140,6 +143,11 @@ static const struct check_rule rules[] = {
      "FROM work"
      " WHERE next_hop != 0 AND next_hop NOT IN (SELECT id FROM next_hop)",
      "a name was made up: redirect this work"},
+    {18,
+     "SELECT printf('mailbox %d: column %d.%d is of no entry or no column', id >> 28, id >> 23 & 31, id & "
+     "8388607)"
+     " FROM col WHERE " LOST_COLUMNS,
+     "DELETE FROM col WHERE " LOST_COLUMNS, "it was removed", NULL},
 };
 
 /* An unfinished content costs its sender a new beginning, no more. */
@@ -673,6 +681,16 @@ static bool check_bits(struct check *check, struct error *err) {
     return store_passed(&inner, err);
 }
 
+/* ---- columns (I18) ---- */
+
+static bool drop_columns(void *context, uint32_t mailbox, uint64_t chunk, struct error *err) {
+    struct check *check = context;
+    char text[120];
+    snprintf(text, sizeof text, "DELETE FROM col WHERE id >> 28 = %u AND (id & 8388607) >= %llu",
+             (unsigned)mailbox, (unsigned long long)chunk);
+    return sql_exec(check->store, text, err);
+}
+
 /* ---- packed rows and their runs ---- */
 
 struct packed_check {
@@ -793,7 +811,8 @@ static bool check_all(struct check *check, struct error *err) {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (!apply_rule(check, &rules[i], err))
             return false;
-    if (!check_bits(check, err))
+    if (!check_bits(check, err) ||
+        !columns_check(&check->store->head, &check->report, drop_columns, check, err))
         return false;
     check_begin_step(&check->report, "checking the record", 0);
     return check_packed(check, false, err) && check_packed(check, true, err) &&

@@ -1,5 +1,6 @@
 /* What each operation writes. Called inside the transaction, in the order of the operations. */
 #include "store/bits_private.h"
+#include "store/columns.h"
 #include "store/sqlite/commit_private.h"
 
 static bool count(struct commit *commit, uint64_t message, int64_t change, struct error *err) {
@@ -146,6 +147,17 @@ static bool drop_entry(struct commit *commit, const struct operation *operation,
            drop(commit, SQL_DROP_ENTRY, id, operation->ids.other, err);
 }
 
+static bool put_column(struct commit *commit, const struct operation *operation, struct error *err) {
+    uint64_t place = operation->column.place, first = (place & 0x7FFFFF) * STORE_CHUNK;
+    sqlite3_stmt *statement =
+        BIND(commit->store, SQL_PUT_COLUMN, err, (int64_t)((uint64_t)operation->number << 28 | place),
+             entry_id(operation->number, first), entry_id(operation->number, first) + STORE_CHUNK);
+    if (!statement)
+        return false;
+    sql_bind_span(statement, 4, operation->column.octets);
+    return sql_run(commit->store, SQL_PUT_COLUMN, NULL, err);
+}
+
 static bool number_entry(struct commit *commit, const struct operation *operation, struct error *err) {
     struct names *mailboxes = &commit->store->mailboxes;
     struct name *name = names_get(mailboxes, operation->number);
@@ -246,6 +258,8 @@ bool rows_write(struct commit *commit, struct operation *operation, struct error
         return bits_note(&commit->bits, operation) || store_no_memory(&commit->store->head, err);
     case DROP_ENTRY:
         return drop_entry(commit, operation, err);
+    case PUT_COLUMN:
+        return put_column(commit, operation, err);
     case PUT_RECORD:
     case DROP_RECORD:
         return write_record(commit, operation, err);

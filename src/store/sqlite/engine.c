@@ -126,6 +126,8 @@ const struct store_engine sqlite_engine = {
     .get_entry = sqlite_get_entry,
     .each_entry = sqlite_each_entry,
     .get_bits = sqlite_get_bits,
+    .each_column = sqlite_each_column,
+    .count_chunks = sqlite_count_chunks,
     .get_record = sqlite_get_record,
     .each_record = sqlite_each_record,
 };

@@ -80,6 +80,38 @@ bool sqlite_get_bits(struct store *head, uint32_t mailbox, uint64_t block, uint8
     return true;
 }
 
+bool sqlite_each_column(struct store *head, uint32_t mailbox, unsigned column, uint64_t chunk,
+                        bool (*cb)(void *context, uint64_t chunk, struct span octets), void *context,
+                        struct error *err) {
+    struct error inner = {0};
+    uint64_t first = (uint64_t)mailbox << 28 | (uint64_t)column << 23;
+    sqlite3_stmt *walk =
+        sql_walk(sqlite_of(head), "SELECT id, data FROM col WHERE id >= ?1 AND id < ?2 ORDER BY id", err);
+    if (!walk)
+        return false;
+    sqlite3_bind_int64(walk, 1, (sqlite3_int64)(first + chunk));
+    sqlite3_bind_int64(walk, 2, (sqlite3_int64)(first + (1 << 23)));
+    while (sql_next(sqlite_of(head), walk, &inner))
+        if (!cb(context, (uint64_t)sqlite3_column_int64(walk, 0) & 0x7FFFFF, sql_span(walk, 1)))
+            break;
+    sqlite3_finalize(walk);
+    return store_passed(&inner, err);
+}
+
+bool sqlite_count_chunks(struct store *head, uint32_t mailbox, uint64_t *chunks, struct error *err) {
+    struct sqlite *store = sqlite_of(head);
+    struct error inner = {0};
+    sqlite3_stmt *statement = sql(store, SQL_COUNT_CHUNKS);
+    if (!statement)
+        return db_error(store, "columns", err);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)((uint64_t)mailbox << 28));
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)(((uint64_t)mailbox << 28) + (1 << 23)));
+    if (sql_next(store, statement, &inner))
+        *chunks = (uint64_t)sqlite3_column_int64(statement, 0);
+    sqlite3_reset(statement);
+    return store_passed(&inner, err);
+}
+
 bool sqlite_get_record(struct store *head, uint32_t kind, struct span name, struct buf *out,
                        struct error *err) {
     struct sqlite *store = sqlite_of(head);

@@ -92,6 +92,8 @@ static const char *const steps[SCHEMA_VERSION] = {
     "UPDATE entry SET sum = (sum | head) - (sum & head);"
     "ALTER TABLE entry DROP COLUMN flags;"
     "CREATE TABLE status(id INTEGER PRIMARY KEY, bits BLOB NOT NULL);",
+    /* 8 to 9: columns of mailboxes. An id is mailbox * 2^28 + column * 2^23 + chunk. */
+    "CREATE TABLE col(id INTEGER PRIMARY KEY, data BLOB NOT NULL);",
 };
 
 static bool fail(sqlite3 *db, const char *place, struct error *err) {

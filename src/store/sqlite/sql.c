@@ -72,6 +72,10 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_IS_EMPTY] = "SELECT NOT EXISTS(SELECT 1 FROM entry WHERE id >= ?1 AND id < ?2)",
     [SQL_DROP_ENTRY] = "DELETE FROM entry WHERE id = ?1",
     [SQL_GET_ENTRY] = "SELECT " ENTRY_COLUMNS " FROM entry WHERE id = ?1",
+    [SQL_PUT_COLUMN] = "INSERT OR REPLACE INTO col SELECT ?1, ?4 WHERE EXISTS(SELECT 1 FROM entry"
+                       " WHERE id >= ?2 AND id < ?3)",
+    [SQL_DROP_COLUMN] = "DELETE FROM col WHERE id = ?1",
+    [SQL_COUNT_CHUNKS] = "SELECT coalesce(max(id) + 1 - ?1, 0) FROM col WHERE id >= ?1 AND id < ?2",
     [SQL_PUT_RECORD] = "INSERT OR REPLACE INTO record VALUES(?1, ?2, ?3)",
     [SQL_DROP_RECORD] = "DELETE FROM record WHERE kind = ?1 AND name = ?2",
     [SQL_GET_RECORD] = "SELECT data FROM record WHERE kind = ?1 AND name = ?2",

@@ -62,7 +62,7 @@
 #define SEGMENT_ALIGN  UINT64_C(4096)
 #define ID_BLOCK       (UINT64_C(1) << 20)
 #define APPLICATION_ID 0x43485351 /* "CHSQ" */
-#define SCHEMA_VERSION 8
+#define SCHEMA_VERSION 9
 
 /* Statements that are kept prepared; sql.c has their texts. */
 enum statement {
@@ -124,6 +124,9 @@ enum statement {
     SQL_PUT_BITS,
     SQL_DROP_BITS,
     SQL_IS_EMPTY,
+    SQL_PUT_COLUMN,
+    SQL_DROP_COLUMN,
+    SQL_COUNT_CHUNKS,
     SQL_PUT_RECORD,
     SQL_DROP_RECORD,
     SQL_GET_RECORD,
@@ -501,6 +504,10 @@ bool sqlite_each_entry(struct store *store, uint32_t mailbox, uint64_t after, si
                        store_entry_cb *cb, void *context, struct error *err);
 bool sqlite_get_bits(struct store *store, uint32_t mailbox, uint64_t block, uint8_t (*bits)[1024],
                      struct error *err);
+bool sqlite_each_column(struct store *store, uint32_t mailbox, unsigned column, uint64_t chunk,
+                        bool (*cb)(void *context, uint64_t chunk, struct span octets), void *context,
+                        struct error *err);
+bool sqlite_count_chunks(struct store *store, uint32_t mailbox, uint64_t *chunks, struct error *err);
 bool sqlite_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out,
                        struct error *err);
 bool sqlite_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,

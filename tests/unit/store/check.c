@@ -81,6 +81,9 @@ static const struct {
     {17, "INSERT INTO status VALUES((1 << 32) + 1, randomblob(1024))", ALL},
     {17, "INSERT INTO status VALUES((1 << 32) + (7 << 20), zeroblob(1024))", ALL},
     {17, "INSERT INTO status VALUES(1 << 32, randomblob(1024))", ALL},
+    {18, "INSERT INTO col VALUES((1 << 28) + 77, x'00')", ALL},
+    {18, "INSERT INTO col VALUES((1 << 28) + (11 << 23), x'00')", ALL},
+    {18, "INSERT INTO col VALUES(1 << 28, zeroblob(2056))", ALL},
 };
 
 static void shell(const char *format, const char *path) {

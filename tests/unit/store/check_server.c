@@ -90,6 +90,8 @@ static const struct {
     {17, "INSERT INTO status VALUES(1, 1, 0, B'1'::bit(8192))", ALL},
     {17, "INSERT INTO status VALUES(1, 0, 1, B'000011'::bit(8192))", ALL},
     {17, "INSERT INTO status VALUES(1, 0, 0, B'0010'::bit(8192))", ALL},
+    {18, "INSERT INTO col VALUES(1, 0, 77, '')", ALL},
+    {18, "INSERT INTO col VALUES(1, 0, 0, '')", ALL},
 };
 
 /* All rows, in one line. */

@@ -481,7 +481,8 @@ static void failing_migration_leaves_the_store_as_it_was(void **state) {
     "CREATE TABLE outcome(association BLOB, activity BLOB, peer BLOB, expiry INTEGER NOT NULL,"              \
     " data BLOB NOT NULL, PRIMARY KEY(association, activity, peer)) WITHOUT ROWID;"                          \
     "INSERT INTO outcome SELECT * FROM later; DROP TABLE later;"                                             \
-    "DROP TABLE entry; DROP TABLE status; CREATE TABLE entry(id INTEGER PRIMARY KEY, message INTEGER NOT"    \
+    "DROP TABLE entry; DROP TABLE status; DROP TABLE col; CREATE TABLE entry(id INTEGER PRIMARY KEY, "       \
+    "message INTEGER NOT"                                                                                    \
     " NULL, at INTEGER NOT NULL, flags INTEGER NOT NULL, data BLOB NOT NULL, octets INTEGER NOT NULL"        \
     " DEFAULT 0, sum INTEGER);"                                                                              \
     "CREATE INDEX outcome_expiry ON outcome(expiry); PRAGMA user_version = 6"

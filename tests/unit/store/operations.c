@@ -298,15 +298,21 @@ static void entries_to_come_are_new(void **state) {
     assert_true(store_raise_status(room->batch, box, 4999, 9000, STORE_PROCESSED));
     assert_true(store_change_entry_flags(room->batch, box, 5001, 2, 0));
     room_commit(room);
-    for (uint64_t i = 4096; i <= 5000; i++)
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(store_add_entry(room->batch, box, &(struct store_entry){.message = message}, NULL));
+    room_commit(room);
+    struct marks marks = read_marks(room, box);
+    for (unsigned i = 4999; i <= 5003; i++)
+        assert_true(marks.status[i] == (i > 5000 ? STORE_NEW : STORE_PROCESSED) && marks.flags[i] == 0);
+    for (uint64_t i = 4096; i <= 5003; i++)
         assert_true(store_remove_entry(room->batch, box, i, message));
     room_commit(room); /* with the last of them the row goes */
     for (unsigned i = 0; i < 3; i++)
         assert_true(store_add_entry(room->batch, box, &(struct store_entry){.message = message}, NULL));
     room_commit(room);
-    struct marks marks = read_marks(room, box);
+    marks = read_marks(room, box);
     assert_int_equal(marks.count, 4098);
-    for (unsigned i = 5001; i <= 5003; i++)
+    for (unsigned i = 5004; i <= 5006; i++)
         assert_true(marks.status[i] == STORE_NEW && marks.flags[i] == 0);
     room_close(room);
     room_check(room);

@@ -1,0 +1,374 @@
+#include "ms/select.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "ms/columns.h"
+
+#define MEMORY ((size_t)16 << 20) /* for one entry */
+
+/* An entry that is to be ordered. */
+struct key {
+    uint64_t sequence;
+    int64_t number;
+    struct span text;
+};
+
+struct scan {
+    const struct ms_mailbox *mailbox;
+    const struct ms_selection *selection;
+    ms_select_cb *cb;
+    void *context;
+    struct arena row, values, scratch, keys;
+    unsigned columns;       /* that the filter asks */
+    enum store_column lead; /* the one that chunks are walked by */
+    uint64_t at;            /* the first number that was not looked at */
+    uint64_t given, next, undecided;
+    bool decided;      /* the filter is true of the entry, as its columns say */
+    bool ended;        /* nothing more is to be looked at */
+    struct buf sorted; /* struct key */
+    struct error err;
+    struct buf octets[STORE_COLUMNS];
+    struct store_column_view *views; /* of all columns */
+};
+
+/* ---- one entry ---- */
+
+struct asked {
+    const struct ms_mailbox *mailbox;
+    const struct store_entry *entry;
+};
+
+static bool get_other(void *user, const struct ms_attribute *attribute, const struct span **values,
+                      size_t *count) {
+    const struct asked *asked = user;
+    return asked->mailbox->get(asked->mailbox->user, asked->entry, attribute, values, count);
+}
+
+static enum ms_verdict decide(struct scan *scan, const struct store_entry *entry) {
+    struct asked asked = {scan->mailbox, entry};
+    struct ms_entry values = {.row = entry,
+                              .items = scan->mailbox->items(entry),
+                              .others = {scan->mailbox->get ? get_other : NULL, &asked},
+                              .arena = &scan->values};
+    arena_reset(&scan->values);
+    return ms_filter_decide(scan->selection->filter, &(struct ms_values){ms_entry_get, &values},
+                            &scan->scratch);
+}
+
+static bool is_within(const struct ms_selection *selection, const struct store_entry *entry) {
+    return selection->classes >> entry->entry_class & 1 && entry->sequence >= selection->first &&
+           (!selection->last || entry->sequence <= selection->last) &&
+           (selection->children || !entry->parent) &&
+           (!selection->by_time || (entry->at >= selection->from && entry->at <= selection->to));
+}
+
+static struct span text_key(struct scan *scan, const struct store_entry *entry, enum store_column column) {
+    struct ms_deriving deriving = {.store = scan->mailbox->store, .items = scan->mailbox->items};
+    struct store_columns columns = {{0}, {{NULL, 0}}};
+    struct span text = {NULL, 0};
+    arena_init(&deriving.arena, MEMORY);
+    if (ms_derive(&deriving, entry, &columns) && columns.texts[column - STORE_FIRST_TEXT].data)
+        text = arena_dup(&scan->keys, columns.texts[column - STORE_FIRST_TEXT]);
+    arena_free(&deriving.arena);
+    return text;
+}
+
+static int64_t size_key(struct scan *scan, const struct store_entry *entry) {
+    struct ms_deriving deriving = {.store = scan->mailbox->store, .items = scan->mailbox->items};
+    struct store_columns columns = {{0}, {{NULL, 0}}};
+    arena_init(&deriving.arena, MEMORY);
+    bool done = ms_derive(&deriving, entry, &columns);
+    arena_free(&deriving.arena);
+    return done ? (int64_t)columns.numbers[STORE_COLUMN_SIZE] : 0;
+}
+
+static bool note_key(struct scan *scan, const struct store_entry *entry) {
+    struct key key = {.sequence = entry->sequence};
+    enum ms_order order = scan->selection->order;
+    if (order == MS_BY_SUBJECT || order == MS_BY_ORIGINATOR)
+        key.text = text_key(
+            scan, entry, order == MS_BY_SUBJECT ? STORE_COLUMN_SUBJECT_TEXT : STORE_COLUMN_ORIGINATOR_TEXT);
+    key.number = order == MS_BY_CREATION   ? entry->at
+                 : order == MS_BY_PRIORITY ? entry->priority
+                 : order == MS_BY_SIZE     ? size_key(scan, entry)
+                                           : 0;
+    if (!buf_append(&scan->sorted, &key, sizeof key))
+        error_set(&scan->err, STORE_NO_MEMORY, "out of memory");
+    return !scan->err.code;
+}
+
+static bool is_sorted(const struct ms_selection *selection) {
+    return selection->order != MS_BY_NUMBER || selection->down;
+}
+
+/* The entry is selected. */
+static bool give(struct scan *scan, const struct store_entry *entry) {
+    if (is_sorted(scan->selection))
+        return note_key(scan, entry);
+    if (scan->selection->limit && scan->given == scan->selection->limit) {
+        scan->next = entry->sequence;
+        return false;
+    }
+    scan->given++;
+    return scan->cb(scan->context, entry);
+}
+
+static bool look_at(void *context, const struct store_entry *entry) {
+    struct scan *scan = context;
+    if (scan->selection->last && entry->sequence > scan->selection->last) {
+        scan->ended = true;
+        return false;
+    }
+    if (!is_within(scan->selection, entry))
+        return true;
+    enum ms_verdict verdict = entry->damaged                              ? MS_UNDECIDED
+                              : scan->decided || !scan->selection->filter ? MS_TRUE
+                                                                          : decide(scan, entry);
+    scan->undecided += verdict == MS_UNDECIDED;
+    scan->ended = verdict == MS_TRUE && !give(scan, entry);
+    return !scan->ended;
+}
+
+/* ---- rows, from the first that was not looked at ---- */
+
+struct rows {
+    struct scan *scan;
+    uint64_t end;
+};
+
+static bool look_at_row(void *context, const struct store_entry *entry) {
+    struct rows *rows = context;
+    return entry->sequence < rows->end && look_at(rows->scan, entry);
+}
+
+static bool look_at_rows(struct scan *scan, uint64_t end) {
+    struct rows rows = {scan, end};
+    bool done = scan->ended || scan->at >= end ||
+                store_each_entry(scan->mailbox->store, scan->mailbox->mailbox, scan->at ? scan->at - 1 : 0, 0,
+                                 look_at_row, &rows, &scan->err);
+    scan->at = end;
+    return done && !scan->err.code;
+}
+
+/* ---- chunks ---- */
+
+static bool open_others(struct scan *scan, struct ms_chunk *chunk) {
+    for (unsigned i = 0; i < STORE_COLUMNS; i++) {
+        if (i == scan->lead || !(scan->columns >> i & 1))
+            continue;
+        buf_clear(&scan->octets[i]);
+        if (!store_get_column(scan->mailbox->store, scan->mailbox->mailbox, (enum store_column)i,
+                              chunk->number, &scan->octets[i], &scan->err))
+            return false;
+        if (store_column_open(buf_span(&scan->octets[i]), (enum store_column)i, &scan->views[i]))
+            chunk->columns[i] = &scan->views[i];
+    }
+    return true;
+}
+
+static bool look_at_one(struct scan *scan, uint64_t sequence) {
+    struct error err = {0};
+    struct store_entry entry;
+    arena_reset(&scan->row); /* the others are reset for the filter */
+    if (store_get_entry(scan->mailbox->store, scan->mailbox->mailbox, sequence, &scan->row, &entry, &err))
+        return look_at(scan, &entry);
+    if (err.code == STORE_CORRUPT)
+        scan->undecided++;
+    else if (err.code != STORE_NOT_FOUND)
+        scan->err = err;
+    return !scan->err.code;
+}
+
+static unsigned count(const uint64_t *words) {
+    unsigned bits = 0;
+    for (size_t i = 0; i < MS_CHUNK_WORDS; i++)
+        bits += (unsigned)__builtin_popcountll(words[i]);
+    return bits;
+}
+
+static bool has(const uint64_t *words, uint64_t sequence) {
+    return words[sequence % STORE_CHUNK / 64] >> (sequence % 64) & 1;
+}
+
+static bool look_at_each(struct scan *scan, uint64_t number, const struct ms_candidates *candidates) {
+    for (unsigned i = 0; i < STORE_CHUNK; i++) {
+        uint64_t sequence = number * STORE_CHUNK + i;
+        if (!has(candidates->true_of, sequence) || sequence < scan->at)
+            continue;
+        scan->decided = !has(candidates->other_of, sequence);
+        bool goes_on = look_at_one(scan, sequence);
+        scan->decided = false;
+        if (!goes_on)
+            return false;
+    }
+    return true;
+}
+
+/* So many of a chunk are read one after the other. */
+#define MANY 8
+
+struct candidate_rows {
+    struct scan *scan;
+    uint64_t end;
+    const struct ms_candidates *candidates;
+};
+
+static bool look_at_candidate(void *context, const struct store_entry *entry) {
+    struct candidate_rows *rows = context;
+    if (entry->sequence >= rows->end)
+        return false;
+    if (!has(rows->candidates->true_of, entry->sequence))
+        return true;
+    rows->scan->decided = !has(rows->candidates->other_of, entry->sequence);
+    bool goes_on = look_at(rows->scan, entry);
+    rows->scan->decided = false;
+    return goes_on;
+}
+
+static bool walk_candidates(struct scan *scan, uint64_t number, const struct ms_candidates *candidates) {
+    struct candidate_rows rows = {scan, (number + 1) * STORE_CHUNK, candidates};
+    return store_each_entry(scan->mailbox->store, scan->mailbox->mailbox, scan->at ? scan->at - 1 : 0,
+                            STORE_CHUNK, look_at_candidate, &rows, &scan->err) &&
+           !scan->err.code && !scan->ended;
+}
+
+static bool look_at_candidates(struct scan *scan, const struct ms_chunk *chunk) {
+    struct ms_candidates candidates;
+    ms_filter_scan(scan->selection->filter, chunk, &candidates);
+    if (count(candidates.true_of) && scan->columns != 1u << scan->lead) {
+        struct ms_chunk more = *chunk;
+        if (!open_others(scan, &more))
+            return false;
+        ms_filter_scan(scan->selection->filter, &more, &candidates);
+    }
+    return count(candidates.true_of) < MANY ? look_at_each(scan, chunk->number, &candidates)
+                                            : walk_candidates(scan, chunk->number, &candidates);
+}
+
+/* What has no column, or a damaged one, is gone through row by row. */
+static bool look_at_chunk(void *context, uint64_t number, struct span octets) {
+    struct scan *scan = context;
+    uint64_t first = number * STORE_CHUNK, end = first + STORE_CHUNK;
+    struct store_marks marks;
+    struct ms_chunk chunk = {.number = number, .marks = &marks};
+    if (scan->ended || (scan->selection->last && first > scan->selection->last) ||
+        !look_at_rows(scan, scan->at > first ? scan->at : first))
+        return false;
+    if (!store_column_open(octets, scan->lead, &scan->views[scan->lead]))
+        return look_at_rows(scan, end) && !scan->ended;
+    chunk.columns[scan->lead] = &scan->views[scan->lead];
+    if ((scan->columns & 1u << STORE_COLUMN_HEAD) &&
+        !store_get_marks(scan->mailbox->store, scan->mailbox->mailbox, first / 4096, &marks, &scan->err))
+        return false;
+    if (!(scan->columns & 1u << STORE_COLUMN_HEAD))
+        chunk.marks = NULL;
+    bool goes_on = look_at_candidates(scan, &chunk) && !scan->ended;
+    scan->at = end;
+    return goes_on;
+}
+
+/* The column that tells most apart, and costs least to read. */
+static enum store_column lead_of(unsigned columns) {
+    for (unsigned i = STORE_FIRST_HASH; i < STORE_FIRST_TEXT; i++)
+        if (columns >> i & 1)
+            return (enum store_column)i;
+    for (unsigned i = 0; i < STORE_COLUMNS; i++)
+        if (columns >> i & 1)
+            return (enum store_column)i;
+    return STORE_COLUMNS;
+}
+
+static bool look_at_all(struct scan *scan) {
+    scan->at = scan->selection->first;
+    scan->lead = lead_of(scan->columns);
+    if (scan->lead != STORE_COLUMNS &&
+        (!store_each_column(scan->mailbox->store, scan->mailbox->mailbox, scan->lead, scan->at / STORE_CHUNK,
+                            look_at_chunk, scan, &scan->err) ||
+         scan->err.code))
+        return false;
+    return scan->ended || look_at_rows(scan, UINT64_MAX);
+}
+
+/* ---- another order ---- */
+
+static int in_order(const void *a, const void *b) {
+    const struct key *x = a, *y = b;
+    int order = (x->number > y->number) - (x->number < y->number);
+    if (!order)
+        order = span_cmp(x->text, y->text);
+    return order ? order : (x->sequence > y->sequence) - (x->sequence < y->sequence);
+}
+
+static int by_number(const void *a, const void *b) {
+    const struct key *x = a, *y = b;
+    return (x->sequence > y->sequence) - (x->sequence < y->sequence);
+}
+
+/* Of equals the lower number is first that way too. */
+static int down(const void *a, const void *b) {
+    const struct key *x = a, *y = b;
+    int order = (x->number < y->number) - (x->number > y->number);
+    if (!order)
+        order = -span_cmp(x->text, y->text);
+    return order ? order : by_number(a, b);
+}
+
+static int numbers_down(const void *a, const void *b) {
+    return -by_number(a, b);
+}
+
+static bool give_sorted(struct scan *scan) {
+    struct key *keys = (struct key *)(void *)scan->sorted.data;
+    size_t count = scan->sorted.len / sizeof *keys, limit = scan->selection->limit;
+    if (count)
+        qsort(keys, count, sizeof *keys,
+              !scan->selection->down                   ? in_order
+              : scan->selection->order == MS_BY_NUMBER ? numbers_down
+                                                       : down);
+    for (size_t i = 0; i < count; i++) {
+        struct error err = {0};
+        struct store_entry entry;
+        if (limit && scan->given == limit) {
+            scan->next = keys[i].sequence;
+            break;
+        }
+        arena_reset(&scan->values);
+        if (store_get_entry(scan->mailbox->store, scan->mailbox->mailbox, keys[i].sequence, &scan->values,
+                            &entry, &err)) {
+            scan->given++;
+            if (!scan->cb(scan->context, &entry))
+                break;
+        } else if (err.code != STORE_NOT_FOUND && err.code != STORE_CORRUPT)
+            return error_set(&scan->err, err.code, "%s", err.text);
+    }
+    return true;
+}
+
+bool ms_select(const struct ms_mailbox *mailbox, const struct ms_selection *selection, ms_select_cb *cb,
+               void *context, uint64_t *next, uint64_t *undecided, struct error *err) {
+    struct scan scan = {.mailbox = mailbox, .selection = selection, .cb = cb, .context = context};
+    scan.columns = ms_filter_columns(mailbox->store, selection->filter);
+    arena_init(&scan.row, SIZE_MAX);
+    arena_init(&scan.values, MEMORY);
+    arena_init(&scan.scratch, MEMORY);
+    arena_init(&scan.keys, SIZE_MAX);
+    buf_init(&scan.sorted, 0);
+    for (size_t i = 0; i < STORE_COLUMNS; i++)
+        buf_init(&scan.octets[i], 0);
+    scan.views = scan.columns ? mem_alloc(STORE_COLUMNS * sizeof *scan.views) : NULL;
+    if (scan.columns && !scan.views)
+        scan.columns = 0; /* row by row */
+    bool done = look_at_all(&scan) && (!is_sorted(selection) || give_sorted(&scan));
+    *next = scan.next;
+    *undecided = scan.undecided;
+    mem_free(scan.views);
+    for (size_t i = 0; i < STORE_COLUMNS; i++)
+        buf_free(&scan.octets[i]);
+    buf_free(&scan.sorted);
+    arena_free(&scan.keys);
+    arena_free(&scan.scratch);
+    arena_free(&scan.values);
+    arena_free(&scan.row);
+    return done || error_set(err, scan.err.code, "%s", scan.err.text);
+}
