@@ -9,7 +9,6 @@
  * that time on one request, is asked nothing more until it has answered that.
  */
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"

@@ -1,6 +1,5 @@
 #include "ms/filter.h"
 
-#include "asn1/ber.h"
 #include "ms/match.h"
 
 /* The kinds of nodes; those before NODE_ITEM join what is within them. */

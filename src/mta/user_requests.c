@@ -1,6 +1,5 @@
 /* `user-list`, `user-add`, `user-set` and `user-remove`. */
 #include "base/alloc.h"
-#include "base/log.h"
 #include "mta/client.h"
 #include "mta/clients.h"
 #include "mta/mailbox.h"
