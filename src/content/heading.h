@@ -3,6 +3,7 @@
 #define CONTENT_HEADING_H
 
 #include "content/ipm.h"
+#include "schema/x411.h"
 #include "schema/x420.h"
 
 /* Decodes the element of a Heading. */
@@ -18,6 +19,32 @@ bool file_parameters_encode(const struct ipm_new_part *part, uint64_t length, st
 
 /* Appends each extension, as it is, to what `to` has room for. */
 void extensions_append(const struct x420_IPMSExtensions *from, struct ipm_extensions *to);
+
+/* Text in the shape that all strings of the extensions have: BMPString where that holds it, else
+ * UniversalString. NULL, or octets without data: no memory, or not decoded. */
+const char *wide_text_read(struct span element, struct arena *arena);
+bool wide_text_write(const char *text, struct arena *arena, struct x411_UniversalOrBMPString *to);
+
+/* True when a text (NULL: none) has 1 to `most` characters; else `err` says so of `what`. */
+bool text_in_bounds(const char *text, const char *what, int64_t most, struct error *err);
+
+/* One recipient. False only without memory. */
+bool recipient_read(const struct x420_RecipientSpecifier *from, struct arena *arena,
+                    struct ipm_recipient *to);
+bool recipient_write(const struct ipm_recipient *from, struct arena *arena,
+                     struct x420_RecipientSpecifier *to);
+
+/* Takes an extension of the heading, or of a recipient, that business uses of X.420 (1999) brought. False
+ * when it is another, or can't be read. */
+bool business_read(const struct x420_IPMSExtension *extension, struct arena *arena,
+                   struct ipm_heading *heading);
+bool recipient_extension_read(const struct x420_IPMSExtension *extension, struct ipm_recipient *recipient);
+
+/* Appends those that are there to `to`, which has room for BUSINESS_MOST more. False when one breaks its
+ * bounds, which `err` tells, or without memory. */
+#define BUSINESS_MOST 5
+bool business_write(const struct ipm_heading *heading, struct arena *arena, struct x420_IPMSExtensions *to,
+                    struct error *err);
 
 /* Parts of a heading that notifications have too. False only without memory. */
 bool user_read(const struct x420_ORDescriptor *from, struct arena *arena, struct ipm_user *user);

@@ -40,23 +40,27 @@ void extensions_append(const struct x420_IPMSExtensions *from, struct ipm_extens
         to->items[to->count++] = (struct ipm_extension){from->items[i].type, from->items[i].value};
 }
 
+bool recipient_read(const struct x420_RecipientSpecifier *from, struct arena *arena,
+                    struct ipm_recipient *to) {
+    const struct x420_IPMSExtensions *extensions = &from->recipient_extensions;
+    struct ipm_extensions *others = &to->extensions;
+    for (unsigned bit = 0; bit < 5; bit++)
+        to->notification_requests |= (unsigned)ber_bit(&from->notification_requests, bit) << bit;
+    to->reply_requested = from->reply_requested;
+    others->items = arena_array(arena, extensions->count + 1, sizeof *others->items);
+    for (size_t i = 0; others->items && i < extensions->count; i++)
+        if (!recipient_extension_read(&extensions->items[i], to))
+            others->items[others->count++] =
+                (struct ipm_extension){extensions->items[i].type, extensions->items[i].value};
+    return others->items && user_read(&from->recipient, arena, &to->user);
+}
+
 static bool recipients_read(const struct x420_RecipientSpecifier *from, size_t count, struct arena *arena,
                             struct ipm_recipients *to) {
     to->items = arena_array(arena, count + 1, sizeof *to->items);
-    for (; to->items && to->count < count; to->count++) {
-        struct ipm_recipient *recipient = &to->items[to->count];
-        for (unsigned bit = 0; bit < 5; bit++)
-            recipient->notification_requests |= (unsigned)ber_bit(&from[to->count].notification_requests, bit)
-                                                << bit;
-        recipient->reply_requested = from[to->count].reply_requested;
-        recipient->extensions.items = arena_array(arena, from[to->count].recipient_extensions.count + 1,
-                                                  sizeof *recipient->extensions.items);
-        if (!recipient->extensions.items)
+    for (; to->items && to->count < count; to->count++)
+        if (!recipient_read(&from[to->count], arena, &to->items[to->count]))
             return false;
-        extensions_append(&from[to->count].recipient_extensions, &recipient->extensions);
-        if (!user_read(&from[to->count].recipient, arena, &recipient->user))
-            return false;
-    }
     return to->items != NULL;
 }
 
@@ -68,7 +72,7 @@ static bool identifiers_read(const struct x420_IPMIdentifier *from, size_t count
     return to->items != NULL;
 }
 
-static const char *universal_or_bmp(struct span value, struct arena *arena) {
+const char *wide_text_read(struct span value, struct arena *arena) {
     struct x411_UniversalOrBMPString *string = arena_alloc(arena, sizeof *string);
     if (!string || !ber_decode(&x411_UniversalOrBMPString_type, value, arena, &lax, string, NULL))
         return NULL;
@@ -105,12 +109,12 @@ static bool known_extension(const struct x420_IPMSExtension *extension, struct a
              ber_decode(&x420_AuthorizationTime_type, extension->value, arena, &lax, &time, NULL))
         ber_generalizedtime_read(time, &heading->authorization_time);
     else if (span_eq(extension->type, x420_id_hex_originators_reference))
-        heading->originators_reference = universal_or_bmp(extension->value, arena);
+        heading->originators_reference = wide_text_read(extension->value, arena);
     else if (span_eq(extension->type, x420_id_hex_extended_subject) &&
-             universal_or_bmp(extension->value, arena))
-        heading->subject = universal_or_bmp(extension->value, arena); /* more of it than T.61 could hold */
+             wide_text_read(extension->value, arena))
+        heading->subject = wide_text_read(extension->value, arena); /* more of it than T.61 could hold */
     else
-        return false;
+        return business_read(extension, arena, heading);
     return true;
 }
 

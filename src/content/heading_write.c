@@ -31,15 +31,36 @@ static bool users_write(const struct ipm_users *from, struct arena *arena, struc
     return *items != NULL;
 }
 
-static bool extensions_copy(const struct ipm_extensions *from, struct arena *arena,
-                            struct x420_IPMSExtensions *to) {
-    if (from->count == 0)
+/* Those with a member of their own, then the others. */
+static bool recipient_extensions(const struct ipm_recipient *from, struct arena *arena,
+                                 struct x420_IPMSExtensions *to) {
+    size_t count = from->extensions.count + from->has_precedence + from->circulation_member;
+    x420_Precedence precedence = from->precedence;
+    if (count == 0)
         return true;
-    to->items = arena_array(arena, from->count, sizeof *to->items);
-    for (; to->items && to->count < from->count; to->count++)
-        to->items[to->count] = (struct x420_IPMSExtension){.type = from->items[to->count].type,
-                                                           .value = from->items[to->count].value};
+    to->items = arena_array(arena, count, sizeof *to->items);
+    if (to->items && from->has_precedence) {
+        to->items[to->count].type = x420_id_rex_precedence;
+        if (!ber_encode_arena(&x420_Precedence_type, &precedence, arena, &to->items[to->count++].value, NULL))
+            return false;
+    }
+    if (to->items && from->circulation_member)
+        to->items[to->count++].type = x420_id_rex_circulation_list_indicator; /* its NULL is the default */
+    for (size_t i = 0; to->items && i < from->extensions.count; i++)
+        to->items[to->count++] = (struct x420_IPMSExtension){.type = from->extensions.items[i].type,
+                                                             .value = from->extensions.items[i].value};
     return to->items != NULL;
+}
+
+bool recipient_write(const struct ipm_recipient *from, struct arena *arena,
+                     struct x420_RecipientSpecifier *to) {
+    for (unsigned bit = 0; bit < 5; bit++)
+        if ((from->notification_requests & 1u << bit) &&
+            !ber_bit_set(&to->notification_requests, bit, true, arena))
+            return false;
+    to->reply_requested = from->reply_requested;
+    return recipient_extensions(from, arena, &to->recipient_extensions) &&
+           user_write(&from->user, arena, &to->recipient);
 }
 
 static bool recipients_write(const struct ipm_recipients *from, struct arena *arena,
@@ -47,18 +68,9 @@ static bool recipients_write(const struct ipm_recipients *from, struct arena *ar
     if (from->count == 0)
         return true;
     *items = arena_array(arena, from->count, sizeof **items);
-    for (*count = 0; *items && *count < from->count; ++*count) {
-        const struct ipm_recipient *recipient = &from->items[*count];
-        struct x420_RecipientSpecifier *to = &(*items)[*count];
-        for (unsigned bit = 0; bit < 5; bit++)
-            if ((recipient->notification_requests & 1u << bit) &&
-                !ber_bit_set(&to->notification_requests, bit, true, arena))
-                return false;
-        to->reply_requested = recipient->reply_requested;
-        if (!extensions_copy(&recipient->extensions, arena, &to->recipient_extensions) ||
-            !user_write(&recipient->user, arena, &to->recipient))
+    for (*count = 0; *items && *count < from->count; ++*count)
+        if (!recipient_write(&from->items[*count], arena, &(*items)[*count]))
             return false;
-    }
     return *items != NULL;
 }
 
@@ -94,17 +106,40 @@ static void add_value(struct extensions *extensions, struct span oid, const stru
         extensions->failed = true;
 }
 
+static size_t characters(const char *utf8) {
+    size_t count = 0;
+    for (; *utf8; utf8++)
+        count += ((unsigned char)*utf8 & 0xC0) != 0x80;
+    return count;
+}
+
+bool text_in_bounds(const char *text, const char *what, int64_t most, struct error *err) {
+    size_t count = text ? characters(text) : 1;
+    if (count > (size_t)most)
+        return error_set(err, 1, "the %s is longer than %d characters", what, (int)most);
+    return count > 0 || error_set(err, 1, "the %s is empty", what);
+}
+
+bool wide_text_write(const char *text, struct arena *arena, struct x411_UniversalOrBMPString *to) {
+    struct span utf8 = span_str(text), octets;
+    bool two = text_fits_bmp(utf8);
+    octets = two ? text_to_bmp(utf8, arena) : text_to_universal(utf8, arena);
+    *to = (struct x411_UniversalOrBMPString){0};
+    if (two)
+        to->character_encoding.u.two_octets = octets;
+    else
+        to->character_encoding.u.four_octets = octets;
+    to->character_encoding.choice = two ? x411_UniversalOrBMPString_character_encoding_two_octets
+                                        : x411_UniversalOrBMPString_character_encoding_four_octets;
+    return octets.data != NULL;
+}
+
 static void add_text(struct extensions *extensions, struct span oid, const char *text) {
-    struct x411_UniversalOrBMPString string = {0};
-    struct span utf8 = span_str(text);
-    if (text_fits_bmp(utf8)) {
-        string.character_encoding.choice = x411_UniversalOrBMPString_character_encoding_two_octets;
-        string.character_encoding.u.two_octets = text_to_bmp(utf8, extensions->arena);
-    } else {
-        string.character_encoding.choice = x411_UniversalOrBMPString_character_encoding_four_octets;
-        string.character_encoding.u.four_octets = text_to_universal(utf8, extensions->arena);
-    }
-    add_value(extensions, oid, &x411_UniversalOrBMPString_type, &string);
+    struct x411_UniversalOrBMPString string;
+    if (wide_text_write(text, extensions->arena, &string))
+        add_value(extensions, oid, &x411_UniversalOrBMPString_type, &string);
+    else
+        extensions->failed = true;
 }
 
 static void add_languages(struct extensions *extensions, const struct ipm_heading *heading) {
@@ -115,10 +150,14 @@ static void add_languages(struct extensions *extensions, const struct ipm_headin
     add_value(extensions, x420_id_hex_languages, &x420_Languages_type, &set);
 }
 
+/* Those that have a member of their own, besides what business_write writes. */
+#define OWN_MOST 6
+
 static bool extensions_write(const struct ipm_heading *heading, bool extended_subject, struct arena *arena,
-                             struct x420_IPMSExtensions *out) {
+                             struct x420_IPMSExtensions *out, struct error *err) {
     struct extensions extensions = {.arena = arena};
-    extensions.list.items = arena_array(arena, heading->extensions.count + 6, sizeof *extensions.list.items);
+    extensions.list.items = arena_array(arena, heading->extensions.count + OWN_MOST + BUSINESS_MOST,
+                                        sizeof *extensions.list.items);
     if (!extensions.list.items)
         return false;
     x420_AutoSubmitted submitted = heading->auto_submitted;
@@ -135,6 +174,8 @@ static bool extensions_write(const struct ipm_heading *heading, bool extended_su
         add_text(&extensions, x420_id_hex_extended_subject, heading->subject);
     if (heading->originators_reference)
         add_text(&extensions, x420_id_hex_originators_reference, heading->originators_reference);
+    if (!business_write(heading, arena, &extensions.list, err))
+        return false;
     for (size_t i = 0; i < heading->extensions.count; i++)
         add(&extensions, heading->extensions.items[i].type, heading->extensions.items[i].value);
     if (extensions.list.count > 0)
@@ -143,13 +184,6 @@ static bool extensions_write(const struct ipm_heading *heading, bool extended_su
 }
 
 /* ---- the whole ---- */
-
-static size_t characters(const char *utf8) {
-    size_t count = 0;
-    for (; *utf8; utf8++)
-        count += ((unsigned char)*utf8 & 0xC0) != 0x80;
-    return count;
-}
 
 /* The subject in T.61, cut to its bound; true in `*extended` when that is not all of it. */
 static bool subject_write(const char *subject, struct arena *arena, struct span *out, bool *extended) {
@@ -179,7 +213,8 @@ static bool lists_write(const struct ipm_heading *from, struct arena *arena, str
                        &to->reply_recipients.count);
 }
 
-static bool heading_to(const struct ipm_heading *from, struct arena *arena, struct x420_Heading *to) {
+static bool heading_to(const struct ipm_heading *from, struct arena *arena, struct x420_Heading *to,
+                       struct error *err) {
     bool extended;
     to->originator = from->originator ? arena_alloc(arena, sizeof *to->originator) : NULL;
     to->replied_to_IPM = from->replied_to_ipm ? arena_alloc(arena, sizeof *to->replied_to_IPM) : NULL;
@@ -197,7 +232,7 @@ static bool heading_to(const struct ipm_heading *from, struct arena *arena, stru
     to->has_sensitivity = from->sensitivity != IPM_NOT_SENSITIVE;
     to->sensitivity = from->sensitivity;
     to->auto_forwarded = from->auto_forwarded;
-    return extensions_write(from, extended, arena, &to->extensions);
+    return extensions_write(from, extended, arena, &to->extensions, err);
 }
 
 bool heading_encode(const struct ipm_heading *heading, struct arena *arena, struct span *out,
@@ -209,10 +244,14 @@ bool heading_encode(const struct ipm_heading *heading, struct arena *arena, stru
     if (heading->subject && characters(heading->subject) > x420_ub_extended_subject_length)
         return error_set(err, 1, "the subject is longer than %d characters",
                          (int)x420_ub_extended_subject_length);
+    if (!text_in_bounds(heading->originators_reference, "reference", x420_ub_originators_reference_length,
+                        err))
+        return false;
     struct ber_error why = {0};
     struct x420_Heading *wire = arena_alloc(arena, sizeof *wire);
-    if (!wire || !heading_to(heading, arena, wire))
-        return error_set(err, 1, "no memory for the heading");
+    struct error bounds = {0};
+    if (!wire || !heading_to(heading, arena, wire, &bounds))
+        return error_set(err, 1, "%s", bounds.code ? bounds.text : "no memory for the heading");
     return ber_encode_arena(&x420_Heading_type, wire, arena, out, &why) ||
            error_set(err, 1, "the heading can't be written: %s%s%s", why.path, *why.path ? ": " : "",
                      why.text);

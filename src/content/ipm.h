@@ -52,7 +52,10 @@ struct ipm_recipient {
     struct ipm_user user;
     unsigned notification_requests;
     bool reply_requested;
-    struct ipm_extensions extensions;
+    bool has_precedence;
+    int64_t precedence;               /* 0 to 127: what it means the heading's policy says */
+    bool circulation_member;          /* circulation-list-indicator */
+    struct ipm_extensions extensions; /* the others, unchanged */
 };
 
 struct ipm_recipients {
@@ -71,6 +74,31 @@ const char *ipm_new_identifier(struct arena *arena);
 
 struct ipm_identifiers {
     struct ipm_identifier *items;
+    size_t count;
+};
+
+/* A DistributionCode or an InformationCategory: each part may be absent, not all of them. */
+struct ipm_code {
+    struct span oid;             /* contents octets */
+    const char *text;            /* the alphanumeric code, or the description; NULL when absent */
+    const struct ipm_user *user; /* of a distribution code: or-descriptor; NULL when absent */
+};
+
+struct ipm_codes {
+    struct ipm_code *items;
+    size_t count;
+};
+
+/* CirculationMember: one of those whom the message goes to one after the other. */
+struct ipm_member {
+    struct ipm_recipient recipient;
+    bool checked;       /* he has seen it */
+    int64_t checked_at; /* 0: the mark has no time */
+    struct span mark;   /* one that is signed, as it was read; else absent */
+};
+
+struct ipm_members {
+    struct ipm_member *items;
     size_t count;
 };
 
@@ -97,7 +125,12 @@ struct ipm_heading {
     const char *const *languages; /* two letters of ISO 639, or with a country: `en`, `pt-BR` */
     size_t language_count;
     const char *originators_reference;
-    int64_t authorization_time;       /* 0: absent */
+    int64_t authorization_time; /* 0: absent */
+    struct ipm_members circulation_list;
+    struct ipm_codes distribution_codes, information_categories;
+    const char *const *handling_instructions; /* manual-handling-instructions */
+    size_t handling_count;
+    struct span precedence_policy;    /* contents octets of an OBJECT IDENTIFIER, or absent */
     struct ipm_extensions extensions; /* the others, unchanged */
 };
 

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "mhs/aliases.h"
 #include "mhs/command.h"
 #include "names/oraddress.h"
+#include "schema/x420.h"
 
 /* `given` is what was typed, `text` the address that it stands for. */
 static void say_wrong(const char *given, const char *text, const char *why) {
@@ -49,6 +52,56 @@ bool address_read(const char *given, struct arena *arena, struct x411_ORName *na
     if (oraddress_parse_name(span_str(text), arena, name, &err))
         return true;
     say_wrong(given, text, err.text);
+    return false;
+}
+
+/* The text without blanks around it, and without quotes around that; NULL when nothing is left. */
+static const char *trimmed(const char *text, size_t length, struct arena *arena) {
+    while (length > 0 && isspace((unsigned char)text[length - 1]))
+        length--;
+    while (length > 0 && isspace((unsigned char)*text))
+        text++, length--;
+    if (length >= 2 && *text == '"' && text[length - 1] == '"')
+        text++, length -= 2;
+    return length > 0 ? arena_printf(arena, "%.*s", (int)length, text) : NULL;
+}
+
+/* X.420's bounds of an ORDescriptor; a name is one of T.61's, so far as it is that. */
+static bool user_in_bounds(const struct address_user *user, struct arena *arena) {
+    bool lossy = false;
+    const char *name = user->free_form_name, *telephone = user->telephone_number;
+    struct span t61 = text_to_teletex(span_str(name ? name : ""), arena, &lossy);
+    if (lossy || t61.len > x420_ub_free_form_name)
+        command_fail(COMMAND_USAGE, "the name '%s' %s", name,
+                     lossy ? "has characters that T.61 lacks" : "is longer than 64 characters");
+    else if (telephone && strlen(telephone) > x420_ub_telephone_number)
+        command_fail(COMMAND_USAGE, "the telephone number '%s' is longer than %d characters", telephone,
+                     (int)x420_ub_telephone_number);
+    else if (telephone && telephone[strspn(telephone, "0123456789 +-()./:,'?=abcdefghijklmnopqrstuvwxyz"
+                                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ")])
+        command_fail(COMMAND_USAGE, "the telephone number '%s' has characters that no PrintableString has",
+                     telephone);
+    else
+        return true;
+    return false;
+}
+
+bool address_read_user(const char *text, struct arena *arena, struct address_user *user) {
+    const char *open = strchr(text, '<'), *close = open ? strrchr(open, '>') : NULL;
+    *user = (struct address_user){0};
+    if (!close)
+        return address_read(text, arena, &user->name);
+    const char *rest = close + 1 + strspn(close + 1, " ");
+    const char *address = trimmed(open + 1, (size_t)(close - open - 1), arena);
+    user->free_form_name = trimmed(text, (size_t)(open - text), arena);
+    if (*rest == ',')
+        user->telephone_number = trimmed(rest + 1, strlen(rest + 1), arena);
+    if (!*rest || *rest == ',')
+        return user_in_bounds(user, arena) && address_read(address ? address : "", arena, &user->name);
+    command_fail(COMMAND_USAGE,
+                 "'%s' is no user; write Ada Jones <ADDRESS>, or with a telephone number: "
+                 "Ada Jones <ADDRESS>, +44 20 7946 0000",
+                 text);
     return false;
 }
 
@@ -92,24 +145,69 @@ static bool read_relative(const char *text, int64_t *seconds) {
     return isdigit((unsigned char)text[1]) && factor && count < 40000000;
 }
 
+/* Date and time of day, which may be missing; returns what follows, or NULL when there is none. */
+static const char *read_date(const char *text, struct civil_time *time) {
+    char separator = 0;
+    int end = 0, date = 0, more = 0;
+    int fields = sscanf(text, "%4d-%2d-%2d%n%c%2d:%2d%n", &time->year, &time->month, &time->day, &date,
+                        &separator, &time->hour, &time->minute, &end);
+    if (fields == 3 && !text[date])
+        return text + date;
+    if (fields != 6 || (separator != 'T' && separator != ' '))
+        return NULL;
+    if (text[end] == ':' && sscanf(text + end, ":%2d%n", &time->second, &more) != 1)
+        return NULL;
+    return text + end + more;
+}
+
+/* `Z`, `+01:00`, `+0100` or `-05` as seconds east of UTC. */
+static bool read_zone(const char *text, int64_t *east) {
+    int hours = 0, minutes = 0, end = 0;
+    *east = 0;
+    if (strcmp(text, "Z") == 0)
+        return true;
+    if ((*text != '+' && *text != '-') || sscanf(text + 1, "%2d%n", &hours, &end) != 1 || hours < 0)
+        return false;
+    const char *rest = text + 1 + end;
+    rest += *rest == ':';
+    if (*rest && (sscanf(rest, "%2d%n", &minutes, &end) != 1 || rest[end] || minutes < 0))
+        return false;
+    *east = (*text == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+    return hours < 15 && minutes < 60;
+}
+
+/* What was meant is said where that is not what it would be in UTC. */
+static bool in_local_time(const char *text, struct civil_time time, int64_t *seconds) {
+    struct tm local = {.tm_year = time.year - 1900,
+                       .tm_mon = time.month - 1,
+                       .tm_mday = time.day,
+                       .tm_hour = time.hour,
+                       .tm_min = time.minute,
+                       .tm_sec = time.second,
+                       .tm_isdst = -1};
+    char shown[21];
+    time_t at = mktime(&local);
+    *seconds = at;
+    if (at == (time_t)-1)
+        return false;
+    if (at != civil_to_seconds(time))
+        fprintf(stderr, "mhs: %s is local time (%s): %s\n", text, local.tm_zone, clock_format(at, shown));
+    return true;
+}
+
 static bool read_civil(const char *text, int64_t *seconds) {
     struct civil_time time = {0};
-    char separator = 0, zone[2] = "";
-    int end = 0;
-    int fields = sscanf(text, "%4d-%2d-%2d%c%2d:%2d%n", &time.year, &time.month, &time.day, &separator,
-                        &time.hour, &time.minute, &end);
-    if (fields != 6 || (separator != 'T' && separator != ' '))
+    int64_t east = 0;
+    const char *zone = read_date(text, &time);
+    if (!zone || !civil_is_valid(time))
         return false;
-    if (text[end] == ':') {
-        int more = 0;
-        if (sscanf(text + end, ":%2d%n", &time.second, &more) != 1)
-            return false;
-        end += more;
-    }
-    if (text[end] && (sscanf(text + end, "%1[Z]", zone) != 1 || text[end + 1]))
+    if (!*zone)
+        return in_local_time(text, time, seconds);
+    *seconds = civil_to_seconds(time);
+    if (!read_zone(zone, &east))
         return false;
-    *seconds = civil_is_valid(time) ? civil_to_seconds(time) : 0;
-    return civil_is_valid(time);
+    *seconds -= east;
+    return true;
 }
 
 bool time_from_text(const char *text, int64_t *seconds) {
@@ -121,9 +219,10 @@ bool time_from_text(const char *text, int64_t *seconds) {
                      text);
         return false;
     }
-    command_fail(COMMAND_USAGE,
-                 "'%s' is not a time; write 2026-11-22T06:30:00Z (UTC), or from now +90s, +30m, +2h or +1d, "
-                 "before now -2h",
-                 text);
+    command_fail(
+        COMMAND_USAGE,
+        "'%s' is not a time; write 2026-11-22 06:30 (local time), 2026-11-22T06:30:00Z (UTC), or from "
+        "now +90s, +30m, +2h or +1d, before now -2h",
+        text);
     return false;
 }

@@ -15,6 +15,14 @@
  */
 bool address_read(const char *text, struct arena *arena, struct x411_ORName *name);
 
+/* The same with what may stand around it, as `mhs read` shows a user: `Ada Jones <ADDRESS>, +44 20 7946
+ * 0000`. The texts live in the arena; each may be absent (NULL). */
+struct address_user {
+    struct x411_ORName name;
+    const char *free_form_name, *telephone_number;
+};
+bool address_read_user(const char *text, struct arena *arena, struct address_user *user);
+
 /* The address of a name in one line; "(no address)" when it has none. */
 const char *address_show(const struct x411_ORName *name, struct arena *arena);
 
@@ -25,9 +33,9 @@ bool address_same(const struct x411_ORName *a, const struct x411_ORName *b, stru
  * daemon's spelling. NULL when there is none; that was said. */
 const char *address_mailbox(const char *given, struct arena *arena);
 
-/* `2026-11-22T06:30:00Z`, `2026-11-22 06:30` (UTC), or from now: `+90s`, `+30m`, `+2h`, `+1d`, and before
- * now:
- * `-2h`. False when it is none of these; said. */
+/* `2026-11-22T06:30:00Z`, `2026-11-22 06:30+01:00`, `2026-11-22 06:30` or `2026-11-22` (its beginning) in
+ * local time, or from now: `+90s`, `+30m`, `+2h`, `+1d`, and before now: `-2h`. Where the zone was not given,
+ * and is not UTC, it is said what was understood. False when it is none of these; said. */
 bool time_from_text(const char *text, int64_t *seconds);
 
 #endif

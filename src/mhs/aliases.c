@@ -187,6 +187,42 @@ const char *aliases_resolve(const char *name) {
     return alias ? alias->value : NULL;
 }
 
+/* A text in angle brackets, or before them, is no alias. */
+static bool is_list(const char *text) {
+    return !is_address(text) && !strchr(text, '<') && strchr(text, ',');
+}
+
+static bool spread(const char *given, unsigned depth, bool (*each)(void *, const char *), void *context);
+
+static bool spread_list(const char *list, unsigned depth, bool (*each)(void *, const char *), void *context) {
+    char *copy = strdup(list), *rest = copy, *one;
+    bool done = copy != NULL;
+    while (done && (one = strsep(&rest, ",")) != NULL)
+        done = spread(trim(one), depth, each, context);
+    free(copy);
+    return done;
+}
+
+static bool spread(const char *given, unsigned depth, bool (*each)(void *, const char *), void *context) {
+    const struct alias *alias = is_address(given) || strchr(given, '<') ? NULL : look_up(given);
+    if (depth > STEPS_MOST) {
+        command_fail(COMMAND_USAGE, "the group '%s' leads over more than %d others, or round in a circle",
+                     given, STEPS_MOST);
+        return false;
+    }
+    if (is_list(given))
+        return spread_list(given, depth + 1, each, context);
+    if (alias && is_list(alias->value))
+        return spread_list(alias->value, depth + 1, each, context);
+    if (alias && !is_address(alias->value) && look_up(alias->value))
+        return spread(alias->value, depth + 1, each, context);
+    return each(context, given);
+}
+
+bool aliases_spread(const char *given, bool (*each)(void *context, const char *one), void *context) {
+    return spread(given, 0, each, context);
+}
+
 const char *aliases_place(const char *name) {
     const struct alias *alias = is_address(name) ? NULL : follow(name, false);
     return alias ? alias->place : NULL;

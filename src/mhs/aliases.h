@@ -18,6 +18,13 @@
  */
 const char *aliases_resolve(const char *name);
 
+/*
+ * Tells each address that is meant: `given` itself, or of aliases joined by commas (`ada,uwe`) and of an
+ * alias that stands for such a list each, one after the other; what is told is for aliases_resolve. False as
+ * soon as `each` was, or when groups lead round in a circle: that was said.
+ */
+bool aliases_spread(const char *given, bool (*each)(void *context, const char *one), void *context);
+
 /* `FILE:LINE` from which `name` gets its address; NULL when it is no alias. */
 const char *aliases_place(const char *name);
 

@@ -65,7 +65,7 @@ int command_run_subcommand(const char *command, const char *about, const struct 
  * with subcommands asks each of them. */
 extern void (*command_usage_taken)(const struct command_usage *usage, const struct command_option *shared);
 
-#define COMMAND_OPTIONS_MAX 64
+#define COMMAND_OPTIONS_MAX 96
 
 /* A command line being read; options and operands may be mixed. */
 struct command_line {

@@ -6,11 +6,8 @@
 #include "base/text.h"
 #include "mhs/address.h"
 #include "mhs/aliases.h"
-
-struct word {
-    const char *name;
-    int64_t value;
-};
+#include "mhs/compose_private.h"
+#include "schema/x420.h"
 
 static const struct word reports[] = {{"none", DRAFT_REPORT_NONE},
                                       {"non-delivery", DRAFT_REPORT_NON_DELIVERY},
@@ -20,12 +17,6 @@ static const struct word priorities[] = {{"normal", x411_Priority_normal},
                                          {"non-urgent", x411_Priority_non_urgent},
                                          {"urgent", x411_Priority_urgent},
                                          {NULL, 0}};
-static const struct word importances[] = {
-    {"low", IPM_LOW}, {"normal", IPM_NORMAL}, {"high", IPM_HIGH}, {NULL, 0}};
-static const struct word sensitivities[] = {{"personal", IPM_PERSONAL},
-                                            {"private", IPM_PRIVATE},
-                                            {"company-confidential", IPM_COMPANY_CONFIDENTIAL},
-                                            {NULL, 0}};
 /* X.411 §8.2.1.1.1.12 */
 static const struct word methods[] = {{"any", 0},
                                       {"mhs", 1},
@@ -44,18 +35,13 @@ static const struct word notifications[] = {{"rn", IPM_REQUEST_RN},
                                             {"an-supported", IPM_REQUEST_AN_SUPPORTED},
                                             {"suppress-an", IPM_REQUEST_SUPPRESS_AN},
                                             {NULL, 0}};
-static const struct word submitted[] = {{"not-auto-submitted", IPM_NOT_AUTO_SUBMITTED},
-                                        {"auto-generated", IPM_AUTO_GENERATED},
-                                        {"auto-replied", IPM_AUTO_REPLIED},
-                                        {NULL, 0}};
 
 void compose_init(struct compose *compose, struct draft *draft) {
     *compose = (struct compose){.draft = draft, .next.report = DRAFT_REPORT_NON_DELIVERY};
 }
 
-/* Looks a word up. Returns COMMAND_OK, or COMMAND_USAGE after naming the words that there are. */
-static int choose(const struct command_usage *usage, const struct word *words, const char *name,
-                  int64_t *value) {
+int compose_choose(const struct command_usage *usage, const struct word *words, const char *name,
+                   int64_t *value) {
     char all[160] = "";
     for (; words->name; words++) {
         if (strcmp(words->name, name) == 0) {
@@ -75,13 +61,16 @@ static int take_notifications(struct compose *compose, const struct command_usag
     snprintf(copy, sizeof copy, "%s", value);
     compose->next.notifications = 0;
     for (char *rest = copy, *word; (word = strsep(&rest, ",")) != NULL;) {
-        if (choose(usage, notifications, word, &bit) != COMMAND_OK)
+        if (compose_choose(usage, notifications, word, &bit) != COMMAND_OK)
             return COMMAND_USAGE;
         compose->next.notifications |= (unsigned)bit;
     }
+    if (compose->next.notifications & IPM_REQUEST_RN) /* never without nrn (X.420 §7.1.2) */
+        compose->next.notifications |= IPM_REQUEST_NRN;
     return COMMAND_OK;
 }
 
+/* Of all that the option before it named. */
 static int take_alternate(struct compose *compose, const struct command_usage *usage, const char *value) {
     struct draft *draft = compose->draft;
     struct x411_ORName *name = arena_alloc(draft->arena, sizeof *name);
@@ -90,16 +79,32 @@ static int take_alternate(struct compose *compose, const struct command_usage *u
             usage, "--alternate stands after the recipient that it is for: give --to ADDRESS before it");
     if (!name || !address_read(value, draft->arena, name))
         return COMMAND_USAGE;
-    draft->recipients[draft->recipient_count - 1].alternate = name;
+    for (size_t i = compose->last; i < draft->recipient_count; i++)
+        draft->recipients[i].alternate = name;
     return COMMAND_OK;
 }
 
-static const char *idle_option(int id) {
-    return id == COMPOSE_REPORT            ? "--report"
-           : id == COMPOSE_METHOD          ? "--delivery-method"
-           : id == COMPOSE_NOTIFY          ? "--notify"
-           : id == COMPOSE_REPLY_REQUESTED ? "--reply-requested"
-                                           : NULL;
+/* The AFTN's priorities as Doc 9880 says them by numbers. */
+static const struct word precedences[] = {{"SS", 107}, {"DD", 71}, {"FF", 57},
+                                          {"GG", 28},  {"KK", 14}, {NULL, 0}};
+
+static int take_precedence(struct compose *compose, const struct command_usage *usage, const char *value) {
+    char *end;
+    unsigned long number = strtoul(value, &end, 10);
+    compose->next.has_precedence = true;
+    compose->next.precedence = (int64_t)number;
+    if (*value >= '0' && *value <= '9' && !*end)
+        return number <= x420_ub_precedence ? COMMAND_OK
+                                            : command_usage_error(usage, "--precedence: %s is over %d", value,
+                                                                  (int)x420_ub_precedence);
+    return compose_choose(usage, precedences, value, &compose->next.precedence);
+}
+
+static int take_recipients(struct compose *compose, int id, const char *value) {
+    enum draft_role role = id == COMPOSE_TO ? DRAFT_TO : id == COMPOSE_CC ? DRAFT_CC : DRAFT_BCC;
+    compose->last = compose->draft->recipient_count;
+    memset(compose->idle, 0, sizeof compose->idle);
+    return draft_add_recipients(compose->draft, role, value, &compose->next) ? COMMAND_OK : COMMAND_USAGE;
 }
 
 /* Options of recipients. */
@@ -107,33 +112,24 @@ static int take_recipient_option(struct compose *compose, const struct command_u
                                  const char *value) {
     int64_t chosen = 0;
     int status;
-    if (id == COMPOSE_REPORT)
-        compose->report_idle = true;
-    else if (id != COMPOSE_ALTERNATE)
-        compose->idle = idle_option(id);
-    if (id == COMPOSE_TO || id == COMPOSE_CC || id == COMPOSE_BCC)
-        compose->report_idle = false;
+    compose->idle[id - COMPOSE_FROM] = true;
     switch (id) {
     case COMPOSE_TO:
     case COMPOSE_CC:
     case COMPOSE_BCC:
-        return draft_add_recipient(compose->draft,
-                                   id == COMPOSE_TO   ? DRAFT_TO
-                                   : id == COMPOSE_CC ? DRAFT_CC
-                                                      : DRAFT_BCC,
-                                   value, &compose->next)
-                   ? COMMAND_OK
-                   : COMMAND_USAGE;
+        return take_recipients(compose, id, value);
     case COMPOSE_REPORT:
-        status = choose(usage, reports, value, &chosen);
+        status = compose_choose(usage, reports, value, &chosen);
         compose->next.report = (enum draft_report)chosen;
         return status;
     case COMPOSE_METHOD:
-        status = choose(usage, methods, value, &chosen);
+        status = compose_choose(usage, methods, value, &chosen);
         compose->next.delivery_method = (int)chosen;
         return status;
     case COMPOSE_NOTIFY:
         return take_notifications(compose, usage, value);
+    case COMPOSE_PRECEDENCE:
+        return take_precedence(compose, usage, value);
     case COMPOSE_REPLY_REQUESTED:
         compose->next.reply_requested = true;
         return COMMAND_OK;
@@ -196,10 +192,8 @@ static bool take_flag(struct draft *draft, int id) {
     }
 }
 
-/* What is over can't be waited for: a sign that slipped in is told. A date is left to the daemon, whose clock
- * may be another. */
-static int take_future(const struct command_usage *usage, const char *option, const char *value,
-                       int64_t *seconds) {
+int compose_future(const struct command_usage *usage, const char *option, const char *value,
+                   int64_t *seconds) {
     if (!time_from_text(value, seconds))
         return COMMAND_USAGE;
     return *value != '-'
@@ -220,11 +214,11 @@ static int take_envelope_value(struct draft *draft, const struct command_usage *
     char *end;
     switch (id) {
     case COMPOSE_PRIORITY:
-        return choose(usage, priorities, value, &draft->priority);
+        return compose_choose(usage, priorities, value, &draft->priority);
     case COMPOSE_DEFERRED:
-        return take_future(usage, "--deferred", value, &draft->deferred);
+        return compose_future(usage, "--deferred", value, &draft->deferred);
     case COMPOSE_LATEST:
-        return take_future(usage, "--latest", value, &draft->latest);
+        return compose_future(usage, "--latest", value, &draft->latest);
     case COMPOSE_EXEMPT:
         return add_exempted(draft, value) ? COMMAND_OK : COMMAND_USAGE;
     case COMPOSE_LENGTH:
@@ -241,98 +235,19 @@ static int take_envelope_value(struct draft *draft, const struct command_usage *
     }
 }
 
-static bool add_user(struct ipm_users *users, const char *address, struct draft *draft) {
-    struct x411_ORName *name = arena_alloc(draft->arena, sizeof *name);
-    if (!users->items)
-        users->items = arena_array(draft->arena, draft->capacity, sizeof *users->items);
-    if (!name || !users->items || !address_read(address, draft->arena, name))
-        return false;
-    users->items[users->count++] = (struct ipm_user){name, NULL, NULL};
-    return true;
-}
-
-static int add_identifier(struct ipm_identifiers *list, const char *identifier, struct draft *draft) {
-    if (!list->items)
-        list->items = arena_array(draft->arena, draft->capacity, sizeof *list->items);
-    if (!list->items)
-        return COMMAND_FAILED;
-    list->items[list->count++] = (struct ipm_identifier){&draft->originator, identifier};
-    return COMMAND_OK;
-}
-
-static int add_language(struct draft *draft, const struct command_usage *usage, const char *code) {
-    struct ipm_heading *heading = &draft->heading;
-    const char **languages = (const char **)(uintptr_t)heading->languages;
-    if (strlen(code) != 2 && strlen(code) != 5)
-        return command_usage_error(usage, "'%s' is not a language; write en, or pt-BR", code);
-    if (!languages)
-        heading->languages = languages = arena_array(draft->arena, draft->capacity, sizeof *languages);
-    if (!languages)
-        return COMMAND_FAILED;
-    languages[heading->language_count++] = code;
-    return COMMAND_OK;
-}
-
-/* What is shown in one line by whoever gets it. */
-static int one_line(const struct command_usage *usage, const char *what, const char *value) {
-    for (const char *at = value; *at; at++)
-        if (text_control(span_str(at)))
-            return command_usage_error(usage, "%s has a control character at octet %zu; take it out", what,
-                                       (size_t)(at - value) + 1);
-    return text_is_utf8(span_str(value)) ? COMMAND_OK : command_usage_error(usage, "%s is not UTF-8", what);
-}
-
-/* Options of the heading. */
-static int take_heading(struct draft *draft, const struct command_usage *usage, int id, const char *value) {
-    struct ipm_heading *heading = &draft->heading;
-    int64_t chosen = 0;
-    int status = COMMAND_OK;
-    switch (id) {
-    case COMPOSE_SUBJECT:
-        heading->subject = value;
-        return one_line(usage, "the subject", value);
-    case COMPOSE_IMPORTANCE:
-        status = choose(usage, importances, value, &chosen);
-        heading->importance = (enum ipm_importance)chosen;
-        return status;
-    case COMPOSE_SENSITIVITY:
-        status = choose(usage, sensitivities, value, &chosen);
-        heading->sensitivity = (enum ipm_sensitivity)chosen;
-        return status;
-    case COMPOSE_EXPIRY:
-        return take_future(usage, "--expiry", value, &heading->expiry_time);
-    case COMPOSE_REPLY_BY:
-        return take_future(usage, "--reply-by", value, &heading->reply_time);
-    case COMPOSE_REPLY_TO:
-        return add_user(&heading->reply_recipients, value, draft) ? COMMAND_OK : COMMAND_USAGE;
-    case COMPOSE_AUTHORIZING:
-        return add_user(&heading->authorizing_users, value, draft) ? COMMAND_OK : COMMAND_USAGE;
-    case COMPOSE_OBSOLETES:
-        return add_identifier(&heading->obsoleted_ipms, value, draft);
-    case COMPOSE_RELATED:
-        return add_identifier(&heading->related_ipms, value, draft);
-    case COMPOSE_LANGUAGE:
-        return add_language(draft, usage, value);
-    case COMPOSE_AUTHORIZATION_TIME:
-        return time_from_text(value, &heading->authorization_time) ? COMMAND_OK : COMMAND_USAGE;
-    case COMPOSE_AUTO_SUBMITTED:
-        status = choose(usage, submitted, value, &chosen);
-        heading->auto_submitted = (enum ipm_auto_submitted)chosen;
-        return status;
-    case COMPOSE_EXTENSION:
-        return draft_add_extension(draft, value) ? COMMAND_OK : COMMAND_FAILED;
-    default:
-        heading->originators_reference = value;
-        return one_line(usage, "the reference", value);
-    }
+static int take_originator(struct draft *draft, const char *value) {
+    struct address_user user;
+    draft->has_originator = address_read_user(value, draft->arena, &user);
+    draft->originator = user.name;
+    draft->originator_name = user.free_form_name;
+    draft->originator_telephone = user.telephone_number;
+    return draft->has_originator ? COMMAND_OK : COMMAND_USAGE;
 }
 
 int compose_take(struct compose *compose, const struct command_usage *usage, int id, const char *value) {
     struct draft *draft = compose->draft;
-    if (id == COMPOSE_FROM) {
-        draft->has_originator = address_read(value, draft->arena, &draft->originator);
-        return draft->has_originator ? COMMAND_OK : COMMAND_USAGE;
-    }
+    if (id == COMPOSE_FROM)
+        return take_originator(draft, value);
     if (take_flag(draft, id))
         return COMMAND_OK;
     if (id >= COMPOSE_TO && id <= COMPOSE_METHOD)
@@ -340,7 +255,7 @@ int compose_take(struct compose *compose, const struct command_usage *usage, int
     if (id >= COMPOSE_TEXT && id <= COMPOSE_PART)
         return take_part(compose, usage, id, value);
     if (id == COMPOSE_SUBJECT || (id >= COMPOSE_IMPORTANCE && id <= COMPOSE_EXTENSION))
-        return take_heading(draft, usage, id, value);
+        return compose_heading(draft, usage, id, value);
     return take_envelope_value(draft, usage, id, value);
 }
 
@@ -359,19 +274,56 @@ int compose_originator(struct compose *compose, const struct command_usage *usag
     return draft->has_originator ? COMMAND_OK : COMMAND_USAGE;
 }
 
-/* A report that is asked for behind the last recipient is meant for all. */
-static void spread_report(struct compose *compose) {
+/* What is asked for behind the last recipient is meant for all. */
+static void spread_options(struct compose *compose) {
+    const struct draft_recipient *next = &compose->next;
+    const bool *idle = compose->idle;
+    for (size_t i = 0; i < compose->draft->recipient_count; i++) {
+        struct draft_recipient *recipient = &compose->draft->recipients[i];
+        if (idle[COMPOSE_REPORT - COMPOSE_FROM])
+            recipient->report = next->report;
+        if (idle[COMPOSE_METHOD - COMPOSE_FROM])
+            recipient->delivery_method = next->delivery_method;
+        if (idle[COMPOSE_NOTIFY - COMPOSE_FROM])
+            recipient->notifications = next->notifications;
+        if (idle[COMPOSE_REPLY_REQUESTED - COMPOSE_FROM])
+            recipient->reply_requested = true;
+        if (idle[COMPOSE_PRECEDENCE - COMPOSE_FROM]) {
+            recipient->has_precedence = true;
+            recipient->precedence = next->precedence;
+        }
+    }
+}
+
+/* Who is on the list is marked as that (circulation-list-indicator). A message that names nobody else goes to
+ * the first of them. False without memory; said. */
+static bool circulate(struct compose *compose) {
     struct draft *draft = compose->draft;
-    for (size_t i = 0; compose->report_idle && i < draft->recipient_count; i++)
-        draft->recipients[i].report = compose->next.report;
+    const struct ipm_members *list = &draft->heading.circulation_list;
+    if (list->count && !draft->recipient_count) {
+        const struct ipm_user *first = &list->items[0].recipient.user;
+        struct draft_recipient *recipient = draft_add_recipient(draft, DRAFT_TO, &compose->next);
+        if (!recipient)
+            return false;
+        recipient->name = *first->formal_name;
+        recipient->free_form_name = first->free_form_name;
+        recipient->telephone_number = first->telephone_number;
+    }
+    for (size_t i = 0; i < draft->recipient_count; i++)
+        for (size_t k = 0; k < list->count; k++)
+            draft->recipients[i].circulation_member |= address_same(
+                &draft->recipients[i].name, list->items[k].recipient.user.formal_name, draft->arena);
+    return true;
 }
 
 int compose_finish(struct compose *compose, const struct command_usage *usage) {
-    spread_report(compose);
+    if (compose->draft->heading.circulation_list.count == 1)
+        return command_usage_error(usage,
+                                   "a circulation list has two members at least: give --circulate again");
+    if (!circulate(compose))
+        return COMMAND_FAILED;
+    spread_options(compose);
     if (compose->draft->recipient_count == 0)
         return command_usage_error(usage, "no recipient; give one with --to ADDRESS");
-    if (compose->idle)
-        return command_usage_error(
-            usage, "%s stands before the recipients that it is for, and none follows it", compose->idle);
     return compose_originator(compose, usage);
 }

@@ -12,6 +12,7 @@ enum compose_option {
     COMPOSE_REPORT,
     COMPOSE_NOTIFY,
     COMPOSE_REPLY_REQUESTED,
+    COMPOSE_PRECEDENCE,
     COMPOSE_ALTERNATE,
     COMPOSE_METHOD,
     COMPOSE_SUBJECT,
@@ -46,6 +47,13 @@ enum compose_option {
     COMPOSE_RELATED,
     COMPOSE_AUTHORIZATION_TIME,
     COMPOSE_AUTO_SUBMITTED,
+    COMPOSE_REPLIED_TO,
+    COMPOSE_INCOMPLETE,
+    COMPOSE_CIRCULATE,
+    COMPOSE_DISTRIBUTION_CODE,
+    COMPOSE_CATEGORY,
+    COMPOSE_HANDLING,
+    COMPOSE_PRECEDENCE_POLICY,
     COMPOSE_EXTENSION,
     COMPOSE_LENGTH
 };
@@ -55,11 +63,13 @@ enum compose_option {
     { COMPOSE_FROM, "from", "ADDRESS", "the originator (default: CHASQUI_USER or the alias 'me')" }
 
 #define COMPOSE_RECIPIENT_OPTIONS                                                                            \
-    {COMPOSE_REPORT, "report", "WHICH", "none, non-delivery or delivery: of the recipients after it"},       \
+    {COMPOSE_REPORT, "report", "WHICH",                                                                      \
+     "none, non-delivery or delivery: of the recipients after it, or of all"},                               \
         {COMPOSE_ALTERNATE, "alternate", "ADDRESS",                                                          \
          "where to go if the recipient before it can't be reached"},                                         \
     {                                                                                                        \
-        COMPOSE_METHOD, "delivery-method", "NAME", "mhs, physical, telex …: of the recipients after it"    \
+        COMPOSE_METHOD, "delivery-method", "NAME",                                                           \
+            "mhs, physical, telex …: of the recipients after it, or of all"                                \
     }
 
 #define COMPOSE_ENVELOPE_OPTIONS                                                                             \
@@ -81,8 +91,12 @@ enum compose_option {
     {COMPOSE_TO, "to", "ADDRESS", "a primary recipient"}, {COMPOSE_CC, "cc", "ADDRESS", "a copy recipient"}, \
         {COMPOSE_BCC, "bcc", "ADDRESS", "a blind copy recipient"},                                           \
         {COMPOSE_NOTIFY, "notify", "WHICH",                                                                  \
-         "rn, nrn, return, an-supported, suppress-an, joined by commas: of the recipients after it"},        \
-        {COMPOSE_REPLY_REQUESTED, "reply-requested", NULL, "ask the recipients after it for a reply"},       \
+         "rn, nrn, return, an-supported, suppress-an, joined by commas: of the recipients after it, or of "  \
+         "all"},                                                                                             \
+        {COMPOSE_REPLY_REQUESTED, "reply-requested", NULL,                                                   \
+         "ask the recipients after it, or all, for a reply"},                                                \
+        {COMPOSE_PRECEDENCE, "precedence", "NUMBER",                                                         \
+         "0 to 127, or SS, DD …: of the recipients after it, or of all"},                                    \
         {COMPOSE_SUBJECT, "subject", "TEXT", "the subject"}, {COMPOSE_TEXT, "text", "TEXT", "a text"},       \
         {COMPOSE_FILE, "file", "FILE", "a text from a file; '-' is standard input"},                         \
         {COMPOSE_CHARSET, "charset", "NAME", "character set of the texts after it (default: the smallest)"}, \
@@ -99,11 +113,19 @@ enum compose_option {
         {COMPOSE_REPLY_BY, "reply-by", "TIME", "when a reply is wanted"},                                    \
         {COMPOSE_REPLY_TO, "reply-to", "ADDRESS", "who is to get the replies"},                              \
         {COMPOSE_AUTHORIZING, "authorizing-user", "ADDRESS", "who authorized the message"},                  \
-        {COMPOSE_OBSOLETES, "obsoletes", "IPM-ID", "a message of the originator's that this one replaces"},  \
-        {COMPOSE_RELATED, "related", "IPM-ID",                                                               \
-         "a message of the originator's that this one has to do with"},                                      \
+        {COMPOSE_REPLIED_TO, "replied-to", "IPM-ID", "the message that this one answers"},                   \
+        {COMPOSE_OBSOLETES, "obsoletes", "IPM-ID", "a message that this one replaces"},                      \
+        {COMPOSE_RELATED, "related", "IPM-ID", "a message that this one has to do with"},                    \
         {COMPOSE_AUTHORIZATION_TIME, "authorization-time", "TIME", "when the message was authorized"},       \
         {COMPOSE_AUTO_SUBMITTED, "auto-submitted", "NAME", "auto-generated or auto-replied"},                \
+        {COMPOSE_INCOMPLETE, "incomplete-copy", NULL, "parts or fields were left out of this copy"},         \
+        {COMPOSE_CIRCULATE, "circulate", "ADDRESS",                                                          \
+         "the next member of the circulation list; without recipients it goes to the first"},                \
+        {COMPOSE_DISTRIBUTION_CODE, "distribution-code", "CODE", "[OID:]TEXT[@ADDRESS], or OID alone"},      \
+        {COMPOSE_CATEGORY, "information-category", "CATEGORY", "[OID:]TEXT, or OID alone"},                  \
+        {COMPOSE_HANDLING, "manual-handling", "TEXT", "an instruction for whoever handles it by hand"},      \
+        {COMPOSE_PRECEDENCE_POLICY, "precedence-policy", "OID",                                              \
+         "what the recipients' precedences mean; 'amhs': Doc 9880's"},                                       \
         {COMPOSE_EXTENSION, "heading-extension", "FILE",                                                     \
          "an IPMSExtension in BER: any other extension of the heading"},                                     \
         {COMPOSE_LANGUAGE, "language", "CODE", "a language of the message: en, de, pt-BR …"}, {              \
@@ -115,8 +137,8 @@ struct compose {
     struct draft *draft;
     struct draft_recipient next;
     int64_t registration;
-    bool report_idle; /* --report stands behind the last recipient */
-    const char *idle; /* an option that holds for recipients, none of which followed yet; else NULL */
+    size_t last; /* the first recipient that the last option or operand named */
+    bool idle[COMPOSE_METHOD - COMPOSE_FROM + 1]; /* options of recipients behind the last of them */
 };
 
 void compose_init(struct compose *compose, struct draft *draft);
@@ -127,8 +149,8 @@ int compose_take(struct compose *compose, const struct command_usage *usage, int
 /* Fills the originator in, when no option gave one. Returns COMMAND_OK or the exit code. */
 int compose_originator(struct compose *compose, const struct command_usage *usage);
 
-/* Looks whether originator and recipients are there, and no option that holds for recipients stands behind
- * the last one; fills the originator in. Returns COMMAND_OK or the exit code. */
+/* Looks whether originator and recipients are there; fills the originator in, and gives all recipients what
+ * was asked for behind the last one. Returns COMMAND_OK or the exit code. */
 int compose_finish(struct compose *compose, const struct command_usage *usage);
 
 #endif

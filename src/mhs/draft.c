@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "mhs/address.h"
+#include "mhs/aliases.h"
 #include "schema/x420.h"
 
 /* A text is held in memory to convert it; a longer one is sent as a file. */
@@ -16,26 +17,63 @@
 bool draft_init(struct draft *draft, struct arena *arena, size_t capacity) {
     *draft = (struct draft){.arena = arena, .capacity = capacity, .content_type = 22};
     draft->heading.importance = IPM_NORMAL;
-    draft->recipients = arena_array(arena, capacity, sizeof *draft->recipients);
     draft->parts = arena_array(arena, capacity, sizeof *draft->parts);
     draft->paths = arena_array(arena, capacity, sizeof *draft->paths);
-    if (draft->recipients && draft->parts && draft->paths)
+    if (draft->parts && draft->paths)
         return true;
     command_fail(COMMAND_FAILED, "no memory");
     return false;
 }
 
-struct draft_recipient *draft_add_recipient(struct draft *draft, enum draft_role role, const char *address,
+/* Twice the room, in the arena. */
+static bool grow(struct draft *draft) {
+    size_t room = draft->recipient_room ? 2 * draft->recipient_room : 16;
+    struct draft_recipient *recipients = arena_array(draft->arena, room, sizeof *recipients);
+    if (!recipients)
+        return false;
+    if (draft->recipient_count)
+        memcpy(recipients, draft->recipients, draft->recipient_count * sizeof *recipients);
+    draft->recipients = recipients;
+    draft->recipient_room = room;
+    return true;
+}
+
+struct draft_recipient *draft_add_recipient(struct draft *draft, enum draft_role role,
                                             const struct draft_recipient *like) {
-    struct draft_recipient *recipient = &draft->recipients[draft->recipient_count];
-    if (draft->recipient_count == draft->capacity)
+    if (draft->recipient_count == draft->recipient_room && !grow(draft)) {
+        command_fail(COMMAND_FAILED, "no memory for so many recipients");
         return NULL;
+    }
+    struct draft_recipient *recipient = &draft->recipients[draft->recipient_count++];
     *recipient = *like;
     recipient->role = role;
-    if (!address_read(address, draft->arena, &recipient->name))
-        return NULL;
-    draft->recipient_count++;
     return recipient;
+}
+
+struct adding {
+    struct draft *draft;
+    enum draft_role role;
+    const struct draft_recipient *like;
+};
+
+static bool add_one(void *context, const char *one) {
+    const struct adding *adding = context;
+    struct address_user user;
+    if (!address_read_user(one, adding->draft->arena, &user))
+        return false;
+    struct draft_recipient *recipient = draft_add_recipient(adding->draft, adding->role, adding->like);
+    if (!recipient)
+        return false;
+    recipient->name = user.name;
+    recipient->free_form_name = user.free_form_name;
+    recipient->telephone_number = user.telephone_number;
+    return true;
+}
+
+bool draft_add_recipients(struct draft *draft, enum draft_role role, const char *text,
+                          const struct draft_recipient *like) {
+    struct adding adding = {draft, role, like};
+    return aliases_spread(text, add_one, &adding);
 }
 
 static struct ipm_new_part *next_part(struct draft *draft) {

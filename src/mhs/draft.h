@@ -18,20 +18,24 @@ enum draft_report { DRAFT_REPORT_NONE, DRAFT_REPORT_NON_DELIVERY, DRAFT_REPORT_D
 
 struct draft_recipient {
     struct x411_ORName name;
+    const char *free_form_name, *telephone_number; /* or NULL */
     enum draft_role role;
     enum draft_report report;
     unsigned notifications; /* IPM_REQUEST_… */
     bool reply_requested;
     const struct x411_ORName *alternate; /* originator-requested-alternate-recipient */
     int delivery_method;                 /* of requested-delivery-method, 0: any */
+    bool has_precedence, circulation_member;
+    int64_t precedence;
 };
 
 struct draft {
     struct arena *arena;
     struct x411_ORName originator;
+    const char *originator_name, *originator_telephone; /* or NULL */
     bool has_originator;
-    struct draft_recipient *recipients; /* room for `capacity` */
-    size_t recipient_count;
+    struct draft_recipient *recipients;
+    size_t recipient_count, recipient_room;
     struct ipm_new_part *parts; /* room for `capacity` */
     const char **paths;         /* beside each part: the file that holds its octets, or NULL */
     size_t part_count;
@@ -52,12 +56,19 @@ struct draft {
     uint64_t probe_length; /* of a probe: content-length, 0: absent */
 };
 
-/* Makes an empty draft for at most `capacity` recipients and as many parts. False without memory; said. */
+/* Makes an empty draft for at most `capacity` values of an option that may come again. False without memory;
+ * said. */
 bool draft_init(struct draft *draft, struct arena *arena, size_t capacity);
 
-/* Adds a recipient with the settings of `like`. NULL when the address is wrong; said. */
-struct draft_recipient *draft_add_recipient(struct draft *draft, enum draft_role role, const char *address,
+/* Adds a recipient with the settings of `like`, as which he is known by; NULL without memory, said. What was
+ * returned before moves. */
+struct draft_recipient *draft_add_recipient(struct draft *draft, enum draft_role role,
                                             const struct draft_recipient *like);
+
+/* Adds those whom a text means: an address with or without a name, or aliases. False when one is wrong; said.
+ */
+bool draft_add_recipients(struct draft *draft, enum draft_role role, const char *text,
+                          const struct draft_recipient *like);
 
 /* Adds a file, which must be a regular one; its octets are read when the message is submitted. False when it
  * can't be read; said. */

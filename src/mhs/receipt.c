@@ -99,14 +99,13 @@ static unsigned requests_of(struct run *run) {
 
 /* Goes to who submitted the message, with its priority and content type (X.420 §18.5.1.1), and no report is
  * asked for. */
-static void address_notification(struct run *run) {
+static bool address_notification(struct run *run) {
     const struct x411p3_OtherMessageDeliveryFields *fields = &run->entry.message->other_fields;
-    struct draft_recipient *recipient = &run->draft.recipients[run->draft.recipient_count++];
-    *recipient = (struct draft_recipient){
-        .name = fields->originator_name, .role = DRAFT_TO, .report = DRAFT_REPORT_NONE};
+    const struct draft_recipient originator = {.name = fields->originator_name, .report = DRAFT_REPORT_NONE};
     run->draft.priority = fields->priority;
     if (fields->content_type.choice == x411p3_DeliveredContentType_built_in)
         run->draft.content_type = (int)fields->content_type.u.built_in;
+    return draft_add_recipient(&run->draft, DRAFT_TO, &originator) != NULL;
 }
 
 static int encode_notification(struct run *run) {
@@ -156,7 +155,8 @@ static int notify(struct run *run, int argc, char **argv) {
             COMMAND_NO, "entry %s does not ask for a %s notification; 'mhs reply' answers it all the same",
             run->operand, receipt ? "receipt" : "non-receipt");
     run->draft.word = receipt ? "Receipt" : "Non-receipt notification";
-    address_notification(run);
+    if (!address_notification(run))
+        return COMMAND_FAILED;
     return_message(run);
     run->draft.notified_mailbox = run->entry.mailbox;
     run->draft.notified_entry = run->entry.number;

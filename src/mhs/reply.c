@@ -64,13 +64,12 @@ static void add_user(struct run *run, const struct ipm_user *user, enum draft_ro
     for (size_t i = 0; i < draft->recipient_count; i++)
         if (address_same(user->formal_name, &draft->recipients[i].name, &run->arena))
             return;
-    if (draft->recipient_count == draft->capacity)
+    struct draft_recipient *recipient = draft_add_recipient(draft, role, &run->compose.next);
+    if (!recipient)
         return;
-    struct draft_recipient *recipient = &draft->recipients[draft->recipient_count++];
-    *recipient = run->compose.next;
-    run->compose.idle = NULL;
-    recipient->role = role;
     recipient->name = *user->formal_name;
+    recipient->free_form_name = user->free_form_name;
+    recipient->telephone_number = user->telephone_number;
 }
 
 static void add_others(struct run *run, const struct ipm_recipients *list) {

@@ -19,7 +19,7 @@ static const struct command_usage send_usage = {
     "when there is\n"
     "none, the text is read from standard input. An address is an O/R address in any spelling, or an alias. "
     "TIME is\n"
-    "2026-11-22T06:30:00Z, or from now: +30m, +2h, +1d.",
+    "2026-11-22 06:30 in local time, 2026-11-22T06:30:00Z, or from now: +30m, +2h, +1d.",
     send_options};
 
 /* Reads options and operands into the draft. Returns COMMAND_OK to go on; else `*done` is set and the exit

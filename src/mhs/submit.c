@@ -110,7 +110,12 @@ static bool add_to_heading(struct ipm_recipients *list, const struct draft *draf
         const struct draft_recipient *recipient = &draft->recipients[i];
         if (recipient->role == role)
             list->items[list->count++] = (struct ipm_recipient){
-                {&recipient->name, NULL, NULL}, recipient->notifications, recipient->reply_requested};
+                .user = {&recipient->name, recipient->free_form_name, recipient->telephone_number},
+                .notification_requests = recipient->notifications,
+                .reply_requested = recipient->reply_requested,
+                .has_precedence = recipient->has_precedence,
+                .precedence = recipient->precedence,
+                .circulation_member = recipient->circulation_member};
     }
     return list->items != NULL;
 }
@@ -134,7 +139,7 @@ static bool plan_content(struct draft *draft, enum round round, struct ipm_plan 
         !add_to_heading(&heading->copy_recipients, draft, DRAFT_CC) ||
         (round == ROUND_BLIND && !add_to_heading(&heading->blind_copy_recipients, draft, DRAFT_BCC)))
         return error_set(err, 1, "no memory for the heading");
-    originator->formal_name = &draft->originator;
+    *originator = (struct ipm_user){&draft->originator, draft->originator_name, draft->originator_telephone};
     heading->originator = originator;
     return ipm_plan(heading, draft->parts, draft->part_count, draft->arena, plan, err);
 }

@@ -47,18 +47,47 @@ static json_t *users(const struct ipm_users *list, struct arena *arena) {
     return array;
 }
 
-static json_t *recipients(const struct ipm_recipients *list, struct arena *arena) {
+static json_t *recipient(const struct ipm_recipient *from, struct arena *arena) {
     static const char *const requests[] = {"rn", "nrn", "ipm-return", "an-supported", "suppress-an"};
+    json_t *object = user(&from->user, arena), *asked = json_array();
+    for (unsigned bit = 0; bit < 5; bit++)
+        if (from->notification_requests & 1u << bit)
+            json_array_append_new(asked, json_string(requests[bit]));
+    view_set(object, "notification-requests", json_array_size(asked) > 0 ? json_incref(asked) : NULL);
+    view_set(object, "reply-requested", from->reply_requested ? json_true() : NULL);
+    view_set(object, "precedence", from->has_precedence ? json_integer(from->precedence) : NULL);
+    view_set(object, "circulation-member", from->circulation_member ? json_true() : NULL);
+    view_set(object, "extensions", view_ipms_extensions(&from->extensions, arena));
+    json_decref(asked);
+    return object;
+}
+
+static json_t *recipients(const struct ipm_recipients *list, struct arena *arena) {
+    json_t *array = list->count > 0 ? json_array() : NULL;
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(array, recipient(&list->items[i], arena));
+    return array;
+}
+
+static json_t *codes(const struct ipm_codes *list, const char *text, struct arena *arena) {
     json_t *array = list->count > 0 ? json_array() : NULL;
     for (size_t i = 0; i < list->count; i++) {
-        json_t *object = user(&list->items[i].user, arena), *asked = json_array();
-        for (unsigned bit = 0; bit < 5; bit++)
-            if (list->items[i].notification_requests & 1u << bit)
-                json_array_append_new(asked, json_string(requests[bit]));
-        view_set(object, "notification-requests", json_array_size(asked) > 0 ? json_incref(asked) : NULL);
-        view_set(object, "reply-requested", list->items[i].reply_requested ? json_true() : NULL);
-        view_set(object, "extensions", view_ipms_extensions(&list->items[i].extensions, arena));
-        json_decref(asked);
+        json_t *object = json_object();
+        view_set(object, "oid", view_oid(list->items[i].oid));
+        view_set(object, text, text_or_null(list->items[i].text));
+        view_set(object, "user", user(list->items[i].user, arena));
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+static json_t *members(const struct ipm_members *list, struct arena *arena) {
+    json_t *array = list->count > 0 ? json_array() : NULL;
+    for (size_t i = 0; i < list->count; i++) {
+        json_t *object = recipient(&list->items[i].recipient, arena);
+        view_set(object, "checked", list->items[i].checked ? json_true() : NULL);
+        view_set(object, "checked-at", view_time(list->items[i].checked_at));
+        view_set(object, "signed", list->items[i].mark.data ? json_true() : NULL);
         json_array_append_new(array, object);
     }
     return array;
@@ -80,15 +109,23 @@ static json_t *identifiers(const struct ipm_identifiers *list, struct arena *are
     return array;
 }
 
-static json_t *languages(const struct ipm_heading *heading) {
-    json_t *array = heading->language_count > 0 ? json_array() : NULL;
-    for (size_t i = 0; i < heading->language_count; i++)
-        json_array_append_new(array, json_string(heading->languages[i]));
+static json_t *texts(const char *const *items, size_t count) {
+    json_t *array = count > 0 ? json_array() : NULL;
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, json_string(items[i]));
     return array;
 }
 
 static json_t *word(const char *const *words, size_t count, size_t value) {
     return value < count && words[value] ? json_string(words[value]) : NULL;
+}
+
+static void view_business(json_t *object, const struct ipm_heading *heading, struct arena *arena) {
+    view_set(object, "circulation-list", members(&heading->circulation_list, arena));
+    view_set(object, "distribution-codes", codes(&heading->distribution_codes, "code", arena));
+    view_set(object, "information-categories", codes(&heading->information_categories, "description", arena));
+    view_set(object, "manual-handling", texts(heading->handling_instructions, heading->handling_count));
+    view_set(object, "precedence-policy", view_oid(heading->precedence_policy));
 }
 
 static void view_heading(json_t *object, const struct ipm_heading *heading, struct arena *arena) {
@@ -113,9 +150,10 @@ static void view_heading(json_t *object, const struct ipm_heading *heading, stru
     view_set(object, "auto-forwarded", heading->auto_forwarded ? json_true() : NULL);
     view_set(object, "auto-submitted", word(submitted, 3, (size_t)heading->auto_submitted));
     view_set(object, "incomplete-copy", heading->incomplete_copy ? json_true() : NULL);
-    view_set(object, "languages", languages(heading));
+    view_set(object, "languages", texts(heading->languages, heading->language_count));
     view_set(object, "reference", text_or_null(heading->originators_reference));
     view_set(object, "authorization-time", view_time(heading->authorization_time));
+    view_business(object, heading, arena);
     view_set(object, "other-extensions", view_ipms_extensions(&heading->extensions, arena));
 }
 

@@ -107,8 +107,17 @@ static void print_user(const json_t *user) {
     size_t i;
     json_array_foreach(json_object_get(user, "notification-requests"), i, request)
         printf("%s%s", i == 0 ? "  (asks for " : ", ", json_string_value(request));
-    printf("%s%s\n", i > 0 ? ")" : "",
+    printf("%s%s", i > 0 ? ")" : "",
            json_is_true(json_object_get(user, "reply-requested")) ? "  (asks for a reply)" : "");
+    if (json_object_get(user, "precedence"))
+        printf("  (precedence %s)", out_text(user, "precedence"));
+    if (json_is_true(json_object_get(user, "circulation-member")))
+        printf("  (on the circulation list)");
+    if (json_is_true(json_object_get(user, "checked")))
+        printf("  (seen%s%s%s)", member(user, "checked-at") ? " at " : "",
+               member(user, "checked-at") ? member(user, "checked-at") : "",
+               json_is_true(json_object_get(user, "signed")) ? ", signed" : "");
+    putchar('\n');
     print_extensions(json_object_get(user, "extensions"));
 }
 
@@ -125,12 +134,55 @@ static void print_users(const char *label, const json_t *users) {
     }
 }
 
+/* As --related and the like take it. */
+static void print_identifier(const char *label, const json_t *identifier) {
+    const char *user = member(identifier, "user"), *local = member(identifier, "identifier");
+    if (!user) {
+        out_field(label, local);
+        return;
+    }
+    print_label(label);
+    putchar('[');
+    out_line(user);
+    putchar(';');
+    out_line(local ? local : "");
+    printf("]\n");
+}
+
 static void print_identifiers(const char *label, const json_t *identifiers) {
     const json_t *identifier;
     size_t i;
     if (json_is_object(identifiers))
-        out_field(label, member(identifiers, "identifier"));
-    json_array_foreach(identifiers, i, identifier) out_field(label, member(identifier, "identifier"));
+        print_identifier(label, identifiers);
+    json_array_foreach(identifiers, i, identifier) print_identifier(label, identifier);
+}
+
+/* `2.3.4 text, of NAME`: what is there of it. */
+static void print_code(const char *label, const json_t *code, const char *text) {
+    print_label(label);
+    if (member(code, "oid"))
+        printf("%s%s", member(code, "oid"), member(code, text) ? " " : "");
+    if (member(code, text))
+        out_line(member(code, text));
+    if (json_object_get(code, "user")) {
+        printf(member(code, "oid") || member(code, text) ? ", of " : "of ");
+        print_user(json_object_get(code, "user"));
+    } else {
+        putchar('\n');
+    }
+}
+
+static void print_business(const json_t *ipm) {
+    const json_t *one;
+    size_t i;
+    print_users("circulation", json_object_get(ipm, "circulation-list"));
+    json_array_foreach(json_object_get(ipm, "distribution-codes"), i, one)
+        print_code("distribution", one, "code");
+    json_array_foreach(json_object_get(ipm, "information-categories"), i, one)
+        print_code("category", one, "description");
+    json_array_foreach(json_object_get(ipm, "manual-handling"), i, one)
+        out_field("handling", json_string_value(one));
+    out_field("precedences of", member(ipm, "precedence-policy"));
 }
 
 static void print_ipm(const json_t *ipm);
@@ -237,6 +289,7 @@ static void print_ipm(const json_t *ipm) {
     if (json_is_true(json_object_get(ipm, "incomplete-copy")))
         out_field("incomplete", "parts were taken out of this copy");
     print_words("languages", json_object_get(ipm, "languages"));
+    print_business(ipm);
     print_extensions(json_object_get(ipm, "other-extensions"));
     const json_t *part;
     size_t i;

@@ -13,6 +13,9 @@ void view_set(json_t *object, const char *member, json_t *value);
 json_t *view_time(int64_t seconds);
 json_t *view_utctime(struct span time);
 
+/* An object identifier in dots; NULL when it is absent. */
+json_t *view_oid(struct span oid);
+
 /* An O/R name's address; NULL for NULL. */
 json_t *view_name(const struct x411_ORName *name, struct arena *arena);
 

@@ -32,6 +32,11 @@ json_t *view_utctime(struct span time) {
     return ber_utctime_read(time, &seconds) ? view_time(seconds) : NULL;
 }
 
+json_t *view_oid(struct span oid) {
+    char dotted[128];
+    return oid.data ? json_string(ber_oid_format(oid, dotted, sizeof dotted) ? dotted : "?") : NULL;
+}
+
 json_t *view_name(const struct x411_ORName *name, struct arena *arena) {
     return name ? json_string(address_show(name, arena)) : NULL;
 }
@@ -70,10 +75,8 @@ json_t *view_ipms_extensions(const struct ipm_extensions *extensions, struct are
     for (size_t i = 0; i < extensions->count; i++) {
         const struct ipm_extension *extension = &extensions->items[i];
         const struct ber_table_row *row = ber_table_by_oid(&x420_IPMSExtensionTypes_table, extension->type);
-        char dotted[128];
         json_t *object = json_object();
-        view_set(object, "type",
-                 json_string(ber_oid_format(extension->type, dotted, sizeof dotted) ? dotted : "?"));
+        view_set(object, "type", view_oid(extension->type));
         view_set(object, "name", row ? json_string(row->name) : NULL);
         if (extension->value.data)
             view_set(object, "value", element_value(row ? row->type : NULL, extension->value, arena));
@@ -179,14 +182,8 @@ static json_t *extension_object(const struct x411_ExtensionField *field, struct 
     int64_t number = standard ? field->type.u.standard_extension : -1;
     const struct ber_table_row *row =
         standard ? ber_table_by_number(&x411ext_StandardExtensions_table, number) : NULL;
-    char dotted[128];
     json_t *object = json_object();
-    if (standard)
-        view_set(object, "type", json_integer(number));
-    else
-        view_set(object, "type",
-                 json_string(ber_oid_format(field->type.u.private_extension, dotted, sizeof dotted) ? dotted
-                                                                                                    : "?"));
+    view_set(object, "type", standard ? json_integer(number) : view_oid(field->type.u.private_extension));
     view_set(object, "name", row ? json_string(row->name) : NULL);
     view_set(object, "critical", criticality(&field->criticality));
     if (field->value.data)

@@ -231,10 +231,10 @@ def _():
 @case("a store that is removed or moved while it is served takes no mail, log and status say so, and it is served when it is back")
 def _():
     with folder() as path, hostile_stage(path) as stage:
-        def submit():
+        def submit(octets=1):
             with stage.mta.client() as client:
                 try:
-                    return client.submit(local.submission_envelope(ANN, [BEN]), ipm.ipm("short", ANN, [BEN], "short", ipm.text("x")))
+                    return client.submit(local.submission_envelope(ANN, [BEN]), ipm.ipm("short", ANN, [BEN], "short", ipm.text("x" * octets)))
                 except local.Failed as failed:
                     equal(failed.code, "unavailable")
                     return None
@@ -247,6 +247,14 @@ def _():
         equal(submit(), None)
         os.rename(store + ".away", store)
         wait_until(submit, what="mail is taken again")
+        # Contents are written to open segments wherever they lie, and new ones can't be made.
+        check(submit(40000))
+        os.rename(f"{store}/segments", f"{store}.segments")
+        wait_until(lambda: stage.mta.request("status")["state"] == "refusing", what="a refusal without segments")
+        check("segments was moved away or removed" in stage.mta.request("status")["cause"])
+        equal(submit(40000), None)
+        os.rename(f"{store}.segments", f"{store}/segments")
+        wait_until(lambda: submit(40000), what="mail is taken again with its segments")
 
 
 tap.main()

@@ -135,7 +135,7 @@ def _():
 @case("every field of a heading and a body part of any type is made, shown and saved")
 def _():
     with folder() as path, Pair(path) as pair:
-        codes = ber.seq(ber.oid("2.6.1.5.7"), ber.seq(ber.seq(ber.oid("1.2.3"))))
+        other = ber.seq(ber.oid("2.999.7"), ber.integer(5))
         voice = extended(16, ber.octets(b"hum"), ber.seq(ber.prim(0, b"\x07"), ber.prim(1, ber.oid("1.2.4")[2:])))
         fax = ber.ctx(3, ber.set_(ber.prim(0, b"\1")), ber.seq(ber.tlv(ber.UNIVERSAL, 3, False, b"\0FAX")))
         parts = [write(os.path.join(path, name), octets) for name, octets in (("voice", voice), ("fax", fax))]
@@ -144,7 +144,7 @@ def _():
                    "--expiry", "2036-01-02 03:04", "--reply-by", "2026-01-02 03:04", "--reply-to", EVA,
                    "--authorizing-user", EVA, "--obsoletes", "old", "--related", "cousin", "--language", "pt-BR",
                    "--reference", "Ref 1", "--authorization-time", "2025-01-02 03:04", "--auto-submitted", "auto-generated",
-                   "--heading-extension", write(os.path.join(path, "codes"), codes), "--dl-exempted", EVA,
+                   "--heading-extension", write(os.path.join(path, "other"), other), "--dl-exempted", EVA,
                    "--text", "words", "--charset", "ISO-8859-1", "--text", "Wörter", "--part", parts[0], "--part", parts[1])
         number = str(pair.entries(pair.beta, UWE, 1)[0]["entry"])
         read = ask(pair.beta, "read", "--user", UWE, number)
@@ -152,9 +152,8 @@ def _():
         heading = dict(read["ipm"])
         parts = heading.pop("parts")
         equal(heading.pop("from")["address"], ADA)
-        equal(heading.pop("to"), [{"address": UWE, "notification-requests": ["rn", "an-supported"], "reply-requested": True}])
-        equal(heading.pop("other-extensions"),
-              [{"type": "2.6.1.5.7", "name": "distribution-codes", "value": [{"oid-code": "1.2.3"}]}])
+        equal(heading.pop("to"), [{"address": UWE, "notification-requests": ["rn", "nrn", "an-supported"], "reply-requested": True}])
+        equal(heading.pop("other-extensions"), [{"type": "2.999.7", "value": "020105"}])
         equal(heading, {
             "identifier": sent["ipm-identifier"], "subject": "All of it", "importance": "low", "sensitivity": "private",
             "expiry-time": "2036-01-02T03:04:00Z", "reply-time": "2026-01-02T03:04:00Z", "reply-to": [{"address": EVA}],
@@ -165,7 +164,7 @@ def _():
         equal(parts[2]["parameters"], {"voice-message-duration": 7, "voice-encoding-type": "1.2.4"})
         equal(parts[3]["parameters"], {"number-of-pages": 1})
         shown = pair.beta.mhs("read", "--user", UWE, number).stdout
-        for words in ("pt-BR", "distribution-codes", "1.2.3", "2025-01-02T03:04:00Z", "auto-generated", "voice-encoding-type",
+        for words in ("pt-BR", "2.999.7", "020105", "2025-01-02T03:04:00Z", "auto-generated", "voice-encoding-type",
                       "dl-exempted-recipients", "cousin", "old", "Ref 1", "an-supported"):
             check(words in shown, (words, shown))
         for arguments, octets in ((("2",), "Wörter".encode("latin-1")), (("2", "--text"), "Wörter".encode()),

@@ -854,9 +854,6 @@ def _():
                 (2, "usage", ("queue", "redirect", "1")), (2, "usage", ("user",)), (2, "usage", ("user", "add")),
                 (2, "usage", ("track",)), (2, "usage", ("track", "--recent", "none")), (2, "usage", ("ping",)),
                 (2, "usage", ("send", "--from", ANN, "--text", "x")),
-                *((2, "usage", ("send", "--from", ANN, "--to", FAY, "--text", "x", *late))
-                  for late in (("--notify", "rn"), ("--reply-requested",), ("--delivery-method", "mhs"))),
-                (2, "usage", ("probe", "--from", ANN, "--to", FAY, "--delivery-method", "mhs")),
                 (2, "usage", ("queue", "nondeliver", "--all")), (2, "usage", ("queue", "delete", "1")), (2, "usage", ("delete", "--user", ANN, "x")),
                 (1, "not-found", ("read", "--user", ANN, "99")), (1, "not-found", ("list", "--user", FAY)),
                 (1, "not-found", ("queue", "show", "99")), (1, "not-found", ("queue", "list", "--next-hop", "NONE")),

@@ -183,16 +183,18 @@ static void land(struct commit *commit) {
     if (commit->failure.code && !sqlite3_get_autocommit(store->writing.db))
         sql_run(store, SQL_ROLLBACK, NULL, NULL);
     store->connection = reads;
-    if (!commit->failure.code)
-        apply(commit);
-    reset(commit);
     commit->flight = FLIGHT_LANDED;
 }
 
+/* Memory changes in one step with what is read: what has landed while maintenance took the writing connection
+ * is not told before the next store_proceed, and until then both are as they were. */
 static void tell(struct commit *commit) {
     struct sqlite *store = commit->store;
     struct error failure = commit->failure;
     use_writing(store);
+    if (!failure.code)
+        apply(commit);
+    reset(commit);
     commit->flight = FLIGHT_NONE;
     batch_done(commit->batch, failure.code ? &failure : NULL);
     if (!failure.code)
@@ -369,6 +371,10 @@ void sqlite_proceed(struct store *head, bool wait) {
 int sqlite_descriptor(const struct store *head) {
     const struct sqlite *store = (const struct sqlite *)head;
     return store->thread ? store_thread_descriptor(store->thread) : -1;
+}
+
+bool sqlite_is_at_disk(const struct sqlite *store) {
+    return is_with_thread(&store->commit) && !store_thread_ended(store->thread, false);
 }
 
 void sqlite_write_begin(struct sqlite *store) {

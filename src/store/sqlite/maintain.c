@@ -9,6 +9,9 @@
 #define MOVE_STEP (UINT64_C(4) << 20)
 #define DROP_ROWS 64
 
+/* Calls in a row that a commit at the disk puts off. */
+#define PUT_OFF_MOST 60
+
 /* ---- compaction ---- */
 
 static struct segment *sparsest(struct sqlite *store) {
@@ -198,9 +201,21 @@ static bool expire_step(struct sqlite *store, int64_t now, int64_t events_before
     return drop_run(store, true) || runs || gone >= DROP_ROWS;
 }
 
+/* It would wait as long as the disk does, and who reads meanwhile with it; but where one commit follows the
+ * other it has its turn, too. */
+static bool is_put_off(struct sqlite *store) {
+    store->put_off = sqlite_is_at_disk(store) ? store->put_off + 1 : 0;
+    if (store->put_off <= PUT_OFF_MOST)
+        return store->put_off > 0;
+    store->put_off = 0;
+    return false;
+}
+
 bool sqlite_maintain(struct store *head, int64_t now, int64_t events_before, int64_t until) {
     struct sqlite *store = sqlite_of(head);
     bool more = true;
+    if (is_put_off(store))
+        return false;
     sqlite_write_begin(store);
     while (more) {
         more = expire_step(store, now, events_before);

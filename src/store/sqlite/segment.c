@@ -126,7 +126,8 @@ static bool open_file(struct sqlite *store, struct segment *segment, int flags, 
     int number = path.failed ? ENOMEM : errno;
     buf_free(&path);
     if (segment->fd < 0 && number == ENOENT)
-        return error_set(err, STORE_CORRUPT, "%s: segment %llu is missing", store->head.place,
+        return space_folder_is_there(store, err) &&
+               error_set(err, STORE_CORRUPT, "%s: segment %llu is missing", store->head.place,
                          (unsigned long long)segment->id);
     if (segment->fd < 0)
         return errno_error(store->head.place, number, "open segment", err);

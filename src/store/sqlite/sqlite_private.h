@@ -169,7 +169,7 @@ enum flight {
     FLIGHT_BODIES,     /* the thread syncs segments; no transaction has begun */
     FLIGHT_SYNCED,     /* that has ended */
     FLIGHT_ROWS,       /* the thread commits the transaction: the writing connection is its own */
-    FLIGHT_LANDED,     /* that has ended and memory says so; batch_done was not called yet */
+    FLIGHT_LANDED,     /* that has ended; memory and batch_done were not told yet */
     FLIGHT_CHECKPOINT, /* the thread copies the log into the database: the writing connection is its own */
 };
 
@@ -222,6 +222,7 @@ struct sqlite {
     struct connection *connection; /* the one of both that is used now */
     struct store_thread *thread;   /* NULL: commits end inline */
     unsigned beside_from;          /* requests of a commit that the thread is worth */
+    unsigned put_off;              /* calls of sqlite_maintain in a row that did nothing */
     int log_pages;                 /* of SQLite's log, when a transaction was last committed */
     const struct store_files *files;
     int lock;
@@ -339,6 +340,8 @@ static inline uint64_t align_up(uint64_t n) {
 
 /* ---- commit.c ---- */
 
+/* A job of the thread's goes on: sqlite_write_begin would wait for it. */
+bool sqlite_is_at_disk(const struct sqlite *store);
 /* Around transactions that are no commit of a batch: they wait for what the thread does, and are read at
  * once.
  */
@@ -353,8 +356,11 @@ void sqlite_checkpoint(struct sqlite *store);
 
 /* False: the disk has less than the low-water mark, `err` says so; free segments were given back before. */
 bool space_look(struct sqlite *store, struct error *err);
-/* False: the database or its log is not where it was opened, `err` says which. */
-bool space_database_is_there(const struct sqlite *store, struct error *err);
+/* False: the database, its log, the folder of segments or an open segment is not where it was opened, `err`
+ * says which. */
+bool space_store_is_there(const struct sqlite *store, struct error *err);
+/* Of the folder of segments alone. */
+bool space_folder_is_there(const struct sqlite *store, struct error *err);
 /* Looks every now and then. */
 void space_watch(struct sqlite *store);
 

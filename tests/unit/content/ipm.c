@@ -127,9 +127,9 @@ static void every_heading_field_returns(void **state) {
         {{name("Beta"), NULL, NULL},
          IPM_REQUEST_RN | IPM_REQUEST_NRN | IPM_REQUEST_IPM_RETURN,
          true,
-         {&(struct ipm_extension){x420_id_rex_precedence, SPAN_LIT("\x02\x01\x05")}, 1}},
+         .extensions = {&(struct ipm_extension){x420_id_rex_precedence, SPAN_LIT("\x30\x00")}, 1}},
         {.user = {NULL, "Nobody", NULL}}};
-    struct ipm_extension policy = {x420_id_hex_precedence_policy_id, SPAN_LIT("\x06\x02\x2A\x03")};
+    struct ipm_extension policy = {SPAN_LIT("\x2A\x03"), SPAN_LIT("\x06\x02\x2A\x03")};
     struct ipm_recipient copy[] = {{.user = {name("Gamma"), NULL, NULL}}};
     struct ipm_identifier earlier[] = {{name("Beta"), "7"}, {NULL, "8"}};
     const char *languages[] = {"en", "de"};
@@ -172,6 +172,49 @@ static void every_heading_field_returns(void **state) {
     the_rest_returned(got, &policy);
     assert_int_equal(got->primary_recipients.items[0].extensions.count, 1);
     assert_true(span_eq(got->primary_recipients.items[0].extensions.items[0].type, x420_id_rex_precedence));
+}
+
+static const struct ipm_user somebody = {NULL, "Somebody", NULL};
+
+static void business_fields_return(void **state) {
+    (void)state;
+    struct ipm_recipient to[] = {
+        {.user = somebody, .has_precedence = true, .precedence = 107, .circulation_member = true}};
+    struct ipm_member list[] = {
+        {.recipient = {.user = somebody}, .checked = true},
+        {.recipient = {.user = somebody}, .checked = true, .checked_at = 1789000000},
+        {.recipient = {.user = somebody}, .checked = true, .mark = SPAN_LIT("\x30\x02\x05\x00")},
+        {.recipient = {.user = somebody, .reply_requested = true}}};
+    struct ipm_code codes[] = {{.oid = SPAN_LIT("\x2A\x03"), .text = "Code", .user = &somebody},
+                               {.text = "\xF0\x9F\x98\x80"}};
+    struct ipm_code categories[] = {{.oid = SPAN_LIT("\x2A\x03")}, {.text = "Wetter"}};
+    const char *handling[] = {"Von Hand", "eilig"};
+    struct ipm_heading heading = plain_heading();
+    heading.primary_recipients = (struct ipm_recipients){to, 1};
+    heading.circulation_list = (struct ipm_members){list, 4};
+    heading.distribution_codes = (struct ipm_codes){codes, 2};
+    heading.information_categories = (struct ipm_codes){categories, 2};
+    heading.handling_instructions = handling;
+    heading.handling_count = 2;
+    heading.precedence_policy = SPAN_LIT("\x2B\x1B\x08\x00\x00");
+    const struct ipm_heading *got = &read_ipm(make(&heading, NULL, 0, nothing))->heading;
+    assert_int_equal(got->extensions.count, 0);
+    assert_int_equal(got->primary_recipients.items[0].precedence, 107);
+    assert_true(got->primary_recipients.items[0].circulation_member);
+    assert_int_equal(got->circulation_list.count, 4);
+    const struct ipm_member *members = got->circulation_list.items;
+    assert_true(members[0].checked && !members[0].checked_at && !members[0].mark.data);
+    assert_true(members[1].checked && members[1].checked_at == 1789000000);
+    assert_true(members[2].checked && span_eq(members[2].mark, list[2].mark));
+    assert_true(!members[3].checked && members[3].recipient.reply_requested);
+    assert_string_equal(got->distribution_codes.items[0].text, "Code");
+    assert_string_equal(got->distribution_codes.items[0].user->free_form_name, "Somebody");
+    assert_string_equal(got->distribution_codes.items[1].text, codes[1].text);
+    assert_true(span_eq(got->information_categories.items[0].oid, categories[0].oid));
+    assert_string_equal(got->information_categories.items[1].text, "Wetter");
+    assert_int_equal(got->handling_count, 2);
+    assert_string_equal(got->handling_instructions[1], "eilig");
+    assert_true(span_eq(got->precedence_policy, heading.precedence_policy));
 }
 
 static void a_subject_beyond_t61_is_extended(void **state) {
@@ -437,6 +480,7 @@ static void nonsense_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_heading_field_returns, reset),
+        cmocka_unit_test_setup(business_fields_return, reset),
         cmocka_unit_test_setup(a_subject_beyond_t61_is_extended, reset),
         cmocka_unit_test_setup(parts_of_each_kind_return, reset),
         cmocka_unit_test_setup(octets_of_other_parts_are_given_bare, reset),

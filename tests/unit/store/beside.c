@@ -77,6 +77,12 @@ static bool count_event(void *context, int64_t at, struct span data) {
     return true;
 }
 
+/* What the thread was given has ended, and is not told: maintenance does not put itself off then. */
+static void maintain_at_the_end(struct room *room) {
+    assert_true(store_thread_ended(room->options.thread, true));
+    store_maintain(room->store, 10, 10, 1);
+}
+
 /* Maintenance, and a store that is closed. */
 static void other_transactions_wait_for_it(void **state) {
     struct room *room = *state;
@@ -87,7 +93,7 @@ static void other_transactions_wait_for_it(void **state) {
     room_commit(room);
     uint64_t message = add_one(room, 100, 1, NULL);
     begin(room, &ending);
-    store_maintain(room->store, 10, 10, 1);
+    maintain_at_the_end(room);
     assert_false(is_there(room, message));
     assert_true(is_there(room, first));
     land(room, &ending, true);
@@ -98,6 +104,63 @@ static void other_transactions_wait_for_it(void **state) {
     begin(room, &ending);
     room_close(room);
     room_open(room);
+}
+
+/* I4: nor does its space, as long as what is read says that it is there. */
+static void what_maintenance_landed_keeps_its_octets(void **state) {
+    struct room *room = *state;
+    struct ending ending;
+    uint64_t work, old = add_one(room, 70000, 1, &work);
+    room_commit(room);
+    store_finish_work(room->batch, work, old);
+    begin(room, &ending);
+    maintain_at_the_end(room);
+    assert_true(is_there(room, old));
+    struct store_content *open = store_content_open(room->store, old, NULL);
+    assert_non_null(open);
+    land(room, &ending, true);
+    assert_false(is_there(room, old));
+    struct store_content *other = make_content(room, 70000, 2);
+    expect_octets(open, 70000, 1);
+    store_content_release(other);
+    store_content_release(open);
+}
+
+enum { KEYS_EACH = 2048, KEY_ROUNDS = 66 }; /* more than a run of them (runs_private.h) */
+
+static void key_of(unsigned number, uint8_t key[STORE_DIGEST]) {
+    uint8_t digest[STORE_DIGEST] = {0};
+    uint8_t id[4] = {(uint8_t)number, (uint8_t)(number >> 8), (uint8_t)(number >> 16)};
+    assert_true(store_repeat_key(SPAN_LIT("PEER"), span_of(id, 4), digest, key));
+}
+
+static unsigned keys_missing(struct room *room, unsigned count) {
+    unsigned missing = 0;
+    uint8_t key[STORE_DIGEST];
+    for (unsigned i = 0; i < count; i += 500) {
+        key_of(i, key);
+        missing += store_find_repeat(room->store, NULL, key, NULL) != STORE_REPEAT_KNOWN;
+    }
+    return missing;
+}
+
+/* I10, in the commit that writes the last of a run's index, too. */
+static void repeat_keys_are_known_at_each_moment(void **state) {
+    struct room *room = *state;
+    for (unsigned round = 0; round < KEY_ROUNDS; round++) {
+        struct ending ending;
+        uint8_t key[STORE_DIGEST];
+        for (unsigned i = 0; i < KEYS_EACH; i++) {
+            key_of(round * KEYS_EACH + i, key);
+            assert_true(store_add_repeat(room->batch, key, 1000000));
+        }
+        begin(room, &ending);
+        assert_int_equal(keys_missing(room, round * KEYS_EACH), 0);
+        maintain_at_the_end(room);
+        assert_int_equal(keys_missing(room, round * KEYS_EACH), 0);
+        land(room, &ending, true);
+        assert_int_equal(keys_missing(room, (round + 1) * KEYS_EACH), 0);
+    }
 }
 
 /* A name that was made while rows of others were on their way gets its row with the next commit. */
@@ -157,6 +220,26 @@ static void octets_of_meanwhile_are_synced_with_their_own(void **state) {
     sync_by(room, NULL);
 }
 
+static int slow_datasync(int fd) {
+    usleep(1500000);
+    return store_system_files.datasync(fd);
+}
+
+static void maintenance_does_not_wait_for_the_disk(void **state) {
+    struct room *room = *state;
+    struct ending ending;
+    sync_by(room, slow_datasync);
+    add_one(room, 70000, 1, NULL);
+    begin(room, &ending);
+    for (unsigned i = 0; i < 60; i++)
+        assert_false(store_maintain(room->store, 10, 10, 1));
+    assert_false(store_thread_ended(room->options.thread, false));
+    store_maintain(room->store, 10, 10, 1); /* its turn has come, though it waits */
+    assert_true(store_thread_ended(room->options.thread, false));
+    land(room, &ending, true);
+    sync_by(room, NULL);
+}
+
 /* ---- what fails ---- */
 
 static int failing_datasync(int fd) {
@@ -213,7 +296,10 @@ int main(void) {
         BESIDE(reads_see_what_was_there_before),
         BESIDE(its_descriptor_tells_of_the_end),
         BESIDE(other_transactions_wait_for_it),
+        BESIDE(what_maintenance_landed_keeps_its_octets),
+        BESIDE(repeat_keys_are_known_at_each_moment),
         BESIDE(names_of_meanwhile_are_kept),
+        BESIDE(maintenance_does_not_wait_for_the_disk),
         BESIDE(octets_of_meanwhile_are_synced_with_their_own),
         BESIDE(a_sync_that_fails_there_fails_the_commit),
         BESIDE(the_log_does_not_grow_without_end),
