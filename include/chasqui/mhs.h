@@ -157,6 +157,9 @@ struct mhs_submission {
      * submission itself, and a second one is refused with MHS_WRONG_STATE. */
     const char *notified_mailbox;
     uint64_t notified_entry;
+    /* content-correlator: at most 512 octets of the originator's own, which come back in reports and reach no
+     * recipient. As IA5String where all are ASCII. Not of a probe. */
+    struct mhs_octets content_correlator;
 };
 
 #define MHS_IDENTIFIER_SIZE 256

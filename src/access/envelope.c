@@ -89,6 +89,23 @@ static enum mhs_code read_exempted(const struct making *making, struct x411_DLEx
     return code;
 }
 
+static enum mhs_code read_correlator(const struct making *making, struct x411_ContentCorrelator *to) {
+    const struct span octets =
+        span_of(making->from->content_correlator.data, making->from->content_correlator.length);
+    bool ascii = true;
+    for (size_t i = 0; i < octets.len; i++)
+        ascii &= octets.data[i] < 0x80;
+    to->choice = ascii ? x411_ContentCorrelator_ia5text : x411_ContentCorrelator_octets;
+    if (ascii)
+        to->u.ia5text = octets;
+    else
+        to->u.octets = octets;
+    return octets.len <= x411_ub_content_correlator_length
+               ? MHS_OK
+               : access_fail(making->session, MHS_INVALID, "the content correlator is longer than %d octets",
+                             (int)x411_ub_content_correlator_length);
+}
+
 /* Numbers and criticalities are those of X.411's table of extensions. */
 static enum mhs_code message_extensions(const struct making *making, struct x411_Extensions *to) {
     const struct mhs_submission *from = making->from;
@@ -96,7 +113,10 @@ static enum mhs_code message_extensions(const struct making *making, struct x411
     struct extension_list list;
     const int64_t yes = 1;
     struct span latest;
+    struct x411_ContentCorrelator correlator = {0};
     enum mhs_code code = read_exempted(making, &exempted);
+    if (code == MHS_OK)
+        code = read_correlator(making, &correlator);
     if (code != MHS_OK)
         return code;
     if (!list_begin(&list, to, making->arena))
@@ -113,6 +133,8 @@ static enum mhs_code message_extensions(const struct making *making, struct x411
                            "the time of latest delivery can't be written as UTCTime");
     if (from->latest_delivery)
         add_extension(&list, 5, x411_Criticality_for_delivery, &x411_LatestDeliveryTime_type, &latest);
+    if (from->content_correlator.data)
+        add_extension(&list, 23, -1, &x411_ContentCorrelator_type, &correlator);
     if (exempted.count)
         add_extension(&list, 42, -1, &x411_DLExemptedRecipients_type, &exempted);
     return list_end(&list) ? MHS_OK : no_memory(making);
@@ -257,6 +279,8 @@ static enum mhs_code probe_envelope(const struct making *making, struct span *en
     enum mhs_code code = read_name(making, &from->originator, "the originator", &envelope.originator_name);
     if (code == MHS_OK)
         code = content_type(making, &envelope.content_type);
+    if (code == MHS_OK && from->content_correlator.data)
+        code = access_fail(making->session, MHS_INVALID, "a probe has no content correlator");
     if (code == MHS_OK)
         code = message_extensions(making, &envelope.extensions);
     for (size_t i = 0; code == MHS_OK && i < from->recipient_count;

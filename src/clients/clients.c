@@ -41,12 +41,6 @@ static void tell_store(struct clients *clients, enum ipc_type type, uint64_t ref
         lose_store(clients, "a frame could not be sent");
 }
 
-/* When the process is stopping and nothing waits for an answer. */
-static void leave_when_done(struct clients *clients) {
-    if (clients->stopping && clients->open == 0)
-        event_base_loopexit(clients->loop, NULL);
-}
-
 /* ---- the local socket ---- */
 
 static void on_enter(struct local_client *client) {
@@ -82,11 +76,8 @@ static bool is_full(const struct local_client *client) {
            (turns_are_full(clients) && !visitor_is_operator(clients, client->uid, client->gid));
 }
 
-static const struct local_calls local_calls = {.enter = on_enter,
-                                               .leave = on_leave,
-                                               .frame = on_client_frame,
-                                               .is_full = is_full,
-                                               .answered = leave_when_done};
+static const struct local_calls local_calls = {
+    .enter = on_enter, .leave = on_leave, .frame = on_client_frame, .is_full = is_full};
 
 /* ---- the store process ---- */
 
@@ -220,16 +211,18 @@ void clients_free(struct clients *clients) {
     mem_free(clients);
 }
 
+/* The store process waits for transfers under way, and meanwhile its clients hear of it that it stops: this
+ * process ends when that one has. */
 void clients_stop(struct clients *clients) {
-    static const struct timeval patience = {.tv_sec = 5};
     if (clients->stopping)
         return;
-    bool alone = clients->status != 0;
+    bool alone = clients->status != 0 || !clients->store;
     clients->stopping = true;
     clients->status = 0; /* the store process, told to stop as well, may have gone first */
+    if (!alone)
+        return;
     close_local(clients);
-    event_base_loopexit(clients->loop, alone ? NULL : &patience);
-    leave_when_done(clients);
+    event_base_loopexit(clients->loop, NULL);
 }
 
 int clients_run(const struct clients_config *config, const struct clients_reload *reload_,

@@ -50,7 +50,7 @@ struct clients *clients_new(struct event_base *loop, const struct clients_config
 
 void clients_free(struct clients *clients);
 
-/* No new connections; what was asked is answered, then the loop is left. */
+/* Clients are served on for as long as the store process is there, then the loop is left. */
 void clients_stop(struct clients *clients);
 
 /* The whole process. Returns the exit status: 0 after a clean stop. */

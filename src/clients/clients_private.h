@@ -84,8 +84,7 @@ struct local_calls {
     void (*leave)(struct local_client *client);
     void (*frame)(struct local_client *client, enum ipc_type type, uint64_t ref, struct span payload);
     bool (*is_full)(
-        const struct local_client *client);    /* no more of its frames are taken now: local_resume_all */
-    void (*answered)(struct clients *clients); /* fewer requests wait for an answer */
+        const struct local_client *client); /* no more of its frames are taken now: local_resume_all */
 };
 
 struct clients {
@@ -115,7 +114,6 @@ struct clients {
     const struct local_calls *calls;
     struct map numbers; /* of clients: to each */
     unsigned count;
-    unsigned open; /* requests of all clients that wait for an answer */
     struct visitor *visitors;
     uint32_t next_number;
     bool stopping;

@@ -93,16 +93,13 @@ static void set_state(struct local_client *client, struct asked *asked, enum ask
     if (waits(asked) && !waited) {
         client->open++;
         visitor->open++;
-        client->clients->open++;
         visitor->octets += asked->octets;
     } else if (!waits(asked) && waited) {
         client->open--;
         visitor->open--;
-        client->clients->open--;
         visitor->octets -= asked->octets;
         if (held_others && visitor->open < OPEN_VISITOR && visitor->octets < OCTETS_VISITOR)
             resume(visitor);
-        client->clients->calls->answered(client->clients);
     }
 }
 
@@ -277,10 +274,12 @@ static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type t
                            ipc_name(channel), why);
         return false;
     }
-    if (type == IPC_HELLO)
-        greet(client, payload);
-    else
+    if (type != IPC_HELLO) {
         take(client, type, ref, payload);
+        return true;
+    }
+    greet(client, payload);
+    pause_or_resume(client); /* who comes while others have to wait does so too */
     return true;
 }
 

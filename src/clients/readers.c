@@ -325,8 +325,12 @@ static bool take_seat(struct local_client *client, struct reader_link *link) {
 static void respond_none(struct clients *clients, uint64_t ref) {
     local_respond(
         clients, ref,
-        SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"no process that reads the store is "
-                 "there now, or answers; try again\"}}"));
+        clients->stopping
+            ? SPAN_LIT(
+                  "{\"error\":{\"code\":\"unavailable\",\"text\":\"the daemon is stopping: try again when "
+                  "it runs\"}}")
+            : SPAN_LIT("{\"error\":{\"code\":\"unavailable\",\"text\":\"no process that reads the store is "
+                       "there now, or answers; try again\"}}"));
 }
 
 static bool has_room(const struct waiting *waiting) {

@@ -26,8 +26,6 @@ const char *visitor_refusal(const struct clients *clients, uint32_t uid, uint32_
     unsigned reserve = (most + 9) / 10;
     bool operates = visitor_is_operator(clients, uid, gid);
     const struct visitor *visitor = find(clients, uid);
-    if (clients->stopping)
-        return "the daemon is stopping";
     if (clients->count >= most)
         return "too many connections to the local socket ('clients')";
     if (operates)

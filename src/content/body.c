@@ -195,6 +195,28 @@ bool ipm_part_write(const struct ipm_part *part, bool (*sink)(void *context, str
     }
 }
 
+bool ipm_part_facsimile(const struct ipm_part *part, struct arena *arena, struct ipm_facsimile *out) {
+    struct x420_G3FacsimileParameters parameters = {0};
+    struct element list, page;
+    struct span rest = part->data;
+    *out = (struct ipm_facsimile){0};
+    if (part->type != IPM_PART_G3_FACSIMILE || !element_next(&rest, &list))
+        return false;
+    for (rest = list.contents; element_next(&rest, &page);)
+        out->count++;
+    out->pages = arena_array(arena, out->count + 1, sizeof *out->pages);
+    size_t i = 0;
+    for (rest = list.contents; out->pages && element_next(&rest, &page); i++)
+        out->pages[i] = bit_octets(page.whole, arena);
+    if (part->parameters.data &&
+        ber_decode(&x420_G3FacsimileParameters_type, part->parameters, arena, &lax, &parameters, NULL)) {
+        const struct ber_bits *how = &parameters.non_basic_parameters;
+        out->two_dimensional = ber_bit(how, x411_G3FacsimileNonBasicParameters_two_dimensional);
+        out->fine = ber_bit(how, x411_G3FacsimileNonBasicParameters_fine_resolution);
+    }
+    return out->pages != NULL;
+}
+
 static bool add_size(void *context, struct span piece) {
     *(uint64_t *)context += piece.len;
     return true;
@@ -232,16 +254,26 @@ static const char *read_path(const struct x420_Pathname *path, struct arena *are
     return (const char *)text.data;
 }
 
+static int64_t read_date(const struct x420_DateAndTimeAttribute *from) {
+    int64_t seconds = 0;
+    if (from && from->choice == x420_DateAndTimeAttribute_actual_values)
+        ber_generalizedtime_read(from->u.actual_values, &seconds);
+    return seconds;
+}
+
 static void read_file_parameters(struct span parameters, struct arena *arena, struct ipm_part *part) {
     struct x420_FileTransferParameters *value = arena_alloc(arena, sizeof *value);
     if (!value || !ber_decode(&x420_FileTransferParameters_type, parameters, arena, &lax, value, NULL))
         return;
     const struct x420_FileAttributes *attributes = value->file_attributes;
+    const struct x420_GeneralIdentifier *application =
+        value->environment ? value->environment->application_reference : NULL;
+    if (application && application->choice == x420_GeneralIdentifier_registered_identifier)
+        part->application = application->u.registered_identifier;
     if (!attributes)
         return;
-    const struct x420_DateAndTimeAttribute *modified = attributes->date_and_time_of_last_modification;
-    if (modified && modified->choice == x420_DateAndTimeAttribute_actual_values)
-        ber_generalizedtime_read(modified->u.actual_values, &part->modified);
+    part->created = read_date(attributes->date_and_time_of_creation);
+    part->modified = read_date(attributes->date_and_time_of_last_modification);
     if (attributes->pathname)
         part->file_name = read_path(attributes->pathname->choice == x420_PathnameAttribute_incomplete_pathname
                                         ? &attributes->pathname->u.incomplete_pathname

@@ -25,6 +25,12 @@ void extensions_append(const struct x420_IPMSExtensions *from, struct ipm_extens
 const char *wide_text_read(struct span element, struct arena *arena);
 bool wide_text_write(const char *text, struct arena *arena, struct x411_UniversalOrBMPString *to);
 
+/* A string whose repertoire is within ASCII, or should be, and one of T.61, as a C string; NULL for the
+ * absent span. Characters of UTF-8. */
+const char *plain_text_read(struct span octets, struct arena *arena);
+const char *teletex_text_read(struct span octets, struct arena *arena);
+size_t text_characters(const char *utf8);
+
 /* True when a text (NULL: none) has 1 to `most` characters; else `err` says so of `what`. */
 bool text_in_bounds(const char *text, const char *what, int64_t most, struct error *err);
 

@@ -102,17 +102,6 @@ bool business_read(const struct x420_IPMSExtension *extension, struct arena *are
                       NULL);
 }
 
-bool recipient_extension_read(const struct x420_IPMSExtension *extension, struct ipm_recipient *recipient) {
-    x420_Precedence precedence = 0;
-    if (span_eq(extension->type, x420_id_rex_circulation_list_indicator))
-        return recipient->circulation_member = true;
-    if (!span_eq(extension->type, x420_id_rex_precedence) ||
-        !ber_decode(&x420_Precedence_type, extension->value, NULL, &lax, &precedence, NULL))
-        return false;
-    recipient->precedence = precedence;
-    return recipient->has_precedence = true;
-}
-
 /* ---- writing ---- */
 
 struct writing {

@@ -4,28 +4,6 @@
 
 static const struct ber_limits lax = {.relax_bounds = true, .relax_characters = true};
 
-/* A string whose repertoire is within ASCII, or should be, as a C string. */
-static const char *plain(struct span octets, struct arena *arena) {
-    struct span text = text_from_ia5(octets, arena);
-    return octets.data ? (const char *)arena_dup(arena, text).data : NULL;
-}
-
-static const char *teletex(struct span octets, struct arena *arena) {
-    return octets.data ? (const char *)text_from_teletex(octets, arena).data : NULL;
-}
-
-bool user_read(const struct x420_ORDescriptor *from, struct arena *arena, struct ipm_user *user) {
-    *user = (struct ipm_user){from->formal_name, teletex(from->free_form_name, arena),
-                              plain(from->telephone_number, arena)};
-    return (!from->free_form_name.data || user->free_form_name) &&
-           (!from->telephone_number.data || user->telephone_number);
-}
-
-void identifier_read(const struct x420_IPMIdentifier *from, struct arena *arena,
-                     struct ipm_identifier *identifier) {
-    *identifier = (struct ipm_identifier){from->user, plain(from->user_relative_identifier, arena)};
-}
-
 static bool users_read(const struct x420_ORDescriptor *from, size_t count, struct arena *arena,
                        struct ipm_users *to) {
     to->items = arena_array(arena, count + 1, sizeof *to->items);
@@ -38,21 +16,6 @@ static bool users_read(const struct x420_ORDescriptor *from, size_t count, struc
 void extensions_append(const struct x420_IPMSExtensions *from, struct ipm_extensions *to) {
     for (size_t i = 0; i < from->count; i++)
         to->items[to->count++] = (struct ipm_extension){from->items[i].type, from->items[i].value};
-}
-
-bool recipient_read(const struct x420_RecipientSpecifier *from, struct arena *arena,
-                    struct ipm_recipient *to) {
-    const struct x420_IPMSExtensions *extensions = &from->recipient_extensions;
-    struct ipm_extensions *others = &to->extensions;
-    for (unsigned bit = 0; bit < 5; bit++)
-        to->notification_requests |= (unsigned)ber_bit(&from->notification_requests, bit) << bit;
-    to->reply_requested = from->reply_requested;
-    others->items = arena_array(arena, extensions->count + 1, sizeof *others->items);
-    for (size_t i = 0; others->items && i < extensions->count; i++)
-        if (!recipient_extension_read(&extensions->items[i], to))
-            others->items[others->count++] =
-                (struct ipm_extension){extensions->items[i].type, extensions->items[i].value};
-    return others->items && user_read(&from->recipient, arena, &to->user);
 }
 
 static bool recipients_read(const struct x420_RecipientSpecifier *from, size_t count, struct arena *arena,
@@ -72,24 +35,13 @@ static bool identifiers_read(const struct x420_IPMIdentifier *from, size_t count
     return to->items != NULL;
 }
 
-const char *wide_text_read(struct span value, struct arena *arena) {
-    struct x411_UniversalOrBMPString *string = arena_alloc(arena, sizeof *string);
-    if (!string || !ber_decode(&x411_UniversalOrBMPString_type, value, arena, &lax, string, NULL))
-        return NULL;
-    struct span text =
-        string->character_encoding.choice == x411_UniversalOrBMPString_character_encoding_two_octets
-            ? text_from_bmp(string->character_encoding.u.two_octets, arena)
-            : text_from_universal(string->character_encoding.u.four_octets, arena);
-    return (const char *)text.data;
-}
-
 static void languages_read(struct span value, struct arena *arena, struct ipm_heading *heading) {
     struct x420_Languages *set = arena_alloc(arena, sizeof *set);
     if (!set || !ber_decode(&x420_Languages_type, value, arena, &lax, set, NULL))
         return;
     const char **languages = arena_array(arena, set->count + 1, sizeof *languages);
     for (size_t i = 0; languages && i < set->count; i++)
-        languages[heading->language_count++] = plain(set->items[i], arena);
+        languages[heading->language_count++] = plain_text_read(set->items[i], arena);
     heading->languages = languages;
 }
 
@@ -160,7 +112,7 @@ static bool heading_of(const struct x420_Heading *from, struct arena *arena, str
         identifier_read(from->replied_to_IPM, arena, replied_to);
         to->replied_to_ipm = replied_to;
     }
-    to->subject = teletex(from->subject, arena);
+    to->subject = teletex_text_read(from->subject, arena);
     ber_utctime_read(from->expiry_time, &to->expiry_time);
     ber_utctime_read(from->reply_time, &to->reply_time);
     to->importance = (enum ipm_importance)from->importance;

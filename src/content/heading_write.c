@@ -2,23 +2,6 @@
 #include "base/text.h"
 #include "content/heading.h"
 
-static bool teletex(const char *text, struct arena *arena, struct span *out) {
-    *out = text ? text_to_teletex(span_str(text), arena, NULL) : (struct span){NULL, 0};
-    return !text || out->data;
-}
-
-bool user_write(const struct ipm_user *user, struct arena *arena, struct x420_ORDescriptor *to) {
-    to->formal_name = (struct x411_ORName *)(uintptr_t)user->formal_name;
-    to->telephone_number = span_str(user->telephone_number);
-    return teletex(user->free_form_name, arena, &to->free_form_name);
-}
-
-void identifier_write(const struct ipm_identifier *identifier, struct x420_IPMIdentifier *to) {
-    to->user = (struct x411_ORName *)(uintptr_t)identifier->user;
-    to->user_relative_identifier =
-        span_str(identifier->user_relative_identifier ? identifier->user_relative_identifier : "");
-}
-
 /* An empty list is absent: nothing is encoded. */
 static bool users_write(const struct ipm_users *from, struct arena *arena, struct x420_ORDescriptor **items,
                         size_t *count) {
@@ -29,38 +12,6 @@ static bool users_write(const struct ipm_users *from, struct arena *arena, struc
         if (!user_write(&from->items[*count], arena, &(*items)[*count]))
             return false;
     return *items != NULL;
-}
-
-/* Those with a member of their own, then the others. */
-static bool recipient_extensions(const struct ipm_recipient *from, struct arena *arena,
-                                 struct x420_IPMSExtensions *to) {
-    size_t count = from->extensions.count + from->has_precedence + from->circulation_member;
-    x420_Precedence precedence = from->precedence;
-    if (count == 0)
-        return true;
-    to->items = arena_array(arena, count, sizeof *to->items);
-    if (to->items && from->has_precedence) {
-        to->items[to->count].type = x420_id_rex_precedence;
-        if (!ber_encode_arena(&x420_Precedence_type, &precedence, arena, &to->items[to->count++].value, NULL))
-            return false;
-    }
-    if (to->items && from->circulation_member)
-        to->items[to->count++].type = x420_id_rex_circulation_list_indicator; /* its NULL is the default */
-    for (size_t i = 0; to->items && i < from->extensions.count; i++)
-        to->items[to->count++] = (struct x420_IPMSExtension){.type = from->extensions.items[i].type,
-                                                             .value = from->extensions.items[i].value};
-    return to->items != NULL;
-}
-
-bool recipient_write(const struct ipm_recipient *from, struct arena *arena,
-                     struct x420_RecipientSpecifier *to) {
-    for (unsigned bit = 0; bit < 5; bit++)
-        if ((from->notification_requests & 1u << bit) &&
-            !ber_bit_set(&to->notification_requests, bit, true, arena))
-            return false;
-    to->reply_requested = from->reply_requested;
-    return recipient_extensions(from, arena, &to->recipient_extensions) &&
-           user_write(&from->user, arena, &to->recipient);
 }
 
 static bool recipients_write(const struct ipm_recipients *from, struct arena *arena,
@@ -104,34 +55,6 @@ static void add_value(struct extensions *extensions, struct span oid, const stru
         add(extensions, oid, encoded);
     else
         extensions->failed = true;
-}
-
-static size_t characters(const char *utf8) {
-    size_t count = 0;
-    for (; *utf8; utf8++)
-        count += ((unsigned char)*utf8 & 0xC0) != 0x80;
-    return count;
-}
-
-bool text_in_bounds(const char *text, const char *what, int64_t most, struct error *err) {
-    size_t count = text ? characters(text) : 1;
-    if (count > (size_t)most)
-        return error_set(err, 1, "the %s is longer than %d characters", what, (int)most);
-    return count > 0 || error_set(err, 1, "the %s is empty", what);
-}
-
-bool wide_text_write(const char *text, struct arena *arena, struct x411_UniversalOrBMPString *to) {
-    struct span utf8 = span_str(text), octets;
-    bool two = text_fits_bmp(utf8);
-    octets = two ? text_to_bmp(utf8, arena) : text_to_universal(utf8, arena);
-    *to = (struct x411_UniversalOrBMPString){0};
-    if (two)
-        to->character_encoding.u.two_octets = octets;
-    else
-        to->character_encoding.u.four_octets = octets;
-    to->character_encoding.choice = two ? x411_UniversalOrBMPString_character_encoding_two_octets
-                                        : x411_UniversalOrBMPString_character_encoding_four_octets;
-    return octets.data != NULL;
 }
 
 static void add_text(struct extensions *extensions, struct span oid, const char *text) {
@@ -241,7 +164,7 @@ bool heading_encode(const struct ipm_heading *heading, struct arena *arena, stru
         return error_set(err, 1, "the message has no identifier (this-IPM)");
     if (heading->subject && !text_is_utf8(span_str(heading->subject)))
         return error_set(err, 1, "the subject is no UTF-8");
-    if (heading->subject && characters(heading->subject) > x420_ub_extended_subject_length)
+    if (heading->subject && text_characters(heading->subject) > x420_ub_extended_subject_length)
         return error_set(err, 1, "the subject is longer than %d characters",
                          (int)x420_ub_extended_subject_length);
     if (!text_in_bounds(heading->originators_reference, "reference", x420_ub_originators_reference_length,
@@ -279,6 +202,32 @@ static struct span graphic_string(const char *name, struct arena *arena) {
     return span_of(out, escape_len + octets.len);
 }
 
+static bool date_to(int64_t seconds, struct arena *arena, struct x420_DateAndTimeAttribute **to) {
+    if (!seconds)
+        return true;
+    *to = arena_alloc(arena, sizeof **to);
+    if (!*to)
+        return false;
+    (*to)->choice = x420_DateAndTimeAttribute_actual_values;
+    return ber_generalizedtime_write(seconds, arena, &(*to)->u.actual_values);
+}
+
+/* What the Electronic Messaging Association registered for an attachment of unknown kind, as Exchange and
+ * gateways of the AMHS write it: 2.16.840.1.113694.2.2.1.1. */
+#define ID_UNKNOWN_ATTACHMENT SPAN_LIT("\x60\x86\x48\x01\x86\xF8\x1E\x02\x02\x01\x01")
+
+static bool environment_to(const struct ipm_new_part *part, struct arena *arena,
+                           struct x420_FileTransferParameters *to) {
+    to->environment = arena_alloc(arena, sizeof *to->environment);
+    struct x420_GeneralIdentifier *application = arena_alloc(arena, sizeof *application);
+    if (!to->environment || !application)
+        return false;
+    application->choice = x420_GeneralIdentifier_registered_identifier;
+    application->u.registered_identifier = part->application.data ? part->application : ID_UNKNOWN_ATTACHMENT;
+    to->environment->application_reference = application;
+    return true;
+}
+
 static bool attributes_to(const struct ipm_new_part *part, uint64_t length, struct arena *arena,
                           struct x420_FileAttributes *to) {
     to->object_size = arena_alloc(arena, sizeof *to->object_size);
@@ -298,15 +247,8 @@ static bool attributes_to(const struct ipm_new_part *part, uint64_t length, stru
         if (!name->data)
             return false;
     }
-    if (!part->modified)
-        return true;
-    to->date_and_time_of_last_modification =
-        arena_alloc(arena, sizeof *to->date_and_time_of_last_modification);
-    if (!to->date_and_time_of_last_modification)
-        return false;
-    to->date_and_time_of_last_modification->choice = x420_DateAndTimeAttribute_actual_values;
-    return ber_generalizedtime_write(part->modified, arena,
-                                     &to->date_and_time_of_last_modification->u.actual_values);
+    return date_to(part->created, arena, &to->date_and_time_of_creation) &&
+           date_to(part->modified, arena, &to->date_and_time_of_last_modification);
 }
 
 bool file_parameters_encode(const struct ipm_new_part *part, uint64_t length, struct arena *arena,
@@ -314,7 +256,8 @@ bool file_parameters_encode(const struct ipm_new_part *part, uint64_t length, st
     struct x420_FileTransferParameters *wire = arena_alloc(arena, sizeof *wire);
     struct x420_FileAttributes *attributes = arena_alloc(arena, sizeof *attributes);
     struct ber_error why = {0};
-    if (!wire || !attributes || !attributes_to(part, length, arena, attributes))
+    if (!wire || !attributes || !environment_to(part, arena, wire) ||
+        !attributes_to(part, length, arena, attributes))
         return error_set(err, 1, "no memory for a file's attributes, or its name is not UTF-8");
     wire->file_attributes = attributes;
     return ber_encode_arena(&x420_FileTransferParameters_type, wire, arena, out, &why) ||

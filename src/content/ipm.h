@@ -157,12 +157,13 @@ struct ipm_part {
     enum ipm_part_type type;
     const char *name;    /* `ia5-text`; for the unknown ones the OBJECT IDENTIFIER of the data or the tag */
     struct span element; /* the whole BodyPart */
-    struct span parameters;       /* the element with the parameters, or absent */
-    struct span data;             /* the element with the data; of a forwarded content what is in it */
-    uint64_t size;                /* octets that ipm_part_write gives */
-    const char *charset;          /* of a text part: what its octets are in; else NULL */
-    const char *file_name;        /* of a file, if it has one */
-    int64_t modified;             /* of a file: time of the last modification, 0: absent */
+    struct span parameters;    /* the element with the parameters, or absent */
+    struct span data;          /* the element with the data; of a forwarded content what is in it */
+    uint64_t size;             /* octets that ipm_part_write gives */
+    const char *charset;       /* of a text part: what its octets are in; else NULL */
+    const char *file_name;     /* of a file, if it has one */
+    int64_t created, modified; /* of a file: times of its making and last modification, 0: absent */
+    struct span application;   /* of a file: its application reference, where that is an OBJECT IDENTIFIER */
     const int64_t *registrations; /* of general-text: character sets (ISO-IR) */
     size_t registration_count;
     int64_t delivery_time;         /* of a message: when it was delivered to who forwards it, 0: absent */
@@ -236,6 +237,15 @@ struct span ipm_part_text(const struct ipm_part *part, struct arena *arena);
 bool ipm_part_write(const struct ipm_part *part, bool (*sink)(void *context, struct span piece),
                     void *context);
 
+/* The pages of a G3 facsimile, each T.4 from its first bit on. False when the part is none, or without
+ * memory. */
+struct ipm_facsimile {
+    struct span *pages;
+    size_t count;
+    bool two_dimensional, fine; /* of its non-basic parameters */
+};
+bool ipm_part_facsimile(const struct ipm_part *part, struct arena *arena, struct ipm_facsimile *out);
+
 /* ---- making ---- */
 
 /* A body part to be made. */
@@ -246,10 +256,12 @@ struct ipm_new_part {
         octets; /* text in UTF-8; octets of a file; the content (InformationObject) of a forwarded message */
     bool elsewhere; /* the octets of a file are not in memory: the plan leaves a gap of `length` for them */
     uint64_t length;
-    int64_t registration;          /* GENERAL_TEXT: the character set to use; 0: the smallest that fits */
-    const char *file_name;         /* UTF-8, or NULL */
-    int64_t modified;              /* 0: absent */
-    int64_t delivery_time;         /* MESSAGE, 0: absent */
+    int64_t registration;      /* GENERAL_TEXT: the character set to use; 0: the smallest that fits */
+    const char *file_name;     /* UTF-8, or NULL */
+    int64_t created, modified; /* 0: absent */
+    struct span application;   /* of a file: contents octets of its application reference's OBJECT IDENTIFIER;
+                                  absent: that of an attachment which nothing is known of */
+    int64_t delivery_time;     /* MESSAGE, 0: absent */
     struct span delivery_envelope; /* MESSAGE: BER of OtherMessageDeliveryFields, or absent */
     struct span element;           /* a whole BodyPart to be passed on unchanged; goes before all else */
 };

@@ -72,7 +72,7 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                  "to: the store process has fenced that, and found the same address."},
     [IPC_ASSOCIATION_CLOSE] =
         {"association-close", .from = IPC_NET | IPC_STORE, .to = IPC_NET | IPC_STORE, IPC_ABOUT_ASSOCIATION,
-         IPC_STATE_UP | IPC_STATE_ASKED | IPC_STATE_CLOSING, BOUNDED,
+         IPC_STATE_UP | IPC_STATE_ASKED | IPC_STATE_CLOSING | IPC_STATE_USER, BOUNDED,
          FIELDS(U8("how (enum ipc_close)", IPC_CLOSE_RELEASED, IPC_CLOSE_BROKEN), OCTETS("cause", 0, ANY32)),
          .help = "From the net process: it is gone. From the store process: it must go."},
     [IPC_CONNECT] = {"connect", TO_NET, IPC_ABOUT_PROCESS, UP, BOUNDED, .secret = true,
@@ -171,6 +171,41 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                                 OCTETS("cause", 0, ANY32),
                                 U8("flags (enum ipc_sent_flag)", 0, IPC_SENT_FLAGS)),
                          .help = ""},
+
+    /* ---- operations of a user of the MTS ---- */
+    [IPC_USER_SUBMIT_BEGIN] =
+        {"user-submit-begin", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_NO_SUBMISSION, PAYLOAD,
+         FIELDS(LENGTH("invocation", ANY32),
+                U8("kind (enum ipc_submission)", IPC_SUBMISSION_MESSAGE, IPC_SUBMISSION_PROBE),
+                REST("envelope", 1, ANY32)),
+         .help =
+             "A submission by P3 (X.411 §8.2). The net process's number of the invocation rises within the "
+             "association: the answer says for which it is."},
+    [IPC_USER_SUBMIT_CONTENT] = {"user-submit-content", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_SUBMITTING,
+                                 .most = IPC_CHUNK, FIELDS(REST("the content's next octets", 1, IPC_CHUNK)),
+                                 .help = "What can't be stored is let go by; the answer says why."},
+    [IPC_USER_SUBMIT_END] = {"user-submit-end", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_SUBMITTING,
+                             BOUNDED, .help = "It is complete."},
+    [IPC_USER_SUBMIT_STOP] = {"user-submit-stop", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_SUBMITTING,
+                              BOUNDED, .help = "It ends unfinished, or was none: there is no answer."},
+    [IPC_USER_REQUEST] = {"user-request", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_NO_SUBMISSION, BOUNDED,
+                          .secret = true,
+                          FIELDS(LENGTH("invocation", ANY32),
+                                 U8("operation (enum ipc_user_operation)", IPC_USER_CANCEL,
+                                    IPC_USER_CHANGE_CREDENTIALS),
+                                 REST("argument", 0, ANY32)),
+                          .help = "Any other operation; its argument is BER of X.411's type."},
+    [IPC_USER_ANSWER] =
+        {"user-answer", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER, PAYLOAD,
+         FIELDS(LENGTH("invocation", ANY32),
+                U8("what (enum ipc_user_answer)", IPC_USER_RESULT, IPC_USER_REJECT),
+                U16("code of the operation or error, or the reject's invoke problem"),
+                REST("result or parameter, or none", 0, ANY32)),
+         .help = "The answer to user-submit-end or user-request. A result of a submission is sent when the "
+                 "message is on disk."},
+    [IPC_USER_CONTROL] = {"user-control", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER, BOUNDED,
+                          FIELDS(REST("argument of submission-control", 1, ANY32)),
+                          .help = "Invoke submission-control (X.411 §8.2.1.4). No answer to it comes back."},
 
     /* ---- ping ---- */
     [IPC_PING] = {"ping", TO_NET, IPC_ABOUT_PING, UP, BOUNDED, .secret = true,
@@ -407,6 +442,12 @@ const char *ipc_state_name(enum ipc_state state) {
         return "no verdict yet";
     case IPC_STATE_GIVING:
         return "new content comes";
+    case IPC_STATE_USER:
+        return "there, a user's";
+    case IPC_STATE_NO_SUBMISSION:
+        return "no submission comes in";
+    case IPC_STATE_SUBMITTING:
+        return "a submission comes in";
     }
     return "?";
 }
@@ -417,7 +458,7 @@ enum ipc_judgement ipc_frame_judge(const struct ipc_frame *frame, unsigned state
     if (state & IPC_STATE_GONE)
         return IPC_LATE;
     size_t length = (size_t)snprintf(why, IPC_WHY, "frame %s, which may not come now:", frame->name);
-    for (unsigned bit = IPC_STATE_GONE; bit <= IPC_STATE_GIVING && length < IPC_WHY; bit <<= 1)
+    for (unsigned bit = IPC_STATE_GONE; bit <= IPC_STATE_SUBMITTING && length < IPC_WHY; bit <<= 1)
         if (state & bit)
             length += (size_t)snprintf(why + length, IPC_WHY - length, " (%s)",
                                        ipc_state_name((enum ipc_state)bit));

@@ -52,7 +52,11 @@ enum ipc_state {
     /* a process and its jobs: */
     IPC_STATE_STARTING = 1 << 10,
     IPC_STATE_WORKING = 1 << 11, /* a job has no verdict yet */
-    IPC_STATE_GIVING = 1 << 12   /* it has, and the new content comes */
+    IPC_STATE_GIVING = 1 << 12,  /* it has, and the new content comes */
+    /* an association of a user: */
+    IPC_STATE_USER = 1 << 13,          /* it is there */
+    IPC_STATE_NO_SUBMISSION = 1 << 14, /* no submission comes in */
+    IPC_STATE_SUBMITTING = 1 << 15     /* one does */
 };
 
 enum ipc_field_kind { IPC_U8, IPC_U16, IPC_U32, IPC_U64, IPC_OCTETS, IPC_REST };

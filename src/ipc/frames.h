@@ -72,6 +72,14 @@ enum ipc_type {
     IPC_SEND_CHECKPOINT = 21,
     IPC_SEND_RESULT = 22,
 
+    IPC_USER_SUBMIT_BEGIN = 24,
+    IPC_USER_SUBMIT_CONTENT = 25,
+    IPC_USER_SUBMIT_END = 26,
+    IPC_USER_SUBMIT_STOP = 27,
+    IPC_USER_REQUEST = 28,
+    IPC_USER_ANSWER = 29,
+    IPC_USER_CONTROL = 30,
+
     IPC_PING = 48,
     IPC_PING_RESULT = 49,
 
@@ -169,6 +177,17 @@ enum ipc_bind_verdict {
     IPC_BIND_CANNOT_RECOVER,
     IPC_BIND_NOT_SUPPORTED /* no binder of this kind is served here */
 };
+
+/* An operation that a user of the MTS may ask for beside submissions (X.411 §8.2, §8.3, §8.4). */
+enum ipc_user_operation {
+    IPC_USER_CANCEL = 1, /* cancel-deferred-delivery */
+    IPC_USER_DELIVERY_CONTROL,
+    IPC_USER_REGISTER,
+    IPC_USER_CHANGE_CREDENTIALS
+};
+
+/* What an operation of a user is answered with: its result, an abstract error, a reject. */
+enum ipc_user_answer { IPC_USER_RESULT = 1, IPC_USER_ERROR, IPC_USER_REJECT };
 
 enum ipc_close { IPC_CLOSE_RELEASED = 1, IPC_CLOSE_ABORTED, IPC_CLOSE_BROKEN };
 

@@ -223,6 +223,10 @@ bool aliases_spread(const char *given, bool (*each)(void *context, const char *o
     return spread(given, 0, each, context);
 }
 
+bool aliases_is_known(const char *name) {
+    return is_address(name) || follow(name, false);
+}
+
 const char *aliases_place(const char *name) {
     const struct alias *alias = is_address(name) ? NULL : follow(name, false);
     return alias ? alias->place : NULL;

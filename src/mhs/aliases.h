@@ -25,6 +25,9 @@ const char *aliases_resolve(const char *name);
  */
 bool aliases_spread(const char *given, bool (*each)(void *context, const char *one), void *context);
 
+/* True when it is written as an address, or is an alias. Nothing is said. */
+bool aliases_is_known(const char *name);
+
 /* `FILE:LINE` from which `name` gets its address; NULL when it is no alias. */
 const char *aliases_place(const char *name);
 

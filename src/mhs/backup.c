@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "mhs/daemon.h"
 #include "mhs/output.h"
 #include "mhs/progress.h"
@@ -74,7 +75,8 @@ static void show_progress(void *context, uint64_t done, uint64_t total) {
 /* A refusal is no failure: a daemon has the store, a folder is not empty, a server copies by its own means.
  */
 static int fail(const struct error *err) {
-    bool refused = err->code == STORE_IN_USE || err->code == STORE_LOCKED || err->code == STORE_BAD_REQUEST;
+    bool refused = err->code == STORE_IN_USE || err->code == STORE_LOCKED || err->code == STORE_BAD_REQUEST ||
+                   err->code == STORE_CORRUPT;
     return command_fail(refused ? COMMAND_NO : COMMAND_FAILED, "%s: %s",
                         store_code_text((enum store_code)err->code), err->text);
 }
@@ -89,6 +91,15 @@ static void note_fault(void *context, const struct store_finding *finding) {
     fputs("mhs: ", stderr);
     out_untrusted(stderr, finding->text, strlen(finding->text));
     fputc('\n', stderr);
+}
+
+/* Only mhsd and a restore understand it: what it became is checked then. */
+static bool is_older(const char *folder) {
+    static const struct store_options reader = {.read_only = true};
+    struct error err = {0};
+    struct store *store = store_open(folder, &reader, &err);
+    store_close(store);
+    return !store && err.code == STORE_VERSION && store_examine(folder, &err);
 }
 
 /* Is the copy sound? */
@@ -168,9 +179,15 @@ int restore_command(int argc, char **argv) {
     if (!read_line(&usage, argc, argv, &line, &status))
         return status;
     /* What can't be restored into says so before the copy is read. */
-    if (store_is_folder(line.store) && (status = verify(line.folder)) != COMMAND_OK)
+    bool older = store_is_folder(line.store) && is_older(line.folder);
+    if (store_is_folder(line.store) && !older && (status = verify(line.folder)) != COMMAND_OK)
         return status;
+    log_set_level(LOG_LEVEL_WARNING);
     bool done = store_restore(line.folder, line.store, line.force, show_progress, &line, &err);
     progress_end();
-    return done ? tell_done("the store was restored from it", line.store, line.folder) : fail(&err);
+    if (!done || (older && (status = verify(line.store)) != COMMAND_OK))
+        return done ? status : fail(&err);
+    return tell_done(older ? "the store was restored from it, and brought to this version's schema"
+                           : "the store was restored from it",
+                     line.store, line.folder);
 }

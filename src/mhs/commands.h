@@ -17,6 +17,8 @@ int cmd_read(int argc, char **argv);
 int cmd_receipt(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_reply(int argc, char **argv);
+int cmd_reply_all(int argc, char **argv);
+int cmd_sent(int argc, char **argv);
 int cmd_route(int argc, char **argv);
 int cmd_save(int argc, char **argv);
 int cmd_send(int argc, char **argv);

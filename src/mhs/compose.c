@@ -2,10 +2,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 #include "mhs/address.h"
 #include "mhs/aliases.h"
+#include "mhs/attach.h"
 #include "mhs/compose_private.h"
 #include "schema/x420.h"
 
@@ -38,21 +40,6 @@ static const struct word notifications[] = {{"rn", IPM_REQUEST_RN},
 
 void compose_init(struct compose *compose, struct draft *draft) {
     *compose = (struct compose){.draft = draft, .next.report = DRAFT_REPORT_NON_DELIVERY};
-}
-
-int compose_choose(const struct command_usage *usage, const struct word *words, const char *name,
-                   int64_t *value) {
-    char all[160] = "";
-    for (; words->name; words++) {
-        if (strcmp(words->name, name) == 0) {
-            *value = words->value;
-            return COMMAND_OK;
-        }
-        if (*all)
-            strncat(all, ", ", sizeof all - strlen(all) - 1);
-        strncat(all, words->name, sizeof all - strlen(all) - 1);
-    }
-    return command_usage_error(usage, "'%s' is none of %s", name, all);
 }
 
 static int take_notifications(struct compose *compose, const struct command_usage *usage, const char *value) {
@@ -139,11 +126,20 @@ static int take_recipient_option(struct compose *compose, const struct command_u
 }
 
 static int take_charset(struct compose *compose, const struct command_usage *usage, const char *value) {
-    compose->registration = text_registration_by_name(value);
+    bool teletex = strcasecmp(value, "T.61") == 0 || strcasecmp(value, "teletex") == 0;
+    compose->registration = teletex ? ATTACH_TELETEX : text_registration_by_name(value);
     return compose->registration
                ? COMMAND_OK
                : command_usage_error(usage, "the character set '%s' is not known; UTF-8, ISO-8859-1 … are",
                                      value);
+}
+
+int compose_text(struct compose *compose, struct span text) {
+    bool teletex = compose->registration == ATTACH_TELETEX && text_is_utf8(text);
+    return (teletex ? attach_teletex(compose->draft, text)
+                    : draft_add_text(compose->draft, text, compose->registration))
+               ? COMMAND_OK
+               : COMMAND_FAILED;
 }
 
 /* Options of the body. */
@@ -153,18 +149,23 @@ static int take_part(struct compose *compose, const struct command_usage *usage,
     case COMPOSE_CHARSET:
         return take_charset(compose, usage, value);
     case COMPOSE_ATTACH:
-        return draft_add_file(compose->draft, value, IPM_PART_FILE_TRANSFER) ? COMMAND_OK : COMMAND_FAILED;
+        return draft_add_file(compose->draft, value, IPM_PART_FILE_TRANSFER, (struct span){NULL, 0})
+                   ? COMMAND_OK
+                   : COMMAND_FAILED;
+    case COMPOSE_ATTACH_AS:
+        return attach_as(compose->draft, usage, value);
     case COMPOSE_BILATERAL:
-        return draft_add_file(compose->draft, value, IPM_PART_BILATERALLY_DEFINED) ? COMMAND_OK
-                                                                                   : COMMAND_FAILED;
+        return draft_add_file(compose->draft, value, IPM_PART_BILATERALLY_DEFINED, (struct span){NULL, 0})
+                   ? COMMAND_OK
+                   : COMMAND_FAILED;
     case COMPOSE_PART:
         return draft_add_part(compose->draft, value) ? COMMAND_OK : COMMAND_FAILED;
     case COMPOSE_FILE:
         if (!draft_read_text(compose->draft, value, &text))
             return COMMAND_FAILED;
-        return draft_add_text(compose->draft, text, compose->registration) ? COMMAND_OK : COMMAND_FAILED;
+        return compose_text(compose, text);
     default:
-        return draft_add_text(compose->draft, text, compose->registration) ? COMMAND_OK : COMMAND_FAILED;
+        return compose_text(compose, text);
     }
 }
 
@@ -190,15 +191,6 @@ static bool take_flag(struct draft *draft, int id) {
     default:
         return false;
     }
-}
-
-int compose_future(const struct command_usage *usage, const char *option, const char *value,
-                   int64_t *seconds) {
-    if (!time_from_text(value, seconds))
-        return COMMAND_USAGE;
-    return *value != '-'
-               ? COMMAND_OK
-               : command_usage_error(usage, "%s: %s is past; give a time to come, as +2h", option, value);
 }
 
 static bool add_exempted(struct draft *draft, const char *address) {

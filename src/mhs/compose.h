@@ -20,6 +20,7 @@ enum compose_option {
     COMPOSE_FILE,
     COMPOSE_CHARSET,
     COMPOSE_ATTACH,
+    COMPOSE_ATTACH_AS,
     COMPOSE_BILATERAL,
     COMPOSE_PART,
     COMPOSE_PRIORITY,
@@ -101,6 +102,9 @@ enum compose_option {
         {COMPOSE_FILE, "file", "FILE", "a text from a file; '-' is standard input"},                         \
         {COMPOSE_CHARSET, "charset", "NAME", "character set of the texts after it (default: the smallest)"}, \
         {COMPOSE_ATTACH, "attach", "FILE", "a file, as a file transfer body part"},                          \
+        {COMPOSE_ATTACH_AS, "attach-as", "TYPE:FILE",                                                        \
+         "a file as g3-facsimile (TIFF), videotex, voice=OID, national, encrypted=OID, file=OID, bilateral " \
+         "or OID"},                                                                                          \
         {COMPOSE_BILATERAL, "attach-bilateral", "FILE", "a file, as a bilaterally defined body part"},       \
         {COMPOSE_PART, "part", "FILE", "a whole BodyPart in BER, of any type ('mhs encode' makes one)"},     \
         {COMPOSE_PRIORITY, "priority", "NAME", "normal, non-urgent or urgent"},                              \
@@ -145,6 +149,9 @@ void compose_init(struct compose *compose, struct draft *draft);
 
 /* Takes one option into the draft. Returns COMMAND_OK, or the exit code; what is wrong was said. */
 int compose_take(struct compose *compose, const struct command_usage *usage, int id, const char *value);
+
+/* Adds a text in the character set that --charset gave. Returns COMMAND_OK or the exit code. */
+int compose_text(struct compose *compose, struct span text);
 
 /* Fills the originator in, when no option gave one. Returns COMMAND_OK or the exit code. */
 int compose_originator(struct compose *compose, const struct command_usage *usage);

@@ -1,4 +1,4 @@
-/* Between compose.c and compose_heading.c. */
+/* Between compose.c, compose_heading.c and compose_words.c. */
 #ifndef MHS_COMPOSE_PRIVATE_H
 #define MHS_COMPOSE_PRIVATE_H
 

@@ -6,6 +6,7 @@
 #include "mhs/output.h"
 
 static struct mhs_session *session;
+static bool quiet;
 
 struct mhs_session *daemon_session(void) {
     if (session)
@@ -19,6 +20,10 @@ struct mhs_session *daemon_session(void) {
 void daemon_close(void) {
     mhs_close(session);
     session = NULL;
+}
+
+void daemon_quiet(bool on) {
+    quiet = on;
 }
 
 /* Prints `mhs:   WHAT LINE` for each, and returns them as JSON; NULL: there are none. */
@@ -38,6 +43,8 @@ static json_t *say_lines(const char *(*line_of)(const struct mhs_session *, size
 
 static enum command_status say_refusal(void) {
     const char *text = mhs_error_text(session), *name = mhs_error_name(session);
+    if (quiet)
+        return COMMAND_NO;
     fputs("mhs: refused: ", stderr);
     out_untrusted(stderr, text, strlen(text));
     fprintf(stderr, " (%s)\n", name);

@@ -13,7 +13,8 @@
 /* Never NULL: without memory for it the command ends. Nothing is connected yet. */
 struct mhs_session *daemon_session(void);
 
-/* Says why the session's last function failed, and returns the exit code for it. */
+/* Says why the session's last function failed, unless daemon_quiet is on, and returns the exit code for it.
+ */
 enum command_status daemon_failed(enum mhs_code code);
 
 /*
@@ -27,6 +28,10 @@ enum command_status daemon_request(json_t *request, json_t **answer);
 /* Sends `request` (as daemon_request does) and shows the answer: as JSON when that was asked for, else by
  * `print`. */
 enum command_status daemon_ask(json_t *request, void (*print)(const json_t *answer));
+
+/* While on, a refusal is returned but not said: for questions that may fail. mhs_error_text and
+ * mhs_error_name have it. */
+void daemon_quiet(bool on);
 
 void daemon_close(void);
 

@@ -80,7 +80,15 @@ static struct ipm_new_part *next_part(struct draft *draft) {
     return draft->part_count < draft->capacity ? &draft->parts[draft->part_count++] : NULL;
 }
 
-bool draft_add_file(struct draft *draft, const char *path, enum ipm_part_type type) {
+/* When a file was made, where the file system knows. */
+static int64_t created(const char *path) {
+    struct statx more = {0};
+    return statx(AT_FDCWD, path, 0, STATX_BTIME, &more) == 0 && more.stx_mask & STATX_BTIME
+               ? more.stx_btime.tv_sec
+               : 0;
+}
+
+bool draft_add_file(struct draft *draft, const char *path, enum ipm_part_type type, struct span application) {
     struct stat status;
     if (stat(path, &status) != 0 || access(path, R_OK) != 0) {
         command_fail(COMMAND_FAILED, "%s can't be read: %s", path, strerror(errno));
@@ -99,7 +107,9 @@ bool draft_add_file(struct draft *draft, const char *path, enum ipm_part_type ty
     *part = (struct ipm_new_part){.type = type,
                                   .elsewhere = true,
                                   .length = (uint64_t)status.st_size,
+                                  .created = created(path),
                                   .modified = status.st_mtime,
+                                  .application = application,
                                   .file_name =
                                       type == IPM_PART_FILE_TRANSFER ? (slash ? slash + 1 : path) : NULL};
     draft->paths[draft->part_count - 1] = path;
@@ -164,11 +174,21 @@ static bool read_value(struct draft *draft, const char *path, const struct ber_t
 bool draft_add_part(struct draft *draft, const char *path) {
     struct x420_BodyPart *value = arena_alloc(draft->arena, sizeof *value);
     struct span octets;
-    struct ipm_new_part *part =
-        read_value(draft, path, &x420_BodyPart_type, value, &octets) ? next_part(draft) : NULL;
+    return read_value(draft, path, &x420_BodyPart_type, value, &octets) && draft_add_element(draft, octets);
+}
+
+bool draft_add_element(struct draft *draft, struct span element) {
+    struct ipm_new_part *part = next_part(draft);
     if (part)
-        *part = (struct ipm_new_part){.element = octets};
+        *part = (struct ipm_new_part){.element = element};
     return part != NULL;
+}
+
+bool draft_read_file(struct draft *draft, const char *path, struct span *octets) {
+    if (strcmp(path, "-") != 0)
+        return draft_read_text(draft, path, octets);
+    command_fail(COMMAND_USAGE, "a body part is made of a file, not of standard input");
+    return false;
 }
 
 bool draft_add_extension(struct draft *draft, const char *path) {

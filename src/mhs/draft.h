@@ -71,8 +71,11 @@ bool draft_add_recipients(struct draft *draft, enum draft_role role, const char 
                           const struct draft_recipient *like);
 
 /* Adds a file, which must be a regular one; its octets are read when the message is submitted. False when it
- * can't be read; said. */
-bool draft_add_file(struct draft *draft, const char *path, enum ipm_part_type type);
+ * can't be read; said. `application`: the file's application reference, or absent. */
+bool draft_add_file(struct draft *draft, const char *path, enum ipm_part_type type, struct span application);
+
+/* Adds a whole BodyPart. False when there are too many; said. */
+bool draft_add_element(struct draft *draft, struct span element);
 
 /* Adds a BodyPart of any type, or an IPMSExtension of the heading, whose BER a file holds. False when the
  * file can't be read, or holds something else; said. */
@@ -84,6 +87,8 @@ bool draft_add_text(struct draft *draft, struct span utf8, int64_t registration)
 
 /* Reads all of a file (`-`: standard input) into the arena. False when that fails; said. */
 bool draft_read_text(struct draft *draft, const char *path, struct span *text);
+/* The same of what is no text; standard input is none. */
+bool draft_read_file(struct draft *draft, const char *path, struct span *octets);
 
 /*
  * Submits the draft; a second time for blind copy recipients, whose copy alone

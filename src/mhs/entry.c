@@ -25,6 +25,20 @@ uint64_t entry_number(const char *text) {
     return 0;
 }
 
+bool entry_range(const char *text, uint64_t *first, uint64_t *last) {
+    const char *dash = strchr(text, '-');
+    char number[24];
+    if (!dash || dash - text >= (ptrdiff_t)sizeof number)
+        return (*first = *last = entry_number(text)) != 0;
+    snprintf(number, sizeof number, "%.*s", (int)(dash - text), text);
+    *first = entry_number(number);
+    *last = *first ? entry_number(dash + 1) : 0;
+    if (!*last || *first <= *last)
+        return *last != 0;
+    command_fail(COMMAND_USAGE, "'%s' is a range that goes down; write %s-%s", text, dash + 1, number);
+    return false;
+}
+
 /* ---- envelope ---- */
 
 /* Octets of known length that come in pieces. */
@@ -192,9 +206,8 @@ enum command_status entry_fetch(struct entry *entry) {
     return content_fetch(entry->mailbox, entry->number, entry->size, &entry->content);
 }
 
-enum command_status entry_open_ipm(struct entry *entry, const struct x411_ORName *owner, const char *operand,
-                                   struct arena *arena, struct ipm_content *content) {
-    struct error err = {0};
+enum command_status entry_open_own(struct entry *entry, const struct x411_ORName *owner, const char *operand,
+                                   struct arena *arena) {
     struct oraddress address;
     uint64_t number = entry_number(operand);
     if (!number)
@@ -204,21 +217,25 @@ enum command_status entry_open_ipm(struct entry *entry, const struct x411_ORName
     if (!mailbox)
         return (enum command_status)command_fail(COMMAND_FAILED, "no memory");
     enum command_status status = entry_open(entry, mailbox, number, arena);
-    if (status == COMMAND_OK)
-        status = entry_fetch(entry);
+    return status == COMMAND_OK ? entry_fetch(entry) : status;
+}
+
+enum command_status entry_open_ipm(struct entry *entry, const struct x411_ORName *owner, const char *operand,
+                                   struct arena *arena, struct ipm_content *content) {
+    struct error err = {0};
+    enum command_status status = entry_open_own(entry, owner, operand, arena);
     if (status != COMMAND_OK)
         return status;
     if (!entry->message)
         return (enum command_status)command_fail(
-            COMMAND_NO, "entry %s is a report, which can't be answered or sent on; 'mhs read %s' shows it",
-            operand, operand);
+            COMMAND_NO, "entry %s is a report, which can't be answered; 'mhs read %s' shows it", operand,
+            operand);
     if (!ipm_read(entry->content, arena, content, &err))
         return (enum command_status)command_fail(COMMAND_NO, "%s", err.text);
     if (!content->ipm)
         return (enum command_status)command_fail(
-            COMMAND_NO,
-            "entry %s is a notification, which can't be answered or sent on; 'mhs read %s' shows it", operand,
-            operand);
+            COMMAND_NO, "entry %s is a notification, which can't be answered; 'mhs read %s' shows it",
+            operand, operand);
     return COMMAND_OK;
 }
 

@@ -25,6 +25,9 @@ struct entry {
 /* Reads an entry's number. 0 when `text` is none; that was said. */
 uint64_t entry_number(const char *text);
 
+/* Reads `3-7`, or one number as a range of itself. False when `text` is none; that was said. */
+bool entry_range(const char *text, uint64_t *first, uint64_t *last);
+
 /* Asks for the envelope. Returns COMMAND_OK or the exit code; what is wrong was said. */
 enum command_status entry_open(struct entry *entry, const char *mailbox, uint64_t number,
                                struct arena *arena);
@@ -47,8 +50,12 @@ enum command_status entry_fetch(struct entry *entry);
 struct span entry_peek(const char *mailbox, uint64_t number, enum mhs_part part, size_t length,
                        struct arena *arena);
 
-/* Opens, fetches and reads an interpersonal message of its owner's mailbox. Returns COMMAND_OK or the exit
- * code; what is wrong was said. */
+/* Opens and fetches an entry of its owner's mailbox. Returns COMMAND_OK or the exit code; what is wrong was
+ * said. */
+enum command_status entry_open_own(struct entry *entry, const struct x411_ORName *owner, const char *operand,
+                                   struct arena *arena);
+
+/* The same, and reads the interpersonal message that it must be. */
 enum command_status entry_open_ipm(struct entry *entry, const struct x411_ORName *owner, const char *operand,
                                    struct arena *arena, struct ipm_content *content);
 

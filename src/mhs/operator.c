@@ -5,6 +5,7 @@
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
 #include "mhs/output.h"
+#include "mhs/sent.h"
 #include "mhs/table.h"
 
 enum { NUMBERS_INDENT = 16, NUMBERS_COLUMNS = 80 };
@@ -59,12 +60,31 @@ static void print_status(const json_t *answer) {
 }
 
 int cmd_status(int argc, char **argv) {
-    static const struct command_usage usage = {"status", NULL, "Shows how the MTA and its peers are.", NULL,
-                                               NULL};
+    static const struct command_option options[] = {
+        {'u', "user", "ADDRESS", "of MESSAGE: whose mailbox has the answers (default: CHASQUI_USER or 'me')"},
+        {0}};
+    static const struct command_usage usage = {
+        "status", "[MESSAGE]",
+        "Shows how the MTA and its peers are, or what became of a message at each recipient.",
+        "MESSAGE is the MTS-identifier that 'mhs send' and 'mhs sent' print, its local part, or the entry of "
+        "a report or "
+        "receipt on it.",
+        options};
     struct command_line line;
+    const char *value, *user = NULL;
+    int id;
     command_line_init(&line, &usage, argc, argv);
-    if (command_line_operands(&line, 0, 0, NULL) < 0)
+    while ((id = command_line_next(&line, &value)) > 0)
+        user = value;
+    if (id == COMMAND_LINE_STOP)
         return line.status;
+    const char *message = command_line_operand(&line), *more = command_line_operand(&line);
+    if (more)
+        return command_usage_error(&usage, "'%s' is one too many", more);
+    if (user && !message)
+        return command_usage_error(&usage, "--user goes with a MESSAGE");
+    if (message)
+        return sent_status(user, message);
     return daemon_ask(json_pack("{s:s}", "operation", "status"), print_status);
 }
 

@@ -29,7 +29,7 @@ static enum command_status ask_request(void *context, int64_t most, int64_t afte
     return daemon_request(page, answer);
 }
 
-static void show_rows(const struct pages *pages, const json_t *rows, struct out_widths *widths) {
+static void show_rows(const struct pages *pages, json_t *rows, struct out_widths *widths) {
     if (pages->complete)
         pages->complete(pages->context, rows);
     if (command_settings.json)
@@ -62,7 +62,7 @@ enum command_status pages_show_by(const struct pages *pages, pages_ask *ask, voi
         if (!begun && command_settings.json)
             out_stream_begin(pages->array);
         begun = true;
-        const json_t *rows = json_object_get(answer, pages->array);
+        json_t *rows = json_object_get(answer, pages->array);
         show_rows(pages, rows, &widths);
         shown += (int64_t)json_array_size(rows);
         cursor = out_integer(answer, "cursor");

@@ -14,8 +14,8 @@ struct pages {
     const char *more;                 /* the option that goes on after the last row, for the hint */
     int64_t limit;                    /* most rows shown; 0: all */
     int64_t after;                    /* the cursor to begin after; 0: at the beginning */
-    /* Completes the rows of a page before they are shown; may be NULL. */
-    void (*complete)(void *context, const json_t *rows);
+    /* Completes the rows of a page before they are shown, or takes some out; may be NULL. */
+    void (*complete)(void *context, json_t *rows);
     void *context;
 };
 

@@ -146,7 +146,9 @@ struct change {
 
 static const struct change changes[] = {
     {"disable", "peer-disable", "have no association with it, either way",
-     "Has no association with the peer, either way, until it is enabled.", true, print_done},
+     "Has no association with the peer, either way, until it is enabled. Transfers under way are broken off, "
+     "and go on from their last checkpoint then.",
+     true, print_done},
     {"enable", "peer-enable", "end what disable began",
      "Ends what disable began; its next bind is looked at, though too many wrong ones came in this minute.",
      true, print_done},

@@ -193,7 +193,7 @@ static void set_recipient(json_t *row) {
 }
 
 /* What the table shows of a row, in words for people. */
-static void dress(void *context, const json_t *rows) {
+static void dress(void *context, json_t *rows) {
     int64_t now = clock_now_us() / 1000000;
     json_t *row;
     size_t i;

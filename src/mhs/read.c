@@ -8,6 +8,7 @@
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
 #include "mhs/entry.h"
+#include "mhs/fax.h"
 #include "mhs/output.h"
 #include "mhs/save_file.h"
 #include "mhs/view.h"
@@ -81,7 +82,7 @@ static const char *suffix(const struct ipm_part *part) {
     case IPM_PART_TELETEX:
         return "txt";
     case IPM_PART_G3_FACSIMILE:
-        return "g3";
+        return "tif";
     case IPM_PART_MESSAGE:
     case IPM_PART_NOTIFICATION:
     case IPM_PART_REPORT:
@@ -121,31 +122,74 @@ static const char *safe_name(const struct ipm_part *part, size_t number, struct 
 
 struct save {
     const char *user, *content_path, *entry, *part, *path;
-    bool force, utf8;
+    bool force, utf8, raw;
 };
+
+/* `2.1` is the first part of the message that the second one is. NULL when there is none; said. */
+static const struct ipm_part *find_part(const struct save *save, struct ipm *ipm, struct arena *arena) {
+    const struct ipm_part *part = NULL;
+    for (const char *at = save->part; at;) {
+        char *end;
+        size_t number = strtoul(at, &end, 10);
+        if ((*end && *end != '.') || number == 0 || number > ipm->part_count) {
+            command_fail(COMMAND_NO, "there is no part %s: %s has %zu; 'mhs read %s' shows them", save->part,
+                         part ? "the forwarded message" : "the message", ipm->part_count, save->entry);
+            return NULL;
+        }
+        part = &ipm->parts[number - 1];
+        at = *end ? end + 1 : NULL;
+        struct ipm *inner = at ? arena_alloc(arena, sizeof *inner) : NULL;
+        if (at && (!inner || !ipm_read_forwarded(part, arena, inner, NULL))) {
+            command_fail(COMMAND_NO, "part %.*s is no forwarded message: there is no part %s",
+                         (int)(end - save->part), save->part, save->part);
+            return NULL;
+        }
+        ipm = inner;
+    }
+    return part;
+}
+
+/* What is written of a part that is not written as its octets: a text in UTF-8, a facsimile as TIFF. The
+ * absent span: nothing. False when it was asked for and can't be; said. */
+static bool other_form(const struct save *save, const struct ipm_part *part, struct arena *arena,
+                       struct span *octets) {
+    struct ipm_facsimile pages;
+    *octets = save->utf8 ? ipm_part_text(part, arena) : (struct span){NULL, 0};
+    if (save->utf8 && !octets->data)
+        command_fail(COMMAND_NO, "part %s is not a text; without --text it is saved as it is", save->part);
+    if (save->utf8 || save->raw || part->type != IPM_PART_G3_FACSIMILE)
+        return !save->utf8 || octets->data;
+    struct buf tiff;
+    buf_init(&tiff, 0);
+    struct fax fax = {0};
+    bool done = ipm_part_facsimile(part, arena, &pages);
+    fax = (struct fax){(struct fax_page *)arena_array(arena, pages.count + 1, sizeof(struct fax_page)), 0,
+                       pages.two_dimensional, pages.fine};
+    for (; done && fax.pages && fax.count < pages.count; fax.count++)
+        fax.pages[fax.count].octets = pages.pages[fax.count];
+    if (done && fax.pages && fax_to_tiff(&fax, &tiff))
+        *octets = arena_dup(arena, buf_span(&tiff));
+    buf_free(&tiff);
+    if (!octets->data)
+        command_fail(COMMAND_FAILED, "the facsimile can't be written as TIFF; --raw saves its octets");
+    return octets->data != NULL;
+}
 
 static enum command_status save_part(struct entry *entry, const struct save *save) {
     struct ipm_content content;
     struct error err = {0};
-    char *end;
-    size_t number = strtoul(save->part, &end, 10);
     if (!ipm_read(entry->content, entry->arena, &content, &err))
         return (enum command_status)command_fail(COMMAND_NO, "%s; --content keeps all of it as it is",
                                                  err.text);
     if (!content.ipm)
         return (enum command_status)command_fail(
             COMMAND_NO, "the entry is a notification: it has no parts; 'mhs read %s' shows it", save->entry);
-    if (*end || number == 0 || number > content.ipm->part_count)
-        return (enum command_status)command_fail(
-            COMMAND_NO, "there is no part %s: the message has %zu; 'mhs read %s' shows them", save->part,
-            content.ipm->part_count, save->entry);
-    const struct ipm_part *part = &content.ipm->parts[number - 1];
-    const char *path = save->path ? save->path : safe_name(part, number, entry->arena);
-    struct span text = save->utf8 ? ipm_part_text(part, entry->arena) : (struct span){NULL, 0};
-    if (save->utf8 && !text.data)
-        return (enum command_status)command_fail(
-            COMMAND_NO, "part %s is not a text; without --text it is saved as it is", save->part);
-    return path ? save_file(path, save->force, part, text)
+    const struct ipm_part *part = find_part(save, content.ipm, entry->arena);
+    struct span other;
+    if (!part || !other_form(save, part, entry->arena, &other))
+        return COMMAND_NO;
+    const char *path = save->path ? save->path : safe_name(part, strtoul(save->part, NULL, 10), entry->arena);
+    return path ? save_file(path, save->force, part, other)
                 : (enum command_status)command_fail(COMMAND_FAILED, "no memory");
 }
 
@@ -174,10 +218,12 @@ int cmd_save(int argc, char **argv) {
         {'f', "force", NULL, "overwrite a file that is there"},
         {'c', "content", "FILE", "save the whole content as it is (BER)"},
         {'t', "text", NULL, "save a text as UTF-8, whatever its own character set is"},
+        {'r', "raw", NULL, "save a facsimile's octets, not a TIFF file"},
         {0}};
     static const struct command_usage usage = {
         "save", "ENTRY PART [FILE]", "Saves a body part of a message into a file.",
-        "PART is the number that 'mhs read' shows. Without FILE the part's own name is used, in the\n"
+        "PART is the number that 'mhs read' shows, 2.1 the first part in a forwarded message. Without FILE "
+        "the part's own name is used, in the\n"
         "current folder; '-' is standard output. The part is never held in memory.",
         options};
     struct command_line line;
@@ -190,6 +236,8 @@ int cmd_save(int argc, char **argv) {
             save.force = true;
         else if (id == 't')
             save.utf8 = true;
+        else if (id == 'r')
+            save.raw = true;
         else
             *(id == 'u' ? &save.user : &save.content_path) = value;
     }

@@ -6,8 +6,10 @@
 #include "asn1/ber.h"
 #include "base/clock.h"
 #include "mhs/address.h"
+#include "mhs/attach.h"
 #include "mhs/commands.h"
 #include "mhs/compose.h"
+#include "mhs/correlator.h"
 #include "mhs/entry.h"
 
 #define ARENA_MAX (256 * 1024 * 1024)
@@ -39,6 +41,11 @@ static const struct command_usage reply_usage = {
     "The answer goes to the reply recipients of the message, else "
     "to its originator. The text is read from standard\n"
     "input when no --text, --file or --attach is given.",
+    reply_options};
+
+/* `reply --all` under a name of its own. */
+static const struct command_usage reply_all_usage = {
+    "reply-all", "ENTRY", "Answers a message, to its other recipients too: 'mhs reply --all'.", NULL,
     reply_options};
 
 static const struct command_usage forward_usage = {
@@ -139,6 +146,12 @@ static bool fill_reply(struct run *run) {
     return relate(run);
 }
 
+static bool set_subject(struct run *run, const char *subject) {
+    if (!run->draft.heading.subject)
+        run->draft.heading.subject = prefixed("Fw: ", subject, &run->arena);
+    return run->draft.heading.subject != NULL;
+}
+
 static bool add_forwarded(struct run *run) {
     struct draft *draft = &run->draft;
     int64_t delivered = 0;
@@ -153,9 +166,57 @@ static bool add_forwarded(struct run *run) {
                                                               .octets = run->entry.content,
                                                               .delivery_time = delivered,
                                                               .delivery_envelope = envelope};
-    if (!draft->heading.subject)
-        draft->heading.subject = prefixed("Fw: ", run->content.ipm->heading.subject, &run->arena);
-    return true;
+    return set_subject(run, run->content.ipm->heading.subject);
+}
+
+/* A report goes as a report body part, with the content that it returned. */
+static int forward_report(struct run *run) {
+    struct correlator about = {0};
+    const struct x411p3_ReportDeliveryEnvelope *report = run->entry.report;
+    bool told = correlator_read(&report->extensions, &run->arena, &about) && *about.subject;
+    return attach_report(&run->draft, report, run->entry.content) &&
+                   set_subject(run, told ? about.subject : "report")
+               ? COMMAND_OK
+               : COMMAND_FAILED;
+}
+
+static int forward_message(struct run *run) {
+    struct error err = {0};
+    int64_t delivered = 0;
+    if (!ipm_read(run->entry.content, &run->arena, &run->content, &err))
+        return command_fail(COMMAND_NO, "%s", err.text);
+    if (run->content.ipm)
+        return add_forwarded(run)
+                   ? COMMAND_OK
+                   : command_fail(COMMAND_FAILED, "the message can't be forwarded: no memory, or its "
+                                                  "envelope can't be written anew");
+    ber_utctime_read(run->entry.message->message_delivery_time, &delivered);
+    return attach_notification(&run->draft, run->entry.content, delivered,
+                               &run->entry.message->other_fields) &&
+                   set_subject(run, "notification")
+               ? COMMAND_OK
+               : COMMAND_FAILED;
+}
+
+/* Whatever the entry is goes as a body part of its kind. */
+static int forward(struct run *run, const char *operand) {
+    int status = (int)entry_open_own(&run->entry, &run->draft.originator, operand, &run->arena);
+    if (status != COMMAND_OK)
+        return status;
+    return run->entry.report ? forward_report(run) : forward_message(run);
+}
+
+static int reply(struct run *run, const char *operand) {
+    struct span text;
+    int status =
+        (int)entry_open_ipm(&run->entry, &run->draft.originator, operand, &run->arena, &run->content);
+    if (status != COMMAND_OK)
+        return status;
+    if (!fill_reply(run))
+        return command_fail(COMMAND_FAILED, "no memory for the reply");
+    if (run->draft.part_count == 0)
+        return draft_read_text(&run->draft, "-", &text) ? compose_text(&run->compose, text) : COMMAND_FAILED;
+    return COMMAND_OK;
 }
 
 static int read_line(struct run *run, const struct command_usage *usage, int argc, char **argv,
@@ -182,29 +243,16 @@ static int read_line(struct run *run, const struct command_usage *usage, int arg
 
 /* Runs either command up to the submission. */
 static int compose_from_entry(struct run *run, const struct command_usage *usage, int argc, char **argv) {
-    bool reply = usage == &reply_usage;
     const char *operand = NULL;
-    struct span text;
+    run->all = usage == &reply_all_usage;
     int status = read_line(run, usage, argc, argv, &operand);
     if (status != COMMAND_OK || !operand)
         return status;
     status = compose_originator(&run->compose, usage);
     if (status == COMMAND_OK)
-        status =
-            (int)entry_open_ipm(&run->entry, &run->draft.originator, operand, &run->arena, &run->content);
-    if (status != COMMAND_OK)
-        return status;
-    if (reply && !fill_reply(run))
-        return command_fail(COMMAND_FAILED, "no memory for the reply");
-    if (!reply && !add_forwarded(run))
-        return command_fail(
-            COMMAND_FAILED,
-            "the message can't be forwarded: no memory, or its envelope can't be written anew");
-    if (reply && run->draft.part_count == 0 &&
-        (!draft_read_text(&run->draft, "-", &text) ||
-         !draft_add_text(&run->draft, text, run->compose.registration)))
-        return COMMAND_FAILED;
-    status = compose_finish(&run->compose, usage);
+        status = usage == &forward_usage ? forward(run, operand) : reply(run, operand);
+    if (status == COMMAND_OK)
+        status = compose_finish(&run->compose, usage);
     return status == COMMAND_OK ? (int)draft_submit(&run->draft) : status;
 }
 
@@ -223,6 +271,10 @@ static int run_command(const struct command_usage *usage, int argc, char **argv)
 
 int cmd_reply(int argc, char **argv) {
     return run_command(&reply_usage, argc, argv);
+}
+
+int cmd_reply_all(int argc, char **argv) {
+    return run_command(&reply_all_usage, argc, argv);
 }
 
 int cmd_forward(int argc, char **argv) {

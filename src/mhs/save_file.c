@@ -46,6 +46,8 @@ enum command_status save_file(const char *path, bool force, const struct ipm_par
                                                  errno == EEXIST ? "; --force overwrites it" : "");
     bool ok = content.data ? write_piece(&target, content) : ipm_part_write(part, write_piece, &target);
     int why = errno;
+    if (ok && !standard_output && part && part->modified) /* what it can't be given it goes without */
+        futimens(target.fd, (struct timespec[]){{.tv_nsec = UTIME_NOW}, {.tv_sec = part->modified}});
     if (!standard_output && close(target.fd) != 0 && ok) {
         ok = false;
         why = errno;

@@ -55,9 +55,7 @@ int cmd_send(int argc, char **argv) {
         compose_init(&compose, &draft);
         status = read_line(&compose, argc, argv, &done);
         if (!done && draft.part_count == 0)
-            status = draft_read_text(&draft, "-", &text) && draft_add_text(&draft, text, compose.registration)
-                         ? COMMAND_OK
-                         : COMMAND_FAILED;
+            status = draft_read_text(&draft, "-", &text) ? compose_text(&compose, text) : COMMAND_FAILED;
         if (!done && status == COMMAND_OK)
             status = draft_submit(&draft);
     }

@@ -6,6 +6,7 @@
 
 #include "asn1/ber.h"
 #include "base/clock.h"
+#include "mhs/correlator.h"
 #include "mhs/daemon.h"
 #include "mhs/draft.h"
 #include "mhs/output.h"
@@ -99,6 +100,20 @@ static bool fill_submission(const struct draft *draft, enum round round, struct 
         if (in_round(&draft->recipients[i], round))
             done = add_recipient(&draft->recipients[i], draft->arena, &recipients[to->recipient_count++]);
     return done;
+}
+
+/* By what reports and receipts on a message are known again. 1984 has no correlator. */
+static bool add_correlation(const struct draft *draft, struct mhs_submission *to) {
+    const char *identifier = draft->heading.this_ipm.user_relative_identifier;
+    if (draft->notification.data)
+        return true;
+    if (!to->content_identifier)
+        to->content_identifier = correlator_content_identifier(identifier);
+    if (draft->content_type == 2)
+        return true;
+    struct span octets = correlator_make(identifier, draft->heading.subject, draft->arena);
+    to->content_correlator = (struct mhs_octets){octets.data, octets.len};
+    return octets.data != NULL;
 }
 
 /* ---- the content ---- */
@@ -254,7 +269,8 @@ static enum command_status submit_round(struct draft *draft, enum round round) {
     struct ipm_plan plan;
     if (!plan_content(draft, round, &plan, &err))
         return (enum command_status)command_fail(COMMAND_USAGE, "%s", err.text);
-    if (!fill_submission(draft, round, &submission) || !add_types(draft, &submission))
+    if (!fill_submission(draft, round, &submission) || !add_types(draft, &submission) ||
+        !add_correlation(draft, &submission))
         return (enum command_status)command_fail(COMMAND_FAILED, "no memory for the envelope");
     enum mhs_code code = mhs_submit_begin(daemon_session(), &submission);
     if (code != MHS_OK)

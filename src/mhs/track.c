@@ -142,7 +142,8 @@ void events_print(const json_t *events) {
     const json_t *event;
     size_t i;
     struct piece piece;
-    bool probe = begins_probe(json_array_get(events, 0));
+    bool probe = begins_probe(json_array_get(events, 0)),
+         about_probe = json_is_true(json_object_get(json_array_get(events, 0), "about-probe"));
     buf_init(&piece.text, 0);
     json_array_foreach(events, i, event) {
         const char *name = out_text(event, "event"), *before = begins_probe(event) ? "probe " : "";
@@ -164,7 +165,7 @@ void events_print(const json_t *events) {
             end_piece(&piece);
         }
         print_try(&piece, event, out_time(json_array_get(events, 0), "time"));
-        print_detail(&piece, event, probe);
+        print_detail(&piece, event, probe || about_probe);
         putchar('\n');
     }
     buf_free(&piece.text);

@@ -9,6 +9,7 @@
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
 #include "mhs/output.h"
+#include "mhs/password.h"
 #include "mhs/table.h"
 
 /* `ada (1000)`, where the system has a name for the number. */
@@ -318,9 +319,21 @@ static int add_file(const char *name) {
 /* ---- one ---- */
 
 struct change {
-    const char *file;
+    const char *file, *password; /* the command that gives it */
     json_t *request;
 };
+
+/* Hashed here: the daemon hears no password. */
+static bool set_password(const struct command_usage *usage, const struct change *change) {
+    char hash[PASSWORD_HASH_SIZE];
+    const char *command = change->password;
+    if (!command)
+        return true;
+    if (!*command || strcmp(command, "none") == 0)
+        return json_object_set_new(change->request, "password-hash", json_null()) == 0;
+    return password_hash_of(usage, command, hash) &&
+           json_object_set_new(change->request, "password-hash", json_string(hash)) == 0;
+}
 
 /* False: return `*status`. */
 static bool read_change(struct command_line *line, struct change *change, int *status) {
@@ -330,6 +343,8 @@ static bool read_change(struct command_line *line, struct change *change, int *s
         *status = COMMAND_USAGE;
         if (id == 'f')
             change->file = value;
+        else if (id == 'p')
+            change->password = value;
         else if (id == 'd')
             json_object_set_new(change->request, "discard", json_true());
         else if (!set_member(line->usage, change->request, id == 'u' ? "uid" : "directory-name", value))
@@ -348,7 +363,7 @@ static bool read_change(struct command_line *line, struct change *change, int *s
         return false;
     if (address)
         json_object_set_new(change->request, "address", json_string(address));
-    return true;
+    return set_password(line->usage, change);
 }
 
 static int user_change(const struct command_usage *usage, const char *operation, int argc, char **argv) {
@@ -359,22 +374,28 @@ static int user_change(const struct command_usage *usage, const char *operation,
     if (change.request && read_change(&line, &change, &status)) {
         if (!change.file && strcmp(operation, "user-set") == 0 && json_object_size(change.request) == 2) {
             json_decref(change.request);
-            return command_usage_error(usage, "say what is to be changed: --uid or --directory-name");
+            return command_usage_error(
+                usage, "say what is to be changed: --uid, --directory-name or --password-command");
         }
         if (!change.file)
             return daemon_ask(change.request, print_done);
-        status = json_object_size(change.request) > 1
-                     ? command_usage_error(usage, "with --file, uid and directory name stand in its lines")
-                     : add_file(change.file);
+        status =
+            json_object_size(change.request) > 1
+                ? command_usage_error(usage, "with --file, uid and directory name stand in its lines, and "
+                                             "passwords are given by 'mhs user set'")
+                : add_file(change.file);
     }
     json_decref(change.request);
     return status;
 }
 
+#define PASSWORD_HELP "the command whose first line is the password with which the user's programs bind"
+
 static int user_add(int argc, char **argv) {
     static const struct command_option options[] = {
         {'u', "uid", "UID", "the Unix user, by number or login, who may use the mailbox"},
         {'n', "directory-name", "NAME", "the user's directory name (RFC 4514)"},
+        {'p', "password-command", "COMMAND", PASSWORD_HELP},
         {'f', "file", "FILE", "many users, a line each ('-': standard input)"},
         {0}};
     static const struct command_usage usage = {
@@ -391,6 +412,7 @@ static int user_set(int argc, char **argv) {
         {'u', "uid", "UID",
          "the Unix user, by number or login, who may use the mailbox; 'none': nobody but operators"},
         {'n', "directory-name", "NAME", "the user's directory name (RFC 4514); 'none': it has none"},
+        {'p', "password-command", "COMMAND", PASSWORD_HELP "; 'none': the user can't bind"},
         {0}};
     static const struct command_usage usage = {"user set", "ADDRESS",
                                                "Changes a user that 'mhs user add' made.",
@@ -406,12 +428,40 @@ static int user_remove(int argc, char **argv) {
     return user_change(&usage, "user-remove", argc, argv);
 }
 
+static int user_hash(int argc, char **argv) {
+    static const struct command_option options[] = {{'p', "password-command", "COMMAND", PASSWORD_HELP}, {0}};
+    static const struct command_usage usage = {
+        "user hash", NULL, "Prints the hash of a password, for 'password-hash' of chasqui.conf.", NULL,
+        options};
+    struct command_line line;
+    const char *value, *command = NULL;
+    char hash[PASSWORD_HASH_SIZE];
+    int id;
+    command_line_init(&line, &usage, argc, argv);
+    while ((id = command_line_next(&line, &value)) > 0)
+        command = value;
+    if (id == COMMAND_LINE_STOP)
+        return line.status;
+    if (!command || command_line_operand(&line))
+        return command_usage_error(&usage, "give --password-command, and nothing else");
+    if (!password_hash_of(&usage, command, hash))
+        return COMMAND_USAGE;
+    json_t *answer = json_pack("{s:s}", "password-hash", hash);
+    if (command_settings.json)
+        out_json(answer);
+    else
+        printf("%s\n", hash);
+    json_decref(answer);
+    return COMMAND_OK;
+}
+
 int cmd_user(int argc, char **argv) {
     static const struct subcommand commands[] = {{"list", user_list, "list the users"},
                                                  {"show", user_show, "show one"},
                                                  {"add", user_add, "give an address, or many, a mailbox"},
                                                  {"set", user_set, "change one"},
                                                  {"remove", user_remove, "take one away"},
+                                                 {"hash", user_hash, "make a password's hash"},
                                                  {0}};
     return command_run_subcommand("user", "The users that have a mailbox here.", commands, argc, argv);
 }

@@ -2,6 +2,7 @@
 #include "mhs/view.h"
 
 #include "base/text.h"
+#include "mhs/correlator.h"
 #include "mhs/view_private.h"
 #include "names/codes.h"
 #include "names/identifier.h"
@@ -197,13 +198,35 @@ static json_t *forwarded_envelope(const struct ipm_part *part, struct arena *are
     return object;
 }
 
+static void view_report(json_t *object, const struct x411p3_ReportDeliveryEnvelope *envelope,
+                        struct arena *arena);
+
+/* ReportDeliveryArgument, whose elements are those of a report's envelope but for the content. */
+static json_t *report_part(const struct ipm_part *part, struct arena *arena) {
+    static const struct ber_limits lax = {.relax_bounds = true, .relax_characters = true};
+    struct x411p3_ReportDeliveryArgument *from = arena_alloc(arena, sizeof *from);
+    if (!from || !ber_decode(&x411p3_ReportDeliveryArgument_type, part->data, arena, &lax, from, NULL))
+        return NULL;
+    const struct x411p3_ReportDeliveryEnvelope report = {
+        .subject_submission_identifier = from->subject_submission_identifier,
+        .content_identifier = from->content_identifier,
+        .original_encoded_information_types = from->original_encoded_information_types,
+        .extensions = from->extensions,
+        .per_recipient_fields = from->per_recipient_fields};
+    json_t *object = json_object();
+    view_report(object, &report, arena);
+    return object;
+}
+
 static json_t *view_part(const struct ipm_part *part, size_t number, struct arena *arena, unsigned depth) {
     struct ipm inner;
     json_t *object = json_pack("{s:I, s:s, s:I}", "number", (json_int_t)number, "type", part->name, "size",
                                (json_int_t)part->size);
     view_set(object, "charset", text_or_null(part->charset));
     view_set(object, "file-name", text_or_null(part->file_name));
+    view_set(object, "created", view_time(part->created));
     view_set(object, "modified", view_time(part->modified));
+    view_set(object, "application", view_oid(part->application));
     view_set(object, "delivery-time", view_time(part->delivery_time));
     view_set(object, "parameters", view_parameters(part, arena));
     view_set(object, "delivery-envelope", forwarded_envelope(part, arena));
@@ -213,6 +236,8 @@ static json_t *view_part(const struct ipm_part *part, size_t number, struct aren
     if (part->type == IPM_PART_MESSAGE && depth < FORWARDED_DEPTH &&
         ipm_read_forwarded(part, arena, &inner, NULL))
         view_set(object, "message", view_ipm(&inner, arena, depth + 1));
+    if (part->type == IPM_PART_REPORT)
+        view_set(object, "report", report_part(part, arena));
     struct ipn notification;
     if (part->type == IPM_PART_NOTIFICATION && depth < FORWARDED_DEPTH &&
         ipm_read_notification(part, arena, &notification, NULL))
@@ -312,6 +337,11 @@ static json_t *view_reported(const struct x411p3_PerRecipientReportDeliveryField
 static void view_report(json_t *object, const struct x411p3_ReportDeliveryEnvelope *envelope,
                         struct arena *arena) {
     json_t *reported = json_array();
+    struct correlator about;
+    if (correlator_read(&envelope->extensions, arena, &about)) {
+        view_set(object, "about", json_string(about.subject));
+        view_set(object, "about-ipm", json_string(about.identifier));
+    }
     view_set(object, "subject-mts-identifier", mts_identifier(&envelope->subject_submission_identifier));
     view_set(object, "content-identifier", ascii(envelope->content_identifier, arena));
     for (size_t i = 0; i < envelope->per_recipient_fields.count; i++)

@@ -51,11 +51,13 @@ static void print_label(const char *label) {
 }
 
 /* Extensions by name, each value in a line. */
-static void print_extensions(const json_t *extensions) {
+static void print_extensions_of(const json_t *extensions, bool about) {
     const json_t *extension, *row;
     size_t i, j;
     json_array_foreach(extensions, i, extension) {
         const json_t *value = json_object_get(extension, "value");
+        if (strcmp(name_or_type(extension), "content-correlator") == 0 && about)
+            continue; /* it was told in words */
         if (json_is_object(json_array_get(value, 0)) && member(json_array_get(value, 0), "address")) {
             json_array_foreach(value, j, row) print_row(name_or_type(extension), row);
             continue;
@@ -72,6 +74,10 @@ static void print_extensions(const json_t *extensions) {
         out_field(name_or_type(extension), text ? text : "(there)");
         free(text);
     }
+}
+
+static void print_extensions(const json_t *extensions) {
+    print_extensions_of(extensions, false);
 }
 
 /* A list of words in one line. */
@@ -185,9 +191,11 @@ static void print_business(const json_t *ipm) {
     out_field("precedences of", member(ipm, "precedence-policy"));
 }
 
-static void print_ipm(const json_t *ipm);
+struct place;
+static void print_ipm(const json_t *ipm, const struct place *place);
 static void print_ipn(const json_t *ipn);
 static void print_fields(const json_t *view);
+static void print_report(const json_t *view);
 
 /* Text that can't drive the terminal, ending with a newline. */
 static void print_text(const char *text) {
@@ -241,12 +249,19 @@ static void print_parameters(const json_t *parameters) {
     json_object_foreach((json_t *)(uintptr_t)parameters, name, value) print_parameter(name, value);
 }
 
-static void print_part(const json_t *part) {
-    const char *text = member(part, "text"), *file_name = member(part, "file-name"),
-               *charset = member(part, "charset");
+/* Where the part stands: `2.1` is the first in a message that is the second. */
+struct place {
+    char entry[24]; /* "": of no mailbox, so that nothing saves it */
+    char path[64];
+};
+
+/* `[part 2: file, 7.9 kB, NAME · mhs save 5 2]` */
+static void print_part_line(const json_t *part, const struct place *place) {
+    const char *type = out_text(part, "type"), *charset = member(part, "charset"),
+               *file_name = member(part, "file-name");
     char size[16];
-    printf("\n%s[part %s: ", out_style(OUT_DIM), out_text(part, "number"));
-    out_line(out_text(part, "type"));
+    printf("\n%s[part %s: ", out_style(OUT_DIM), place->path);
+    out_line(strcmp(type, "file-transfer") == 0 ? "file" : type);
     if (charset)
         printf(", %s", charset);
     printf(", %s", out_size((uint64_t)out_integer(part, "size"), size));
@@ -254,21 +269,42 @@ static void print_part(const json_t *part) {
         printf(", ");
         out_line(file_name);
     }
+    if (*place->entry && !member(part, "text"))
+        printf(" \u00B7 mhs save %s %s", place->entry, place->path);
     printf("]%s\n", out_end());
+}
+
+/* What is in a part that holds another object. */
+static void print_inner(const json_t *part, const struct place *place) {
+    const json_t *fields = json_object_get(part, "delivery-envelope"),
+                 *message = json_object_get(part, "message"),
+                 *notification = json_object_get(part, "notification"),
+                 *report = json_object_get(part, "report");
+    if (fields)
+        print_fields(fields);
+    if (message)
+        print_ipm(message, place);
+    if (notification)
+        print_ipn(notification);
+    if (report)
+        print_report(report);
+}
+
+static void print_part(const json_t *part, const struct place *around) {
+    struct place place = *around;
+    const char *text = member(part, "text");
+    snprintf(place.path, sizeof place.path, "%.40s%s%.16s", around->path, *around->path ? "." : "",
+             out_text(part, "number"));
+    print_part_line(part, &place);
     if (text)
         print_text(text);
     else
         print_parameters(json_object_get(part, "parameters"));
     out_field("delivered", member(part, "delivery-time"));
-    if (json_object_get(part, "delivery-envelope"))
-        print_fields(json_object_get(part, "delivery-envelope"));
-    if (json_object_get(part, "message"))
-        print_ipm(json_object_get(part, "message"));
-    if (json_object_get(part, "notification"))
-        print_ipn(json_object_get(part, "notification"));
+    print_inner(part, &place);
 }
 
-static void print_ipm(const json_t *ipm) {
+static void print_ipm(const json_t *ipm, const struct place *place) {
     print_users("from", json_object_get(ipm, "from"));
     print_users("authorized by", json_object_get(ipm, "authorizing-users"));
     print_users("to", json_object_get(ipm, "to"));
@@ -293,7 +329,7 @@ static void print_ipm(const json_t *ipm) {
     print_extensions(json_object_get(ipm, "other-extensions"));
     const json_t *part;
     size_t i;
-    json_array_foreach(json_object_get(ipm, "parts"), i, part) print_part(part);
+    json_array_foreach(json_object_get(ipm, "parts"), i, part) print_part(part, place);
     if (json_is_true(json_object_get(ipm, "truncated")))
         printf("\n%sThe content is damaged after this part.%s\n", out_style(OUT_BAD), out_end());
 }
@@ -312,7 +348,7 @@ static void print_ipn(const json_t *ipn) {
     print_extensions(json_object_get(ipn, "extensions"));
     if (json_object_get(ipn, "returned")) {
         printf("\n%sThe message was returned:%s\n\n", out_style(OUT_BOLD), out_end());
-        print_ipm(json_object_get(ipn, "returned"));
+        print_ipm(json_object_get(ipn, "returned"), &(struct place){0});
     }
 }
 
@@ -374,17 +410,22 @@ static void print_report(const json_t *view) {
     size_t i;
     bool probe = json_is_true(json_object_get(view, "probe"));
     out_field(probe ? "report on probe" : "report on", member(view, "subject-mts-identifier"));
+    if (member(view, "about") && *member(view, "about"))
+        out_field("subject", member(view, "about"));
     out_field("arrival", member(view, "arrival"));
     out_field("content id", member(view, "content-identifier"));
-    print_extensions(json_object_get(view, "extensions"));
+    print_extensions_of(json_object_get(view, "extensions"), member(view, "about"));
     json_array_foreach(json_object_get(view, "recipients"), i, recipient) print_reported(recipient, probe);
     if (json_object_get(view, "ipm"))
         printf("\n%sThe message was returned:%s\n\n", out_style(OUT_BOLD), out_end());
 }
 
 void view_print_content(const json_t *view) {
+    struct place place = {.path = ""};
+    if (json_object_get(view, "entry"))
+        snprintf(place.entry, sizeof place.entry, "%s", out_text(view, "entry"));
     if (json_object_get(view, "ipm"))
-        print_ipm(json_object_get(view, "ipm"));
+        print_ipm(json_object_get(view, "ipm"), &place);
     if (json_object_get(view, "ipn"))
         print_ipn(json_object_get(view, "ipn"));
     if (member(view, "content-error")) {

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +23,7 @@
 #include "mhsd/sockets.h"
 #include "mhsd/spawn.h"
 #include "protocol/net.h"
+#include "security/password.h"
 #include "store/place.h"
 #include "store/store.h"
 #include "store/thread.h"
@@ -103,6 +106,11 @@ static bool give_store(const struct config *config, struct error *err) {
                                 : strerror(cause));
 }
 
+const char *child_where_store_is(const struct config *config) {
+    return store_is_folder(config->mta.store) ? "see whether its disk is mounted"
+                                              : "see whether 'store' names the right database";
+}
+
 /* Where a store was and its disk is not mounted, an empty one would take messages that nobody looks for. */
 static bool may_be_made(const struct config *config, struct error *err) {
     struct error there = {0};
@@ -110,12 +118,20 @@ static bool may_be_made(const struct config *config, struct error *err) {
         return true;
     if (!config->create_store)
         return error_set(err, ENOENT,
-                         "%s; see whether its disk is mounted. 'create-store' forbids making an empty one; "
-                         "mhsd --create-store -c FILE makes it all the same, FILE being this configuration",
-                         there.text);
-    log_warning("%s: an empty one is made. If there should be one, stop, and see whether its disk is mounted",
-                there.text);
+                         "%s; %s. 'create-store' forbids making an empty one; mhsd --create-store -c FILE "
+                         "makes it all the same, FILE being this configuration",
+                         there.text, child_where_store_is(config));
+    log_warning("%s: an empty one is made. If there should be one, stop, and %s", there.text,
+                child_where_store_is(config));
     return true;
+}
+
+static bool is_no_file(const char *directory, struct error *err) {
+    struct stat status;
+    if (!store_is_folder(directory) || stat(directory, &status) != 0 || S_ISDIR(status.st_mode))
+        return true;
+    return error_set(err, ENOTDIR, "store: %s is a file, and no folder: let 'store' name a folder",
+                     directory);
 }
 
 /* A start makes the socket's folder first: what it can make then, the others must not refuse. */
@@ -206,11 +222,23 @@ bool child_create_store(const struct config *config, struct error *err) {
     return store != NULL;
 }
 
+/* The kernel's own trees let root write as far as access(2) knows, and make no folder. */
+static bool is_of_kernel(const char *folder) {
+    struct statfs system;
+    return statfs(folder, &system) == 0 &&
+           (system.f_type == PROC_SUPER_MAGIC || system.f_type == SYSFS_MAGIC);
+}
+
 /* The folder that the store's is made in; that of the socket may have to be made too. */
 static bool may_make_folder(const struct config *config, struct error *err) {
     const char *directory = config->mta.store;
     char above[4096];
     sockets_folder_of(directory, above, sizeof above);
+    if (is_of_kernel(above))
+        return error_set(err, EPERM,
+                         "store: the folder %s can't be made in %s, which is the kernel's: let 'store' name "
+                         "another place",
+                         directory, above);
     if (access(above, W_OK | X_OK) == 0)
         return true;
     if (errno == ENOENT && is_in_socket_folder(config) && sockets_may_serve(config->socket, err))
@@ -226,6 +254,8 @@ bool child_may_use_store(const struct config *config, struct error *err) {
     if (!store_is_folder(directory))
         return sandbox_drop_user(config->user, err) &&
                (store_examine(config->mta.store_place, err) || err->code == STORE_NOT_FOUND);
+    if (!is_no_file(directory, err))
+        return false;
     if (stat(directory, &status) != 0 && errno != ENOENT)
         return error_set(err, errno, "store: %s can't be entered: %s", directory, strerror(errno));
     if (stat(directory, &status) != 0) /* root makes it, and the user is to reach it */
@@ -244,9 +274,15 @@ static int fail(const struct error *err) {
     return 1;
 }
 
-static bool start_thread(void *config, struct error *err) {
+/* One for passwords, whatever the store is, and one for the disk where the store is files. */
+static bool start_threads(void *config, struct error *err) {
     struct mta_config *mta = &((struct config *)config)->mta;
-    return (mta->store_thread = store_thread_start(err)) != NULL;
+    if (!password_init())
+        return error_set(err, 0, "the library that hashes passwords can't be used");
+    mta->hashing_thread = store_thread_start(err);
+    if (mta->hashing_thread && store_is_folder(mta->store))
+        mta->store_thread = store_thread_start(err);
+    return mta->hashing_thread && (mta->store_thread || !store_is_folder(mta->store));
 }
 
 /* Finds out what the store needs, and enters the sandbox with it. */
@@ -264,8 +300,7 @@ static bool enter_with_store(struct child_context *context, enum sandbox_part pa
                                           .port = reach.port,
                                           .files = files,
                                           .door = CHILD_DOOR,
-                                          .start =
-                                              part == SANDBOX_STORE && !reach.calls ? start_thread : NULL,
+                                          .start = part == SANDBOX_STORE ? start_threads : NULL,
                                           .context = config};
     return sandbox_enter(part, &rights, config->sandbox, err);
 }
@@ -283,7 +318,8 @@ static int run_store(struct child_context *context) {
     bool folder = store_is_folder(config->mta.store);
     umask(077);
     /* A server is asked as the user that the processes run as. */
-    if ((folder && (!may_be_made(config, &err) || !prepare_store(config, &err))) ||
+    if (!is_no_file(config->mta.store, &err) ||
+        (folder && (!may_be_made(config, &err) || !prepare_store(config, &err))) ||
         !sandbox_drop_user(config->user, &err) || (!folder && !may_be_made(config, &err)) ||
         !check_store(config, &err) || !enter_with_store(context, SANDBOX_STORE, &err))
         return no_store(&err, config);

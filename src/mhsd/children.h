@@ -44,6 +44,9 @@ bool child_is_one(int argc, char **argv);
  * afterwards. False when there is one already, or it can't be made. */
 bool child_create_store(const struct config *config, struct error *err);
 
+/* Where to look when there is no store and should be one. */
+const char *child_where_store_is(const struct config *config);
+
 /* Whether the daemon could use the store's folder, or make it; nothing is changed, but root's process becomes
  * the user of 'run-as'. The error's code is an errno. */
 bool child_may_use_store(const struct config *config, struct error *err);

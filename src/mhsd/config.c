@@ -21,6 +21,8 @@ static void read_limits(struct loader *l) {
     l->config.clients.clients_per_user = (unsigned)config_number(limits, "clients-per-user");
     protocol->envelope_octets = (size_t)config_number(limits, "envelope-octets");
     mta->associations_in = (unsigned)config_number(limits, "associations-in");
+    mta->associations_users = (unsigned)config_number(limits, "associations-users");
+    mta->associations_of_user = (unsigned)config_number(limits, "associations-per-user");
     mta->envelope_octets = protocol->envelope_octets;
     mta->envelope_memory = (size_t)config_number(limits, "envelope-memory");
     mta->content_octets = (uint64_t)config_number(limits, "content-octets");
@@ -43,6 +45,7 @@ static void read_timers(struct loader *l) {
     protocol->transfer_us = config_number(timers, "transfer") * 1000000;
     protocol->release_us = config_number(timers, "release") * 1000000;
     protocol->stop_us = config_number(timers, "stop") * 1000000;
+    mta->stop_seconds = (unsigned)config_number(timers, "stop");
     mta->repeat_seconds = (unsigned)config_number(timers, "repeat-keys");
     mta->resume_seconds = (unsigned)config_number(timers, "resume");
     mta->track_seconds = (unsigned)config_number(timers, "tracking");

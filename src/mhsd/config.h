@@ -64,6 +64,10 @@ bool config_slice(const struct config *config, enum config_process kind, struct 
  */
 struct config *config_read_slice(struct span slice, enum config_process kind, struct error *err);
 
+/* Where an option of the top level stands in the file that was read, before what is said of it: `FILE: line
+ * N:`, or `FILE:` when it is not set. */
+void config_where(const struct config *config, const char *option, char *where, size_t size);
+
 /* Appends what the store process remarked on the configuration (IPC_CONFIG_TAKEN) to warnings, with file and
  * line; of the many how many more there are. */
 void config_add_remarks(const struct config *config, struct span remarks, struct buf *warnings);

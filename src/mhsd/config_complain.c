@@ -116,6 +116,15 @@ static struct config_place say(const struct config_section *section, const char 
     return value ? value->place : section->place;
 }
 
+void config_where(const struct config *config, const char *option, char *where, size_t size) {
+    const struct loader *l = (const struct loader *)config;
+    const struct config_value *value = config_value(l->tree, option);
+    struct config_place place = value ? value->place : (struct config_place){0};
+    char line[16];
+    name_line(place, line);
+    snprintf(where, size, "%s:%s", l->files[place.file], line);
+}
+
 void config_warn(struct loader *l, const struct config_section *section, const char *option,
                  const char *what) {
     char text[CONFIG_TEXT_SIZE];
@@ -132,11 +141,15 @@ static uint64_t key_of(struct span title) {
     return span_hash(title) | 1;
 }
 
-/* The users' sections by their titles, as there may be many. Without memory some are not among them. */
+/* The sections of those who have an address, by their titles, as there may be many. Without memory some are
+ * not among them. */
 static void find_users(const struct loader *l, struct map *users) {
-    struct config_section *user = config_first(l->tree, "user");
-    while (user && map_put(users, key_of(span_str(user->title)), user))
-        user = config_next(user);
+    static const char *const kinds[] = {"alias", "list", "user"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct config_section *one = config_first(l->tree, kinds[i]);
+        while (one && map_put(users, key_of(span_str(one->title)), one))
+            one = config_next(one);
+    }
 }
 
 static void add_remark(const struct loader *l, const struct map *users, struct span title, struct span what,

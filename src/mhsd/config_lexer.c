@@ -57,6 +57,33 @@ static bool is_open(const struct config_lexer *lexer, const struct lexer_file *f
     return false;
 }
 
+static bool begins_with(struct span octets, struct span mark) {
+    return span_eq(span_sub(octets, 0, mark.len), mark);
+}
+
+/* What editors of other systems write: the options would seem odd. */
+static bool is_text(struct loader *l, const struct config_place *outer, const char *path,
+                    struct span octets) {
+    struct config_place first = outer ? *outer : (struct config_place){.line = 1};
+    char file[120] = "the file";
+    if (outer)
+        snprintf(file, sizeof file, "the file '%.100s'", path);
+    if (begins_with(octets, SPAN_LIT("\xFF\xFE")) || begins_with(octets, SPAN_LIT("\xFE\xFF")))
+        return config_complain(l, first, "%s is in UTF-16: save it as UTF-8, without a byte order mark",
+                               file);
+    if (begins_with(octets, SPAN_LIT("\xEF\xBB\xBF")))
+        return config_complain(
+            l, first, "%s begins with a byte order mark (U+FEFF): save it as UTF-8 without one", file);
+    const uint8_t *nul = octets.len ? memchr(octets.data, '\0', octets.len) : NULL;
+    int line = 1;
+    for (const uint8_t *c = octets.data; nul && c < nul; c++)
+        line += *c == '\n';
+    if (nul && !outer)
+        first.line = line;
+    return !nul ||
+           config_complain(l, first, "%s has an octet of 0 (NUL) in line %d, which no text has", file, line);
+}
+
 /* The file's octets, which are to be freed also when it fails. */
 static bool read_file(struct config_lexer *lexer, const char *path, const struct config_place *outer,
                       struct buf *octets, struct lexer_file *opened) {
@@ -76,11 +103,11 @@ static bool read_file(struct config_lexer *lexer, const char *path, const struct
                                "with what it includes it is longer than 16 MiB, or there is no memory");
     if (!done)
         return cannot_read(lexer->l, path, outer, cause);
-    if (octets->len && memchr(octets->data, '\0', octets->len))
-        return config_complain(lexer->l, whole, "%s%.100s it is not a text: it has an octet of 0",
-                               outer ? path : "", outer ? ":" : "");
     lexer->octets += octets->len;
-    return true;
+    if (is_text(lexer->l, outer, path, buf_span(octets)))
+        return true;
+    lexer->l->incomplete = true;
+    return false;
 }
 
 static bool add_name(struct loader *l, const char *name) {

@@ -4,6 +4,7 @@
 #include "directory/directory.h"
 #include "mhsd/config_private.h"
 #include "mts/supplementary.h"
+#include "security/password.h"
 
 static struct mts_names names_of(const struct config_section *section, const char *option) {
     struct mts_names names;
@@ -211,6 +212,7 @@ static void read_mailbox(const struct config_section *section, struct mta_user *
     const struct config_value *login = config_value(section, "login");
     user->address = section->title;
     user->directory_name = config_text(section, "directory-name");
+    user->password_hash = config_text(section, "password-hash");
     user->has_uid = login && login->ids;
     user->uid = user->has_uid ? login->ids[0] : 0;
 }
@@ -221,6 +223,15 @@ static bool add_directory_name(struct loader *l, struct config_section *section)
     const char *name = config_text(section, "directory-name");
     return !name || directory_add(l->config.mta.directory, name, section->title, &why) ||
            config_fail(l, section, "directory-name", "%.180s", why.text);
+}
+
+/* It costs what it says whenever somebody binds, right or wrong. */
+static bool password_is_right(struct loader *l, struct config_section *section) {
+    const char *hash = config_text(section, "password-hash");
+    return !hash || password_is_hash(span_str(hash)) ||
+           config_fail(
+               l, section, "password-hash",
+               "it is no hash by Argon2id of at most 64 MiB and 16 passes; 'mhs user hash' makes one");
 }
 
 static bool read_user(struct loader *l, struct config_section *section) {
@@ -236,7 +247,7 @@ static bool read_user(struct loader *l, struct config_section *section) {
         .eits = names_of(section, "encoded-information-types"),
         .labels = names_of(section, "security-labels"),
     };
-    if (!read_redirections(l, section, &user) ||
+    if (!password_is_right(l, section) || !read_redirections(l, section, &user) ||
         !read_restrictions(l, section, "restriction", &user.restrictions, &user.restriction_count))
         return false;
     return (mts_tables_add_user(l->tables, &user, &why) || refused(l, section, &why)) &&
@@ -388,6 +399,7 @@ bool config_mts(struct loader *l) {
     if (ok && config_sound(l)) {
         advise_on_domain(l, "user");
         advise_on_domain(l, "list");
+        config_advise_on_mts(l);
     }
     return ok;
 }

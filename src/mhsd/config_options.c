@@ -28,6 +28,10 @@ static const struct config_option limit_options[] = {
      .help = "Those of them that one user who is no operator may have."},
     {"associations-in", CONFIG_NUMBER, 0, CONFIG_STORE, 1, 1000000, .number = 2000,
      .help = "Inbound associations of all peers together; more are refused as busy."},
+    {"associations-users", CONFIG_NUMBER, 0, CONFIG_STORE, 1, 1000000, .number = 5000,
+     .help = "Associations of all users together; more are refused as busy."},
+    {"associations-per-user", CONFIG_NUMBER, 0, CONFIG_STORE, 1, 1000000, .number = 20,
+     .help = "Those of one user; more are refused as busy."},
     {"envelope-octets", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH | CONFIG_NET, 1024, IPC_ENVELOPE_MAX,
      .number = 8 * MIB, .help = "The longest envelope, probe or report that is taken."},
     {"envelope-memory", CONFIG_NUMBER, CONFIG_OCTETS, SWITCH, 65536, 1L << 34, .number = 64 * MIB,
@@ -72,7 +76,7 @@ static const struct config_option timer_options[] = {
     {"release", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_NET, 1, DAY, .number = OSI_RELEASE_SECONDS,
      .help = "How long the answer to a release is waited for, and to the interruption or the discard of a "
              "transfer."},
-    {"stop", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_NET, 0, HOUR, .number = 5,
+    {"stop", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_NET | CONFIG_STORE, 0, HOUR, .number = 5,
      .help = "How long a stop of the daemon waits for the transfers under way. What takes longer is cut, "
              "with a line in "
              "the log, and goes on after the next start."},
@@ -151,6 +155,12 @@ static const struct config_option top_options[] = {
              "P-selector "
              "take each of them there: {\"\\\"591\\\"/Internet=0.0.0.0+102\", "
              "\"\\\"592\\\"/Internet=0.0.0.0+102\"}. A host name is resolved when the daemon starts."},
+    {"listen-users", CONFIG_TEXTS, CONFIG_RESTART, CONFIG_NET, .none = "nowhere: users can't bind",
+     .help =
+         "The same for users, whose programs bind by P3 (mts-access, with and without RTSE, of 1988 and of "
+         "1994), as {\"Internet=0.0.0.0+3102\"}. Ports of `listen` can't be among them. A user binds with "
+         "his O/R address and a password (`mhs user set --password-command`, or `password-hash`), which "
+         "travels as it is: where others can listen on the way, let it go through a tunnel."},
     {"name-servers", CONFIG_TEXTS, 0, CONFIG_NET,
      .none = "those of /etc/resolv.conf, which is read, as /etc/hosts is, when a net process starts",
      .help = "IP addresses of the servers that resolve the peers' host names, with `:port` if it is not 53."},

@@ -62,6 +62,9 @@ static const struct config_option redirection_options[] = {
 const struct config_option config_user_options[] = {
     {"login", CONFIG_LOGIN, 0, SWITCH, 1, .none = "only operators use the mailbox",
      .help = "The Unix user who may use it."},
+    {"password-hash", CONFIG_TEXT, CONFIG_SECRET, CONFIG_STORE, 1, 127, .none = "the user can't bind",
+     .help = "Of the password with which the user's own programs bind (P3): what `mhs user hash` prints, a "
+             "hash by Argon2id."},
     {"available", CONFIG_FLAG, 0, SWITCH, .number = true,
      .help = "`false`: registered, but nothing can be delivered."},
     {"may-submit", CONFIG_FLAG, 0, SWITCH, .number = true, .help = "The user may submit."},

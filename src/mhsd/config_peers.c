@@ -73,15 +73,15 @@ static bool covers(const struct osi_address *first, const struct osi_address *se
 }
 
 /* A second line for the same socket: its selectors are taken there, too. */
-static bool add_selectors(struct loader *l, const char *text, struct protocol_listener *to,
-                          const struct osi_address *selectors) {
+static bool add_selectors(struct loader *l, const char *option, const char *text,
+                          struct protocol_listener *to, const struct osi_address *selectors) {
     struct osi_address *grown = config_array(l, to->other_count + 1, sizeof *grown);
     if (!grown)
         return false;
     for (size_t i = 0; i <= to->other_count; i++) {
         const struct osi_address *before = i ? &to->others[i - 1] : &to->selectors;
         if (covers(before, selectors) || covers(selectors, before))
-            return config_fail(l, l->tree, "listen",
+            return config_fail(l, l->tree, option,
                                "'%.60s' and another line of this address take the same calls: each needs a "
                                "selector that the other has not",
                                text);
@@ -93,32 +93,44 @@ static bool add_selectors(struct loader *l, const char *text, struct protocol_li
     return true;
 }
 
-static bool read_listener(struct loader *l, const char *text, struct protocol_listener *listeners,
-                          size_t *count) {
+/* Who calls a port is an MTA or a user: which, its option says. */
+static bool read_listener(struct loader *l, const char *option, const char *text,
+                          struct protocol_listener *listeners, size_t *count) {
     struct protocol_listener *listener = &listeners[*count];
     struct paddress address;
-    if (!parse(l, l->tree, "listen", text, &address))
+    if (!parse(l, l->tree, option, text, &address))
         return false;
     if (address.count != 1)
-        return config_fail(l, l->tree, "listen", "'%.60s' must have one network address", text);
+        return config_fail(l, l->tree, option, "'%.60s' must have one network address", text);
     take_selectors(&address, &listener->selectors);
-    if (!read_endpoint(l, l->tree, "listen", &address.networks[0], &listener->endpoint))
+    listener->users = strcmp(option, "listen-users") == 0;
+    if (!read_endpoint(l, l->tree, option, &address.networks[0], &listener->endpoint))
         return false;
-    for (size_t i = 0; i < *count; i++)
-        if (same_endpoint(&listeners[i].endpoint, &listener->endpoint))
-            return add_selectors(l, text, &listeners[i], &listener->selectors);
+    for (size_t i = 0; i < *count; i++) {
+        if (!same_endpoint(&listeners[i].endpoint, &listener->endpoint))
+            continue;
+        if (listeners[i].users == listener->users)
+            return add_selectors(l, option, text, &listeners[i], &listener->selectors);
+        return config_fail(l, l->tree, option, "'%.60s' stands in 'listen': users need a port of their own",
+                           text);
+    }
     ++*count;
     return true;
 }
 
 bool config_listeners(struct loader *l) {
-    const char *const *texts;
-    size_t count = config_list(l->tree, "listen", &texts);
-    struct protocol_listener *listeners = config_array(l, count, sizeof *listeners);
+    const char *const *texts[2];
+    static const char *const options[2] = {"listen", "listen-users"};
+    size_t counts[2], sockets = 0;
+    for (size_t o = 0; o < 2; o++)
+        counts[o] = config_list(l->tree, options[o], &texts[o]);
+    struct protocol_listener *listeners = config_array(l, counts[0] + counts[1], sizeof *listeners);
     bool ok = listeners != NULL;
-    size_t sockets = 0;
-    for (size_t i = 0; ok && i < count; i++)
-        ok = read_listener(l, texts[i], listeners, &sockets);
+    for (size_t o = 0; o < 2; o++)
+        for (size_t i = 0; ok && i < counts[o]; i++)
+            ok = read_listener(l, options[o], texts[o][i], listeners, &sockets);
+    if (!counts[0] && config_value(l->tree, "listen"))
+        config_warn(l, l->tree, "listen", "it is empty: nobody can call");
     l->config.protocol.listeners = listeners;
     l->config.protocol.listener_count = sockets;
     return read_name_servers(l) && ok;

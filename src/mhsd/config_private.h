@@ -82,6 +82,9 @@ void config_advise_on_secrets(struct loader *l);
 /* config_advice.c: warnings about each peer, noted and kept with it. */
 void config_advise(struct loader *l, struct mta_peer *peers, size_t count);
 
+/* config_advice_mts.c: the same about schedules and users, once all could be read. */
+void config_advise_on_mts(struct loader *l);
+
 /* "No memory", and returns false. */
 bool config_no_memory(struct loader *l);
 

@@ -97,20 +97,37 @@ static bool tell(struct span text) {
     return true;
 }
 
-static void warn(struct buf *warnings, const struct error *err) {
-    buf_printf(warnings, "the next start would be refused: %s\n", err->text);
+/* Root may start a daemon that another user has started now, and may do more. A server that is away is asked
+ * again by a start. */
+static void warn(const struct config *config, const char *option, const struct error *err, bool root,
+                 struct buf *warnings) {
+    char where[4200];
+    const char *what = err->code == EACCES && !root ? "a start by the same user would be refused"
+                       : err->code == STORE_IO      ? "the next start could not serve"
+                                                    : "the next start would be refused";
+    config_where(config, option, where, sizeof where);
+    buf_printf(warnings, "%s %s: %s\n", where, what, err->text);
 }
 
-/* What a new start would do before anything else. Folders that are missing show to everybody; what root alone
- * may do can't be told here where the daemon has given that up. */
-static bool look_at_folders(const struct config *config, struct buf *warnings) {
+/* What a new start would do before anything else. */
+static bool look_at_folders(const struct config *config, bool root, struct buf *warnings) {
     struct error socket = {0}, store = {0};
-    if (!sockets_may_serve(config->socket, &socket) && socket.code == ENOENT)
-        warn(warnings, &socket);
+    if (!sockets_may_serve(config->socket, &socket))
+        warn(config, "socket", &socket, root, warnings);
     bool may_use = child_may_use_store(config, &store);
-    if (!may_use && store_is_folder(config->mta.store) && store.code == ENOENT)
-        warn(warnings, &store);
+    if (!may_use)
+        warn(config, "store", &store, root, warnings);
     return may_use;
+}
+
+/* What is there. A crash may have left it so that a writer alone can look: a start does. */
+static bool look_at_store(const struct config *config, struct buf *warnings) {
+    struct error err = {0};
+    bool read = store_examine(config->mta.store_place, &err);
+    if (!read && (err.code == STORE_VERSION || err.code == STORE_CORRUPT ||
+                  (err.code == STORE_NOT_FOUND && !config->create_store)))
+        warn(config, "store", &err, true, warnings);
+    return read;
 }
 
 int examine_run(char **argv) {
@@ -120,7 +137,7 @@ int examine_run(char **argv) {
     alarm(EXAMINE_SECONDS);
     buf_init(&remarks, 0);
     buf_init(&warnings, WARNINGS_MOST);
-    if (config && look_at_folders(config, &warnings) && store_examine(config->mta.store_place, &err)) {
+    if (config && look_at_folders(config, geteuid() == 0, &warnings) && look_at_store(config, &warnings)) {
         bool read = mta_examine_users(&config->mta, &remarks, &err);
         if (!read && err.code == STORE_MOVED)
             buf_printf(&warnings, "%s\n", err.text);

@@ -1,11 +1,9 @@
 /* mhsd(8): the daemon. */
 #include <errno.h>
 #include <getopt.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -70,14 +68,17 @@ static int write_first(const char *path) {
 }
 
 /* What only the user that starts the daemon may do, another's test can't tell. */
-static bool complain(const struct error *err, bool warning) {
-    fprintf(stderr, "mhsd: %s%s\n", warning ? "warning: " : "", err->text);
+static bool complain(const struct config *config, const char *option, const struct error *err, bool warning) {
+    char where[4200];
+    config_where(config, option, where, sizeof where);
+    fprintf(stderr, "mhsd: %s%s %s\n", warning ? "warning: " : "", where, err->text);
     return warning;
 }
 
 static bool test_socket(const struct config *config) {
     struct error err = {0};
-    return sockets_may_serve(config->socket, &err) || complain(&err, err.code == EACCES && geteuid() != 0);
+    return sockets_may_serve(config->socket, &err) ||
+           complain(config, "socket", &err, err.code == EACCES && geteuid() != 0);
 }
 
 /* A line of its own for each. */
@@ -99,7 +100,7 @@ static bool test_users(const struct config *config) {
     print_lines("warning: ", &warnings);
     buf_free(&remarks);
     buf_free(&warnings);
-    return done || err.code != STORE_MOVED || complain(&err, false);
+    return done || err.code != STORE_MOVED || complain(config, "store", &err, false);
 }
 
 /* Whose own folder it is would start the daemon too, and be refused. */
@@ -114,10 +115,10 @@ static bool test_store(const char *path, const struct config *config) {
     bool root = geteuid() == 0;
     bool read = store_examine(config->mta.store_place, &err);
     if (!read && (err.code == STORE_VERSION || err.code == STORE_CORRUPT))
-        return complain(&err, false);
+        return complain(config, "store", &err, false);
     struct error use = {0};
     if (!child_may_use_store(config, &use))
-        return complain(&use, use.code == EACCES && !root && !is_own(config->mta.store));
+        return complain(config, "store", &use, use.code == EACCES && !root && !is_own(config->mta.store));
     /* At a server root may be a stranger: what counts is what the user of 'run-as', who we are now, sees. */
     if (!read && !store_is_folder(config->mta.store_place)) {
         err = (struct error){0};
@@ -126,36 +127,21 @@ static bool test_store(const char *path, const struct config *config) {
     if (!read && err.code == STORE_NOT_FOUND && !config->create_store) {
         fprintf(
             stderr,
-            "mhsd: %s, and 'create-store' forbids making an empty one: see whether its disk is mounted, or "
-            "make it: mhsd --create-store -c %s\n",
-            err.text, path);
+            "mhsd: %s, and 'create-store' forbids making an empty one: %s, or make it: mhsd --create-store "
+            "-c %s\n",
+            err.text, child_where_store_is(config), path);
         return false;
     }
-    return read ? test_users(config) : err.code == STORE_NOT_FOUND || complain(&err, true);
+    return read ? test_users(config) : err.code == STORE_NOT_FOUND || complain(config, "store", &err, true);
 }
 
-/* Ports below 1024 are root's, or of whom the system lets; asked of the system, as only it knows. A port that
- * is in use is no matter here: the daemon may be running. */
-static bool may_bind(const struct protocol_endpoint *endpoint) {
-    int fd = socket(endpoint->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool denied = fd >= 0 && bind(fd, (const struct sockaddr *)&endpoint->address, endpoint->length) != 0 &&
-                  errno == EACCES;
-    if (fd >= 0)
-        close(fd);
-    return !denied;
-}
-
-static void test_ports(const struct config *config) {
+/* What can't be listened at, or may be by the daemon's next start alone, as names and addresses come and go.
+ */
+static void test_listeners(const struct config *config) {
     for (size_t i = 0; i < config->protocol.listener_count; i++) {
-        const struct protocol_endpoint *endpoint = &config->protocol.listeners[i].endpoint;
-        /* In sockaddr_in and sockaddr_in6 the port stands in the same place. */
-        unsigned port = ntohs(((const struct sockaddr_in *)&endpoint->address)->sin_port);
-        if (endpoint->length && port < 1024 && geteuid() != 0 && !may_bind(endpoint))
-            fprintf(
-                stderr,
-                "mhsd: warning: listen: port %u may not be opened by this user: start the daemon as root, "
-                "with 'run-as', or choose a port from 1024 up\n",
-                port);
+        struct error err = {0};
+        if (!sockets_may_listen(&config->protocol.listeners[i].endpoint, &err))
+            complain(config, "listen", &err, true);
     }
 }
 
@@ -203,7 +189,7 @@ static void warn_of_debug_build(void) {
 }
 
 static int test_all(const char *path, const struct config *config) {
-    test_ports(config);
+    test_listeners(config);
     bool socket = test_socket(config), store = test_store(path, config);
     if (!socket || !store)
         return 1;

@@ -46,7 +46,7 @@ bool parent_take_request(struct child *child, uint64_t ref, struct span payload)
     json_t *request = json_loadb((const char *)payload.data, payload.len, JSON_REJECT_DUPLICATES, NULL);
     const char *operation = json_string_value(json_object_get(request, "operation"));
     bool is_reload = operation && strcmp(operation, "reload") == 0 && json_object_size(request) == 1;
-    if (!is_reload)
+    if (!is_reload || parent->stopping)
         manage(parent, ref, request, operation);
     else if (!parent_reload_for(parent, ref))
         parent_answer(parent, ref, manage_error("unavailable", "a reload is under way; ask again"));

@@ -66,6 +66,10 @@ static void tell_cause(const void *context, char *text, size_t size) {
     const struct parent *parent = context;
     const struct child *store = parent->children[KIND_STORE];
     char ended[64] = "";
+    if (parent->stopping) {
+        snprintf(text, size, "the daemon is stopping");
+        return;
+    }
     if (store->failures)
         snprintf(ended, sizeof ended, "it ended %u time%s", store->failures, store->failures == 1 ? "" : "s");
     if (store->pid == 0)
@@ -81,7 +85,7 @@ static void tell_cause(const void *context, char *text, size_t size) {
 }
 
 void parent_begin_absence(struct parent *parent) {
-    if (!parent->store_ready && parent->children[KIND_CLIENTS]->pid == 0)
+    if ((!parent->store_ready || parent->stopping) && parent->children[KIND_CLIENTS]->pid == 0)
         absence_begin(parent->absence);
 }
 

@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
-#include "mhsd/absence.h"
+#include "mhsd/parent_sockets.h"
 #include "mhsd/patience.h"
 #include "mhsd/supervisor.h"
 
@@ -52,10 +52,10 @@ static void end_idle_processes(struct parent *parent) {
 void parent_stop(struct parent *parent) {
     const struct timeval limit = {.tv_sec = patience_seconds(parent->config)};
     parent->stopping = true;
-    absence_end(parent->absence);
     tell_to_stop(parent);
     end_idle_processes(parent);
     event_add(parent->patience, &limit);
+    parent_begin_absence(parent);
     stop_store_when_alone(parent);
 }
 
@@ -79,5 +79,6 @@ void parent_note_stopped(const struct child *child, int status) {
         parent->status = 1;
     if (children_running(parent, KIND_NET) == 0) /* no transfer is waited for */
         patience_shorten(parent->patience);
+    parent_begin_absence(parent);
     stop_store_when_alone(parent);
 }

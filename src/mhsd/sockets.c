@@ -53,23 +53,53 @@ static int listen_at(const struct sockaddr *address, socklen_t length, struct er
 }
 
 /* A name of this machine is resolved here, before the daemon serves: the first address counts. */
-static int listen_tcp(const struct protocol_endpoint *endpoint, struct error *err) {
+static bool resolve(const struct protocol_endpoint *endpoint, struct protocol_endpoint *found,
+                    struct error *err) {
+    *found = *endpoint;
     if (endpoint->length > 0)
-        return listen_at((const struct sockaddr *)&endpoint->address, endpoint->length, err);
+        return true;
     char port[8];
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *first = NULL;
     snprintf(port, sizeof port, "%u", endpoint->port);
-    int status = getaddrinfo(endpoint->host, port, &hints, &found);
-    if (status != 0) {
-        error_set(err, EINVAL,
-                  "cannot listen at '%.80s', port %s: %s; let 'listen' name an address of this machine, or a "
-                  "host that it can look up",
-                  endpoint->host, port, gai_strerror(status));
-        return -1;
-    }
-    int fd = listen_at(found->ai_addr, found->ai_addrlen, err);
-    freeaddrinfo(found);
-    return fd;
+    int status = getaddrinfo(endpoint->host, port, &hints, &first);
+    if (status != 0)
+        return error_set(
+            err, EINVAL,
+            "cannot listen at '%.80s', port %s: %s; let 'listen' name an address of this machine, or a "
+            "host that it can look up",
+            endpoint->host, port, gai_strerror(status));
+    memcpy(&found->address, first->ai_addr, first->ai_addrlen);
+    found->length = first->ai_addrlen;
+    freeaddrinfo(first);
+    return true;
+}
+
+static int listen_tcp(const struct protocol_endpoint *endpoint, struct error *err) {
+    struct protocol_endpoint found;
+    return resolve(endpoint, &found, err)
+               ? listen_at((const struct sockaddr *)&found.address, found.length, err)
+               : -1;
+}
+
+bool sockets_may_listen(const struct protocol_endpoint *endpoint, struct error *err) {
+    struct protocol_endpoint found;
+    char host[64] = "?", port[8] = "?";
+    if (!resolve(endpoint, &found, err))
+        return false;
+    const struct sockaddr *address = (const struct sockaddr *)&found.address;
+    getnameinfo(address, found.length, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int cause = fd < 0 || bind(fd, address, found.length) == 0 ? 0 : errno;
+    if (fd >= 0)
+        close(fd);
+    if (cause == EACCES)
+        return error_set(
+            err, EACCES,
+            "listen: port %s may not be opened by this user: start the daemon as root, with 'run-as', or "
+            "choose a port from 1024 up",
+            port);
+    return cause != EADDRNOTAVAIL ||
+           error_set(err, cause, "cannot listen at %s port %s: no address of this machine", host, port);
 }
 
 /* What else has the name is not ours to remove. */
@@ -123,6 +153,12 @@ bool sockets_may_serve(const char *path, struct error *err) {
     snprintf(inside, sizeof inside, "%s/.", folder); /* "/.": a file is no folder */
     if (access(inside, W_OK | X_OK) == 0 || (errno == ENOENT && access(above, W_OK | X_OK) == 0))
         return is_no_other(path, err);
+    if (errno == ENOTDIR)
+        return error_set(
+            err, ENOTDIR,
+            "socket: %s can't be served: %s, or what stands before it, is no folder; let 'socket' "
+            "name another place",
+            path, folder);
     return error_set(err, errno, "socket: %s can't be served: %s; its folder must be there: mkdir -p %s",
                      path, strerror(errno), folder);
 }

@@ -24,6 +24,10 @@ bool sockets_make_folder(const char *path, struct error *err);
  * its name. Changes nothing; the error's code is an errno. */
 bool sockets_may_serve(const char *path, struct error *err);
 
+/* Whether this user could listen there: the host resolves, the address is one of this machine, the port may
+ * be his. That a port is in use is no matter: the daemon may be running. */
+bool sockets_may_listen(const struct protocol_endpoint *endpoint, struct error *err);
+
 /* Opens all. False with an error that names the address and the cause; what is open stays in `sockets` for
  * sockets_close. */
 bool sockets_open(struct sockets *sockets, const struct config *config, struct error *err);

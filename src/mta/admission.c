@@ -11,6 +11,8 @@
 #include "mta/ping.h"
 #include "mta/pump.h"
 #include "mta/recovery.h"
+#include "mta/user_association.h"
+#include "mta/user_bind.h"
 
 static void answer(const struct net_process *net, uint64_t ref, const struct ipc_bind_answer *given) {
     struct buf *head = &net->mta->head;
@@ -165,13 +167,12 @@ static bool responder_is(const struct net_process *net, uint64_t ref, const stru
 
 static const struct ipc_bind_answer goes_on = {.verdict = IPC_BIND_ADMITTED};
 
-/* Users bind by P3 and P7, which are not served here. */
+/* Users of a message store bind by P7, which is not served here. */
 static void refuse_user(const struct net_process *net, uint64_t ref, const struct ipc_bind *bind) {
     char address[LOG_TEXT_SIZE], user[LOG_TEXT_SIZE];
-    const char *of = bind->binder == IPC_BINDER_MTS_USER ? "the MTS" : "a message store";
     log_caused(LOG_LEVEL_WARNING,
-               "address=%s bind refused: a user of %s ('%s') binds, and none is served here",
-               log_text(bind->address, address), of,
+               "address=%s bind refused: a user of a message store ('%s') binds, and none is served here",
+               log_text(bind->address, address),
                log_text(bind->user.len ? bind->user : bind->credentials.name, user));
     refuse(net, ref, IPC_BIND_NOT_SUPPORTED, "", "users are not served here");
 }
@@ -224,13 +225,16 @@ uint64_t admission_awaits(const struct net_process *net, uint64_t ref, struct sp
 
 bool admission_bind(struct net_process *net, uint64_t ref, struct span payload) {
     struct ipc_bind bind;
-    if (!ipc_bind_read(payload, &bind) || !ref || association_find(net, ref))
+    if (!ipc_bind_read(payload, &bind) || !ref || association_find(net, ref) ||
+        user_association_find(net, ref))
         return false;
     if (bind.direction == IPC_DIRECTION_OUT)
         return bind_outbound(net, ref, &bind);
     if (bind.direction == IPC_DIRECTION_PING)
         return bind_ping(net, ref, &bind);
-    if (bind.binder != IPC_BINDER_MTA)
+    if (bind.binder == IPC_BINDER_MTS_USER)
+        user_bind(net, ref, &bind);
+    else if (bind.binder != IPC_BINDER_MTA)
         refuse_user(net, ref, &bind);
     else if (bind.recover_id.len)
         recover_inbound(net, ref, &bind);
@@ -246,6 +250,9 @@ bool admission_close(struct net_process *net, uint64_t ref, struct span payload)
     uint8_t how = reader_u8(&r);
     struct span cause = payload_octets(&r);
     struct association *association = association_find(net, ref);
+    struct user_association *of_user = association ? NULL : user_association_find(net, ref);
+    if (of_user)
+        user_association_gone(of_user);
     if (!association)
         return true;
     char text[LOG_TEXT_SIZE];

@@ -30,7 +30,7 @@ static bool open_client(struct clients_process *process, uint64_t ref, struct sp
 static void client_free(struct client *client) {
     if (client->mta) {
         backup_leave(client);
-        later_leave(client);
+        later_leave(client->mta, client);
     }
     users_leave(client);
     submissions_free(client);

@@ -10,6 +10,7 @@
 #include "mta/quota.h"
 #include "mta/telling.h"
 #include "mts/row.h"
+#include "schema/x413.h"
 
 /* Received octets wait in memory up to this many; what is above is
  * read from the store when its turn comes. */
@@ -203,6 +204,8 @@ static bool add_entry(struct mta *mta, const struct mts_stored *stored, const st
     struct delivered delivered = {
         .kind = stored->kind, .has_content = stored->has_content, .position = delivery->position};
     struct store_entry row = *entry;
+    row.type =
+        stored->kind == MTS_REPORT ? x413_EntryType_delivered_report : x413_EntryType_delivered_message;
     uint32_t mailbox = store_mailbox(mta->view.store, name, NULL);
     buf_clear(&mta->scratch);
     if (!mailbox || !delivered_write(&mta->scratch, &delivered))

@@ -221,6 +221,7 @@ static const char *const names[] = {
     [EVENT_NOT_CONVERTED] = "not-converted",
     [EVENT_CONTENT_LOST] = "content-lost",
     [EVENT_REFUSED] = "refused",
+    [EVENT_REMOVED_WITH_USER] = "removed-with-user",
 };
 
 const char *event_name(const struct event_record *record) {

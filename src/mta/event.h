@@ -29,8 +29,9 @@ enum event_own {
     EVENT_CONVERSION_BROKEN,
     EVENT_NOT_CONVERTED,
     EVENT_IDENTIFIED, /* under a content-identifier: `name` is the MTS-identifier of a message that has it */
-    EVENT_CONTENT_LOST, /* store_repair found the content damaged */
-    EVENT_REFUSED,      /* a peer's transfer, for good: `text` says why; under event_refused_key */
+    EVENT_CONTENT_LOST,      /* store_repair found the content damaged */
+    EVENT_REFUSED,           /* a peer's transfer, for good: `text` says why; under event_refused_key */
+    EVENT_REMOVED_WITH_USER, /* an entry went with its mailbox: `text` says whose, and who did that */
 };
 
 struct event_record {

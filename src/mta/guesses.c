@@ -20,7 +20,7 @@ struct entry {
     uint64_t name_hash;
     int64_t since;
     unsigned wrong, untold;
-    bool by_name;
+    bool by_name, user;
     char network[HOST_TEXT_SIZE];
     char name[LOG_TEXT_SIZE];
     char *last;                         /* who it was, as far as that shows, and the cause; or NULL */
@@ -41,10 +41,14 @@ struct guesses *guesses_new(void) {
     return NULL;
 }
 
+static const char *words_of(const struct entry *entry) {
+    return entry->user ? "of the user" : "with the MTA name";
+}
+
 static void forget(struct entry *entry) {
     if (entry->key && entry->untold && entry->by_name)
-        log_caused(LOG_LEVEL_WARNING, "network=%s %u more wrong binds with the MTA name '%s' in a minute%s%s",
-                   entry->network, entry->untold, entry->name,
+        log_caused(LOG_LEVEL_WARNING, "network=%s %u more wrong binds %s '%s' in a minute%s%s",
+                   entry->network, entry->untold, words_of(entry), entry->name,
                    entry->last ? "; the last that was looked at: " : "", entry->last ? entry->last : "");
     else if (entry->key && entry->untold)
         log_caused(LOG_LEVEL_WARNING, "network=%s %u more wrong binds in a minute", entry->network,
@@ -157,7 +161,9 @@ bool guesses_are_too_many(struct guesses *guesses, struct span address, struct s
 static void keep_last(struct entry *entry, const struct guess *guess) {
     struct buf text;
     buf_init(&text, 0);
-    buf_printf(&text, "peer=%s %s: %s", guess->peer ? guess->peer : "?", guess->parameter, guess->cause);
+    if (!guess->user)
+        buf_printf(&text, "peer=%s ", guess->peer ? guess->peer : "?");
+    buf_printf(&text, "%s: %s", guess->parameter, guess->cause);
     buf_append_byte(&text, 0);
     mem_free(entry->last);
     entry->last = text.failed ? NULL : (char *)text.data;
@@ -185,6 +191,7 @@ bool guesses_wrong(struct guesses *guesses, const struct guess *guess, int64_t n
         struct entry *entry = find(guesses, &places[i], now);
         if (!entry)
             entry = add(guesses, &places[i], now);
+        entry->user = guess->user;
         if (i == 0) {
             keep_last(entry, guess);
             tell = tell_cause(entry, guess->cause);
@@ -192,10 +199,11 @@ bool guesses_wrong(struct guesses *guesses, const struct guess *guess, int64_t n
         }
         if (++entry->wrong == places[i].most)
             log_caused(LOG_LEVEL_WARNING,
-                       "network=%s %u wrong binds in a minute%s%s%s: the next are refused unread for %lld s",
-                       entry->network, entry->wrong, entry->by_name ? " with the MTA name '" : "",
-                       entry->name, entry->by_name ? "'" : "",
-                       (long long)((entry->since + MINUTE - now) / 1000000));
+                       "network=%s %u wrong binds in a minute%s%s%s%s%s: the next are refused unread for "
+                       "%lld s",
+                       entry->network, entry->wrong, entry->by_name ? " " : "",
+                       entry->by_name ? words_of(entry) : "", entry->by_name ? " '" : "", entry->name,
+                       entry->by_name ? "'" : "", (long long)((entry->since + MINUTE - now) / 1000000));
     }
     return tell;
 }

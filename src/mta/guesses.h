@@ -17,11 +17,12 @@ enum { GUESSES_CAUSES_MOST = 4 };
 
 struct guesses;
 
-/* A bind that was judged. */
+/* A bind that was judged. `name` is an MTA name, or what a user is called. */
 struct guess {
     struct span address, name; /* the caller's, and the MTA name that it gives */
     const char *peer;          /* whom it came nearest to; NULL: nobody */
     const char *parameter, *cause;
+    bool user; /* `name` is a user's, not an MTA's */
 };
 
 /* NULL without memory. `guesses_free` tells what is untold. */

@@ -20,6 +20,8 @@ static json_t *outcome_of(const struct event_record *record) {
     char text[800]; /* of which the record's own text has 512 at most */
     const char *reason = non_delivery_reason_name(record->reason);
     const char *diagnostic = non_delivery_diagnostic_name(record->diagnostic);
+    if (record->reason < 0 && record->kind == MTS_EVENT_REPORT_DOUBTED && record->text.len)
+        return json_sprintf("delivered: %.*s", (int)record->text.len, (const char *)record->text.data);
     if (record->reason < 0)
         return record->kind != MTS_EVENT_NOT_DELIVERED ? json_string("delivered") : json_null();
     int length = reason ? snprintf(text, sizeof text, "%s", reason)
@@ -189,6 +191,37 @@ bool history_failed_for_now(const struct error *err) {
     return err->code && err->code != STORE_NOT_FOUND && err->code != STORE_CORRUPT;
 }
 
+/* The first event of what came in here. */
+static bool began_as_probe(void *context, int64_t at, struct span data) {
+    struct reader r = reader_of(data);
+    struct event_record record;
+    (void)at;
+    *(bool *)context = event_read(&r, &record) &&
+                       (record.kind == MTS_EVENT_SUBMITTED || record.kind == MTS_EVENT_ACCEPTED) &&
+                       span_eq(record.text, SPAN_LIT(MTS_EVENT_OF_PROBE));
+    return false;
+}
+
+bool history_is_probe(const struct view *view, struct span subject, bool *probe, struct error *err) {
+    struct error inner = {0};
+    *probe = false;
+    return !subject.len || store_track(view->store, subject, began_as_probe, probe, &inner) ||
+           !history_failed_for_now(&inner) || error_set(err, inner.code, "%s", inner.text);
+}
+
+/* What a report on a probe says "delivered" of could be delivered: its first event, which names the subject,
+ * tells so. */
+static bool note_probe(const struct view *view, json_t *events, struct error *err) {
+    json_t *first = json_array_get(events, 0);
+    const char *subject = json_string_value(json_object_get(first, "detail"));
+    bool probe = false;
+    bool done = !json_object_get(first, "originator") || !subject || *subject != '[' ||
+                history_is_probe(view, span_str(subject), &probe, err);
+    if (probe)
+        json_object_set_new(first, "about-probe", json_true());
+    return done;
+}
+
 json_t *history_of(const struct view *view, struct span identifier, struct error *err) {
     struct history history = {.view = view, .events = json_array()};
     struct error inner = {0};
@@ -205,9 +238,14 @@ json_t *history_of(const struct view *view, struct span identifier, struct error
         json_decref(history.events);
         return NULL;
     }
+    json_t *events = sorted(history.events);
+    if (!note_probe(view, events, err)) {
+        json_decref(events);
+        return NULL;
+    }
     return json_pack("{s:o, s:o, s:o, s:b}", "mts-identifier", json_text(identifier), "message",
                      history.message_count ? json_integer((json_int_t)history.messages[0]) : json_null(),
-                     "events", sorted(history.events), "truncated", history.truncated);
+                     "events", events, "truncated", history.truncated);
 }
 
 bool history_events(const struct view *view, struct span key, json_t *events, struct error *err) {

@@ -26,6 +26,10 @@ json_t *history_of(const struct view *view, struct span identifier, struct error
  * be read now, for `err`. */
 bool history_events(const struct view *view, struct span key, json_t *events, struct error *err);
 
+/* Whether a report's subject is a probe: the report does not tell, our own record does, while it is kept.
+ * False: it can't be read now, for `err`. */
+bool history_is_probe(const struct view *view, struct span subject, bool *probe, struct error *err);
+
 /* A read failed that may work in a moment: what it was to tell may be there all the same. */
 bool history_failed_for_now(const struct error *err);
 

@@ -1,7 +1,6 @@
 #include "mta/later.h"
 
 #include "base/alloc.h"
-#include "mta/client.h"
 #include "mta/mta_private.h"
 
 /* Octets of all that waits, less what objects hold, which has bounds of its own (quota.h). The process of the
@@ -10,7 +9,7 @@
 
 struct later {
     struct later *next;
-    struct client *client;
+    void *owner;
     const struct later_kind *kind;
     uint64_t ref;
     void *object;
@@ -26,16 +25,15 @@ bool later_awaits(const struct mta *mta) {
     return mta->later_first || batch_awaited(mta, false);
 }
 
-bool later_put(struct client *client, const struct later_kind *kind, uint64_t ref, struct span payload,
+bool later_put(struct mta *mta, void *owner, const struct later_kind *kind, uint64_t ref, struct span payload,
                void *object) {
-    struct mta *mta = client->mta;
     struct later *later = mem_alloc(sizeof *later);
     struct bytes *copy = later ? bytes_new((struct span){NULL, 0}, payload) : NULL;
     if (!copy) {
         mem_free(later);
         return false;
     }
-    *later = (struct later){.client = client, .kind = kind, .ref = ref, .object = object, .payload = copy};
+    *later = (struct later){.owner = owner, .kind = kind, .ref = ref, .object = object, .payload = copy};
     if (octets_of(later) > LATER_MOST - mta->later_octets) {
         bytes_drop(copy);
         mem_free(later);
@@ -55,7 +53,7 @@ static void forget(struct mta *mta, struct later *later) {
 
 static void drop(struct mta *mta, struct later *later) {
     if (later->kind->drop)
-        later->kind->drop(later->client, later->object);
+        later->kind->drop(mta, later->object);
     forget(mta, later);
 }
 
@@ -71,16 +69,15 @@ void later_go_on(struct mta *mta) {
     while (mta->later_first && !batch_awaited(mta, true)) {
         struct later *later = take_first(mta);
         batch_request(mta);
-        later->kind->run(later->client, later->ref, bytes_rest(later->payload), later->object);
+        later->kind->run(later->owner, later->ref, bytes_rest(later->payload), later->object);
         forget(mta, later);
     }
 }
 
-void later_leave(const struct client *client) {
-    struct mta *mta = client->mta;
+void later_leave(struct mta *mta, const void *owner) {
     struct later *last = NULL;
     for (struct later **at = &mta->later_first, *later; (later = *at);) {
-        if (later->client != client) {
+        if (later->owner != owner) {
             last = later;
             at = &later->next;
             continue;
@@ -94,7 +91,7 @@ void later_leave(const struct client *client) {
 void later_refuse(struct mta *mta) {
     while (mta->later_first) {
         struct later *later = take_first(mta);
-        later->kind->refuse(later->client, later->ref);
+        later->kind->refuse(later->owner, later->ref);
         drop(mta, later);
     }
 }

@@ -66,6 +66,7 @@ struct net_process {
     struct ipc_channel *channel;
     struct ipc_holder holder;
     struct map associations;
+    struct map users;      /* associations of users (user_association.h), by their ref */
     struct map asides;     /* frames that wait for a batch, by their ref (aside.h) */
     struct map connecting; /* how many associations are being opened, by peer number + 1 */
     struct ping *pings;    /* ping.c */

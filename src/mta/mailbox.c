@@ -16,8 +16,13 @@
 #include "mts/row.h"
 #include "mts/summary.h"
 
-#define FLAG_SEEN     1u
-#define FLAG_NOTIFIED 2u /* its user sent the notification that it asked for */
+/* Of entries: their user wants to read it again; he sent the notification that it asked for. */
+#define FLAG_UNREAD   1u
+#define FLAG_NOTIFIED 2u
+
+static bool is_seen(const struct store_entry *entry) {
+    return entry->status == STORE_PROCESSED && !(entry->flags & FLAG_UNREAD);
+}
 
 /* ---- which mailbox ---- */
 
@@ -90,7 +95,7 @@ struct figures {
 static bool count_entry(void *context, const struct store_entry *entry) {
     struct figures *figures = context;
     figures->entries++;
-    figures->unseen += !(entry->flags & FLAG_SEEN);
+    figures->unseen += !is_seen(entry);
     figures->octets += entry->octets;
     return true;
 }
@@ -176,24 +181,6 @@ static void summarize(const struct loaded *loaded, struct arena *arena, struct s
         summary_of(kind, loaded->message.envelope, arena, summary);
 }
 
-/* The first event of a message that was submitted here: whether it is a probe's. */
-static bool began_as_probe(void *context, int64_t at, struct span data) {
-    struct reader r = reader_of(data);
-    struct event_record record;
-    (void)at;
-    *(bool *)context = event_read(&r, &record) && record.kind == MTS_EVENT_SUBMITTED &&
-                       span_eq(record.text, SPAN_LIT(MTS_EVENT_OF_PROBE));
-    return false;
-}
-
-/* A report does not tell what it is about; our own record does, while it is kept. */
-static bool is_about_probe(const struct view *view, struct span subject, bool *probe, struct error *err) {
-    struct error inner = {0};
-    *probe = false;
-    return !subject.len || store_track(view->store, subject, began_as_probe, probe, &inner) ||
-           !history_failed_for_now(&inner) || error_set(err, inner.code, "%s", inner.text);
-}
-
 /* NULL: it can't be told now, for `err`. */
 static json_t *entry_json(const struct view *view, const struct loaded *loaded, struct arena *arena,
                           struct error *err) {
@@ -202,7 +189,7 @@ static json_t *entry_json(const struct view *view, const struct loaded *loaded, 
     struct summary summary;
     bool probe = false;
     summarize(loaded, arena, &summary);
-    if (delivered->kind == MTS_REPORT && !is_about_probe(view, summary.identifier, &probe, err))
+    if (delivered->kind == MTS_REPORT && !history_is_probe(view, summary.identifier, &probe, err))
         return NULL;
     json_t *json =
         json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:s, s:b, s:b}", "entry",
@@ -212,7 +199,7 @@ static json_t *entry_json(const struct view *view, const struct loaded *loaded, 
                   (json_int_t)(delivered->has_content ? loaded->message.content_length : 0), "content-type",
                   json_text(summary.content_type), "content-identifier",
                   json_text(summary.content_identifier), "priority", summary.priority, "seen",
-                  (int)(entry->flags & FLAG_SEEN), "notified", (entry->flags & FLAG_NOTIFIED) != 0);
+                  (int)is_seen(entry), "notified", (entry->flags & FLAG_NOTIFIED) != 0);
     if (delivered->kind == MTS_REPORT) {
         json_object_set_new(json, "delivered", json_integer((json_int_t)summary.delivered));
         json_object_set_new(json, "non-delivered", json_integer((json_int_t)summary.non_delivered));
@@ -236,7 +223,7 @@ struct listing {
 static json_t *damaged_json(const struct store_entry *entry, const struct error *err) {
     return json_pack("{s:I, s:s, s:o, s:o, s:b, s:b}", "entry", (json_int_t)entry->sequence, "kind",
                      "damaged", "damage", json_text(span_str(err->text)), "arrival",
-                     json_time(entry->at / SECOND), "seen", (entry->flags & FLAG_SEEN) != 0, "notified",
+                     json_time(entry->at / SECOND), "seen", (int)is_seen(entry), "notified",
                      (entry->flags & FLAG_NOTIFIED) != 0);
 }
 
@@ -254,7 +241,7 @@ static json_t *listed_json(struct listing *listing, const struct store_entry *en
 
 static bool list_entry(void *context, const struct store_entry *entry) {
     struct listing *listing = context;
-    if (listing->unseen && (entry->flags & FLAG_SEEN))
+    if (listing->unseen && is_seen(entry))
         return true;
     if ((json_int_t)json_array_size(listing->entries) == listing->most) {
         listing->more = true;
@@ -324,12 +311,15 @@ json_t *request_mailbox_mark(struct client *client, json_t *request) {
         return error;
     if (!json_is_boolean(seen))
         return client_error("bad-request", "give seen, true or false");
-    bool is_seen = json_is_true(seen);
-    if (!store_change_entry_flags(client->mta->batch.store, opened.mailbox, entry.sequence,
-                                  is_seen ? FLAG_SEEN : 0, is_seen ? 0 : FLAG_SEEN))
+    bool now = json_is_true(seen);
+    struct store_batch *batch = client->mta->batch.store;
+    if ((now &&
+         !store_raise_status(batch, opened.mailbox, entry.sequence, entry.sequence, STORE_PROCESSED)) ||
+        !store_change_entry_flags(batch, opened.mailbox, entry.sequence, now ? 0 : FLAG_UNREAD,
+                                  now ? FLAG_UNREAD : 0))
         return client_error("unavailable", "no memory");
     batch_arm(client->mta);
-    return json_pack("{s:i}", "changed", is_seen != ((entry.flags & FLAG_SEEN) != 0));
+    return json_pack("{s:i}", "changed", now != is_seen(&entry));
 }
 
 static uint64_t entry_key(const struct effect *effect) {
@@ -390,18 +380,21 @@ void mailboxes_tell_full(struct mta *mta) {
 struct removal {
     struct mta *mta;
     uint32_t mailbox;
+    struct span why;
     bool failed;
 };
 
 static bool remove_entry(void *context, const struct store_entry *entry) {
     struct removal *removal = context;
     removal->failed =
-        !store_remove_entry(removal->mta->batch.store, removal->mailbox, entry->sequence, entry->message);
+        !store_remove_entry(removal->mta->batch.store, removal->mailbox, entry->sequence, entry->message) ||
+        (entry->message &&
+         !event_copy(removal->mta, entry->message, EVENT_REMOVED_WITH_USER, NULL, removal->why));
     return !removal->failed;
 }
 
-bool mailbox_discard(struct mta *mta, uint32_t mailbox) {
-    struct removal removal = {mta, mailbox, false};
+bool mailbox_discard(struct mta *mta, uint32_t mailbox, struct span why) {
+    struct removal removal = {mta, mailbox, why, false};
     return store_each_entry(mta->view.store, mailbox, 0, 0, remove_entry, &removal, NULL) &&
            !removal.failed && quota_forget(mta, mailbox);
 }

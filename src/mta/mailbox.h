@@ -29,8 +29,8 @@ json_t *mailbox_figures(struct view *view, const char *address, struct error *er
 bool mailbox_count(struct view *view, uint32_t mailbox, uint64_t *entries, struct error *err);
 /* Adds to the view's remarks on users each mailbox that has entries and no user. */
 void mailboxes_remark_unowned(struct view *view);
-/* Removes all entries with the batch. */
-bool mailbox_discard(struct mta *mta, uint32_t mailbox);
+/* Removes all entries with the batch; `why` goes into the history of each. */
+bool mailbox_discard(struct mta *mta, uint32_t mailbox, struct span why);
 /* At the start, before mail is returned for them: a log line for each mailbox that is above its quota. */
 void mailboxes_tell_full(struct mta *mta);
 

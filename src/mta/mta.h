@@ -72,6 +72,7 @@ struct mta_user {
     uint32_t uid;
     bool has_uid;               /* false: only operators use the mailbox */
     const char *directory_name; /* RFC 4514, or NULL; the directory has it too */
+    const char *password_hash;  /* security/password.h; NULL: he can't bind */
 };
 
 struct mta_limits {
@@ -81,6 +82,7 @@ struct mta_limits {
     uint64_t mailbox_octets;    /* that a mailbox may hold, 0: no quota */
     uint64_t submission_octets; /* that one uid may have in open submissions, 0: no quota */
     unsigned associations_in;   /* of all peers together */
+    unsigned associations_users, associations_of_user; /* of all users together, and of each */
     unsigned requests; /* in a batch, above which it gathers no more, and takes no more while another flies */
     uint64_t batch_octets;    /* the same of its octets, while another flies */
     unsigned gather_us;       /* microseconds a batch waits for more when the disk is fast; 0: none */
@@ -90,6 +92,7 @@ struct mta_limits {
     uint64_t leftover_octets; /* of their contents, 0: any number */
     unsigned names;           /* of one peer's transfers by which no message came, 0: any number */
     unsigned track_seconds;   /* how long tracking events are kept */
+    unsigned stop_seconds;    /* how long a stop waits for transfers, as it is told */
     bool relax_bounds;        /* take values over X.411's upper bounds */
 };
 
@@ -97,8 +100,10 @@ struct mta_limits {
 struct mta_config {
     const char *node;  /* stands in the MTS-identifiers that are made here: 1 to 10 letters, digits or '-' */
     const char *store; /* the place, as it is shown; made when it is not there; not changed by a reload */
-    const char *store_place;           /* the same as it is opened; it may have a password */
-    struct store_thread *store_thread; /* store/thread.h; NULL: commits wait for the disk */
+    const char *store_place;             /* the same as it is opened; it may have a password */
+    struct store_thread *store_thread;   /* store/thread.h; NULL: commits wait for the disk */
+    struct store_thread *hashing_thread; /* the same for users' passwords; NULL: the loop waits for them. The
+                                            switch stops it */
     struct mts_tables
         *tables; /* our names, routes, users, lists (mts/tables.h); the switch adds those of `user-add` */
     struct directory *directory; /* directory names of users and others; NULL: none are known. The switch adds

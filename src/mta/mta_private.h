@@ -166,8 +166,11 @@ struct mta {
     struct event *release; /* then: looks whether it does */
     struct event *lost;    /* channels ended, which lost_lines tell of (lost.h) */
     struct buf lost_lines;
-    struct map associations;     /* by their numbers */
-    uint64_t association_number; /* of the last that came */
+    struct map associations;      /* by their numbers */
+    struct map user_associations; /* by theirs, which are drawn from the same */
+    uint64_t association_number;  /* of the last that came */
+    struct hashing *hashing;      /* compares users' passwords */
+    uint64_t users_looked;        /* the version of the users when associations were last looked at */
     int64_t started;
     uint64_t counters[COUNTERS];
     struct map mailbox_use; /* quota.c: what a mailbox holds, by the store's key */
@@ -185,6 +188,7 @@ struct mta {
     bool stopping;
     bool taken_over;       /* another process has the store, or this one not all of its work: it ends */
     int64_t claimed_at;    /* monotonic µs: when work was last claimed (store_claim) */
+    int64_t stop_begun;    /* monotonic µs */
     int64_t release_until; /* monotonic µs; 0 while transfers are under way */
     int64_t say_until;     /* the same: how long a stop answers what clients asked for; 0: it has not begun */
     int status;

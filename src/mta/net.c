@@ -18,6 +18,8 @@
 #include "mta/pump.h"
 #include "mta/receive.h"
 #include "mta/send.h"
+#include "mta/user_association.h"
+#include "mta/user_port.h"
 
 static uint64_t nothing(const struct net_process *net, uint64_t ref, struct span payload) {
     (void)net, (void)ref, (void)payload;
@@ -29,6 +31,7 @@ static uint64_t nothing(const struct net_process *net, uint64_t ref, struct span
  * the other. */
 static const struct row {
     bool (*association)(struct association *association, struct span payload);
+    bool (*user)(struct user_association *association, struct span payload);
     bool (*net)(struct net_process *net, uint64_t ref, struct span payload);
     /* The number of the batch that has to land first; 0: none. Not
      * NULL: it goes behind what was put aside. */
@@ -50,6 +53,11 @@ static const struct row {
     [IPC_SEND_READ] = {.association = send_read},
     [IPC_SEND_CHECKPOINT] = {.association = send_checkpoint},
     [IPC_SEND_RESULT] = {.association = send_ended},
+    [IPC_USER_SUBMIT_BEGIN] = {.user = user_submit_begin},
+    [IPC_USER_SUBMIT_CONTENT] = {.user = user_submit_content},
+    [IPC_USER_SUBMIT_END] = {.user = user_submit_end},
+    [IPC_USER_SUBMIT_STOP] = {.user = user_submit_stop},
+    [IPC_USER_REQUEST] = {.user = user_request},
 };
 
 /* The store may have ended an association, or asked for its end, while a frame was on its way: what still
@@ -101,14 +109,19 @@ static bool run(struct net_process *net, enum ipc_type type, uint64_t ref, struc
     const struct row *row = &rows[type];
     bool about = frame->about == IPC_ABOUT_ASSOCIATION;
     struct association *association = about ? association_find(net, ref) : NULL;
-    enum ipc_judgement judgement =
-        ipc_frame_judge(frame, about ? association_state(association) : IPC_STATE_UP, why);
+    struct user_association *user = about && !association ? user_association_find(net, ref) : NULL;
+    unsigned state = !about ? IPC_STATE_UP
+                     : user ? user_association_frame_state(user)
+                            : association_state(association);
+    enum ipc_judgement judgement = ipc_frame_judge(frame, state, why);
     if (judgement != IPC_LEGAL)
         return judgement == IPC_LATE;
     uint64_t batch = has_waited ? 0 : awaited(net, type, ref, payload, NULL);
     if (batch && put_aside(net, ref, batch, type, payload))
         return true;
-    if (row->association ? row->association(association, payload) : row->net(net, ref, payload))
+    if (row->association ? row->association(association, payload)
+        : row->user      ? row->user(user, payload)
+                         : row->net(net, ref, payload))
         return true;
     snprintf(why, IPC_WHY, "frame %s (ref %llu, %zu octets), which does not fit", frame->name,
              (unsigned long long)ref, payload.len);
@@ -133,7 +146,7 @@ static bool dispatch(struct net_process *net, enum ipc_type type, uint64_t ref, 
 }
 
 static bool brings_octets(enum ipc_type type) {
-    return type == IPC_TRANSFER_CONTENT || type == IPC_TRANSFER_WHOLE;
+    return type == IPC_TRANSFER_CONTENT || type == IPC_TRANSFER_WHOLE || type == IPC_USER_SUBMIT_CONTENT;
 }
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
@@ -212,6 +225,7 @@ static void drop_associations(struct net_process *net, const char *cause) {
         association_gone(association, cause);
     }
     map_free(&net->associations);
+    user_associations_drop(net);
     drop_asides(net);
     map_free(&net->asides);
 }

@@ -65,8 +65,28 @@ static bool share(struct association *association);
 
 /* ---- how many ---- */
 
+/* Kind of the records: the name is the peer's, the data its `names_until`, which goes with the names' batch:
+ * a restart goes on counting. */
+#define NAMES_OF_PEER (STORE_KIND_OTHER + 3)
+
+static bool save_count(struct mta *mta, const struct peer *peer) {
+    uint8_t octets[8];
+    for (size_t i = 0; i < sizeof octets; i++)
+        octets[i] = (uint8_t)((uint64_t)peer->names_until >> (56 - 8 * i));
+    return store_put_record(mta->batch.store, NAMES_OF_PEER, span_str(peer->name),
+                            span_of(octets, sizeof octets));
+}
+
+static bool load_count(void *context, struct span name, struct span data) {
+    struct peer *peer = peer_find(context, name);
+    struct reader r = reader_of(data);
+    if (peer)
+        peer->names_until = (int64_t)reader_u64(&r);
+    return true;
+}
+
 /* Each of them has its part of the time for which they are kept, and lends it back when that has passed.
- * Those of before the start are not counted. False: `part` of them all are there already. */
+ * False: `part` of them all are there already. */
 static bool has_room(struct mta *mta, struct peer *peer, int64_t part, bool take) {
     int64_t most = mta->view.config->limits.names, keep = keep_us(mta), now = jump_steady(mta);
     if (!most)
@@ -75,9 +95,10 @@ static bool has_room(struct mta *mta, struct peer *peer, int64_t part, bool take
     taken = (taken < 0 ? 0 : taken) + keep / most;
     if (taken > keep / part)
         return false;
-    if (take)
-        peer->names_until = now - keep + taken;
-    return true;
+    if (!take)
+        return true;
+    peer->names_until = now - keep + taken;
+    return save_count(mta, peer);
 }
 
 bool outcome_may_recover(struct association *association) {
@@ -505,7 +526,8 @@ bool outcome_load(struct mta *mta, struct error *err) {
         mta->unforgotten = (int64_t)reader_u64(&r);
     }
     buf_free(&record);
-    return !inner.code || inner.code == STORE_NOT_FOUND || error_set(err, inner.code, "%s", inner.text);
+    return (!inner.code || inner.code == STORE_NOT_FOUND || error_set(err, inner.code, "%s", inner.text)) &&
+           store_each_record(mta->view.store, NAMES_OF_PEER, load_count, mta, err);
 }
 
 /* ---- associations that ended in good order ---- */

@@ -85,7 +85,7 @@ void outcome_released(struct association *association);
 bool outcome_is_released(struct mta *mta, struct span association, struct span peer, bool *released,
                          struct error *err);
 /* Up to when no outcome counts, as one could not be forgotten (mta->unforgotten): added to the batch, false
- * without memory; and read at the start. */
+ * without memory; and read at the start, with how many names each peer has given. */
 bool outcome_save(struct mta *mta);
 bool outcome_load(struct mta *mta, struct error *err);
 /* Where the association was called from. */

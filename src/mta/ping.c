@@ -39,6 +39,8 @@ json_t *request_ping(struct client *client, json_t *request) {
     struct peer *peer = peer_find(mta, span_str(name ? name : ""));
     if (!peer || !peer->config)
         return peer_unknown(mta, name ? name : "(none)");
+    if (mta->stopping)
+        return client_error("unavailable", "the MTA is stopping: try again when it runs");
     struct net_process *net = net_with_fewest(mta);
     struct ping *ping = mem_alloc(sizeof *ping);
     if (!net || !ping || !ask(mta, net, peer, ping)) {

@@ -103,14 +103,21 @@ static bool owes_answer(const struct association *association) {
            aside_find(association->net, association->ref);
 }
 
-/* Those that a disabled peer opened go on else. Nothing is lost: what was taken is answered before, and what
- * is under way is resumed, or comes again, when the peer is enabled (I5, I7). */
+/* What was handed over as a whole is about to end, and would be in doubt when it is cut. */
+static bool has_more_to_send(const struct association *association) {
+    return association->sending && !association->committing && association->content &&
+           association->read < store_content_length(association->content);
+}
+
+/* Idle ones of ours are released. Nothing is lost: what was taken is answered before, and what is under way,
+ * either way, is resumed, or comes again, when the peer is enabled (I5, I7). */
 static void end_if_disabled(struct mta *mta, struct peer *peer) {
     struct association_walk walk = {mta->nets};
-    if (!peer->disabled || !peer->in)
+    if (!peer->disabled || (!peer->in && !peer->out))
         return;
     for (struct association *association; (association = association_next(&walk));)
-        if (association->peer == peer && !association->out && !owes_answer(association))
+        if (association->peer == peer &&
+            (association->out ? has_more_to_send(association) : !owes_answer(association)))
             association_end(association, IPC_CLOSE_ABORTED, "an operator disabled the peer");
 }
 

@@ -3,12 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "mta/client.h"
 #include "mta/copy.h"
 #include "mta/decide.h"
 #include "mta/event.h"
 #include "mta/jump.h"
+#include "mta/telling.h"
 #include "mta/waiting.h"
+#include "mts/summary.h"
 
 bool queue_change_is(const struct queue_change *change, const char *operation) {
     return strcmp(change->operation, operation) == 0;
@@ -114,6 +117,26 @@ static bool nondeliver(const struct queue_change *change, struct work *work) {
            copy_fail(change->mta, work, &failure, COPY_STAYS);
 }
 
+/* Nobody hears of it but who reads the log, or its history. */
+static bool delete (const struct queue_change *change, struct work *work) {
+    struct mta *mta = change->mta;
+    struct summary summary = {0};
+    struct copy copy;
+    struct error err = {0};
+    char identifier[LOG_TEXT_SIZE], originator[LOG_TEXT_SIZE], reason[LOG_TEXT_SIZE];
+    const char *hop = waiting_destination(mta, work)->name;
+    if (copy_load_rows(mta, work, &copy, &err))
+        summary_of(copy.row.kind, copy.stored.octets, &mta->arena, &summary);
+    return note(change, work, EVENT_DELETED) && copy_finish(mta, work, COPY_STAYS) &&
+           telling_line(mta,
+                        "copy %llu for %s of %s from %s is deleted by uid %u, and nobody gets a report: %s%s",
+                        (unsigned long long)work->id, hop[0] ? hop : "users here",
+                        summary.identifier.len ? log_text(summary.identifier, identifier) : "a message",
+                        summary.originator.len ? log_text(summary.originator, originator) : "nobody known",
+                        change->client->uid, log_text(span_str(change->reason), reason),
+                        work->in_doubt ? " (it may have arrived)" : "");
+}
+
 static bool apply_change(const struct queue_change *change, struct work *work) {
     if (queue_change_is(change, "queue-hold"))
         return note(change, work, EVENT_HELD) && update_row(change, work, true);
@@ -122,7 +145,7 @@ static bool apply_change(const struct queue_change *change, struct work *work) {
     if (queue_change_is(change, "queue-retry"))
         return note(change, work, EVENT_RETRIED) && update_row(change, work, false);
     if (queue_change_is(change, "queue-delete"))
-        return note(change, work, EVENT_DELETED) && copy_finish(change->mta, work, COPY_STAYS);
+        return delete (change, work);
     return nondeliver(change, work);
 }
 

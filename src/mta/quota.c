@@ -135,7 +135,7 @@ bool quota_forget(struct mta *mta, uint32_t mailbox) {
 
 /* ---- submissions ---- */
 
-/* Most submissions that one uid has open, on all its connections, and most octets of their envelopes, which
+/* Most submissions that one payer has open, on all its connections, and most octets of their envelopes, which
  * wait in memory until the end of the submission. */
 #define OPEN_MOST      64
 #define ENVELOPES_MOST ((uint64_t)16 << 20)
@@ -146,19 +146,19 @@ struct submission_use {
     unsigned open;
 };
 
-static struct submission_use *submissions_of(struct mta *mta, uint32_t uid) {
-    struct submission_use *use = map_get(&mta->submission_use, (uint64_t)uid + 1);
+static struct submission_use *submissions_of(struct mta *mta, uint64_t payer) {
+    struct submission_use *use = map_get(&mta->submission_use, payer + 1);
     if (use || !(use = mem_alloc(sizeof *use)))
         return use;
     *use = (struct submission_use){0};
-    if (map_put(&mta->submission_use, (uint64_t)uid + 1, use))
+    if (map_put(&mta->submission_use, payer + 1, use))
         return use;
     mem_free(use);
     return NULL;
 }
 
-const char *quota_begin(struct mta *mta, uint32_t uid, uint64_t envelope) {
-    struct submission_use *use = submissions_of(mta, uid);
+const char *quota_begin(struct mta *mta, uint64_t payer, uint64_t envelope) {
+    struct submission_use *use = submissions_of(mta, payer);
     if (!use)
         return "no memory";
     if (use->open >= OPEN_MOST)
@@ -172,24 +172,24 @@ const char *quota_begin(struct mta *mta, uint32_t uid, uint64_t envelope) {
     return NULL;
 }
 
-bool quota_submit(struct mta *mta, uint32_t uid, uint64_t octets) {
+bool quota_submit(struct mta *mta, uint64_t payer, uint64_t octets) {
     uint64_t most = mta->view.config->limits.submission_octets;
-    struct submission_use *use = submissions_of(mta, uid);
+    struct submission_use *use = submissions_of(mta, payer);
     if (!use || (most && (use->octets > most || octets > most - use->octets)))
         return false;
     use->octets += octets;
     return true;
 }
 
-void quota_submitted(struct mta *mta, uint32_t uid, uint64_t envelope, uint64_t octets) {
-    struct submission_use *use = map_get(&mta->submission_use, (uint64_t)uid + 1);
+void quota_submitted(struct mta *mta, uint64_t payer, uint64_t envelope, uint64_t octets) {
+    struct submission_use *use = map_get(&mta->submission_use, payer + 1);
     if (!use)
         return;
     use->octets -= octets;
     use->envelopes -= envelope;
     if (--use->open)
         return;
-    map_remove(&mta->submission_use, (uint64_t)uid + 1);
+    map_remove(&mta->submission_use, payer + 1);
     mem_free(use);
 }
 

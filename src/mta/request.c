@@ -68,8 +68,8 @@ static const struct operation operations[] = {
      request_user_add,
      OPERATORS,
      CHANGES,
-     {"address", "uid", "directory-name", "users", "more", "count"}},
-    {"user-set", request_user_set, OPERATORS, CHANGES, {"address", "uid", "directory-name"}},
+     {"address", "uid", "directory-name", "password-hash", "users", "more", "count"}},
+    {"user-set", request_user_set, OPERATORS, CHANGES, {"address", "uid", "directory-name", "password-hash"}},
     {"user-remove", request_user_remove, OPERATORS, CHANGES, {"address", "discard"}},
 };
 
@@ -111,10 +111,10 @@ static json_t *change(struct client *client, const struct operation *operation, 
     return answer;
 }
 
-static void run_late(struct client *client, uint64_t ref, struct span payload, void *object);
+static void run_late(void *owner, uint64_t ref, struct span payload, void *object);
 
-static void refuse_late(struct client *client, uint64_t ref) {
-    client_respond(client, ref, client_error("unavailable", "the MTA is stopping: try again when it runs"),
+static void refuse_late(void *owner, uint64_t ref) {
+    client_respond(owner, ref, client_error("unavailable", "the MTA is stopping: try again when it runs"),
                    true);
 }
 
@@ -128,7 +128,7 @@ struct asked {
 
 /* An error, or NULL: the answer follows when it is run. */
 static json_t *put_off(struct client *client, const struct asked *asked, enum answers *when) {
-    if (!later_put(client, &late_request, client->request, asked->payload, NULL))
+    if (!later_put(client->mta, client, &late_request, client->request, asked->payload, NULL))
         return client_error("unavailable", "%s", batch_cause(client->mta));
     *when = ANSWER_LATER;
     return NULL;
@@ -188,9 +188,9 @@ static void run_asked(struct client *client, uint64_t ref, const struct asked *a
         client_respond(client, ref, answer, true);
 }
 
-static void run_late(struct client *client, uint64_t ref, struct span payload, void *object) {
+static void run_late(void *owner, uint64_t ref, struct span payload, void *object) {
     (void)object;
-    run_asked(client, ref, &(struct asked){payload, true});
+    run_asked(owner, ref, &(struct asked){payload, true});
 }
 
 void request_run(struct client *client, uint64_t ref, struct span payload) {

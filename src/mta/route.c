@@ -117,6 +117,30 @@ static bool read_supposed(struct mta *mta, const json_t *request, struct mts_sup
     return !*wrong;
 }
 
+/* What the rules don't know: a mailbox that takes no more. Whoever names no length asks for the shortest
+ * message. False without memory. */
+static bool look_at_mailbox(struct mta *mta, const struct mts_supposed *supposed,
+                            struct mts_explanation *explanation) {
+    const struct mts_object object = {.kind = MTS_MESSAGE, .has_content = true};
+    const struct mts_copy copy = {.kind = MTS_COPY_DELIVER, .mailbox = explanation->mailbox};
+    struct mts_failure full;
+    if (explanation->outcome != MTS_OUTCOME_DELIVERY ||
+        decide_has_room(mta, &mta->arena, &object, &copy, supposed->content_length, &full))
+        return true;
+    const char **steps = arena_array(&mta->arena, explanation->step_count + 1, sizeof *steps);
+    if (!steps)
+        return false;
+    if (explanation->step_count)
+        memcpy(steps, explanation->steps, explanation->step_count * sizeof *steps);
+    steps[explanation->step_count++] = "non-delivery: the mailbox is full ('mailbox-octets')";
+    explanation->steps = steps;
+    explanation->outcome = MTS_OUTCOME_NON_DELIVERY;
+    explanation->reason = full.reason;
+    explanation->diagnostic = full.diagnostic;
+    explanation->supplementary = full.supplementary;
+    return true;
+}
+
 json_t *request_route(struct client *client, json_t *request) {
     struct mta *mta = client->mta;
     struct error err = {0};
@@ -133,5 +157,7 @@ json_t *request_route(struct client *client, json_t *request) {
     while (run_again(mta, &run, &explanation.decisions));
     if (!done)
         return client_error("bad-request", "%s", err.text);
+    if (!look_at_mailbox(mta, &supposed, &explanation))
+        return client_error("unavailable", "no memory");
     return explanation_json(&explanation);
 }

@@ -13,6 +13,7 @@
 #include "mta/decide.h"
 #include "mta/deliver.h"
 #include "mta/guesses.h"
+#include "mta/hashing.h"
 #include "mta/identifiers.h"
 #include "mta/jump.h"
 #include "mta/later.h"
@@ -32,6 +33,8 @@
 #include "mta/reroute.h"
 #include "mta/stop.h"
 #include "mta/submit.h"
+#include "mta/user_association.h"
+#include "mta/user_port.h"
 #include "mta/users.h"
 #include "mta/users_many.h"
 #include "mta/watch.h"
@@ -153,7 +156,9 @@ static bool open_all(struct mta *mta, struct error *err) {
         return false;
     mta->kinds = kinds;
     if (!schedule_init(&mta->schedule, 0) || !batch_init(mta, &hooks) || !open_events(mta) ||
-        !peers_configure(mta) || !deliver_init(mta) || !convert_init(mta) || !(mta->guesses = guesses_new()))
+        !peers_configure(mta) || !deliver_init(mta) || !convert_init(mta) ||
+        !(mta->guesses = guesses_new()) ||
+        !(mta->hashing = hashing_new(mta, mta->view.config->hashing_thread)))
         return error_set(err, STORE_NO_MEMORY, "no memory");
     if (!identifiers_begin(mta, err) || !mailboxes_rename(mta->view.store, &mta->arena, err) ||
         !load_disabled(mta, err) || !users_load(&mta->view, err) || !outcome_load(mta, err) ||
@@ -230,6 +235,7 @@ void mta_free(struct mta *mta) {
     destinations_free(mta);
     log_causer_forget(&mta->lines);
     map_free(&mta->associations);
+    map_free(&mta->user_associations);
     map_free(&mta->leaving_in);
     map_free(&mta->notified);
     map_free(&mta->unread);
@@ -237,6 +243,7 @@ void mta_free(struct mta *mta) {
     mem_free(mta->hop_down);
     mem_free(mta->hop_disabled);
     guesses_free(mta->guesses);
+    hashing_free(mta->hashing);
     view_free(&mta->view);
     arena_free(&mta->arena);
     buf_free(&mta->head);
@@ -323,6 +330,15 @@ static void keep_store(struct mta *mta, int64_t now) {
         leftovers_expire(mta, jump_drop_before(mta));
 }
 
+/* What was changed of users holds for those who are bound. */
+static void look_at_users(struct mta *mta) {
+    uint64_t version = mta->view.users.version + mta->view.users.loads;
+    user_ports_tick(mta, clock_monotonic_us());
+    if (version != mta->users_looked)
+        user_associations_look(mta);
+    mta->users_looked = version;
+}
+
 static void tick(struct mta *mta) {
     int64_t now = jump_now(mta);
     keep_store(mta, now);
@@ -336,6 +352,7 @@ static void tick(struct mta *mta) {
     guesses_tick(mta->guesses, clock_monotonic_us());
     log_tell_left_out();
     submissions_tick(mta, clock_monotonic_us());
+    look_at_users(mta);
     if (mta->stopping)
         stop_go_on(mta);
 }
@@ -355,8 +372,10 @@ static struct mta *mta_of(struct process *process) {
 void mta_stop(struct mta *mta) {
     if (mta->stopping)
         return;
-    log_notice("stopping: transfers under way end first");
+    char waits[STOP_TEXT];
+    mta->stop_begun = clock_monotonic_us();
     mta->stopping = true;
+    log_notice("stopping: %s", stop_waits_for(mta, waits));
     event_active(mta->tick, EV_TIMEOUT, 0);
 }
 

@@ -5,6 +5,7 @@
 #include "mta/mta_private.h"
 #include "mta/peer_show.h"
 #include "mta/requests.h"
+#include "mta/stop.h"
 #include "mta/users.h"
 
 json_t *request_peers(struct client *client, json_t *request) {
@@ -58,6 +59,7 @@ json_t *request_status(struct client *client, json_t *request) {
     struct mta *mta = client->mta;
     const struct mts_self *self = mts_self_of(mta->view.config->tables);
     struct store_figures figures;
+    char waits[STOP_TEXT];
     (void)request;
     bool accepting = store_accepting(mta->view.store);
     const struct error *cause =
@@ -71,7 +73,10 @@ json_t *request_status(struct client *client, json_t *request) {
         return status;
     arena_reset(&mta->arena);
     store_figures(mta->view.store, &figures);
-    json_object_set_new(status, "cause", cause->code ? json_text(span_str(cause->text)) : json_null());
+    json_object_set_new(status, "cause",
+                        mta->stopping ? json_text(span_str(stop_waits_for(mta, waits)))
+                        : cause->code ? json_text(span_str(cause->text))
+                                      : json_null());
     json_object_set_new(status, "started", json_time(mta->started / SECOND));
     json_object_set_new(status, "now", json_time(clock_now_us() / SECOND));
     json_object_set_new(status, "copies", json_integer((json_int_t)mta->schedule.count));

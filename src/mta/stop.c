@@ -1,10 +1,13 @@
 #include "mta/stop.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "mta/copy.h"
 #include "mta/later.h"
 #include "mta/mta_private.h"
 #include "mta/pace.h"
+#include "mta/user_association.h"
 #include "mta/users_many.h"
 
 /* A commit that takes longer is not about to end: a stop does not wait for what waits for it. */
@@ -16,12 +19,38 @@
 /* How long a stop waits for the peers' answers to its releases. */
 #define RELEASE_MOST (2 * SECOND)
 
-static bool nothing_under_way(const struct mta *mta) {
+struct under_way {
+    unsigned in, out;
+};
+
+static struct under_way under_way(const struct mta *mta) {
+    struct under_way count = {0};
     struct association_walk walk = {mta->nets};
-    for (const struct association *association; (association = association_next(&walk));)
-        if (association->sending || association->inbound)
-            return false;
-    return true;
+    for (const struct association *association; (association = association_next(&walk));) {
+        count.in += association->inbound != NULL;
+        count.out += association->sending != NULL;
+    }
+    return count;
+}
+
+static bool nothing_under_way(const struct mta *mta) {
+    struct under_way count = under_way(mta);
+    return count.in + count.out == 0;
+}
+
+const char *stop_waits_for(const struct mta *mta, char text[static STOP_TEXT]) {
+    struct under_way count = under_way(mta);
+    int64_t most = mta->view.config->limits.stop_seconds * SECOND;
+    int64_t left = most - (clock_monotonic_us() - mta->stop_begun);
+    if (count.in + count.out == 0)
+        snprintf(text, STOP_TEXT, "no transfer is under way");
+    else
+        snprintf(
+            text, STOP_TEXT,
+            "transfers under way end first (in: %u, out: %u), for %lld s more at most; a second SIGTERM to "
+            "mhsd ends them now",
+            count.in, count.out, left > 0 ? (long long)((left + SECOND - 1) / SECOND) : 0LL);
+    return text;
 }
 
 struct unmarking {
@@ -59,6 +88,9 @@ static bool all_associations_ended(struct mta *mta) {
     struct association_walk walk = {mta->nets};
     for (struct association *association; (association = association_next(&walk)); all = false)
         association_end(association, IPC_CLOSE_RELEASED, "the MTA is stopping");
+    user_associations_look(mta);
+    for (const struct net_process *net = mta->nets; net; net = net->next)
+        all &= net->users.count == 0;
     return all;
 }
 

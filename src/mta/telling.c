@@ -19,22 +19,23 @@ static bool is_told(const struct mts_event *event) {
            event->kind == MTS_EVENT_DISCARDED;
 }
 
-/* A report tells of recipients whose copies did not go to the peer: one line, whatever it says of them. */
+/* What a report says of recipients is not believed: one line for each cause, whatever it says of them. */
 static bool is_alike(const struct mts_event *a, const struct mts_event *b) {
     if (b->kind != a->kind || !span_eq(b->identifier, a->identifier))
         return false;
-    return a->kind == MTS_EVENT_REPORT_DOUBTED || (b->reason == a->reason && b->diagnostic == a->diagnostic &&
-                                                   span_eq(span_str(b->text), span_str(a->text)));
+    return (a->kind == MTS_EVENT_REPORT_DOUBTED ||
+            (b->reason == a->reason && b->diagnostic == a->diagnostic)) &&
+           span_eq(span_str(b->text), span_str(a->text));
 }
 
 static void note(struct telling *telling, const struct mts_event *event) {
     for (size_t i = 0; i < telling->count; i++)
         if (is_alike(telling->fates[i].first, event)) {
-            telling->fates[i].count++;
+            telling->fates[i].count += 1 + event->more;
             return;
         }
     if (telling->count < TELLING_CAUSES)
-        telling->fates[telling->count++] = (struct fate){event, 1};
+        telling->fates[telling->count++] = (struct fate){event, 1 + event->more};
     else
         telling->others++;
 }
@@ -87,12 +88,11 @@ static void add_not_delivered(struct buf *lines, const struct fate *fate) {
 
 static void add_doubted(struct buf *lines, const struct fate *fate) {
     const struct mts_event *event = fate->first;
-    char identifier[LOG_TEXT_SIZE], subject[LOG_TEXT_SIZE];
+    char identifier[LOG_TEXT_SIZE], subject[LOG_TEXT_SIZE], text[LOG_TEXT_SIZE];
     add_line(lines, LOG_LEVEL_WARNING,
-             "report %s is not believed of %zu recipients (the first is %lld): their copies of %s were not "
-             "sent to this peer",
-             log_text(event->identifier, identifier), fate->count, (long long)event->recipient,
-             log_text(event->other, subject));
+             "report %s on %s is not believed of %zu recipient%s (the first is %lld): %s",
+             log_text(event->identifier, identifier), log_text(event->other, subject), fate->count,
+             fate->count == 1 ? "" : "s", (long long)event->recipient, log_text(span_str(event->text), text));
 }
 
 static void add_discarded(struct buf *lines, const struct fate *fate) {
@@ -136,6 +136,25 @@ static void drop(struct mta *mta, const struct effect *effect) {
 
 static const struct effect_kind log_lines = {tell, drop};
 
+static bool with_batch(struct mta *mta, struct span lines, const char *who, uint32_t peer) {
+    struct effect effect = {.kind = &log_lines, .bytes = bytes_new(lines, span_str(who)), .number = peer};
+    if (effect.bytes && batch_effect(mta, effect))
+        return true;
+    bytes_drop(effect.bytes);
+    return false;
+}
+
+bool telling_line(struct mta *mta, const char *format, ...) {
+    char text[2 * LOG_TEXT_SIZE + 600];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    buf_clear(&mta->scratch);
+    add_line(&mta->scratch, LOG_LEVEL_NOTICE, "%s", text);
+    return !mta->scratch.failed && with_batch(mta, buf_span(&mta->scratch), NULL, 0);
+}
+
 bool telling_end(struct telling *telling) {
     struct mta *mta = telling->mta;
     struct buf *lines = &mta->scratch;
@@ -157,11 +176,5 @@ bool telling_end(struct telling *telling) {
     if (lines->failed || !lines->len)
         return !lines->failed;
     const struct peer *peer = telling->who ? NULL : telling->peer;
-    struct effect effect = {.kind = &log_lines,
-                            .bytes = bytes_new(buf_span(lines), span_str(telling->who)),
-                            .number = peer ? peer->destination.number + 1 : 0};
-    if (effect.bytes && batch_effect(mta, effect))
-        return true;
-    bytes_drop(effect.bytes);
-    return false;
+    return with_batch(mta, buf_span(lines), telling->who, peer ? peer->destination.number + 1 : 0);
 }

@@ -35,6 +35,8 @@ void telling_note(struct telling *telling, const struct mts_decisions *decisions
 /* Reason and diagnostic of one that is not delivered, by their names and numbers. */
 #define TELLING_CAUSE 128
 const char *telling_cause(const struct mts_event *event, char out[static TELLING_CAUSE]);
+/* One line of another matter, of nobody's, in the same manner. False without memory. */
+bool telling_line(struct mta *mta, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Adds the lines to the batch. False without memory. */
 bool telling_end(struct telling *telling);
 

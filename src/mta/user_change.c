@@ -3,6 +3,7 @@
 #include "mta/user_change.h"
 
 #include "mta/client.h"
+#include "security/password.h"
 
 /* Readers hear of the change. */
 bool users_next_version(struct mta *mta) {
@@ -13,8 +14,11 @@ bool users_next_version(struct mta *mta) {
 
 bool user_put_record(struct mta *mta, const struct local_user *user) {
     buf_clear(&mta->scratch);
-    buf_append_byte(&mta->scratch, user->has_uid);
+    buf_append_byte(&mta->scratch,
+                    (user->has_uid ? USER_HAS_UID : 0) | (user->password ? USER_HAS_PASSWORD : 0));
     buf_append_u32(&mta->scratch, user->uid);
+    if (user->password)
+        payload_put_octets(&mta->scratch, span_str(user->password));
     buf_append_span(&mta->scratch, span_str(user->directory_name));
     return store_put_record(mta->batch.store, STORE_USER, span_str(user->address), buf_span(&mta->scratch));
 }
@@ -118,8 +122,18 @@ bool user_change_with_batch(struct mta *mta, const struct effect_kind *kind, con
     return false;
 }
 
-/* An error, or NULL: then `user` has what the request says of uid and directory name, where it says
- * something; null takes it away. */
+static json_t *take_password(const json_t *request, struct local_user *user) {
+    const json_t *hash = json_object_get(request, "password-hash");
+    const char *text = json_string_value(hash);
+    if (hash && !json_is_null(hash) && (!text || !password_is_hash(span_str(text))))
+        return client_error("bad-request",
+                            "password-hash is no hash of Argon2id ('$argon2id$v=19$m=M,t=T,p=1$SALT$HASH', M "
+                            "at most 65536 and T at most 16), nor null; 'mhs user hash' makes one");
+    if (hash)
+        user->password = (char *)text;
+    return NULL;
+}
+
 json_t *user_take_members(const json_t *request, struct local_user *user) {
     const json_t *uid = json_object_get(request, "uid"), *name = json_object_get(request, "directory-name");
     json_int_t number = json_integer_value(uid);
@@ -136,7 +150,7 @@ json_t *user_take_members(const json_t *request, struct local_user *user) {
     if (user->directory_name && strlen(user->directory_name) >= DIRECTORY_NAME_MOST)
         return client_error("bad-request", "the directory name has %zu characters; at most %d are taken",
                             strlen(user->directory_name), DIRECTORY_NAME_MOST - 1);
-    return NULL;
+    return take_password(request, user);
 }
 
 json_t *user_read_new(struct mta *mta, const json_t *request, struct local_user *user) {

@@ -21,7 +21,7 @@ struct local_user *user_at(struct mta *mta, struct span address);
 /* What follows the batch. False without memory. */
 bool user_change_with_batch(struct mta *mta, const struct effect_kind *kind, const char *address);
 
-/* An error, or NULL: then `user` has what the request says of uid and directory name, where it says
+/* An error, or NULL: then `user` has what the request says of uid, directory name and password, where it says
  * something; null takes it away. */
 json_t *user_take_members(const json_t *request, struct local_user *user);
 /* An error, or NULL: then `user` is one who may be added, in mta->arena (which is reset) and in the request.

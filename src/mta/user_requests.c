@@ -1,10 +1,13 @@
 /* `user-list`, `user-add`, `user-set` and `user-remove`. */
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "mta/client.h"
 #include "mta/clients.h"
 #include "mta/mailbox.h"
 #include "mta/mta_private.h"
 #include "mta/requests.h"
+#include "mta/telling.h"
 #include "mta/user_change.h"
 #include "mta/users.h"
 #include "mta/users_many.h"
@@ -18,6 +21,9 @@ static json_t *user_json(struct view *view, const struct local_user *user, struc
     json_object_set_new(entry, "uid", user->has_uid ? json_integer(user->uid) : json_null());
     json_object_set_new(entry, "directory-name",
                         user->directory_name ? json_string(user->directory_name) : json_null());
+    /* What the configuration says of that, a reader does not know. */
+    json_object_set_new(entry, "password",
+                        user->configured ? json_null() : json_boolean(user->password != NULL));
     json_object_set_new(entry, "configured", json_boolean(user->configured));
     return entry;
 }
@@ -80,8 +86,11 @@ json_t *request_user_add(struct client *client, json_t *request) {
 static json_t *change_user(struct mta *mta, struct local_user *user, struct local_user *fresh) {
     struct error err = {0}, ignored;
     char *name = fresh->directory_name ? mem_strdup(fresh->directory_name) : NULL;
-    if ((fresh->directory_name && !name) || !user_change_with_batch(mta, &user_changed, user->address)) {
+    char *password = fresh->password ? mem_strdup(fresh->password) : NULL;
+    if ((fresh->directory_name && !name) || (fresh->password && !password) ||
+        !user_change_with_batch(mta, &user_changed, user->address)) {
         mem_free(name);
+        mem_free(password);
         return client_error("unavailable", "no memory");
     }
     user->open++;
@@ -91,11 +100,14 @@ static json_t *change_user(struct mta *mta, struct local_user *user, struct loca
         user_remove_from_rules(&mta->view, fresh);
         user->in_rules = user->in_rules && user_add_to_rules(&mta->view, user, &ignored);
         mem_free(name);
+        mem_free(password);
         return client_error(fresh->in_rules ? "unavailable" : "bad-request", "%s",
                             fresh->in_rules ? "no memory" : err.text);
     }
     mem_free(user->directory_name);
+    mem_free(user->password);
     user->directory_name = name;
+    user->password = password;
     user->uid = fresh->uid;
     user->has_uid = fresh->has_uid;
     user->in_rules = true;
@@ -167,26 +179,34 @@ static json_t *not_empty(uint64_t entries) {
 }
 
 /* An error, or NULL: nothing is left in it, once the batch is written. */
-static json_t *empty_mailbox(struct mta *mta, uint32_t mailbox, bool discard) {
+static json_t *empty_mailbox(struct mta *mta, uint32_t mailbox, const struct local_user *user, bool discard,
+                             uint32_t by) {
     uint64_t entries = 0;
+    char why[400];
     struct error err = {0};
     if (!mailbox_count(&mta->view, mailbox, &entries, &err))
         return client_error("unavailable", "%s", err.text);
     if (entries && !discard)
         return not_empty(entries);
-    return !entries || mailbox_discard(mta, mailbox)
+    int length = snprintf(why, sizeof why, "uid %u: the mailbox of %.300s was removed", by, user->address);
+    return !entries ||
+                   (mailbox_discard(mta, mailbox, span_of(why, (size_t)length)) &&
+                    telling_line(mta,
+                                 "the mailbox of %.300s is removed by uid %u, with %llu entr%s: no "
+                                 "originator hears of that",
+                                 user->address, by, (unsigned long long)entries, entries == 1 ? "y" : "ies"))
                ? NULL
                : client_error("unavailable",
                               "the entries can't be removed now; try again, the log may say why");
 }
 
 /* An error, or NULL: he goes with the batch. */
-static json_t *take_away(struct mta *mta, struct local_user *user, bool discard) {
+static json_t *take_away(struct mta *mta, struct local_user *user, bool discard, uint32_t by) {
     struct error err = {0};
     uint32_t mailbox = mailbox_named(&mta->view, user->address, &err);
     if (err.code)
         return client_error("unavailable", "%s", err.text);
-    json_t *wrong = empty_mailbox(mta, mailbox, discard);
+    json_t *wrong = empty_mailbox(mta, mailbox, user, discard, by);
     if (wrong)
         return wrong;
     if (!user_change_with_batch(mta, &user_removed, user->address) || !remove_record(mta, user))
@@ -194,15 +214,15 @@ static json_t *take_away(struct mta *mta, struct local_user *user, bool discard)
     return NULL;
 }
 
-/* Of an effect: `bytes` is the address, `octets` says that entries are discarded, `process` is that of the
- * client who asked. */
+/* Of an effect: `bytes` is the address, `octets` says that entries are discarded, `number` is the uid,
+ * `process` is that of the client who asked. */
 static void mailbox_is_settled(struct mta *mta, const struct effect *effect) {
     struct local_user *user = user_at(mta, bytes_head(effect->bytes));
     struct batch_mark mark = batch_mark(mta);
     batch_request(mta);
     json_t *error =
         user && user->leaving
-            ? take_away(mta, user, effect->octets)
+            ? take_away(mta, user, effect->octets, effect->number)
             : client_error("not-found", "the user was taken away meanwhile: there is nothing left to do");
     if (error) {
         batch_undo(mta, mark);
@@ -251,6 +271,7 @@ json_t *request_user_remove(struct client *client, json_t *request) {
                             .process = client->process->number,
                             .ref = client->request,
                             .octets = discard,
+                            .number = client->uid,
                             .bytes = bytes_new(span_str(user->address), (struct span){NULL, 0})};
     if (effect.bytes && batch_effect(mta, effect)) {
         user->leaving = true;

@@ -11,6 +11,7 @@
 #include "mta/users.h"
 #include "mta/view.h"
 #include "names/oraddress.h"
+#include "security/password.h"
 #include "store/store.h"
 
 const char *user_address(struct arena *arena, struct span text, struct error *err) {
@@ -28,6 +29,7 @@ const char *user_address(struct arena *arena, struct span text, struct error *er
 static void forget_user(struct local_user *user) {
     mem_free(user->address);
     mem_free(user->directory_name);
+    mem_free(user->password);
     buf_free(&user->key);
 }
 
@@ -109,9 +111,10 @@ static bool copy_user(const struct local_user *given, struct local_user *user) {
     *user = *given;
     user->address = mem_strdup(given->address);
     user->directory_name = given->directory_name ? mem_strdup(given->directory_name) : NULL;
+    user->password = given->password ? mem_strdup(given->password) : NULL;
     buf_init(&user->key, 0);
     if (user->address && (!given->directory_name || user->directory_name) &&
-        read_key(span_str(given->address), &user->key))
+        (!given->password || user->password) && read_key(span_str(given->address), &user->key))
         return true;
     forget_user(user);
     return false;
@@ -181,7 +184,8 @@ void user_remove_from_rules(struct view *view, const struct local_user *user) {
 static void remark_on_loss(struct view *view, const struct local_user *now, const struct local_user *record) {
     struct users *users = &view->users;
     bool uid = record->has_uid && !now->has_uid, name = record->directory_name && !now->directory_name;
-    if (!uid && !name)
+    bool password = record->password && !now->password;
+    if (!uid && !name && !password)
         return;
     /* Those of the configuration come first, in its order: load_all. */
     buf_printf(&users->remarks, "%s\t", view->config->users[now - users->all].address);
@@ -197,6 +201,11 @@ static void remark_on_loss(struct view *view, const struct local_user *now, cons
             "%sdirectory-name: none is given here, and the one that 'mhs user add' gave no longer counts: "
             "add directory-name = \"%s\"",
             uid ? "; " : "", record->directory_name);
+    if (password)
+        buf_printf(&users->remarks,
+                   "%spassword-hash: none is given here, so the user can't bind: the password that 'mhs user "
+                   "set' gave no longer counts; add password-hash = \"HASH\" ('mhs user hash' makes it)",
+                   uid || name ? "; " : "");
     buf_append_byte(&users->remarks, '\n');
 }
 
@@ -210,6 +219,16 @@ static void remark_on_double(struct users *users, const struct local_user *first
         first->address, record);
 }
 
+/* A section of the configuration has the address of one who was added by hand: it takes his mail, if anybody
+ * gets it. */
+static void remark_on_displaced(struct users *users, const char *address, const char *cause) {
+    buf_printf(
+        &users->remarks,
+        "%s\t'mhs user add' gave a user this address, and he gets no messages any more: %s; take that out, "
+        "or remove the user\n",
+        address, cause);
+}
+
 void users_log_remarks(const struct users *users) {
     struct span rest = buf_span(&users->remarks), title, text;
     while (lines_next_titled(&rest, &title, &text))
@@ -217,34 +236,56 @@ void users_log_remarks(const struct users *users) {
                     (const char *)text.data);
 }
 
-static bool take_record(struct view *view, struct span name, struct span data) {
+/* What a record's texts need until they are copied. */
+struct record_texts {
+    char address[1024], directory[DIRECTORY_NAME_MOST], password[PASSWORD_HASH_SIZE];
+};
+
+static bool copy_text(struct span text, char *to, size_t size) {
+    if (text.len >= size)
+        return false;
+    memcpy(to, text.data ? text.data : (const uint8_t *)"", text.len);
+    to[text.len] = '\0';
+    return true;
+}
+
+/* A user's record (user_put_record). False: it is none that this program knows. */
+static bool read_record(struct span name, struct span data, struct record_texts *texts,
+                        struct local_user *user) {
     struct reader r = reader_of(data);
-    bool has_uid = reader_u8(&r);
+    uint8_t flags = reader_u8(&r);
     uint32_t uid = reader_u32(&r);
-    struct span directory_name = payload_rest(&r);
-    char address[1024], directory[DIRECTORY_NAME_MOST];
+    struct span password = flags & USER_HAS_PASSWORD ? payload_octets(&r) : (struct span){NULL, 0};
+    struct span directory = payload_rest(&r);
+    if (r.failed || !copy_text(name, texts->address, sizeof texts->address) ||
+        !copy_text(directory, texts->directory, sizeof texts->directory) ||
+        !copy_text(password, texts->password, sizeof texts->password))
+        return false;
+    *user = (struct local_user){.address = texts->address,
+                                .directory_name = directory.len ? texts->directory : NULL,
+                                .password = password.len ? texts->password : NULL,
+                                .uid = uid,
+                                .has_uid = flags & USER_HAS_UID};
+    return true;
+}
+
+static bool take_record(struct view *view, struct span name, struct span data) {
+    struct record_texts texts;
+    struct local_user user;
     struct error err = {0};
-    if (r.failed || name.len >= sizeof address || directory_name.len >= sizeof directory)
+    if (!read_record(name, data, &texts, &user))
         return true;
-    memcpy(address, name.data, name.len);
-    address[name.len] = '\0';
-    memcpy(directory, directory_name.data, directory_name.len);
-    directory[directory_name.len] = '\0';
-    struct local_user user = {.address = address,
-                              .directory_name = directory_name.len ? directory : NULL,
-                              .uid = uid,
-                              .has_uid = has_uid};
     const struct local_user *there = user_find(view, name);
     if (there) {
         if (there->configured)
             remark_on_loss(view, there, &user);
         else
-            remark_on_double(&view->users, there, address);
+            remark_on_double(&view->users, there, user.address);
         return true;
     }
     user.in_rules = user_add_to_rules(view, &user, &err);
     if (!user.in_rules)
-        log_error("user %s gets no messages: %s", address, err.text);
+        remark_on_displaced(&view->users, user.address, err.text);
     return user_add(&view->users, &user);
 }
 
@@ -359,6 +400,7 @@ static bool load_all(struct view *view, const struct users *before, struct error
         done = address &&
                user_add(&view->users, &(struct local_user){.address = (char *)address,
                                                            .directory_name = (char *)user->directory_name,
+                                                           .password = (char *)user->password_hash,
                                                            .uid = user->uid,
                                                            .has_uid = user->has_uid,
                                                            .configured = true});

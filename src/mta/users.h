@@ -15,6 +15,7 @@ struct view;
 struct local_user {
     char *address;        /* as the rules print it; names the mailbox */
     char *directory_name; /* RFC 4514, or NULL */
+    char *password;       /* its hash (security/password.h), or NULL: he can't bind */
     uint32_t uid;
     bool has_uid, configured;
     bool leaving;     /* he is being removed: copies for him wait till the store says so, or refuses */
@@ -58,6 +59,9 @@ bool client_owns(const struct client *client, const struct local_user *user);
 const char *user_address(struct arena *arena, struct span text, struct error *err);
 
 /* ---- for those who add, change and remove them by hand ---- */
+
+/* What the first octet of a user's record says. */
+enum user_record_flag { USER_HAS_UID = 1, USER_HAS_PASSWORD = 2 };
 
 /* Most characters of a directory name, and one. */
 #define DIRECTORY_NAME_MOST 1024

@@ -254,22 +254,46 @@ void mts_accept_probe(struct mts_run *run, int peer, const struct x411_ProbeTran
 /* So many recipients of a report stand in its record though nobody believes what it says of them. */
 enum { DOUBTED_MOST = 16 };
 
-/* Who said it stands beside what was said. */
+/* Why nobody believes what it says of them, where the report as a whole is believed. */
+static const char *const why_not_of_them[AUTHORITY_SOME] = {
+    [AUTHORITY_NONE] = "their copies were not sent to the MTA that it came from",
+    [AUTHORITY_REPEATS] = "the MTA that it came from has reported on them before"};
+
+/* Beyond the most each adds to the count of the last of its cause, or is the first. */
+struct doubts {
+    size_t count;
+    size_t last[AUTHORITY_SOME]; /* by cause, of the whole report NONE: the event's place, from 1 */
+};
+
+/* True: the recipient needs no event of its own. */
+static bool is_one_more(struct ruling *ruling, struct doubts *doubts, enum authority_belief cause) {
+    if (++doubts->count <= DOUBTED_MOST || !doubts->last[cause])
+        return false;
+    ruling->out->events[doubts->last[cause] - 1].more++;
+    return true;
+}
+
+/* Who said it stands beside what was said. `why`: none of it is believed. */
 static void record_report(struct ruling *ruling, int peer, const struct x411_Report *report,
-                          struct span identifier, const bool *believed) {
+                          struct span identifier, const enum authority_belief *beliefs, const char *why) {
     const struct x411_ReportTransferContent *content = &report->content;
     struct span subject = identifier_text(ruling->arena, &content->subject_identifier);
     struct mts_event *event = ruling_event(ruling, MTS_EVENT_ACCEPTED, identifier);
-    size_t doubted = 0;
+    struct doubts doubts = {0};
     event->hop = peer;
     event->other = subject;
     for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
-        if (!believed[i] && ++doubted > DOUBTED_MOST)
+        enum authority_belief belief = why ? AUTHORITY_NONE : beliefs[i];
+        bool believed = belief == AUTHORITY_SOME;
+        if (!believed && is_one_more(ruling, &doubts, belief))
             continue;
         const struct x411_PerRecipientReportTransferFields *fields = &content->per_recipient_fields.items[i];
         const struct x411_ReportType *type = &fields->last_trace_information.report_type;
-        event =
-            ruling_event(ruling, believed[i] ? MTS_EVENT_REPORT_IN : MTS_EVENT_REPORT_DOUBTED, identifier);
+        event = ruling_event(ruling, believed ? MTS_EVENT_REPORT_IN : MTS_EVENT_REPORT_DOUBTED, identifier);
+        if (!believed) {
+            doubts.last[belief] = ruling->out->event_count;
+            event->text = why ? why : why_not_of_them[belief];
+        }
         event->hop = peer;
         event->other = subject;
         event->recipient = fields->originally_specified_recipient_number;
@@ -291,10 +315,10 @@ static struct mts_event *discard(struct ruling *ruling, struct span identifier,
     return event;
 }
 
-static void keep_believed(struct x411_ReportTransferContent *content, const bool *believed) {
+static void keep_believed(struct x411_ReportTransferContent *content, const enum authority_belief *beliefs) {
     size_t count = 0;
     for (size_t i = 0; i < content->per_recipient_fields.count; i++)
-        if (believed[i])
+        if (beliefs[i] == AUTHORITY_SOME)
             content->per_recipient_fields.items[count++] = content->per_recipient_fields.items[i];
     if (count != content->per_recipient_fields.count)
         content->raw = (struct span){NULL, 0};
@@ -324,8 +348,9 @@ static void accept_report(struct ruling *ruling, int peer, struct x411_Report *r
     struct x411_ReportTransferContent *content = &report->content;
     struct x411_PerRecipientReportTransferFields *items =
         arena_array(ruling->arena, content->per_recipient_fields.count + 1, sizeof *items);
-    bool *believed = arena_array(ruling->arena, content->per_recipient_fields.count + 1, sizeof *believed);
-    if (!items || !believed) {
+    enum authority_belief *beliefs =
+        arena_array(ruling->arena, content->per_recipient_fields.count + 1, sizeof *beliefs);
+    if (!items || !beliefs) {
         ruling->no_memory = true;
         return;
     }
@@ -334,7 +359,7 @@ static void accept_report(struct ruling *ruling, int peer, struct x411_Report *r
                content->per_recipient_fields.count * sizeof *items);
     content->per_recipient_fields.items = items;
     bool strange;
-    enum authority_belief belief = authority_report(ruling, peer, report, believed, &strange);
+    enum authority_belief belief = authority_report(ruling, peer, report, beliefs, &strange);
     ruling->out->loop = !ruling->tables->hops[peer].given.dont_check_loops &&
                         loop_detected(ruling->tables, &report->envelope.trace_information,
                                       &report->envelope.extensions, ruling->arena);
@@ -343,14 +368,14 @@ static void accept_report(struct ruling *ruling, int peer, struct x411_Report *r
                       : criticality_unknown_in_report(report, CRITICAL_FOR_TRANSFER)
                           ? "an unknown extension of the report is critical for transfer"
                           : NULL;
-    if (why) /* the next one may be true: this one has told of nobody */
-        memset(believed, 0, content->per_recipient_fields.count * sizeof *believed);
-    record_report(ruling, peer, report, identifier, believed);
+    /* Of one that is discarded nobody is believed: the next one may be true, and this one has told of nobody.
+     */
+    record_report(ruling, peer, report, identifier, beliefs, why);
     if (why)
         discard(ruling, identifier, report, why)->strange = strange;
     else if (trace_arrive(ruling, peer, &report->envelope.trace_information, &report->envelope.extensions,
                           0)) {
-        keep_believed(content, believed);
+        keep_believed(content, beliefs);
         if (authority_is_limited(ruling->tables, peer))
             take_list_off(ruling, report);
         report_dispatch(ruling, report, false, identifier);

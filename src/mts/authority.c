@@ -526,7 +526,7 @@ static bool name_by_record(struct ruling *ruling, const struct evidence *evidenc
 }
 
 static bool judge(struct ruling *ruling, struct evidence *evidence,
-                  struct x411_ReportTransferContent *content, bool *believed) {
+                  struct x411_ReportTransferContent *content, enum authority_belief *beliefs) {
     bool any = false;
     for (size_t i = 0; i < content->per_recipient_fields.count; i++) {
         struct x411_PerRecipientReportTransferFields *fields = &content->per_recipient_fields.items[i];
@@ -537,12 +537,13 @@ static bool judge(struct ruling *ruling, struct evidence *evidence,
             name = address_text(&ruling->scratch, &fields->actual_recipient_name);
             ruling->no_memory |= !name.data;
         }
-        believed[i] = left && take_news(ruling, evidence, left, number, name);
-        if (believed[i] && name_by_record(ruling, evidence, &evidence->routed[left - evidence->left], fields))
+        bool believed = left && take_news(ruling, evidence, left, number, name);
+        if (believed && name_by_record(ruling, evidence, &evidence->routed[left - evidence->left], fields))
             content->raw = (struct span){NULL, 0};
         arena_reset(&ruling->scratch);
-        evidence->repeats |= left && !believed[i];
-        any |= believed[i];
+        beliefs[i] = believed ? AUTHORITY_SOME : left ? AUTHORITY_REPEATS : AUTHORITY_NONE;
+        evidence->repeats |= left && !believed;
+        any |= believed;
     }
     return any;
 }
@@ -575,7 +576,7 @@ bool authority_report_identifier(struct ruling *ruling, int peer, const struct x
 }
 
 enum authority_belief authority_report(struct ruling *ruling, int peer, struct x411_Report *report,
-                                       bool *believed, bool *strange) {
+                                       enum authority_belief *beliefs, bool *strange) {
     const struct x411_ReportTransferContent *content = &report->content;
     bool is_long = false;
     struct mts_history history = {0};
@@ -583,7 +584,7 @@ enum authority_belief authority_report(struct ruling *ruling, int peer, struct x
     *strange = false;
     if (!authority_is_limited(ruling->tables, peer)) {
         for (size_t i = 0; i < content->per_recipient_fields.count; i++)
-            believed[i] = true;
+            beliefs[i] = AUTHORITY_SOME;
         return content->per_recipient_fields.count ? AUTHORITY_SOME : AUTHORITY_NONE;
     }
     if (!record_of(ruling, identifier_text(ruling->arena, &content->subject_identifier), &history,
@@ -591,12 +592,10 @@ enum authority_belief authority_report(struct ruling *ruling, int peer, struct x
         !gather(ruling, peer, &history, &evidence))
         return AUTHORITY_NONE; /* and the ruling fails */
     *strange = !history.count || history.discarded >= DISCARDED_MOST;
-    bool any = judge(ruling, &evidence, &report->content, believed);
+    bool any = judge(ruling, &evidence, &report->content, beliefs);
     map_free(&evidence.seen);
-    if (any && !goes_right(ruling, &history, report)) {
-        memset(believed, 0, content->per_recipient_fields.count * sizeof *believed);
+    if (any && !goes_right(ruling, &history, report))
         return AUTHORITY_ELSEWHERE;
-    }
     return any                ? AUTHORITY_SOME
            : evidence.repeats ? AUTHORITY_REPEATS
            : is_long          ? AUTHORITY_LONG

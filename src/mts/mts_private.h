@@ -240,10 +240,10 @@ bool authority_redirects(struct ruling *ruling, const struct subject *subject, c
 /* The same of a report. Those of third domains come through many hands: such a one passes unless its
  * identifier is that of something else. */
 bool authority_report_identifier(struct ruling *ruling, int peer, const struct x411_Report *report);
-/* Which of the report's recipients are believed: some, or none; UNKNOWN: the record has nothing of its
- * subject; LONG: its beginning, which alone was read, has nothing of them; REPEATS: the peer has told of them
- * before; ELSEWHERE: it would go to whom the record does not name. `*strange`: what is discarded of it shall
- * not stand in the subject's record. */
+/* Whether each of the report's recipients is believed (SOME), and whether any is: NONE: its copy was not sent
+ * to the peer; UNKNOWN: the record has nothing of its subject; LONG: its beginning, which alone was read, has
+ * nothing of them; REPEATS: the peer has told of them before; ELSEWHERE: it would go to whom the record does
+ * not name. `*strange`: what is discarded of it shall not stand in the subject's record. */
 enum authority_belief {
     AUTHORITY_NONE,
     AUTHORITY_UNKNOWN,
@@ -253,7 +253,7 @@ enum authority_belief {
     AUTHORITY_SOME
 };
 enum authority_belief authority_report(struct ruling *ruling, int peer, struct x411_Report *report,
-                                       bool *believed, bool *strange);
+                                       enum authority_belief *beliefs, bool *strange);
 
 /* recipient.c: each of these decides targets[position], and of all who take its place: redirections and lists
  * are followed to their ends. */

@@ -155,7 +155,7 @@ enum mts_event_kind {
     MTS_EVENT_DISCARDED,     /* `text` says why: a looping report, one without a destination, … */
     MTS_EVENT_TO_CONVERSION, /* recipient: the content is rewritten before it goes to `hop` */
     MTS_EVENT_CONVERTED,     /* the content was rewritten; `text` says into what */
-    MTS_EVENT_REPORT_DOUBTED /* as REPORT_IN, of a copy that was not routed to `hop`, which says so */
+    MTS_EVENT_REPORT_DOUBTED /* as REPORT_IN, which is not believed; `text` says why */
 };
 
 /* The text of ACCEPTED and SUBMITTED where it is a probe. */
@@ -175,6 +175,7 @@ struct mts_event {
     int64_t diagnostic;
     int64_t time;
     const char *text;
+    size_t more;  /* REPORT_DOUBTED: how many other recipients, for the same cause, have no event */
     bool strange; /* DISCARDED: it shall not stand in the record of `other`, of which nothing is recorded, or
                      so many discarded reports already */
 };

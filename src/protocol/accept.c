@@ -8,12 +8,15 @@
 #include "base/host.h"
 #include "base/log.h"
 #include "protocol/connection.h"
+#include "protocol/p3.h"
 #include "protocol/strangers.h"
 
-static unsigned all_contexts(const struct net *net) {
+/* Those of the services that are for such callers. */
+static unsigned contexts_at(const struct net *net, const struct protocol_listener *listener) {
     unsigned contexts = 0;
     for (const struct service *const *at = net->services; *at; at++)
-        contexts |= (*at)->contexts;
+        if ((*at)->users == listener->users)
+            contexts |= (*at)->contexts;
     return contexts;
 }
 
@@ -28,13 +31,15 @@ static bool start(struct connection *c, const struct protocol_listener *listener
     const struct protocol_config *config = c->net->config;
     struct osi_parameters parameters = {
         .role = OSI_RESPONDER,
-        .contexts = all_contexts(c->net),
+        .contexts = contexts_at(c->net, listener),
         .called = listener->selectors,
         .others = listener->others,
         .other_count = listener->other_count,
         .connect_us = config->connect_us,
         .transfer_us = config->transfer_us,
         .release_us = config->release_us,
+        .operations = listener->users ? p3_operations : NULL,
+        .operation_count = listener->users ? P3_OPERATIONS : 0,
     };
     return connection_start(c, &parameters);
 }

@@ -2,7 +2,9 @@
 
 #include <stdio.h>
 
+#include "names/oraddress.h"
 #include "schema/x411.h"
+#include "schema/x411p3.h"
 
 /* The tags that X.219's BIND puts around argument, result and error in normal mode; X.410 mode has none
  * (X.419 §8). */
@@ -141,6 +143,32 @@ bool bind_read_result(struct span result, enum osi_context context, struct arena
         return true;
     return take(value.u.authenticated.responder_name, &value.u.authenticated.responder_credentials, given,
                 why);
+}
+
+bool bind_read_user(struct span argument, struct arena *arena, struct span *user,
+                    struct ipc_credentials *given, bool *security_context, char *why) {
+    struct x411p3_MTSBindArgument value = {0};
+    *given = (struct ipc_credentials){.form = IPC_CREDENTIALS_NONE};
+    *user = SPAN_LIT("");
+    if (!read(&x411p3_MTSBindArgument_type, unwrap(argument, BIND_ARGUMENT_TAG), arena, &value, why))
+        return false;
+    const struct x411p3_ObjectName *name = &value.initiator_name;
+    if (name->choice == x411p3_ObjectName_user_agent)
+        *user = oraddress_name_text(&name->u.user_agent, arena);
+    else if (name->choice == x411p3_ObjectName_message_store)
+        *user = oraddress_name_text(&name->u.message_store, arena);
+    *security_context = value.security_context.items != NULL;
+    if (!user->data || user->len > IPC_BIND_ADDRESS_MAX)
+        snprintf(why, 200, "its name has more than %d octets as text", IPC_BIND_ADDRESS_MAX);
+    return user->data && user->len <= IPC_BIND_ADDRESS_MAX &&
+           take(SPAN_LIT(""), &value.initiator_credentials, given, why);
+}
+
+struct span bind_user_result(const struct ipc_credentials *ours, struct arena *arena) {
+    struct x411p3_MTSBindResult result = {.responder_name = {.choice = x411p3_ObjectName_mTA}};
+    result.responder_name.u.mTA = ours->name;
+    put_credentials(ours, OSI_MTS_TRANSFER, &result.responder_credentials);
+    return encode(&x411p3_MTSBindResult_type, &result, BIND_RESULT_TAG, OSI_MTS_TRANSFER, arena);
 }
 
 const char *bind_error_name(struct span user_data) {

@@ -1,4 +1,5 @@
-/* MTA-bind (X.411 §12.1.1): argument, result and error as octets. Whose they are is decided elsewhere. */
+/* MTA-bind (X.411 §12.1.1) and MTS-bind (§8.1.1): argument, result and error as octets. Whose they are is
+ * decided elsewhere. */
 #ifndef PROTOCOL_BIND_H
 #define PROTOCOL_BIND_H
 
@@ -6,7 +7,7 @@
 #include "ipc/bind.h"
 #include "osi/association.h"
 
-/* MTABindError, X.411 §12.1.1.2. */
+/* MTABindError, X.411 §12.1.1.2, and MTSBindError, §8.1.1.2. */
 enum bind_error {
     BIND_BUSY = 0,
     BIND_AUTHENTICATION_ERROR = 2,
@@ -39,6 +40,13 @@ bool bind_read_argument(struct span argument, enum osi_context context, struct a
                         struct ipc_credentials *given, bool *security_context, char *why);
 bool bind_read_result(struct span result, enum osi_context context, struct arena *arena,
                       struct ipc_credentials *given, char *why);
+
+/* MTS-bind (X.411 §8.1.1): reads a user's argument. `*user` is his O/R address as text, empty where he gives
+ * another name; the rest as bind_read_argument. */
+bool bind_read_user(struct span argument, struct arena *arena, struct span *user,
+                    struct ipc_credentials *given, bool *security_context, char *why);
+/* The result that gives our MTA name and password. */
+struct span bind_user_result(const struct ipc_credentials *ours, struct arena *arena);
 
 /* The parameter that a bind error of the peer points at, in X.411's words; may be empty. */
 const char *bind_error_parameter(const char *name);

@@ -45,6 +45,7 @@ struct protocol_listener {
     struct osi_address selectors;     /* what a caller must address; absent parts take any */
     const struct osi_address *others; /* or one of these */
     size_t other_count;
+    bool users; /* those of users, who bind by P3; else those of MTAs */
 };
 
 /* Everything is owned by the daemon and stays valid until the next configuration is in use. */

@@ -141,13 +141,17 @@ static void drain_events(struct connection *c) {
 /* TPDUs of one connection in a turn of the loop: small ones must not hold up the others for long. */
 #define TPDUS_A_TURN 256
 
+static bool is_sated(const struct connection *c) {
+    return c->user && c->service->sated && c->service->sated(c);
+}
+
 /* Gives `in` to the association as far as it takes it; returns the octets used. */
 static size_t feed(struct connection *c, struct span in) {
     size_t total = 0;
     c->more = false;
     for (unsigned tpdus = 0;; tpdus++) {
         drain_events(c);
-        if (net_store_is_full(c->net))
+        if (net_store_is_full(c->net) || is_sated(c))
             return total;
         c->more = tpdus >= TPDUS_A_TURN && total < in.len;
         if (c->more)
@@ -229,7 +233,7 @@ static void settle(struct connection *c) {
         return;
     }
     /* Octets that were not taken wait for an answer: TCP holds the rest back until then. */
-    if (c->input.len > 0 || c->read_after || net_store_is_full(c->net))
+    if (c->input.len > 0 || c->read_after || net_store_is_full(c->net) || is_sated(c))
         event_del(c->readable);
     else
         event_add(c->readable, NULL);
@@ -341,8 +345,8 @@ void connection_log(struct connection *c, enum log_level level, const char *form
         strangers_warn(c->address, text);
         return;
     }
-    snprintf(line, sizeof line, "peer=%s%s%s %s", c->name, c->address[0] ? " address=" : "", c->address,
-             text);
+    snprintf(line, sizeof line, "%s=%s%s%s %s", c->service && c->service->users ? "user" : "peer", c->name,
+             c->address[0] ? " address=" : "", c->address, text);
     peer_lines_write(c->net, c->name, level, line);
 }
 

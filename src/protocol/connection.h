@@ -13,12 +13,13 @@
 struct connection;
 
 /*
- * What an association is used for: P1, later P3 and P7. An inbound one gets the
+ * What an association is used for: P1, P3, later P7. An inbound one gets the
  * service of its application context with the bind, an outbound one is made by
  * its service. `c->user` is the service's own.
  */
 struct service {
     unsigned contexts; /* or'ed enum osi_context: what binds with one of these is the service's */
+    bool users;        /* who binds is a user, else an MTA */
     /* Takes the connection on. False without memory. */
     bool (*open)(struct connection *c);
     /* Events of the association; OSI_EVENT_OPEN_INDICATION is the first of an inbound one. */
@@ -27,6 +28,8 @@ struct service {
     unsigned (*state)(const struct connection *c);
     /* A frame of the store process about it, which `state` allows. False: it is against the rules. */
     bool (*frame)(struct connection *c, enum ipc_type type, struct span payload);
+    /* It takes no octets for now: connection_kick when it does again. NULL: it always does. */
+    bool (*sated)(const struct connection *c);
     /* Something other than octets is due at `due`, monotonic µs (INT64_MAX: nothing is); then `wake`. */
     int64_t (*due)(const struct connection *c);
     void (*wake)(struct connection *c);

@@ -7,9 +7,10 @@
 #include "base/log.h"
 #include "ipc/parent.h"
 #include "protocol/p1.h"
+#include "protocol/p3.h"
 
 /* Who takes an association is found by its application context. */
-static const struct service *const services[] = {&p1_service, NULL};
+static const struct service *const services[] = {&p1_service, &p3_service, NULL};
 
 /* ---- frames of the store process ---- */
 
@@ -45,6 +46,8 @@ static const struct row {
     [IPC_RESUME_RESULT] = {.connection = to_service},
     [IPC_SEND_BEGIN] = {.connection = to_service},
     [IPC_SEND_DATA] = {.connection = to_service},
+    [IPC_USER_ANSWER] = {.connection = to_service},
+    [IPC_USER_CONTROL] = {.connection = to_service},
     [IPC_CONNECT] = {.net = p1_connect},
     [IPC_PING] = {.net = p1_ping},
 };

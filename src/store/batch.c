@@ -362,13 +362,23 @@ static bool put_entry(struct store_batch *batch, enum operation_type type, uint3
     return true;
 }
 
-bool store_add_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry,
-                     uint64_t *sequence) {
-    return put_entry(batch, ADD_ENTRY, mailbox, entry, sequence);
+static bool is_status(unsigned status) {
+    return status == STORE_NEW || status == STORE_LISTED || status == STORE_PROCESSED;
 }
 
+bool store_add_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry,
+                     uint64_t *sequence) {
+    return entry->entry_class < 16 && entry->type < 16 && entry->priority < 16 && entry->known < 16 &&
+           entry->parent <= INT32_MAX && is_status(entry->status) && !entry->flags &&
+           put_entry(batch, ADD_ENTRY, mailbox, entry, sequence);
+}
+
+/* What may change further stands beside the row. */
 bool batch_copy_entry(struct store_batch *batch, uint32_t mailbox, const struct store_entry *entry) {
-    return put_entry(batch, COPY_ENTRY, mailbox, entry, NULL);
+    struct store_entry row = *entry;
+    row.flags = 0;
+    return put_entry(batch, COPY_ENTRY, mailbox, &row, NULL) &&
+           (!entry->flags || store_change_entry_flags(batch, mailbox, entry->sequence, entry->flags, 0));
 }
 
 bool batch_number_entry(struct store_batch *batch, uint32_t mailbox, uint64_t next) {
@@ -377,7 +387,14 @@ bool batch_number_entry(struct store_batch *batch, uint32_t mailbox, uint64_t ne
 
 bool store_change_entry_flags(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint32_t set,
                               uint32_t clear) {
-    return add_ids(batch, SET_ENTRY, mailbox, sequence, (uint64_t)clear << 32 | set);
+    return mailbox && set < 4 && clear < 4 &&
+           add_ids(batch, SET_ENTRY, mailbox, sequence, (uint64_t)clear << 32 | set);
+}
+
+bool store_raise_status(struct store_batch *batch, uint32_t mailbox, uint64_t first, uint64_t last,
+                        enum store_entry_status status) {
+    return mailbox && first <= last && last <= UINT32_MAX && is_status(status) &&
+           add_ids(batch, RAISE_ENTRIES, mailbox, first, (uint64_t)status << 32 | last);
 }
 
 bool store_remove_entry(struct store_batch *batch, uint32_t mailbox, uint64_t sequence, uint64_t message) {

@@ -18,7 +18,8 @@ enum operation_type {
     PUT_ACTIVITY_OUT,
     DROP_ACTIVITY_OUT,
     ADD_ENTRY,
-    SET_ENTRY,
+    SET_ENTRY,     /* flags of the entry ids.id: those to set in ids.other, those to clear above 2^32 */
+    RAISE_ENTRIES, /* from ids.id to the low half of ids.other, to the status in its high half */
     DROP_ENTRY,
     COPY_ENTRY,   /* ADD_ENTRY with the sequence-number that it has */
     NUMBER_ENTRY, /* the mailbox's next entry gets the number ids.id at least */

@@ -215,6 +215,9 @@ struct store_engine {
                       struct store_entry *entry, struct error *err);
     bool (*each_entry)(struct store *store, uint32_t mailbox, uint64_t after, size_t limit,
                        store_entry_cb *cb, void *context, struct error *err);
+    /* The rows of 4,096 entries (bits_private.h), of which those are written that are there. */
+    bool (*get_bits)(struct store *store, uint32_t mailbox, uint64_t block, uint8_t (*bits)[1024],
+                     struct error *err);
     bool (*get_record)(struct store *store, uint32_t kind, struct span name, struct buf *out,
                        struct error *err);
     bool (*each_record)(struct store *store, uint32_t kind, store_record_cb *cb, void *context,

@@ -39,7 +39,8 @@ bool mark_write(struct store *store, const struct mark *mark, struct error *err)
 bool mark_refuses(const char *place, const struct mark *mark, struct error *err) {
     if (mark->state == MOVED)
         return error_set(err, STORE_MOVED,
-                         "%s: this store was moved to %s, and is out of date: let 'store' name that one",
+                         "%s: this store was moved to %s, and is out of date: let 'store' name that one (if "
+                         "that is lost: 'mhs store move --take-back')",
                          place, mark->other);
     return error_set(err, STORE_MOVED,
                      "%s: the move of %s to here is not at its end: run 'mhs store move' with both again, "

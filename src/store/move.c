@@ -8,7 +8,8 @@
  * and compared; then the old one gets "moved", and only then the new one's mark
  * goes. A store with a mark is refused (STORE_MOVED). So between any two steps at
  * most one of them is served, and each begins with the token of its move, by which
- * the same call again knows that only the last step is left.
+ * the same call again knows that only the last step is left. Whoever takes the old
+ * one back has the new one say "moved" first, where that is to be had.
  */
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -222,6 +223,85 @@ bool store_move(const char *from, const char *to, bool replace, store_move_cb *p
     *moved = (struct store_moved){0};
     bool done =
         move.from_shown && move.to_shown ? run(&move, err) : error_set(err, STORE_NO_MEMORY, "out of memory");
+    store_close(move.fresh);
+    store_close(move.old);
+    mem_free(move.from_shown);
+    mem_free(move.to_shown);
+    return done;
+}
+
+/* ---- and back without what lies there ---- */
+
+/* What was there is lost for certain: its server answers and has no such store. A folder that is not there
+ * may be on a disk that did not come up. */
+static bool is_gone(const struct move *move, const struct error *there) {
+    return there->code == STORE_NOT_FOUND && !store_is_folder(move->to);
+}
+
+/* Where it can't be looked at, and so can't be told that it is the store no more. */
+static bool goes_without(const struct move *move, bool force, const struct error *there, struct error *err) {
+    if (there->code == STORE_LOCKED || there->code == STORE_VERSION || there->code == STORE_NO_MEMORY)
+        return error_set(err, there->code, "%s", there->text);
+    return force || is_gone(move, there) ||
+           error_set(err, STORE_IN_USE,
+                     "what is at %s can't be looked at, and may come back, which would make two of one: %s; "
+                     "see whether its disk is mounted or its server runs; if it is lost for good, --force",
+                     move->to_shown, there->text);
+}
+
+/* The new store is there: it is marked before the old one's mark goes. */
+static bool give_up_new(struct move *move, bool force, const struct mark *moved, struct error *err) {
+    struct mark fresh;
+    if (!mark_read(move->fresh, &fresh, err))
+        return false;
+    bool same = memcmp(fresh.token, moved->token, TOKEN) == 0;
+    if (fresh.state == MOVED && same)
+        return true; /* one that was broken off before its last step */
+    if (fresh.state == MOVED)
+        return error_set(err, STORE_IN_USE, "%s was moved on to %s: take that one back from there first",
+                         move->to_shown, fresh.other);
+    if (fresh.state && same && !force)
+        return error_set(err, STORE_IN_USE,
+                         "all is at %s but for the last step of the move: the same without --take-back does "
+                         "that",
+                         move->to_shown);
+    move->mark = *moved;
+    return force
+               ? mark(move, move->fresh, MOVED, err)
+               : error_set(err, STORE_IN_USE,
+                           "the store at %s is there: 'mhs store move --replace' of it to here brings all of "
+                           "it back; with --force this one is the store as it was when it was moved, and "
+                           "what came since stays there",
+                           move->to_shown);
+}
+
+static bool take_back(struct move *move, bool force, struct store_taken_back *taken, struct error *err) {
+    struct mark moved;
+    move->old = open_soon(move->from, &writer, err);
+    if (!move->old || !mark_read(move->old, &moved, err))
+        return false;
+    if (moved.state != MOVED)
+        return moved.state ? mark_refuses(move->from_shown, &moved, err)
+                           : error_set(err, STORE_BAD_REQUEST,
+                                       "%s: this store was not moved away: it can be served as it is",
+                                       move->from_shown);
+    if (strcmp(moved.other, move->to_shown) != 0)
+        return error_set(err, STORE_BAD_REQUEST, "%s was moved to %s, not to %s: name that one",
+                         move->from_shown, moved.other, move->to_shown);
+    move->fresh = open_soon(move->to, &writer, &taken->unmarked);
+    taken->marked = move->fresh != NULL;
+    return (move->fresh ? give_up_new(move, force, &moved, err)
+                        : goes_without(move, force, &taken->unmarked, err)) &&
+           mark_write(move->old, &(struct mark){NO_MARK}, err);
+}
+
+bool store_take_back(const char *from, const char *to, bool force, struct store_taken_back *taken,
+                     struct error *err) {
+    struct move move = {
+        .from = from, .to = to, .from_shown = store_full_place(from), .to_shown = store_full_place(to)};
+    *taken = (struct store_taken_back){0};
+    bool done = move.from_shown && move.to_shown ? take_back(&move, force, taken, err)
+                                                 : error_set(err, STORE_NO_MEMORY, "out of memory");
     store_close(move.fresh);
     store_close(move.old);
     mem_free(move.from_shown);

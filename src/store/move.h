@@ -31,4 +31,22 @@ typedef void store_move_cb(void *context, const char *what, uint64_t done, uint6
 bool store_move(const char *from, const char *to, bool replace, store_move_cb *progress, void *context,
                 struct store_moved *moved, struct error *err);
 
+struct store_taken_back {
+    bool marked; /* the store at `to` is refused with STORE_MOVED from now on */
+    struct error
+        unmarked; /* else: why it could not be marked. Should it come back, it would be a second one */
+};
+
+/*
+ * Makes the store at `from`, which was moved to `to`, the one again, as it was when it was moved: what came
+ * to `to` since is not there, and what left `to` since is in its queue. No process may have either open. The
+ * store at `to` is marked as moved before, so that both can't be served.
+ *
+ * STORE_IN_USE: it is there, or can't be looked at, and not `force`: with that it is marked if it can be, and
+ * done without if not. A server that answers and has no store needs no `force`. STORE_LOCKED: a process
+ * writes to one of them. STORE_BAD_REQUEST: `from` was not moved, or not to `to`.
+ */
+bool store_take_back(const char *from, const char *to, bool force, struct store_taken_back *taken,
+                     struct error *err);
+
 #endif

@@ -39,7 +39,8 @@ struct store_reach {
 bool store_reach(const char *place, struct store_reach *reach, struct error *err);
 void store_reach_free(struct store_reach *reach);
 
-/* Is there a store at `place`? STORE_NOT_FOUND: no. STORE_READ_ONLY: it may not be looked at. */
+/* Is there a store at `place`? STORE_NOT_FOUND: no. STORE_READ_ONLY: it may not be looked at. STORE_CORRUPT:
+ * a backup that is not whole. */
 bool store_is_there(const char *place, struct error *err);
 
 /*

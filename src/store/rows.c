@@ -1,5 +1,5 @@
 /* Reading rows: what the engine does is its own, what a caller may ask is looked at here. */
-#include "store/store_private.h"
+#include "store/bits_private.h"
 
 /* ---- contents ---- */
 
@@ -149,15 +149,58 @@ bool store_each_mailbox(struct store *store, store_mailbox_cb *cb, void *context
     return store_in_time(store, err) && store->engine->each_mailbox(store, cb, context, err);
 }
 
+/* What stands beside the rows of entries, 4,096 of which share it. */
+struct beside {
+    struct store *store;
+    uint32_t mailbox;
+    bool read;
+    uint64_t block;
+    uint8_t bits[BITS_PLANES][BITS_OCTETS];
+    store_entry_cb *cb;
+    void *context;
+    struct error err;
+};
+
+static bool put_beside(struct beside *beside, struct store_entry *entry, struct error *err) {
+    uint64_t block = entry->sequence / BITS_ENTRIES;
+    if (!beside->read || block != beside->block) {
+        memset(beside->bits, 0, sizeof beside->bits);
+        if (!beside->store->engine->get_bits(beside->store, beside->mailbox, block, beside->bits, err))
+            return false;
+        beside->read = true;
+        beside->block = block;
+    }
+    entry->status |= (uint8_t)bits_get(beside->bits[BITS_STATUS], entry->sequence);
+    entry->flags |= (uint8_t)bits_get(beside->bits[BITS_FLAGS], entry->sequence);
+    return true;
+}
+
+static bool give_entry(void *context, const struct store_entry *row) {
+    struct beside *beside = context;
+    struct store_entry entry = *row;
+    return put_beside(beside, &entry, &beside->err) && beside->cb(beside->context, &entry);
+}
+
 bool store_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
                      struct store_entry *entry, struct error *err) {
-    return store_in_time(store, err) && store->engine->get_entry(store, mailbox, sequence, arena, entry, err);
+    struct beside beside = {.store = store, .mailbox = mailbox};
+    return store_in_time(store, err) &&
+           store->engine->get_entry(store, mailbox, sequence, arena, entry, err) &&
+           put_beside(&beside, entry, err);
 }
 
 bool store_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t limit, store_entry_cb *cb,
                       void *context, struct error *err) {
+    struct beside beside = {.store = store, .mailbox = mailbox, .cb = cb, .context = context};
     return store_in_time(store, err) &&
-           store->engine->each_entry(store, mailbox, after, limit, cb, context, err);
+           store->engine->each_entry(store, mailbox, after, limit, give_entry, &beside, err) &&
+           store_passed(&beside.err, err);
+}
+
+bool store_get_bits(struct store *store, uint32_t mailbox, uint64_t block,
+                    uint8_t bits[static BITS_PLANES][BITS_OCTETS], struct error *err) {
+    memset(bits, 0, (size_t)BITS_PLANES * BITS_OCTETS);
+    return store_in_time(store, err) && store->engine->get_bits(store, mailbox, block, bits, err);
 }
 
 /* ---- records ---- */

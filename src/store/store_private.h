@@ -30,6 +30,9 @@
  *      entry or activity, is their checksum; NULL in rows of before there were
  *      any, and of those that a repair changed. Nothing is sent, shown or resumed
  *      from a row that has another.
+ *  I17 The status of an entry never goes back, whatever order changes come in;
+ *      bits stand beside entries that are there or were, none beside one that is
+ *      still to come.
  */
 #ifndef STORE_STORE_PRIVATE_H
 #define STORE_STORE_PRIVATE_H
@@ -124,6 +127,11 @@ uint64_t store_sum(const int64_t *numbers, size_t count, const struct span *span
 
 uint64_t sum_of_work(const struct store_work *work);
 uint64_t sum_of_entry(const struct store_entry *entry);
+
+/* The numbers of an entry that take few bits, as one column: class, type, priority, known, its first status
+ * and flags, 4, 4, 4, 4, 2 and 2 bits from below; its parent from bit 32. */
+int64_t entry_head(const struct store_entry *entry);
+void entry_set_head(struct store_entry *entry, int64_t head);
 /* `content` and `chain` are what the store adds to the caller's fields. */
 uint64_t sum_of_activity_in(const struct store_activity_in *in, uint64_t content, struct span chain);
 uint64_t sum_of_activity_out(const struct store_activity_out *out);

@@ -1,7 +1,7 @@
 /*
- * A thread of the store's own, which does what waits for the disk (syncs, SQLite's COMMIT and checkpoints)
- * while its owner goes on. It does one job after the other, allocates no memory of its own and ends with its
- * process or by store_thread_stop.
+ * A thread that does what its owner must not wait for: what waits for the disk (syncs, SQLite's COMMIT and
+ * checkpoints), or takes the processor for long (passwords). It does one job after the other, allocates no
+ * memory of its own and ends with its process or by store_thread_stop.
  *
  * It is started before a process gives up the system calls for that (ipc/sandbox.h, sandbox_rights.start),
  * and given to store_open.

@@ -250,7 +250,8 @@ static bool each_entry(void *context, const struct store_entry *entry) {
     struct walk *walk = context;
     if (!is_whole(walk, entry->damaged, "entry", entry->sequence))
         return false;
-    PUT(walk, entry->sequence, entry->message, (uint64_t)entry->at, entry->flags, entry->octets);
+    PUT(walk, entry->sequence, entry->message, (uint64_t)entry->at, (uint64_t)entry_head(entry),
+        entry->octets);
     put_span(walk, walk->mailbox_name);
     put_span(walk, entry->data);
     return count(walk, ENTRIES) &&

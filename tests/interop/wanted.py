@@ -362,7 +362,8 @@ FILE_TRANSFER, FILE_DATA = "2.6.1.11.12 (id-ep-file-transfer)", "2.6.1.4.12 (id-
 
 def file_part(name, modified, size, octets):
     return ["BodyPart: extended (1)", "extended", "parameters", f"direct-reference: {FILE_TRANSFER}",
-            "encoding: single-ASN1-type (0)", "FileTransferParameters", "file-attributes",
+            "encoding: single-ASN1-type (0)", "FileTransferParameters", "environment",
+            "application-reference: 2.16.840.1.113694.2.2.1.1 (US company arc.113694.2.2.1.1)", "file-attributes",
             "pathname: incomplete-pathname (0)", "incomplete-pathname", f"Pathname item: {name}",
             f"date-and-time-of-last-modification: {modified}", f"object-size: {size}", "data",
             f"direct-reference: {FILE_DATA}", "encoding: single-ASN1-type (0)", "FileTransferData", "FileTransferData item",

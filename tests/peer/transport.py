@@ -124,14 +124,14 @@ class Transport:
             return min(proposed, 1 << parameters[PI_TPDU_SIZE][0])
         return min(proposed, 65531)
 
-    def send(self, tsdu):
-        """T-DATA: one TSDU in as many DTs as the TPDU size asks for."""
+    def send(self, tsdu, most=None):
+        """T-DATA: one TSDU in as many DTs as the TPDU size asks for. `most`: only the first octets of what that makes."""
         step = self.tpdu_size - 3
         parts = [tsdu[i:i + step] for i in range(0, len(tsdu), step)] or [b""]
         out = bytearray()
         for i, part in enumerate(parts):
             out += struct.pack(">BBHBBB", 3, 0, len(part) + 7, 2, DT, 0x80 if i == len(parts) - 1 else 0) + part
-        self.send_raw(bytes(out))
+        self.send_raw(bytes(out[:most]))
 
     def receive(self):
         """The next TSDU. Raises Closed after DR or the end of the connection."""

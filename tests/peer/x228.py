@@ -179,7 +179,10 @@ def refusal(kind, mode, reason):
     info = aare.get(30)
     if not info:
         return kind("acse", aare.get(3)[0][0].integer(), reason)
-    error = info[0].get(0)[0].get(1)
+    direct = info[0].get(0)[0]
+    if direct.tag == (ber.CONTEXT, 18) and len(direct) and direct[0].tag == (ber.UNIVERSAL, 2):    # without RTSE
+        return kind("bind", direct[0].integer(), reason)
+    error = direct.get(1)
     if not error:
         return kind("rtse", None, reason)
     inner = error[0]

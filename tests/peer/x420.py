@@ -117,3 +117,48 @@ def ipm(content):
     if node.tag != (ber.CONTEXT, 0):
         raise ber.Broken("no interpersonal message")
     return heading(node[0]), list(node[1])
+
+
+# --- body parts
+
+def external(node):
+    """(direct reference, how the value is encoded, the value) of an EXTERNAL, whatever its tag."""
+    return node[0].oid(), node[1].number, node[1][0] if node[1].number == 0 else node[1].octets()
+
+
+def date(node):
+    return node[0].text() if node and node[0].number == 1 else None
+
+
+def file_parameters(node):
+    out = {}
+    environment, attributes = node.get(2), node.get(4)
+    if environment:
+        out["application"] = environment.get(0)[0].oid()
+    if attributes:
+        out["path"] = [part.octets() for part in attributes.get(0) or ()]
+        out["created"], out["modified"] = date(attributes.get(4)), date(attributes.get(5))
+        out["size"] = attributes.get(13)[0].integer()
+    return out
+
+
+def part(node):
+    """(kind, parameters, data) of a BodyPart."""
+    if node.number == 15:
+        parameters = node.get(0)
+        kind, encoding, data = external(node.get(8, ber.UNIVERSAL))
+        short = kind.removeprefix("2.6.1.4.") if kind.startswith("2.6.1.4.") else kind
+        value = external(parameters)[2] if parameters else None
+        if short == "12":
+            return "file", file_parameters(value), external(data[0])
+        if short == "11":
+            return "general-text", sorted(number.integer() for number in value), data.octets()
+        return {"14": "report", "15": "notification", "16": "voice"}.get(short, kind), value, \
+            data if encoding == 0 else (encoding, data)
+    kind = {0: "ia5-text", 3: "g3-facsimile", 5: "teletex", 6: "videotex", 7: "national", 8: "encrypted", 9: "message",
+            14: "bilateral"}[node.number]
+    if kind == "bilateral":
+        return kind, None, node.octets()
+    if kind == "national":
+        return kind, None, node[0]
+    return kind, node[0], node[1]

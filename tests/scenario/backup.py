@@ -114,6 +114,12 @@ def _():
                 client.submit(*letter(number, BEN))
             entries = wait_until(lambda: (lambda e: e if len(e) == 3 else None)(client.entries(BEN)))
         copy, store = os.path.join(path, "copy"), store_of(stage)
+        open_to_all, unfinished = os.path.join(path, "open"), os.path.join(path, "unfinished")
+        os.mkdir(open_to_all)
+        os.chmod(open_to_all, 0o777)
+        os.makedirs(f"{unfinished}/segments")
+        with open(f"{unfinished}/queue.db.unfinished", "wb"):
+            pass
         with Unharmed(stage) as attack:
             with stage.mta.client() as other:
                 equal(other.request("backup-begin"), {"store": store})
@@ -128,6 +134,8 @@ def _():
                     (mhs("store", "restore", "--store", store, copy), 1, "another process writes to this store: mhsd"),
                     (mhs("store", "restore", "--store", store, "--force", copy), 1, "another process writes to this store: mhsd"),
                     (mhs("store", "restore", "--store", store, path), 4, "there is no store here"),
+                    (backup(stage, open_to_all), 1, "may be written by everybody"),
+                    (mhs("store", "restore", "--store", f"{path}/fresh", unfinished), 1, "was broken off and is not whole"),
                     (backup(stage, f"{copy}3/deep"), 4, "make the folder above it first"),
                     (mhs("store", "restore", "--store", f"{path}/none/deep", copy), 4, "make the folder above it first")):
                 equal(done.returncode, status, done.stderr)
@@ -138,6 +146,9 @@ def _():
         equal(stage.mta.stop(), 0)
         done = mhs("store", "restore", "--store", store, copy)
         equal(done.returncode, 1)
+        itself = mhs("store", "restore", "--store", store, "--force", store)
+        equal(itself.returncode, 1)
+        check("is the store itself" in itself.stderr, itself.stderr)
         check("there is a store already" in done.stderr and "--force" in done.stderr, done.stderr)
         segment, = os.listdir(os.path.join(copy, "segments"))
         with open(os.path.join(copy, "segments", segment), "r+b") as file:

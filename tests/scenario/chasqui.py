@@ -112,6 +112,11 @@ def store_of(folder):
     return _databases[folder]
 
 
+def run_mhs(*arguments):
+    """What `mhs` prints that needs no daemon."""
+    return subprocess.run([program("mhs"), *arguments], capture_output=True, text=True, timeout=2 * PATIENCE, check=True).stdout
+
+
 class Mhsd:
     """One daemon. `with Mhsd(folder, ...) as mta:` starts it; at the end it is stopped and its log looked over."""
 

@@ -168,7 +168,7 @@ def _():
                       "dl-exempted-recipients", "cousin", "old", "Ref 1", "an-supported"):
             check(words in shown, (words, shown))
         for arguments, octets in ((("2",), "Wörter".encode("latin-1")), (("2", "--text"), "Wörter".encode()),
-                                  (("3",), b"hum"), (("4",), b"FAX")):
+                                  (("3",), b"hum"), (("4", "--raw"), b"FAX")):
             saved = os.path.join(path, "saved")
             pair.beta.mhs("save", "--user", UWE, "--force", number, arguments[0], saved, *arguments[1:])
             with open(saved, "rb") as file:
@@ -211,6 +211,33 @@ def _():
             check(event in [e["event"] for e in history["events"]], history)
         equal([e["address"] for e in history["events"] if e["event"] == "non-delivered"], [NOBODY])
         check(NOBODY in pair.beta.mhs("track", sent["mts-identifier"]).stdout, "the history names nobody")
+
+
+@case("what was sent is told step by step to each recipient, here and at another MTA")
+def _():
+    with folder() as path, Pair(path) as pair:
+        sent = ask(pair.alpha, "send", "--from", ADA, "--to", UWE, "--cc", NOBODY, "--to", ADA, "--report", "delivery", "--notify", "rn",
+                   "--subject", "Plan", "--text", "x")["mts-identifier"]
+        entry = str(pair.entries(pair.beta, UWE, 1)[0]["entry"])
+        pair.entries(pair.alpha, ADA, 4)
+        pair.beta.mhs("receipt", "--from", UWE, entry)
+        pair.entries(pair.alpha, ADA, 5)
+        pair.beta.mhs("reply", "--from", UWE, "--text", "y", entry)
+        pair.entries(pair.alpha, ADA, 6)
+        told, = ask(pair.alpha, "status", "--user", ADA, sent)["messages"]
+        steps = {row["recipient"]: [step["step"] for step in row["steps"]] for row in told["recipients"]}
+        equal((told["mts-identifier"], steps), (sent, {UWE: ["transferred", "delivered", "read", "replied"],
+                                                       NOBODY: ["transferred", "failed"], ADA: ["delivered"]}))
+        rows = {row["recipient"]: row for row in told["recipients"]}
+        equal((rows[UWE]["state"], rows[NOBODY]["state"]), ("replied", "failed"))
+        equal((rows[UWE]["steps"][0]["detail"], rows[UWE]["steps"][-1]["detail"]), ("BETA", "Re: Plan"))
+        check("detail" not in rows[UWE]["steps"][1], rows)      # the time is the report's own, nobody's word
+        check("unrecognised-OR-name" in rows[NOBODY]["steps"][-1]["detail"], rows)
+        shown = pair.alpha.mhs("status", "--user", ADA, sent).stdout
+        for words in (UWE, "transferred ", "  BETA", "read ", "replied ", "failed "):
+            check(words in shown, (words, shown))
+        line = [row for row in pair.alpha.mhs("--wide", "sent", "--user", ADA).stdout.splitlines() if UWE in row][0]
+        check("\u2713 replied" in line and "Re: Plan" in line, line)
 
 
 @case("a receipt goes back when it was asked for, and only then")
@@ -308,7 +335,7 @@ def _():
         said = refuse(pair.alpha, 1, "delete", "--user", ADA, "2", "99", "3")
         check("no entry 99" in said and "not deleted: 99, 3\n" in said, said)
         equal([e["entry"] for e in pair.entries(pair.alpha, ADA, 2)], [1, 3])
-        for wrong in "36-38", "x", "0", "9" * 23, str(2 ** 63):     # a wrong command line does nothing
+        for wrong in "x", "0", "9" * 23, str(2 ** 63):     # a wrong command line does nothing
             check(f"'{wrong}' is not the number" in refuse(pair.alpha, 2, "delete", "--user", ADA, "1", wrong, "3"))
             check(f"'{wrong}' is not the number" in refuse(pair.alpha, 2, "read", "--user", ADA, wrong))
         equal([e["entry"] for e in pair.entries(pair.alpha, ADA, 2)], [1, 3])
@@ -349,12 +376,16 @@ def _():
         mail, first, mixed, *_, sent = pair.entries(pair.alpha, ADA, 5)
         equal([e.get("probe") for e in (mail, first, mixed, sent)], [None, True, True, False])
         shown = [line.split("  ")[-1] for line in pair.alpha.mhs("--wide", "list", "--user", ADA).stdout.splitlines()]
-        check(shown[2].endswith("(deliverable)") and shown[-1].endswith("(delivered)"), shown)
-        check("(NOT deliverable: 1 of 2)" in shown[3], shown)
+        check(shown[2].endswith("\u2713 deliverable") and shown[-1].endswith("\u2713 delivered"), shown)
+        check("\u2717 1 of 2: not deliverable: no such recipient" in shown[3], shown)
         shown = pair.alpha.mhs("read", "--user", ADA, str(mixed["entry"])).stdout
         check(f"deliverable to {UWE}" in shown and f"NOT deliverable to {NOBODY}" in shown, shown)
         history = pair.alpha.mhs("--wide", "track", "--recent", "20").stdout
         check("deliverable" in history and not re.search(r"\bdelivered\b", history.split("probe submitted")[1].split("\n[")[0]), history)
+        about, = [h["mts-identifier"] for h in ask(pair.alpha, "track", "--recent", "20")["messages"]
+                  if h["events"][0].get("about-probe") and "non-delivered" not in str(h)][-1:]
+        history = pair.alpha.mhs("--wide", "track", about).stdout
+        check("  deliverable" in history and not re.search(r"report-received.*\bdelivered\b", history), history)
         check("report on probe:" in shown and "delivered" not in shown, shown)
         check(f"delivered to {UWE}" in pair.alpha.mhs("read", "--user", ADA, str(sent["entry"])).stdout)
         for mta, probe, message in (pair.alpha, "probe submitted", "  submitted"), (pair.beta, "probe received", "  received"):
@@ -395,7 +426,7 @@ def _():
         equal((report["delivered"], report["non-delivered"]), (1, 1))
         equal(report["remark"], "report on a probe: 1 deliverable, 1 NOT deliverable")
         shown = pair.alpha.mhs("--wide", "list", "--user", ADA, environment=home).stdout
-        check(re.search(rf" {NOBODY} \+1 +\(NOT deliverable: 1 of 2\)", shown), shown)
+        check(re.search(rf" {NOBODY} \+1 +\u2717 1 of 2: not deliverable: no such recipient", shown), shown)
         check(re.search(r" me +\(no subject\)", shown), shown)
         recipients = ask(pair.alpha, "read", "--user", ADA, str(report["entry"]))["recipients"]
         equal(sorted((r["recipient"], r["delivered"]) for r in recipients), [(NOBODY, False), (UWE, True)])

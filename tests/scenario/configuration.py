@@ -10,6 +10,7 @@ from peer import local, tap
 from scenario.chasqui import Mhsd, peer_section, program
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
+OURS = "/C=GB/A=GOLD/P=ALPHA"
 HEAD = 'mta-name = "ALPHA-MTA"\ndomain = "/C=GB/A=GOLD/P=ALPHA"\nrun-as = ""\nstore = "/tmp/chasqui-nowhere"\n'
 
 
@@ -24,7 +25,7 @@ def examine(path):
     process = subprocess.Popen([program("mhsd"), "-t", "-c", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     said = process.stderr.read()
     if os.geteuid() != 0:           # root's folder and port
-        said = re.sub("mhsd: warning: (socket: /run/chasqui|listen: port 102 ).*\n", "", said)
+        said = re.sub("mhsd: warning: .*: (socket: /run/chasqui|listen: port 102 ).*\n", "", said)
     process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -374,6 +375,62 @@ def ask(mta, *arguments, status=0):
     return json.loads(done.stdout)
 
 
+@case("a byte order mark, UTF-16 and NUL are told as what they are, with the line, in an included file too")
+def _():
+    text = (HEAD + 'nod = a\n').encode()
+    cases = ((b"\xef\xbb\xbf" + text, 1, "begins with a byte order mark (U+FEFF): save it as UTF-8 without one"),
+             (text.decode().encode("utf-16"), 1, "is in UTF-16: save it as UTF-8, without a byte order mark"),
+             (text[:-3] + b"\0" + text[-3:], 5, "has an octet of 0 (NUL) in line 5, which no text has"))
+    with folder() as path:
+        write(f"{path}/outer.conf", HEAD + 'include("inner.conf")\nroute "/C=FR" { next-hop BETA { } }\n')
+        for octets, line, said in cases:
+            for name in "main.conf", "inner.conf":
+                with open(f"{path}/{name}", "wb") as file:
+                    file.write(octets)
+            equal(examine(f"{path}/main.conf")[:2], (1, f"mhsd: {path}/main.conf: line {line}: the file {said}\n"))
+            equal(examine(f"{path}/outer.conf")[:2], (1, f"mhsd: {path}/outer.conf: line 5: the file '{path}/inner.conf' {said}\n"))
+
+
+@case("what can't do what it says is warned of: rings of alternates, waits over lifetimes, listeners that are none")
+def _():
+    ring = [f"{OURS}/S={name}" for name in ("ann", "ben", "cem", "dan", "eve")]
+
+    def redirected(at, to, more=""):
+        return f'user "{ring[at]}" {{ redirection {{\n  alternate = "{ring[to]}" {more}}} }}\n'
+    with folder() as path:
+        store = f'store = "{path}/store"\nsocket = "{path}/sock"\n'
+        head = HEAD.replace('store = "/tmp/chasqui-nowhere"\n', store)
+        text = head + "".join((
+            redirected(0, 1), redirected(1, 2).replace("S=cem", "s = CEM"), redirected(2, 0),    # lines 7, 9, 11
+            redirected(3, 0),                       # leads into a ring, and is not of it
+            redirected(4, 4, "priorities = { urgent } "),                                       # some of the mail alone
+            'schedule normal {\n  first-retry = 3600\n  longest-retry = 7200\n  expiry = 1800\n}\n',
+            'schedule urgent {\n  first-retry = 3600\n}\n',
+            'listen = { "Internet=192.0.2.1+10999", "Internet=nowhere.invalid+10999", "Internet=127.0.0.1+10999" }\n'))
+        write(f"{path}/main.conf", text)
+        status, said, _ = examine(f"{path}/main.conf")
+        lines = [line.removeprefix(f"mhsd: warning: {path}/main.conf: line ") for line in said.splitlines()]
+        expected = [(7 + 2 * n, f'user "{ring[n]}": alternate', "in a ring") for n in range(3)]
+        expected += [(17, 'schedule "normal": first-retry', "`expiry` is 1800 s"), (22, 'schedule "urgent": first-retry', "(900 s), which holds"),
+                     (24, "cannot listen at 192.0.2.1 port 10999", "no address of this machine"),
+                     (24, "cannot listen at 'nowhere.invalid'", "look up")]
+        equal((status, len(lines)), (0, len(expected)), said)
+        for line, (number, what, why) in zip(lines, expected):
+            check(line.startswith(f"{number}: ") and what in line and why in line, (line, number, what, why))
+        write(f"{path}/main.conf", head + "listen = { }\n")
+        equal(examine(f"{path}/main.conf")[:2], (0, f"mhsd: warning: {path}/main.conf: line 6: listen: it is empty: nobody can call\n"))
+
+
+@case("what is wrong with store and socket is told with their lines")
+def _():
+    with folder() as path:
+        write(f"{path}/main.conf", HEAD.replace("/tmp/chasqui-nowhere", "/nix/da/store") + 'socket = "/nix/da/sock"\n')
+        status, said, _ = examine(f"{path}/main.conf")
+        equal(status, 1)
+        for number, what in (5, "socket: /nix/da/sock can't be served"), (4, "store: the folder /nix/da/store can't be made"):
+            check(any(line.startswith(f"mhsd: {path}/main.conf: line {number}: {what}") for line in said.splitlines()), said)
+
+
 @case("what waits for a restart and would keep the daemon from starting is said by a reload and config diff, not by the next start")
 def _():
     with folder() as path, Mhsd(path) as mta:
@@ -388,9 +445,26 @@ def _():
         for command, status in (["config", "diff"], 1), (["reload"], 0):
             warnings = ask(mta, *command, status=status)["warnings"]
             for what in "socket: /nix/da/mhsd.sock can't be served", "store: the folder /nix/da/store can't be made":
-                check(any(f"the next start would be refused: {what}" in line for line in warnings), warnings)
+                check(any(re.match(rf"{mta.path}: line \d+: the next start would be refused: {what}", line) for line in warnings), warnings)
+        file = f"{path}/file"
+        write(file, "mine")
+        no_server = f"postgresql://nobody@/x?host={path}/nowhere"
+        wrong = [({"socket": file}, "would be refused: socket: .* is not a socket"),
+                 ({"socket": f"{file}/x"}, "would be refused: socket: .* is no folder"),
+                 ({"store": file}, "would be refused: store: .* is a file, and no folder"),
+                 ({"store": "/proc/x"}, "would be refused: store: the folder /proc/x can't be made"),
+                 ({"store": f"{path}/other", "create_store": False}, "would be refused: .*there is no store"),
+                 ({"store": no_server}, "could not serve: .*nowhere")]
+        if os.geteuid() == 0:
+            wrong.append(({"run_as": "nobody"}, "would be refused: nobody can't read and write"))
+        for options, what in wrong:
+            mta.configure(**{"socket": mta.socket_path, "store": mta.store, "create_store": True, "run_as": "", **options})
+            for command, status in (["config", "diff"], 1), (["reload"], 0):
+                warnings = ask(mta, *command, status=status)["warnings"]
+                equal([bool(re.search(f"start {what}", line)) for line in warnings], [True], f"{options} {warnings}")
+            equal(examine(mta.path)[0], 1, str(options))
         equal(mta.request("status")["state"], "serving")
-        mta.configure(socket=mta.socket_path, store=mta.store, net_processes=2)
+        mta.configure(socket=mta.socket_path, store=mta.store, net_processes=2, run_as="", create_store=True)
         equal(ask(mta, "reload")["warnings"], [], "the others are right")
 
 

@@ -87,6 +87,10 @@ def _():
             check("a filter takes a whole address, and '/C=GB' lacks " in refused(stage, "queue", "list", option, "/C=GB"))
         check("FAR" in stage.mta.mhs("queue", "list", "--recipient", FAY).stdout, "a whole one")
         check("the mailbox is full" in refused(stage, "queue", "redirect", one, "--address", ANN, *WHY))
+        answer = ask(stage, "route", ANN, "--content-length", "4000")
+        equal((answer["outcome"], answer["supplementary-information"], answer["steps"][-1]),
+              ("non-delivery", "the mailbox is full", "non-delivery: the mailbox is full ('mailbox-octets')"))
+        equal(ask(stage, "route", ANN, "--content-length", "400")["outcome"], "local-delivery")
         check("not delivered to it" not in stage.mta.log(), "it was only asked")
         stage.mta.configure(route={**stage.mta.settings["route"], FAR: {"non-delivery": "unable-to-transfer",
                                                                        "diagnostic": "no-bilateral-agreement"}})

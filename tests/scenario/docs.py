@@ -42,7 +42,7 @@ def run(command, mta, user, path):
 
 def shape(text):
     """Numbers, the part of identifiers that is drawn, and the width of columns differ from run to run."""
-    text = re.sub(r";alpha\.[0-9a-z]{11}\.", ";alpha.PART.", text)
+    text = re.sub(r"\b\d{6}Z\.[0-9a-f]{8}\b", "PART", re.sub(r";alpha\.[0-9a-z]{11}\.", ";alpha.PART.", text))
     return [re.sub(r"\d+", "0", " ".join(line.split())) for line in text.splitlines() if line.strip()]
 
 
@@ -120,8 +120,14 @@ def _():
     with folder() as path, Mhsd(f"{path}/alpha", peer={"BETA": peer_section(peer.port, "BETA-MTA", "what they give")},
                                 route={BETA: {"next-hop": {"BETA": {"rank": 1}}}},
                                 user={f"{ALPHA}/S=Jones": {"available": True}}) as mta:
-        with open(f"{path}/plans.pdf", "w") as file:
-            file.write("plans")
+        for name in "plans.pdf", "letter.txt", "contract.pdf", "answer.txt":
+            with open(f"{path}/{name}", "w") as file:
+                file.write("plans")
+        os.makedirs(f"{path}/chasqui")
+        with open(f"{path}/chasqui/aliases", "w") as file:
+            file.write(next(block for block in blocks("docs/guide-mail.md") if block.startswith("me ")))
+        with open(f"{path}/ada.password", "w") as file:
+            file.write("Ada's own\n")
         lines = [(page, line) for page in PAGES[1:] + MANUALS for line in commands(page)]
         check(len(lines) > 12, lines)
         for page, line in lines:
@@ -154,7 +160,7 @@ def _():
                     route={ALPHA: {"next-hop": {"ALPHA": {"rank": 1}}}})
         with alpha, beta:
             run(f"mhs send --to {BETA}/O=Werke/S=Nobody --text Hello", alpha, jones, path)
-            wait_until(lambda: "(NOT delivered)" in run("mhs list --user " + jones, alpha, jones, path).stdout)
+            wait_until(lambda: "no such recipient" in run("mhs list --user " + jones, alpha, jones, path).stdout)
             said = "".join(f"$ {line}\n" + run(line, alpha, jones, path).stdout for line in ("mhs list", "mhs read 1"))
             beta.stop()
             run(f"mhs send --to {BETA}/O=Werke/S=Schmidt --text Hello", alpha, jones, path)

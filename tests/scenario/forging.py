@@ -157,6 +157,19 @@ def _():
             far.release()
         wait_until(lambda: play.entries(ANN))
         equal([e for e in play.track(ours) if e[0] == "report-received"], [("report-received", "FAR", "delivered")])
+        with Association.open(play.mta.port, mta="FAR", password="far's secret", checkpoint=64) as far:
+            far.transfer(x411.report(FAR, "again", ANN, local_of(ours), delivered * 40))
+            far.release()
+        attack.logged("peer=FAR", "again]", "is not believed of 40 recipients", "has reported on these recipients before")
+        doubted = {e for e in play.track("[/ADMD=FAR/C=DE/;again]") if e[0] == "report-doubted"}
+        second = play.send(FAY)
+        play.stage.far.next()
+        with Association.open(play.mta.port, mta="FAR", password="far's secret", checkpoint=64) as far:
+            far.transfer(x411.report(FAR, "mixed", ANN, local_of(second), delivered * 2 + [x411.reported(FAY, 9, delivered=x411.now())]))
+            far.release()
+        attack.logged("mixed]", "of 1 recipient (the first is 1)", "has reported on them before")
+        attack.logged("mixed]", "of 1 recipient (the first is 9)", "were not sent to the MTA that it came from")
+        check(len(doubted) == 1 and doubted.pop()[2].startswith("delivered: the MTA that it came from has reported"), doubted)
         attack.served("report")
 
 

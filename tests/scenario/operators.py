@@ -234,6 +234,8 @@ def _():
         ask(stage.mta, "queue", "delete", str(ids["dropped"]), "--reason", "spam")
         wait_until(lambda: not queue(stage))
         check(stage.near.nothing(0.5), "a report on a deleted copy")
+        check(re.search(rf"copy {ids['dropped']} for FAR of \[.*;dropped\] from .* is deleted by uid {os.getuid()}, and nobody gets a report: "
+                        "spam", stage.mta.log()), stage.mta.log_tail())
         for name, event, reason in (("by-peer", "redirected-by-operator", "FAR is down"), ("dropped", "deleted", "spam"),
                                     ("to-address", "redirected-by-operator", "she knows him"),
                                     ("ended", "non-delivered-by-operator", "no hope")):

@@ -720,10 +720,40 @@ def _():
         def again(two):
             wait_until(lambda: "transfers under way end first" in two.stage.mta.log())
             check("cuts" not in two.stage.mta.log())
+            asked = two.stage.mta.mhs("--json", "status")
+            status = json.loads(asked.stdout)
+            equal((asked.returncode, status["state"]), (0, "stopping"))
+            check(re.fullmatch(r"transfers under way end first \(in: 0, out: 1\), for (599|5[0-9]{2}|600) s more at most; a second "
+                               r"SIGTERM to mhsd ends them now", status["cause"]), status["cause"])
+            check("FAR" in two.stage.mta.mhs("--wide", "queue", "list").stdout)
+            for command in ("track", "amid-1"), ("ping", "FAR"), ("reload",):
+                asked = two.stage.mta.mhs(*command, check=False)
+                check(asked.returncode != 0 and "is stopping" in asked.stderr, (command, asked.stderr))
             two.stage.mta.process.send_signal(signal.SIGTERM)
             two.stage.mta.process.wait(60)
         said, _history, two = stopped_amid(path, 1_000_000, 500_000, "sender", again, timers={"stop": 600})
         check("the stop cuts a transfer to it" in said, said)
+
+
+@case("a peer that is disabled amid a transfer to it gets no more of it, and the rest when it is enabled")
+def _():
+    with folder() as path, TwoDaemons(path, 3_000_000, wire=StillWire) as two:
+        mta = two.stage.mta
+        apdu = text_message("disabled-amid", [FAY], os.urandom(3_000_000).hex())
+        two.stage.hand_over(apdu)
+        check(two.proxy.still.wait(60), "the wire did not get so far")
+        mta.mhs("peer", "disable", "FAR", "--reason", "too much")
+        wait_until(lambda: mta.request("peer-status", peer="FAR")["peers"][0]["associations-out"] == 0, 20, "the end of the association")
+        copy, = mta.request("queue-list")["entries"]
+        equal((copy["state"], copy["in-doubt"]), ("peer-disabled", False))
+        two.proxy.go.set()
+        time.sleep(1)
+        equal(two.delivered(), [])
+        mta.mhs("peer", "enable", "FAR", "--reason", "go on")
+        found = wait_until(two.delivered, 120)
+        with two.beta.client() as client:
+            equal(client.content(FAY, found[0]["entry"]), x411.Received(apdu).content)
+        check("resumes a transfer at octet" in two.beta.log(), two.beta.log_tail())
 
 
 @case("what ends in time is not cut")

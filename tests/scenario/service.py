@@ -84,6 +84,9 @@ def _():
             mta.request("mailboxes")                            # a reader answers it
             os.kill(children(mta)["reader"][0], signal.SIGSTOP)
             mta.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: "clients" not in children(mta), what="the end of the process of the clients")
+            asked = mta.mhs("status", check=False)               # the parent answers in its place
+            check("the daemon is stopping" in asked.stderr, (asked.returncode, asked.stderr))
             equal(mta.process.wait(60), 1)
             check("not all processes stopped in time; they are ended now" in mta.log(), mta.log_tail())
         finally:

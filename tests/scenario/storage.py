@@ -95,8 +95,8 @@ def _():
         store = os.path.join(path, "store")
         # Enough findings to fill a pipe.
         sql(path, f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)"
-                  f" INSERT INTO entry(id, message, at, flags, data, octets, sum)"
-                  f" SELECT id + i, message, at, flags, data, octets, 1 FROM entry, n WHERE id & 4294967295 = {entry}")
+                  f" INSERT INTO entry(id, message, at, data, octets, sum, head)"
+                  f" SELECT id + i, message, at, data, octets, 1, head FROM entry, n WHERE id & 4294967295 = {entry}")
         for command in "check", "repair":
             shown, printed = check_at_terminal(command, store)
             check(re.search("\rchecking the [a-z]+: [^\r]+\x1b\\[K", shown), (command, shown, printed[-300:]))
@@ -184,7 +184,7 @@ def _():
             pass
         sql(path, "ALTER TABLE message DROP COLUMN envelope_sum; ALTER TABLE message DROP COLUMN body_sum;"
             "ALTER TABLE work DROP COLUMN sum; ALTER TABLE activity_in DROP COLUMN sum; ALTER TABLE activity_out DROP COLUMN sum;"
-            "DROP TABLE mailbox; DROP TABLE entry; DROP TABLE record; DROP TABLE outcome;"
+            "DROP TABLE mailbox; DROP TABLE entry; DROP TABLE record; DROP TABLE outcome; DROP TABLE status;"
             "CREATE TABLE hold(id INTEGER PRIMARY KEY, message INTEGER NOT NULL, kind INTEGER NOT NULL, data BLOB);"
             "PRAGMA user_version = 1")
         mta = daemon(path)
@@ -192,6 +192,10 @@ def _():
         done = run("mhs", "store", "check", os.path.join(path, "store"))
         equal(done.returncode, 4)
         check("older schema version 1, which mhsd brings to version" in done.stderr, done.stderr)
+        done = run("mhs", "store", "restore", "--store", os.path.join(path, "restored"), os.path.join(path, "store"))
+        equal((done.returncode, done.stderr), (0, ""))
+        check("brought to this version's schema; every invariant holds" in done.stdout, done.stdout)
+        equal(run("mhs", "store", "check", os.path.join(path, "restored")).returncode, 0)
         with mta:
             check(deliver(mta))
             brought, = [line for line in mta.log().splitlines() if "store brought from schema 1 to " in line]
@@ -545,6 +549,20 @@ def _():
             equal(mta.mhs("track", "their-ow", check=False).returncode, 1)
             shown = mta.mhs("track", "--recent", "2").stdout
             check(names[0] in shown and names[1] in shown and "--after" in shown, shown)
+
+
+@case("a page of the history that ends with an identifier of two messages passes over nothing between them")
+def _():
+    with folder() as path, Stage(path, far=Neighbour()) as stage:
+        for number, name in enumerate(("twice", "between", "twice")):
+            with stage.call() as peer:
+                peer.transfer(text_message(name, [ANN], f"text {number}"))
+                peer.release()
+        wait_until(lambda: stage.mta.request("status")["counters"]["delivered"] == 3)
+        first = track(stage.mta, "--recent", "1")
+        then = track(stage.mta, "--recent", "1", "--after", str(first["cursor"]))
+        for page, name in (first, "twice"), (then, "between"):
+            equal([m["mts-identifier"].rpartition(";")[2] for m in page["messages"]], [f"{name}]"])
 
 
 tap.main()

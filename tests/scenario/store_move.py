@@ -193,6 +193,40 @@ def _():
         check(stage.far.nothing(2), "one comes twice")
 
 
+@case("a store whose target is lost is taken back, loudly; one whose target is there only when told so, which marks that")
+def _():
+    with postgres.Postgres() as server, folder() as path, Stage(path) as stage:
+        uri, store = server.database("lost"), stage.mta.store
+        fill(stage)
+        before = seen(stage)
+        equal(stage.mta.stop(), 0)
+        move(store, uri)
+        done = mhs("store", "move", "--take-back", store, uri)
+        equal(done.returncode, 1)
+        check("is there: 'mhs store move --replace'" in done.stderr and "--force" in done.stderr, done.stderr)
+        done = mhs("--json", "store", "move", "--take-back", "--force", store, uri)
+        equal((done.returncode, json.loads(done.stdout)), (0, {"from": store, "to": uri, "to-refused": True, "reason": None}))
+        expect_refused(stage, uri, f"was moved to {store}")
+        serve_from(stage, store)
+        equal(seen(stage), before)
+        equal(stage.mta.stop(), 0)
+        move("--replace", store, uri)
+        server.sql("DROP SCHEMA chasqui CASCADE", "lost")
+        expect_refused(stage, store, "was moved to", "mhs store move --take-back")
+        stage.mta.configure(store=uri, create_store=False)      # nor is an empty one made there
+        done = subprocess.run([program("mhsd"), "-t", "-c", stage.mta.path], capture_output=True, text=True, check=False)
+        equal(done.returncode, 1)
+        check("see whether 'store' names the right database" in done.stderr and "mounted" not in done.stderr, done.stderr)
+        done = mhs("store", "move", "--take-back", store, uri)
+        equal(done.returncode, 0, done.stderr)
+        check(f"{store} is the store again" in done.stdout and f"WARNING: {uri} could not be told so" in done.stdout, done.stdout)
+        stage.mta.configure(create_store=True)
+        serve_from(stage, store)
+        equal(seen(stage), before)
+        equal(mhs("store", "move", "--force", store, uri).returncode, 2)
+        equal(mhs("store", "move", "--take-back", "--replace", store, uri).returncode, 2)
+
+
 @case("places that are in use, not empty or not sound are refused with the remedy, and stay as they are")
 def _():
     with postgres.Postgres() as server, folder() as path, Stage(path) as stage:

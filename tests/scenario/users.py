@@ -257,6 +257,38 @@ def _():
         check(refused.returncode == 1 and "the mailbox has 1 entry: read and delete them" in refused.stderr, refused)
         mta.mhs("user", "remove", "--discard", eva)
         equal(tested(), [])
+        check(f"the mailbox of {key[1]} is removed by uid {os.getuid()}, with 1 entry: no originator hears of that" in mta.log(), mta.log_tail())
+        history, = json.loads(mta.mhs("--json", "track", entries[1]["mts-identifier"]).stdout)["messages"]
+        gone, = [event for event in history["events"] if event["event"] == "removed-with-user"]
+        equal(gone["detail"], f"uid {os.getuid()}: the mailbox of {key[1]} was removed")
+
+
+@case("an alias or a list that takes the address of a user who was added by hand is warned of by a test, a reload, config diff and a start")
+def _():
+    with folder() as path:
+        mta = Mhsd(path + "/mta", user={f"{HOME}/S=postmaster": {}})
+        ada = f"{HOME}/S=ada"
+
+        def tested():
+            done = subprocess.run([program("mhsd"), "-t", "-c", mta.path], capture_output=True, text=True, timeout=60)
+            return done.returncode, [line.removeprefix("mhsd: warning: ") for line in done.stderr.splitlines()]
+        with mta:
+            mta.mhs("user", "add", ada)
+            for kind, section in ("alias", {ada: {"target": f"{HOME}/S=postmaster"}}), ("list", {ada: {"members": [f"{HOME}/S=postmaster"]}}):
+                mta.settings.pop("alias", None)
+                mta.configure(**{kind: section})
+                diff = mta.mhs("--json", "config", "diff", check=False)
+                warned, = json.loads(diff.stdout)["warnings"]
+                article = "an alias" if kind == "alias" else "a list"
+                check(re.search(rf"conf: line \d+: {kind} \"{ada}\": 'mhs user add' gave a user this address, and he gets no messages any more: "
+                                rf".*{article} has this address already: .*S=ada; take that out, or remove the user$", warned), warned)
+                equal(json.loads(mta.mhs("--json", "reload").stdout)["warnings"], [warned])
+                equal(tested(), (0, [warned]))
+        with mta:
+            check("warning: user \"" in mta.log() and "gave a user this address" in mta.log(), mta.log_tail())
+            mta.settings.pop("list")
+            mta.configure()
+            equal(json.loads(mta.mhs("--json", "reload").stdout)["warnings"], [])
 
 
 @case("an address that can't be listened at is said with the option and the remedy")

@@ -36,6 +36,22 @@ MADE = re.compile(r"((?:arrival|message-delivery|redirection|dl-expansion|origin
                   r"(\d\d-\d\d-\d\d \d\d:\d\d:\d\d) \(UTC\)$")
 
 
+# What `mhs` adds to each message of its own, whose values play-letters looks at: by these a report is known again.
+ADDED = re.compile(r"content-identifier: \d{6}Z\.[0-9a-f]{8}$|date-and-time-of-creation: ")
+CORRELATOR_LINES = ["ExtensionField", "type: content-correlator (23)"]
+
+
+def without_added(lines):
+    out = []
+    for line in lines:
+        if re.match(r"ContentCorrelator: \d{14}Z\.[0-9a-f]{8}( |$)", line) and out[-2:] == CORRELATOR_LINES:
+            del out[-2:]
+        elif not ADDED.match(line):
+            out.append(line)
+    return [line for line, after in zip(out, out[1:] + [""])
+            if line != "extensions" or after in ("ExtensionField", "IPMSExtension")]
+
+
 def stamp(at):
     return time.strftime("%y-%m-%d %H:%M:%S", time.gmtime(at))
 
@@ -56,6 +72,7 @@ class Reader:
         made = [MADE.match(line) for line in lines]
         out = [f"{found.group(1)}: now" if found and self.begin <= found.group(2) <= self.end else line
                for found, line in zip(made, lines)]
+        out = without_added(out)
         if out[0] == "MTS-APDU: report (1)":
             at = next(i for i, line in enumerate(out) if line.startswith("local-identifier: "))
             out[at] = out[at] if out[at].startswith("local-identifier: every.") else "local-identifier: any"

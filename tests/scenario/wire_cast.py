@@ -18,8 +18,8 @@ PASSWORD = "between us"
 CONTEXTS = {"normal": "mts-transfer", "x410": "mts-transfer-protocol", "1984": "mts-transfer-protocol-1984"}
 SELECTORS = '"pres"/"sess"/"tran"/'
 FOR_ALPHA, FOR_BETA = ber.octets(b"for ALPHA"), ber.ia5("for BETA")
-# Upper case: a segment of X.410 mode that begins with another octet tshark may take for a PPDU of some sort, by chance.
-LONG = "THE-QUICK-BROWN-FOX-JUMPS-OVER-THE-LAZY-DOG-" * 130
+# Upper case and no A: a segment of X.410 mode that begins with another octet tshark may take for a PPDU of some sort, by chance.
+LONG = "THE-QUICK-BROWN-FOX-JUMPS-OVER-THE-SLOW-DOG-" * 130
 LARGE = (LONG.encode() * 530)[:3_000_000]
 MODIFIED, MODIFIED_TEXT = 1_790_000_000, "Sep 21, 2026 14:13:20.000000000 UTC"
 

@@ -18,8 +18,9 @@
 /* In a struct mta_limits. */
 #define NUMBERS_OF_LIMITS                                                                                    \
     .envelope_octets = (size_t)8 << 20, .envelope_memory = (size_t)64 << 20, .associations_in = 2000,        \
-    .requests = 512, .batch_octets = 16 * 1024 * 1024, .repeat_seconds = 20 * 86400,                         \
-    .resume_seconds = 3 * 86400, .track_seconds = 30 * 86400
+    .associations_users = 5000, .associations_of_user = 20, .requests = 512,                                 \
+    .batch_octets = 16 * 1024 * 1024, .repeat_seconds = 20 * 86400, .resume_seconds = 3 * 86400,             \
+    .track_seconds = 30 * 86400
 
 /* In a struct protocol_config; all but the longest envelope. */
 #define NUMBERS_OF_PROTOCOL                                                                                  \

@@ -30,7 +30,10 @@
     "(SELECT coalesce(max(n), 0) FROM (SELECT max(id) AS n FROM message UNION ALL SELECT max(id) FROM work"  \
     " UNION ALL SELECT max(id) FROM content UNION ALL SELECT max(id) FROM event UNION ALL"                   \
     " SELECT max(id) FROM activity_in) AS a)"
-#define NEXT_ID "(SELECT coalesce(max(value), 1) FROM setting WHERE name = 'id')"
+/* Of a row of bits those of entries from the mailbox's next one on; and a status that is none. */
+#define BITS_AHEAD "s.bits & (" ALL_BITS " >> least(8192, greatest(0, 2 * (m.next - s.block * 4096)))::int)"
+#define LONE_BITS  "repeat('10', 4096)::bit(8192) & bits & ~(bits << 1)"
+#define NEXT_ID    "(SELECT coalesce(max(value), 1) FROM setting WHERE name = 'id')"
 
 static const struct check_rule rules[] = {
     {6,
@@ -97,6 +100,20 @@ static const struct check_rule rules[] = {
      " convert_to(format('lost mailbox %s', mailbox), 'UTF8') FROM entry GROUP BY mailbox"
      " ON CONFLICT(id) DO UPDATE SET next = greatest(mailbox.next, excluded.next)",
      "the mailbox was made, or its next number set above it", NULL},
+    {17,
+     "SELECT format('mailbox %s: bits %s.%s are of no mailbox', mailbox, plane, block) FROM status"
+     " WHERE mailbox NOT IN (SELECT id FROM mailbox)",
+     "DELETE FROM status WHERE mailbox NOT IN (SELECT id FROM mailbox)", "they were removed", NULL},
+    {17,
+     "SELECT format('mailbox %s: bits %s.%s are of entries that were never there', s.mailbox, s.plane, "
+     "s.block)"
+     " FROM status s JOIN mailbox m ON m.id = s.mailbox WHERE (" BITS_AHEAD ") <> 0::bit(8192)",
+     "UPDATE status s SET bits = s.bits & ~(" BITS_AHEAD ") FROM mailbox m WHERE m.id = s.mailbox",
+     "these were cleared", NULL},
+    {17,
+     "SELECT format('mailbox %s: bits %s.%s hold a status that is none', mailbox, plane, block) FROM status"
+     " WHERE plane = 0 AND (" LONE_BITS ") <> 0::bit(8192)",
+     "UPDATE status SET bits = bits | ((" LONE_BITS ") >> 1) WHERE plane = 0", "it is 'processed' now", NULL},
     {14,
      "SELECT format('work %s: there is no next hop %s', id, next_hop) FROM work WHERE next_hop <> 0"
      " AND next_hop NOT IN (SELECT id FROM next_hop)",

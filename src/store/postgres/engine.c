@@ -181,6 +181,7 @@ const struct store_engine postgres_engine = {
     .change_mailboxes = pg_change_mailboxes,
     .get_entry = pg_get_entry,
     .each_entry = pg_each_entry,
+    .get_bits = pg_get_bits,
     .get_record = pg_get_record,
     .each_record = pg_each_record,
 };

@@ -3,6 +3,7 @@
  * a batch on one row only what they come to is written: a copy that is added and
  * done in one batch is never there.
  */
+#include "store/bits_private.h"
 #include "store/postgres/postgres_private.h"
 
 /* The columns of each statement: n bigint[], b bytea[]. */
@@ -11,7 +12,8 @@ static const char *const types[FOLD_END - FOLD_FIRST] = {
     TYPES(Q_ADD_MESSAGES, "nnnnnnbb"), TYPES(Q_ADD_CONTENTS, "nnnb"),
     TYPES(Q_SET_CONTENTS, "nnb"),      TYPES(Q_PUT_CHUNKS, "nnb"),
     TYPES(Q_ADD_WORK, "nnnnnnnnnbn"),  TYPES(Q_SET_WORK, "nnnnnnnnnbn"),
-    TYPES(Q_ADD_ENTRIES, "nnnnnbn"),   TYPES(Q_SET_ENTRIES, "nnnn"),
+    TYPES(Q_ADD_ENTRIES, "nnnnnbn"),   TYPES(Q_CLEAR_BITS, "nnnb"),
+    TYPES(Q_SET_BITS, "nnnb"),         TYPES(Q_DROP_EMPTY, "nn"),
     TYPES(Q_COPY_ENTRIES, "nnnnnnbn"), TYPES(Q_NUMBER_ENTRIES, "nn"),
     TYPES(Q_COUNT, "nnnnnnnn"),        TYPES(Q_PUT_ACTIVITIES_IN, "nbbbnnnnnbbn"),
     TYPES(Q_DROP_ACTIVITIES_IN, "n"),  TYPES(Q_PUT_ACTIVITIES_OUT, "nbbnnnbn"),
@@ -76,6 +78,7 @@ void fold_free(struct fold *fold) {
     maps(fold, list);
     for (size_t i = 0; i < 7; i++)
         map_free(list[i]);
+    bits_free(&fold->bits);
     buf_free(&fold->events.packed);
 }
 
@@ -87,6 +90,7 @@ static void clear(struct fold *fold) {
     maps(fold, list);
     for (size_t i = 0; i < 7; i++)
         map_clear(list[i]);
+    bits_free(&fold->bits);
     fold->content_octets = 0;
     buf_clear(&fold->events.packed);
 }
@@ -294,7 +298,7 @@ static void write_keyed(struct fold *fold, const struct store_batch *batch) {
 
 static bool write_entry(struct fold *fold, const struct operation *operation) {
     const struct store_entry *entry = &operation->entry;
-    const int64_t values[] = {operation->number, (int64_t)entry->message, entry->at, entry->flags,
+    const int64_t values[] = {operation->number, (int64_t)entry->message, entry->at, entry_head(entry),
                               (int64_t)entry->octets};
     for (int n = 0; n < 5; n++)
         number(fold, Q_ADD_ENTRIES, n, values[n]);
@@ -305,8 +309,8 @@ static bool write_entry(struct fold *fold, const struct operation *operation) {
 
 static bool copy_entry(struct fold *fold, const struct operation *operation) {
     const struct store_entry *entry = &operation->entry;
-    const int64_t values[] = {operation->number, (int64_t)entry->sequence, (int64_t)entry->message, entry->at,
-                              entry->flags,      (int64_t)entry->octets};
+    const int64_t values[] = {operation->number, (int64_t)entry->sequence, (int64_t)entry->message,
+                              entry->at,         entry_head(entry),        (int64_t)entry->octets};
     for (int n = 0; n < 6; n++)
         number(fold, Q_COPY_ENTRIES, n, values[n]);
     octets(fold, Q_COPY_ENTRIES, 6, entry->data);
@@ -314,12 +318,31 @@ static bool copy_entry(struct fold *fold, const struct operation *operation) {
     return change(&fold->messages, entry->message, 1);
 }
 
-static void write_flags(struct fold *fold, const struct operation *operation) {
-    const int64_t values[] = {operation->number, (int64_t)operation->ids.id,
-                              (int64_t)(operation->ids.other & UINT32_MAX),
-                              (int64_t)(operation->ids.other >> 32)};
-    for (int n = 0; n < 4; n++)
-        number(fold, Q_SET_ENTRIES, n, values[n]);
+static void write_bits_of(struct fold *fold, enum query query, uint64_t row, const uint8_t *bits) {
+    static const uint8_t none[BITS_OCTETS];
+    if (!memcmp(bits, none, BITS_OCTETS))
+        return;
+    number(fold, query, 0, bits_mailbox(row));
+    number(fold, query, 1, (int64_t)bits_block(row));
+    number(fold, query, 2, (int64_t)bits_plane(row));
+    octets(fold, query, 3, span_of(bits, BITS_OCTETS));
+}
+
+static void write_bits(struct fold *fold) {
+    for (size_t i = 0; i < fold->bits.room; i++) {
+        const struct bits_change *change = fold->bits.slots[i].value;
+        if (!fold->bits.slots[i].key)
+            continue;
+        write_bits_of(fold, Q_CLEAR_BITS, fold->bits.slots[i].key, change->clear);
+        write_bits_of(fold, Q_SET_BITS, fold->bits.slots[i].key, change->set);
+    }
+}
+
+static void drop_entry(struct fold *fold, const struct operation *operation) {
+    number(fold, Q_COUNT, TAKEN_MAILBOX, operation->number);
+    number(fold, Q_COUNT, TAKEN_SEQUENCE, (int64_t)operation->ids.id);
+    number(fold, Q_DROP_EMPTY, 0, operation->number);
+    number(fold, Q_DROP_EMPTY, 1, (int64_t)(operation->ids.id / BITS_ENTRIES));
 }
 
 /* A row of events is full. */
@@ -376,11 +399,10 @@ static bool write(struct fold *fold, const struct store_batch *batch, size_t ind
         number(fold, Q_NUMBER_ENTRIES, 1, (int64_t)operation->ids.id);
         return true;
     case SET_ENTRY:
-        write_flags(fold, operation);
-        return true;
+    case RAISE_ENTRIES:
+        return bits_note(&fold->bits, operation);
     case DROP_ENTRY:
-        number(fold, Q_COUNT, TAKEN_MAILBOX, operation->number);
-        number(fold, Q_COUNT, TAKEN_SEQUENCE, (int64_t)operation->ids.id);
+        drop_entry(fold, operation);
         return true;
     case ADD_EVENT:
         return write_event(fold, batch, operation);
@@ -552,6 +574,7 @@ bool fold_batch(struct fold *fold, struct store_batch *batch, struct error *err)
     if (ok && !write_contents(fold, err))
         return false;
     write_keyed(fold, batch);
+    write_bits(fold);
     return (ok && whole(fold)) || store_no_memory(batch->store, err);
 }
 

@@ -89,14 +89,18 @@ bool pg_each_mailbox(struct store *store, store_mailbox_cb *cb, void *context, s
 /* ---- mailboxes that get other names ---- */
 
 static bool send_change(struct pg_store *pg, const struct mailbox_change *change, struct error *err) {
-    struct pg_parameters join = {0}, name = {0};
+    struct pg_parameters join = {0}, gone = {0}, name = {0};
     if (change->into) {
         pg_add_number(&join, change->mailbox);
         pg_add_number(&join, change->into);
     }
     pg_add_number(&name, change->into ? change->into : change->mailbox);
     pg_add_octets(&name, change->name);
-    return (!change->into || pg_send(&pg->writer, Q_JOIN_MAILBOX, &join, err)) &&
+    if (change->into)
+        pg_add_number(&gone, change->mailbox);
+    return (!change->into || (pg_send(&pg->writer, Q_JOIN_BITS, &join, err) &&
+                              pg_send(&pg->writer, Q_JOIN_MAILBOX, &join, err) &&
+                              pg_send(&pg->writer, Q_DROP_BITS, &gone, err))) &&
            pg_send(&pg->writer, Q_NAME_MAILBOX, &name, err);
 }
 
@@ -129,7 +133,7 @@ static bool send_changes(struct pg_store *pg, const struct mailbox_change *chang
     for (size_t i = 0; i < count; i++) {
         if (!send_change(pg, &changes[i], err))
             return false;
-        *sent += changes[i].into ? 2 : 1;
+        *sent += changes[i].into ? 4 : 1;
     }
     return pg_sync(&pg->writer, err);
 }

@@ -63,8 +63,10 @@ enum query {
     Q_ADD_ENTRIES,
     Q_COPY_ENTRIES,
     Q_NUMBER_ENTRIES,
-    Q_SET_ENTRIES,
+    Q_CLEAR_BITS,
+    Q_SET_BITS,
     Q_COUNT,
+    Q_DROP_EMPTY,
     Q_PUT_ACTIVITIES_IN,
     Q_DROP_ACTIVITIES_IN,
     Q_PUT_ACTIVITIES_OUT,
@@ -119,11 +121,14 @@ enum query {
     Q_EACH_MAILBOX,
     Q_GET_ENTRY,
     Q_EACH_ENTRY,
+    Q_GET_BITS,
     Q_GET_RECORD,
     Q_EACH_RECORD,
     Q_UNNAME_MAILBOX,
     Q_NAME_MAILBOX,
+    Q_JOIN_BITS,
     Q_JOIN_MAILBOX,
+    Q_DROP_BITS,
     Q_EXPIRE_EVENTS,
     Q_DATE_EVENTS,
     Q_EXPIRE_REPEATS,
@@ -134,9 +139,12 @@ extern const struct pg_statement pg_statements[QUERIES];
 
 /* What pg_work_of and its like read. */
 #define WORK_COLUMNS  "id, message, next_hop, priority, status, doubt_peer, tries, due, expiry, data, sum"
-#define ENTRY_COLUMNS "sequence, message, at, flags, octets, data, sum"
+#define ENTRY_COLUMNS "sequence, message, at, head, octets, data, sum"
 #define ACTIVITY_COLUMNS                                                                                     \
     "id, peer, association, activity, at, serial, \"offset\", content, length, chain, state, sum"
+/* Bits of entries (bits_private.h) as the server has them, and as they come. */
+#define BITS(octets)         "('x' || encode(" octets ", 'hex'))::bit(8192)"
+#define ALL_BITS             "(-1)::bit(8192)"
 #define ACTIVITY_OUT_COLUMNS "work, association, activity, at, serial, \"offset\", data, sum"
 
 /* The statements of a commit that take rows as arrays, in the order in which they are sent. */
@@ -157,6 +165,7 @@ struct fold {
     struct map work;                       /* id -> index of its last operation + 1, and what it comes to */
     struct map messages, contents, counts; /* message -> change of refs; id -> content; content -> change */
     struct map activities_in, activities_out; /* id -> index of the last operation + 1 */
+    struct map bits;                          /* as bits_note has it */
     struct map keys; /* hash of an outcome's or a record's key -> index of the last operation + 1 */
     struct events events;
     uint64_t content_octets; /* of contents that get a row */
@@ -406,6 +415,8 @@ bool pg_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, stru
                   struct store_entry *entry, struct error *err);
 bool pg_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t limit, store_entry_cb *cb,
                    void *context, struct error *err);
+bool pg_get_bits(struct store *store, uint32_t mailbox, uint64_t block, uint8_t (*bits)[1024],
+                 struct error *err);
 bool pg_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out, struct error *err);
 bool pg_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,
                     struct error *err);

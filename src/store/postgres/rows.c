@@ -1,4 +1,5 @@
 /* Reading rows: messages, work, mailboxes, records, and walks over many, a page at a time. */
+#include "store/bits_private.h"
 #include "store/postgres/postgres_private.h"
 
 static bool not_found(const char *what, uint64_t id, struct error *err) {
@@ -146,10 +147,10 @@ struct store_entry pg_entry_of(const PGresult *rows, int row) {
         .sequence = (uint64_t)pg_number(rows, row, 0),
         .message = (uint64_t)pg_number(rows, row, 1),
         .at = pg_number(rows, row, 2),
-        .flags = (uint32_t)pg_number(rows, row, 3),
         .octets = (uint64_t)pg_number(rows, row, 4),
         .data = pg_octets(rows, row, 5),
     };
+    entry_set_head(&entry, pg_number(rows, row, 3));
     entry.damaged = pg_differs(rows, row, 6, sum_of_entry(&entry));
     return entry;
 }
@@ -191,6 +192,23 @@ bool pg_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t
                         .context = context};
     walk_after(&walk, after, limit);
     return pg_walk(&walk, err);
+}
+
+/* A row of bits comes with their number before them. */
+bool pg_get_bits(struct store *store, uint32_t mailbox, uint64_t block, uint8_t (*bits)[BITS_OCTETS],
+                 struct error *err) {
+    struct pg_parameters parameters = {0};
+    pg_add_number(&parameters, mailbox);
+    pg_add_number(&parameters, (int64_t)block);
+    PGresult *rows = pg_read(pg_of(store), Q_GET_BITS, &parameters, err);
+    for (int row = 0; rows && row < PQntuples(rows); row++) {
+        int64_t plane = pg_number(rows, row, 0);
+        struct span octets = pg_octets(rows, row, 1);
+        if (plane >= 0 && plane < BITS_PLANES && octets.len == 4 + BITS_OCTETS)
+            memcpy(bits[plane], octets.data + 4, BITS_OCTETS);
+    }
+    PQclear(rows);
+    return rows != NULL;
 }
 
 /* ---- records ---- */

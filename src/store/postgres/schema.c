@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "store/postgres/postgres_private.h"
 
-#define VERSION 4
+#define VERSION 5
 
 static const char *const steps[VERSION] = {
     "CREATE SCHEMA chasqui;"
@@ -84,6 +84,14 @@ static const char *const steps[VERSION] = {
     "DROP INDEX outcome_key;"
     "CREATE UNIQUE INDEX outcome_key ON outcome"
     "(sha256(association), sha256(peer), sha256(activity));",
+    /* As the embedded engine's step from 7 to 8. */
+    "ALTER TABLE entry ADD head bigint NOT NULL DEFAULT 0;"
+    "UPDATE entry SET head = (CASE WHEN encode(substr(data, 1, 1), 'hex') IN ('03', '13') THEN 16 ELSE 0 END)"
+    " | (flags & 1) * 196608 | (flags & 2) * 262144;"
+    "UPDATE entry SET sum = sum # flags # head;"
+    "ALTER TABLE entry ALTER head DROP DEFAULT, DROP flags;"
+    "CREATE TABLE status(mailbox bigint, block bigint, plane bigint, bits bit(8192) NOT NULL,"
+    " PRIMARY KEY(mailbox, block, plane));",
 };
 
 bool pg_schema_version(struct pg *pg, int *version, struct error *err) {

@@ -46,15 +46,15 @@ const struct pg_statement pg_statements[QUERIES] = {
         {"add_entries",
          "WITH given AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], "
          "$5::bigint[],"
-         " $6::bytea[], $7::bigint[]) WITH ORDINALITY AS g(mailbox, message, at, flags, octets, data, sum, "
+         " $6::bytea[], $7::bigint[]) WITH ORDINALITY AS g(mailbox, message, at, head, octets, data, sum, "
          "place)),"
          " counted AS (UPDATE mailbox SET next = next + c.n FROM"
          " (SELECT mailbox, count(*) AS n FROM given GROUP BY mailbox) AS c WHERE mailbox.id = c.mailbox"
          " RETURNING mailbox.id, mailbox.next - c.n AS first),"
-         " put AS (INSERT INTO entry(mailbox, sequence, message, at, flags, octets, data, sum) SELECT "
+         " put AS (INSERT INTO entry(mailbox, sequence, message, at, head, octets, data, sum) SELECT "
          "g.mailbox,"
          " counted.first + row_number() OVER (PARTITION BY g.mailbox ORDER BY g.place) - 1,"
-         " g.message, g.at, g.flags, g.octets, g.data, g.sum FROM given g JOIN counted ON counted.id = "
+         " g.message, g.at, g.head, g.octets, g.data, g.sum FROM given g JOIN counted ON counted.id = "
          "g.mailbox)"
          " SELECT id, first FROM counted"},
     [Q_COPY_ENTRIES] = {"copy_entries",
@@ -64,14 +64,26 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_NUMBER_ENTRIES] = {"number_entries",
                           "UPDATE mailbox SET next = greatest(mailbox.next, n.next) FROM"
                           " unnest($1::bigint[], $2::bigint[]) AS n(id, next) WHERE mailbox.id = n.id"},
-    [Q_SET_ENTRIES] =
-        {"set_entries",
-         "UPDATE entry SET flags = (flags | e.set) & ~e.clear, sum = sum # flags # ((flags | e.set) & "
-         "~e.clear) FROM"
-         " (SELECT mailbox, sequence, bit_or(set) AS set, bit_or(clear) AS clear FROM"
-         " unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS u(mailbox, sequence, set,"
-         " clear) GROUP BY mailbox, sequence) AS e"
-         " WHERE entry.mailbox = e.mailbox AND entry.sequence = e.sequence"},
+    [Q_CLEAR_BITS] =
+        {"clear_bits",
+         "UPDATE status SET bits = status.bits & ~" BITS(
+             "c.bits") " FROM"
+                       " unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[]) AS c(mailbox, block, "
+                       "plane, bits)"
+                       " WHERE status.mailbox = c.mailbox AND status.block = c.block AND status.plane = "
+                       "c.plane"},
+    /* Of entries that are or were there: none of the mailbox's next number and above. */
+    [Q_SET_BITS] =
+        {"set_bits",
+         "INSERT INTO status(mailbox, block, plane, bits) SELECT s.mailbox, s.block, s.plane,"
+         " " BITS(
+             "s.bits") " & (" ALL_BITS " << greatest(0, 8192 - 2 * (m.next - s.block * "
+                       "4096))::int) FROM"
+                       " unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[]) AS s(mailbox, block, "
+                       "plane, bits)"
+                       " JOIN mailbox m ON m.id = s.mailbox WHERE s.block * 4096 < m.next ORDER BY 1, 2, 3"
+                       " ON CONFLICT(mailbox, block, plane) DO UPDATE SET bits = status.bits | "
+                       "excluded.bits"},
     /*
      * What the batch takes away, and the counts of references that change with it (I7, I8): $1 work that is
      * done, $2 and $3 entries that go; $4 and $5 messages of before that get references; $6 activities that
@@ -103,6 +115,11 @@ const struct pg_statement pg_statements[QUERIES] = {
          " AND refs + c.n <= 0 RETURNING content.id, content.length)"
          " SELECT 0::bigint, id, length FROM content_dropped UNION ALL"
          " SELECT 1, message, 0 FROM change WHERE most > 0 AND message NOT IN (SELECT id FROM kept)"},
+    [Q_DROP_EMPTY] = {"drop_empty", "DELETE FROM status USING unnest($1::bigint[], $2::bigint[]) AS "
+                                    "u(mailbox, block)"
+                                    " WHERE status.mailbox = u.mailbox AND status.block = u.block"
+                                    " AND NOT EXISTS (SELECT FROM entry WHERE entry.mailbox = u.mailbox"
+                                    " AND sequence >= u.block * 4096 AND sequence < (u.block + 1) * 4096)"},
     [Q_PUT_ACTIVITIES_IN] =
         {"put_activities_in",
          "INSERT INTO activity_in(" ACTIVITY_COLUMNS
@@ -269,6 +286,8 @@ const struct pg_statement pg_statements[QUERIES] = {
                                   " WHERE mailbox = $1::bigint AND sequence = $2::bigint"},
     [Q_EACH_ENTRY] = {"each_entry", "SELECT " ENTRY_COLUMNS " FROM entry WHERE mailbox = $1::bigint"
                                     " AND sequence > $2::bigint ORDER BY sequence LIMIT $3::bigint"},
+    [Q_GET_BITS] = {"get_bits", "SELECT plane, bits FROM status WHERE mailbox = $1::bigint AND block ="
+                                " $2::bigint"},
     [Q_GET_RECORD] = {"get_record", "SELECT data FROM record WHERE kind = $1::bigint"
                                     " AND sha256(name) = sha256($2::bytea)"},
     [Q_EACH_RECORD] = {"each_record", "SELECT name, data FROM record WHERE kind = $1::bigint ORDER BY name"},
@@ -276,7 +295,16 @@ const struct pg_statement pg_statements[QUERIES] = {
                           "UPDATE mailbox SET name = convert_to(format('renamed %s', id), 'UTF8')"
                           " WHERE id = $1::bigint"},
     [Q_NAME_MAILBOX] = {"name_mailbox", "UPDATE mailbox SET name = $2::bytea WHERE id = $1::bigint"},
-    /* The entries of $1 follow those of $2, in their order. */
+    /* The entries of $1 follow those of $2, in their order; their bits before them. */
+    [Q_JOIN_BITS] =
+        {"join_bits",
+         "INSERT INTO status(mailbox, block, plane, bits) SELECT $2::bigint, (e.sequence + m.next - 1) / "
+         "4096, s.plane,"
+         " bit_or(substring(s.bits FROM (2 * (e.sequence % 4096) + 1)::int FOR 2)::bit(8192)"
+         " >> (2 * ((e.sequence + m.next - 1) % 4096))::int)"
+         " FROM entry e JOIN status s ON s.mailbox = e.mailbox AND s.block = e.sequence / 4096,"
+         " mailbox m WHERE e.mailbox = $1::bigint AND m.id = $2::bigint GROUP BY 2, 3"
+         " ON CONFLICT(mailbox, block, plane) DO UPDATE SET bits = status.bits | excluded.bits"},
     [Q_JOIN_MAILBOX] =
         {"join_mailbox",
          "WITH old AS (DELETE FROM mailbox WHERE id = $1::bigint RETURNING next),"
@@ -285,6 +313,7 @@ const struct pg_statement pg_statements[QUERIES] = {
          " AND mailbox.next + old.next <= 4294967296 RETURNING mailbox.next - old.next AS before)"
          " UPDATE entry SET mailbox = $2::bigint, sequence = sequence + target.before FROM target"
          " WHERE mailbox = $1::bigint"},
+    [Q_DROP_BITS] = {"drop_bits", "DELETE FROM status WHERE mailbox = $1::bigint"},
     [Q_EXPIRE_EVENTS] = {"expire_events",
                          "DELETE FROM event WHERE id IN (SELECT id FROM event ORDER BY id LIMIT"
                          " $2::bigint) AND at < $1::bigint"},

@@ -25,6 +25,7 @@ struct copy {
     const char *to;
     sqlite3 *db;   /* the copy of the database */
     bool allocate; /* segments get their blocks at once, as the writer makes them */
+    bool bring_up; /* from an older schema to ours */
     int segment;   /* the copy that is being filled, -1: none */
     uint64_t segment_id;
     uint8_t *octets;
@@ -51,8 +52,25 @@ static bool sync_path(const char *path, int flags, struct error *err) {
     return ok;
 }
 
+/* Whoever else may write a folder can exchange what is put there before it is restored. `owner`: the store's.
+ */
+static bool is_ours(const char *path, uid_t owner, struct error *err) {
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return file_error(path, err);
+    if (status.st_uid != geteuid() && status.st_uid != owner)
+        return error_set(err, STORE_IN_USE,
+                         "%s belongs to uid %u, who could exchange what is put there: name a new folder",
+                         path, (unsigned)status.st_uid);
+    return !(status.st_mode & S_IWOTH) ||
+           error_set(
+               err, STORE_IN_USE,
+               "%s may be written by everybody, who could exchange what is put there: name a new folder",
+               path);
+}
+
 /* Makes the folder; one that is there must be empty. */
-static bool make_empty(const char *path, struct error *err) {
+static bool make_empty(const char *path, uid_t owner, struct error *err) {
     if (mkdir(path, 0700) == 0)
         return true;
     if (errno == ENOENT)
@@ -65,7 +83,8 @@ static bool make_empty(const char *path, struct error *err) {
     for (struct dirent *entry; empty && (entry = readdir(folder));)
         empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
     closedir(folder);
-    return empty || error_set(err, STORE_IN_USE, "%s is not empty: name a new folder", path);
+    return empty ? is_ours(path, owner, err)
+                 : error_set(err, STORE_IN_USE, "%s is not empty: name a new folder", path);
 }
 
 static void tell(const struct copy *copy) {
@@ -119,8 +138,9 @@ static bool copy_database(struct copy *copy, const char *path, struct error *err
     bool ok = copy_pages(copy, err);
     sql_exec(copy->from, "COMMIT", NULL); /* a longer read would keep the writer's log from being reused */
     /* No log beside it: it is one file until a daemon opens it. */
-    return ok && (sqlite3_exec(copy->db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL) == SQLITE_OK ||
-                  copy_error(copy, err));
+    ok = ok && (sqlite3_exec(copy->db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL) == SQLITE_OK ||
+                copy_error(copy, err));
+    return ok && (!copy->bring_up || schema_migrate(copy->db, copy->to, SCHEMA_VERSION, err));
 }
 
 /* ---- segments ---- */
@@ -200,10 +220,13 @@ static bool copy_segments(struct copy *copy, struct error *err) {
 
 static bool copy_all(struct copy *copy, struct error *err) {
     char segments[PATH_ROOM], unfinished[PATH_ROOM], database[PATH_ROOM];
+    struct stat store = {.st_uid = geteuid()};
+    stat(copy->from->head.place, &store);
     snprintf(segments, sizeof segments, "%s/segments", copy->to);
     snprintf(unfinished, sizeof unfinished, "%s/queue.db.unfinished", copy->to);
     snprintf(database, sizeof database, "%s/queue.db", copy->to);
-    bool ok = make_empty(copy->to, err) && (mkdir(segments, 0700) == 0 || file_error(segments, err)) &&
+    bool ok = make_empty(copy->to, store.st_uid, err) &&
+              (mkdir(segments, 0700) == 0 || file_error(segments, err)) &&
               copy_database(copy, unfinished, err) && copy_segments(copy, err);
     sqlite3_close_v2(copy->db);
     if (copy->segment >= 0)
@@ -218,7 +241,9 @@ static bool copy_store(const char *place, struct copy *copy, bool alone, struct 
     mode_t mask = umask(077);
     copy->segment = -1;
     copy->octets = mem_alloc(COPY_STEP);
-    copy->from = copy->octets ? sqlite_open(place, &options, err) : NULL;
+    copy->from = !copy->octets    ? NULL
+                 : copy->bring_up ? sqlite_open_older(place, err)
+                                  : sqlite_open(place, &options, err);
     bool ok =
         copy->from ? copy_all(copy, err) : copy->octets || error_set(err, STORE_NO_MEMORY, "out of memory");
     ok = ok && copy->from;
@@ -386,11 +411,27 @@ static bool restore(const char *from, const char *place, const struct stat *owne
     snprintf(restored, sizeof restored, "%s/restored", place);
     copy->to = restored;
     copy->allocate = true;
+    copy->bring_up = true;
     if (!may_put_aside(place, err) || !remove_restored(place, err))
         return false;
     if (copy_store(from, copy, false, err) && swap_in(place, err))
         return remove_restored(place, err) && give(place, owner, err);
     remove_restored(place, &untold);
+    return false;
+}
+
+/* The store itself, or what a restore makes in it and takes away again. */
+static bool is_within(const char *from, const char *place) {
+    static const char *const names[] = {"", "/restored"};
+    char within[PATH_ROOM];
+    struct stat copy, there;
+    if (stat(from, &copy) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(within, sizeof within, "%s%s", place, names[i]);
+        if (stat(within, &there) == 0 && there.st_dev == copy.st_dev && there.st_ino == copy.st_ino)
+            return true;
+    }
     return false;
 }
 
@@ -400,6 +441,9 @@ bool sqlite_restore(const char *from, const char *place, bool force, store_progr
     struct error there = {0};
     struct stat owner;
     bool made;
+    if (is_within(from, place))
+        return error_set(err, STORE_BAD_REQUEST,
+                         "%s is the store itself, or lies in it as a part of a restore: name a backup", from);
     if (!sqlite_is_there(from, err) || !prepare_place(place, &owner, &made, err))
         return false;
     int lock = store_lock(place, err);

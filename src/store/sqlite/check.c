@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "store/bits_private.h"
 #include "store/check.h"
 #include "store/check_private.h"
 #include "store/sqlite/sqlite_private.h"
@@ -615,6 +616,63 @@ static bool check_rows(struct check *check, enum check_row what, struct error *e
     return store_passed(&inner, err);
 }
 
+/* ---- bits of entries (I17) ---- */
+
+static bool write_bits(struct check *check, int64_t row, struct span bits, struct error *err) {
+    sqlite3_stmt *statement = sql(check->store, bits.len ? SQL_PUT_BITS : SQL_DROP_BITS);
+    if (!statement)
+        return db_error(check->store, "repair bits", err);
+    sqlite3_bind_int64(statement, 1, row);
+    if (bits.len)
+        sql_bind_span(statement, 2, bits);
+    return sql_run(check->store, bits.len ? SQL_PUT_BITS : SQL_DROP_BITS, NULL, err);
+}
+
+/* NULL: nothing is wrong with it. Mends what is. */
+static const char *judge_bits(uint64_t row, struct span octets, uint64_t next, uint8_t bits[BITS_OCTETS]) {
+    if (!next || octets.len != BITS_OCTETS || bits_plane(row) >= BITS_PLANES)
+        return next ? "are none of ours" : "are of no mailbox";
+    memcpy(bits, octets.data, BITS_OCTETS);
+    bool lone = bits_plane(row) == BITS_STATUS && bits_mend_status(bits);
+    return bits_cut(bits, bits_block(row), next) ? "are of entries that were never there"
+           : lone                                ? "hold a status that is none"
+                                                 : NULL;
+}
+
+static bool check_bits_row(struct check *check, sqlite3_stmt *walk, struct error *err) {
+    uint8_t bits[BITS_OCTETS];
+    uint64_t row = (uint64_t)sqlite3_column_int64(walk, 0), next = (uint64_t)sqlite3_column_int64(walk, 2);
+    struct span octets = sql_span(walk, 1);
+    const char *wrong = judge_bits(row, octets, next, bits);
+    bool kept = next && octets.len == BITS_OCTETS && bits_plane(row) < BITS_PLANES;
+    char text[120];
+    if (!wrong)
+        return true;
+    snprintf(text, sizeof text, "mailbox %u: bits %u.%u %s", (unsigned)bits_mailbox(row),
+             (unsigned)bits_plane(row), (unsigned)bits_block(row), wrong);
+    check_report(&check->report, 17,
+                 !check->report.repair ? NULL
+                 : kept                ? "they were put right"
+                                       : "they were removed",
+                 text);
+    return !check->report.repair ||
+           write_bits(check, (int64_t)row, span_of(bits, kept ? BITS_OCTETS : 0), err);
+}
+
+static bool check_bits(struct check *check, struct error *err) {
+    struct error inner = {0};
+    sqlite3_stmt *walk = sql_walk(check->store,
+                                  "SELECT s.id, s.bits, coalesce(m.next, 0) FROM status s"
+                                  " LEFT JOIN mailbox m ON m.id = s.id >> 32 ORDER BY s.id",
+                                  err);
+    if (!walk)
+        return false;
+    while (!inner.code && sql_next(check->store, walk, &inner))
+        check_bits_row(check, walk, &inner);
+    sqlite3_finalize(walk);
+    return store_passed(&inner, err);
+}
+
 /* ---- packed rows and their runs ---- */
 
 struct packed_check {
@@ -735,6 +793,8 @@ static bool check_all(struct check *check, struct error *err) {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (!apply_rule(check, &rules[i], err))
             return false;
+    if (!check_bits(check, err))
+        return false;
     check_begin_step(&check->report, "checking the record", 0);
     return check_packed(check, false, err) && check_packed(check, true, err) &&
            sql_exec(check->store, "COMMIT", err) &&

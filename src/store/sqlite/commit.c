@@ -5,8 +5,11 @@
  *      returns;
  *   3. only then does memory change, is space given back, and may the caller
  *      answer.
- * A failure before the end of 2 rolls back and leaves memory as it was; a crash
- * there leaves octets in segments that no row points at, which is free space.
+ * A failure before the end of 2 rolls back and leaves memory as it was, and what
+ * of it is in SQLite's log is spoiled (log_file.h), so that no later start finds
+ * it done; a crash there leaves octets in segments that no row points at, which
+ * is free space, or, between SQLite's last write and the end of its sync, a batch
+ * that nobody was told of.
  *
  * The thread of the store does what waits for the disk in 1 and 2, if the store has one and the commit is
  * large enough to be worth two wake-ups: then reads go on beside it, by a connection whose snapshot is that
@@ -16,6 +19,7 @@
 #include <errno.h>
 
 #include "base/alloc.h"
+#include "store/bits_private.h"
 #include "store/sqlite/commit_private.h"
 
 /* Filling keeps step with what comes: a step for so many octets of bodies. */
@@ -29,6 +33,9 @@ static void reset(struct commit *commit) {
     map_clear(&commit->content_refs);
     map_clear(&commit->contents);
     map_clear(&commit->activity_contents);
+    if (commit->bits.count)
+        bits_free(&commit->bits);
+    map_clear(&commit->emptied);
     buf_clear(&commit->events);
     buf_clear(&commit->repeat_keys);
     commit->events_at = commit->repeats_expiry = 0;
@@ -95,7 +102,9 @@ static bool write_rows(struct commit *commit, struct error *err) {
     return write_operations(commit, err) && (commit->again || rows_settle_messages(commit, err)) &&
            (commit->again ||
             (contents_settle(commit, err) && rows_write_packed(commit, err) &&
-             rows_write_names(commit, err) && runs_drain(commit, err) && write_id_counter(commit, err)));
+             rows_write_names(commit, err) && bits_write(commit->store, &commit->bits, err) &&
+             bits_drop_empty(commit->store, &commit->emptied, err) && runs_drain(commit, err) &&
+             write_id_counter(commit, err)));
 }
 
 static void apply(struct commit *commit) {
@@ -227,8 +236,10 @@ static void commit_rows(void *argument) {
 static void end_rows(struct commit *commit) {
     struct sqlite *store = commit->store;
     errno = commit->job.number;
-    if (commit->job.code != SQLITE_DONE)
+    if (commit->job.code != SQLITE_DONE) {
         sqlite_error(store->writing.db, store->head.place, "COMMIT", &commit->failure);
+        sql_is_undone(store);
+    }
     sqlite3_reset(commit->job.statement);
     land(commit);
 }

@@ -1,4 +1,5 @@
 /* What each operation writes. Called inside the transaction, in the order of the operations. */
+#include "store/bits_private.h"
 #include "store/sqlite/commit_private.h"
 
 static bool count(struct commit *commit, uint64_t message, int64_t change, struct error *err) {
@@ -131,13 +132,18 @@ static bool add_entry(struct commit *commit, struct operation *operation, struct
         return false;
     sqlite3_stmt *statement =
         BIND(commit->store, SQL_ADD_ENTRY, err, entry_id(operation->number, entry->sequence),
-             (int64_t)entry->message, entry->at, entry->flags);
+             (int64_t)entry->message, entry->at, 0, (int64_t)entry->octets, (int64_t)sum_of_entry(entry),
+             entry_head(entry));
     if (!statement)
         return false;
-    sql_bind_span(statement, 5, entry->data);
-    sqlite3_bind_int64(statement, 6, (sqlite3_int64)entry->octets);
-    sqlite3_bind_int64(statement, 7, (sqlite3_int64)sum_of_entry(entry));
+    sql_bind_span(statement, 4, entry->data);
     return sql_run(commit->store, SQL_ADD_ENTRY, NULL, err) && count(commit, entry->message, 1, err);
+}
+
+static bool drop_entry(struct commit *commit, const struct operation *operation, struct error *err) {
+    uint64_t id = (uint64_t)entry_id(operation->number, operation->ids.id);
+    return (map_at(&commit->emptied, id & ~UINT64_C(255)) || store_no_memory(&commit->store->head, err)) &&
+           drop(commit, SQL_DROP_ENTRY, id, operation->ids.other, err);
 }
 
 static bool number_entry(struct commit *commit, const struct operation *operation, struct error *err) {
@@ -210,7 +216,6 @@ static bool pack_repeat(struct commit *commit, const struct operation *operation
 /* ---- one operation ---- */
 
 bool rows_write(struct commit *commit, struct operation *operation, struct error *err) {
-    struct sqlite *store = commit->store;
     switch (operation->type) {
     case ADD_MESSAGE: /* at the end, when its references are counted */
         return true;
@@ -237,12 +242,10 @@ bool rows_write(struct commit *commit, struct operation *operation, struct error
     case NUMBER_ENTRY:
         return number_entry(commit, operation, err);
     case SET_ENTRY:
-        return BIND(store, SQL_SET_ENTRY, err, entry_id(operation->number, operation->ids.id),
-                    (int64_t)(operation->ids.other & UINT32_MAX), (int64_t)(operation->ids.other >> 32)) &&
-               sql_run(store, SQL_SET_ENTRY, NULL, err);
+    case RAISE_ENTRIES:
+        return bits_note(&commit->bits, operation) || store_no_memory(&commit->store->head, err);
     case DROP_ENTRY:
-        return drop(commit, SQL_DROP_ENTRY, (uint64_t)entry_id(operation->number, operation->ids.id),
-                    operation->ids.other, err);
+        return drop_entry(commit, operation, err);
     case PUT_RECORD:
     case DROP_RECORD:
         return write_record(commit, operation, err);

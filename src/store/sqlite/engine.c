@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "store/bits_private.h"
 #include "store/sqlite/sqlite_private.h"
 
 static void free_commit(struct commit *commit) {
@@ -9,6 +10,8 @@ static void free_commit(struct commit *commit) {
     map_free(&commit->content_refs);
     map_free(&commit->contents);
     map_free(&commit->activity_contents);
+    bits_free(&commit->bits);
+    map_free(&commit->emptied);
     buf_free(&commit->events);
     buf_free(&commit->repeat_keys);
     mem_free(commit->freed);
@@ -122,6 +125,7 @@ const struct store_engine sqlite_engine = {
     .change_mailboxes = sqlite_change_mailboxes,
     .get_entry = sqlite_get_entry,
     .each_entry = sqlite_each_entry,
+    .get_bits = sqlite_get_bits,
     .get_record = sqlite_get_record,
     .each_record = sqlite_each_record,
 };

@@ -44,6 +44,11 @@ static bool is_of_system(enum store_code code) {
 bool sqlite_error(sqlite3 *db, const char *place, const char *what, struct error *err) {
     int number = errno, code = sqlite3_extended_errcode(db);
     enum store_code mapped = code_of_sqlite(code, number);
+    if ((code & 0xFF) == SQLITE_NOTADB)
+        return error_set(err, mapped,
+                         "%s: queue.db is no database, or its beginning is damaged (SQLite's code %d, %s): "
+                         "restore a backup, 'mhs store restore --force'",
+                         place, code, what);
     if (number && is_of_system(mapped))
         return error_set(err, mapped, "%s: %s: SQLite's code %d, errno %d, %s (%s)", place,
                          sqlite3_errmsg(db), code, number, strerror(number), what);

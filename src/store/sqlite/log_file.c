@@ -1,7 +1,5 @@
 #include "store/sqlite/log_file.h"
 
-#include <sqlite3.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,12 +14,18 @@
 #define FILL_STEP ((sqlite3_int64)2 << 20)
 #define FILL_MOST ((sqlite3_int64)17 << 20)
 
+/* Of a log, and of each frame in it, a page with what goes before it. */
+#define LOG_HEAD   32
+#define FRAME_HEAD 24
+
 struct log_file {
     sqlite3_file base;
     uint8_t *gathered;
     size_t length;
     sqlite3_int64 filled; /* so long the file is at least */
     sqlite3_int64 at;     /* where the first octet of those belongs */
+    sqlite3_int64 first;  /* frame that was written since the last sync; 0: none */
+    bool may_come_true;   /* what the last sync failed for could not be spoiled */
     sqlite3_file under[]; /* of the size that its operations want */
 };
 
@@ -71,6 +75,24 @@ static int write_gathered(struct log_file *log) {
     return code;
 }
 
+/* With synchronous FULL all of it is of one transaction. */
+static void note_first(struct log_file *log, sqlite3_int64 at) {
+    if (at >= LOG_HEAD && (!log->first || at < log->first))
+        log->first = at;
+}
+
+/*
+ * A transaction whose sync failed is rolled back, and whoever asked for it hears that nothing was done; but
+ * all of its frames are in the file, the mark of its end, too. SQLite writes over them with the next one.
+ * If the process ended before that, the next to open the database would find it whole, and done. So its
+ * first frame is spoiled at once, and with that, by the chain of checksums, all behind it. That no sync
+ * follows leaves a power cut: but what no sync has put on the disk is hardly there after one.
+ */
+static void spoil(struct log_file *log) {
+    static const uint8_t nothing[FRAME_HEAD];
+    log->may_come_true = log->under->pMethods->xWrite(log->under, nothing, (int)sizeof nothing, log->first);
+}
+
 static int log_close(sqlite3_file *file) {
     struct log_file *log = log_of(file);
     int code = write_gathered(log), closed = log->under->pMethods->xClose(log->under);
@@ -87,6 +109,7 @@ static int log_read(sqlite3_file *file, void *out, int length, sqlite3_int64 at)
 
 static int log_write(sqlite3_file *file, const void *octets, int length, sqlite3_int64 at) {
     struct log_file *log = log_of(file);
+    note_first(log, at);
     bool follows = log->length && at == log->at + (sqlite3_int64)log->length;
     if (!follows || log->length + (size_t)length > GATHERED_MOST) {
         int code = write_gathered(log);
@@ -115,7 +138,15 @@ static int log_truncate(sqlite3_file *file, sqlite3_int64 size) {
 static int log_sync(sqlite3_file *file, int flags) {
     struct log_file *log = log_of(file);
     int code = write_gathered(log);
-    return code ? code : log->under->pMethods->xSync(log->under, flags);
+    if (code) /* the mark of the end is missing */
+        return code;
+    code = log->under->pMethods->xSync(log->under, flags);
+    if (log->first && code)
+        spoil(log);
+    else if (log->first)
+        log->may_come_true = false;
+    log->first = 0;
+    return code;
 }
 
 static int log_size(sqlite3_file *file, sqlite3_int64 *size) {
@@ -224,4 +255,10 @@ const char *log_file_vfs(const char *name_under) {
     memcpy(vfs->name, name, sizeof name);
     make(vfs, under);
     return sqlite3_vfs_register(&vfs->base, 0) == SQLITE_OK ? vfs->name : NULL;
+}
+
+bool log_file_may_come_true(sqlite3 *db) {
+    sqlite3_file *file = NULL;
+    sqlite3_file_control(db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &file);
+    return file && file->pMethods == &log_methods && log_of(file)->may_come_true;
 }

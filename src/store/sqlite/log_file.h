@@ -13,12 +13,23 @@
  * soon anyway. They are to SQLite what a former round of the log leaves behind the end of the present one: no
  * frame, for a frame has a page number above 0 and the salts of the log's head (SQLite's file format, 4.4).
  * Octets that a crash takes from them, or that could not be written, were never needed.
+ *
+ * A SYNC THAT FAILS leaves a whole transaction in the file, of which SQLite says that it was rolled back: it
+ * is spoiled at once, or the next to open the database would find it done.
  */
 #ifndef STORE_SQLITE_LOG_FILE_H
 #define STORE_SQLITE_LOG_FILE_H
 
+#include <sqlite3.h>
+#include <stdbool.h>
+
 /* SQLite's name for file operations that gather the writes of the log, and are those of `under` (NULL: the
  * default's) otherwise; NULL without memory. */
 const char *log_file_vfs(const char *under);
+
+/* A transaction whose sync failed could not be spoiled, and nothing has been written since: should the
+ * process end now, the next to open the database may find it done. `db` was opened by the operations above.
+ */
+bool log_file_may_come_true(sqlite3 *db);
 
 #endif

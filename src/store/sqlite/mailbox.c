@@ -1,5 +1,6 @@
 /* Reading mailboxes and named records. */
 #include "base/arena.h"
+#include "store/bits_private.h"
 #include "store/sqlite/sqlite_private.h"
 
 struct store_entry entry_of(sqlite3_stmt *row) {
@@ -7,10 +8,10 @@ struct store_entry entry_of(sqlite3_stmt *row) {
         .sequence = (uint64_t)sqlite3_column_int64(row, 0) & UINT32_MAX,
         .message = (uint64_t)sqlite3_column_int64(row, 1),
         .at = sqlite3_column_int64(row, 2),
-        .flags = (uint32_t)sqlite3_column_int64(row, 3),
         .data = sql_span(row, 4),
         .octets = (uint64_t)sqlite3_column_int64(row, 5),
     };
+    entry_set_head(&entry, sqlite3_column_int64(row, 3));
     entry.damaged = sql_differs(row, 6, sum_of_entry(&entry));
     return entry;
 }
@@ -55,6 +56,28 @@ bool sqlite_each_entry(struct store *head, uint32_t mailbox, uint64_t after, siz
     }
     sqlite3_finalize(walk);
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
+static bool read_bits(struct sqlite *store, uint64_t row, uint8_t *bits, struct error *err) {
+    struct error inner = {0};
+    sqlite3_stmt *statement = sql(store, SQL_GET_BITS);
+    if (!statement)
+        return db_error(store, "status", err);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)row);
+    if (sql_next(store, statement, &inner)) {
+        struct span octets = sql_span(statement, 0);
+        memcpy(bits, octets.data, octets.len < BITS_OCTETS ? octets.len : BITS_OCTETS);
+    }
+    sqlite3_reset(statement);
+    return store_passed(&inner, err);
+}
+
+bool sqlite_get_bits(struct store *head, uint32_t mailbox, uint64_t block, uint8_t (*bits)[BITS_OCTETS],
+                     struct error *err) {
+    for (enum bits_plane plane = 0; plane < BITS_PLANES; plane++)
+        if (!read_bits(sqlite_of(head), bits_row(mailbox, plane, block * BITS_ENTRIES), bits[plane], err))
+            return false;
+    return true;
 }
 
 bool sqlite_get_record(struct store *head, uint32_t kind, struct span name, struct buf *out,

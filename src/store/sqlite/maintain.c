@@ -66,7 +66,8 @@ static bool move_extent(struct sqlite *store, struct move *move, struct error *e
         return false;
     if (move->to.reserved < move->from.reserved || move->to.segment == move->from.segment ||
         !write_move(store, move, err)) {
-        segment_give_back(&move->to, 0);
+        if (sql_is_undone(store)) /* else a later start may find the row there */
+            segment_give_back(&move->to, 0);
         return false;
     }
     segment_give_back(&move->from, 0);

@@ -134,6 +134,7 @@ static bool join(struct sqlite *store, const struct mailbox_change *change, stru
                          "%s: mailbox %.*s has no sequence-numbers for the entries of another",
                          store->head.place, (int)change->name.len, (const char *)change->name.data);
     return run(store, SQL_MOVE_ENTRIES, change->mailbox, change->into, (int64_t)(next - 1), err) &&
+           bits_move(store, change->mailbox, change->into, next - 1, err) &&
            run(store, SQL_DROP_MAILBOX, change->mailbox, 0, 0, err) &&
            write_name(store, change->into, change->name, next + more - 1, err);
 }
@@ -156,6 +157,8 @@ bool sqlite_change_mailboxes(struct store *head, const struct mailbox_change *ch
         done = write_change(store, &changes[i], err);
     done = done && load(store, &fresh, "SELECT " MAILBOXES " ORDER BY id", err) &&
            sql_run(store, SQL_COMMIT, NULL, err);
+    if (!done)
+        sql_is_undone(store);
     if (!done && !sqlite3_get_autocommit(store->writing.db))
         sql_run(store, SQL_ROLLBACK, NULL, NULL);
     struct names gone = done ? store->mailboxes : fresh;

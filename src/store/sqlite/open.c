@@ -66,7 +66,19 @@ static bool not_there(const char *place, int cause, struct error *err) {
     if (cause == EACCES)
         return error_set(err, STORE_READ_ONLY,
                          "%s: Permission denied; ask as root, or as the user that mhsd runs as", place);
+    if (cause == ENOTDIR)
+        return error_set(err, STORE_BAD_REQUEST, "%s is no folder, as a store is, or lies in none", place);
     return error_set(err, STORE_NOT_FOUND, "%s: there is no store here", place);
+}
+
+/* A backup's database gets its name last (backup.c). What has none is no store, nor a place for one. */
+static bool is_finished(const char *place, struct error *err) {
+    char name[4096];
+    bool fits = snprintf(name, sizeof name, "%s/queue.db.unfinished", place) < (int)sizeof name;
+    return !fits || access(name, F_OK) != 0 ||
+           error_set(err, STORE_CORRUPT,
+                     "%s: the backup into it was broken off and is not whole: remove it, and make another",
+                     place);
 }
 
 static bool make_folders(struct sqlite *store, bool create, struct error *err) {
@@ -74,6 +86,8 @@ static bool make_folders(struct sqlite *store, bool create, struct error *err) {
     struct stat s;
     if (snprintf(name, sizeof name, "%s/segments", store->head.place) >= (int)sizeof name)
         return error_set(err, STORE_NOT_FOUND, "%s: the path is too long", store->head.place);
+    if (!is_finished(store->head.place, err))
+        return false;
     if (!create)
         return stat(name, &s) == 0 || not_there(store->head.place, errno, err);
     if ((mkdir(store->head.place, 0700) && errno != EEXIST) || (mkdir(name, 0700) && errno != EEXIST))
@@ -166,7 +180,7 @@ static bool check_version(struct sqlite *store, struct error *err) {
             error_set(
                 err, STORE_VERSION,
                 "%s: the store has the older schema version %d, which mhsd brings to version %d when it "
-                "starts",
+                "starts, and 'mhs store restore' where it is a copy",
                 store->head.place, version, SCHEMA_VERSION));
 }
 
@@ -269,12 +283,28 @@ struct sqlite *sqlite_open(const char *place, const struct store_options *option
     return NULL;
 }
 
+struct sqlite *sqlite_open_older(const char *place, struct error *err) {
+    static const struct store_options reader = {.read_only = true};
+    struct error inner = {0};
+    int version;
+    struct sqlite *store = new_store(place, &reader, err);
+    if (!store)
+        return NULL;
+    if (make_folders(store, false, &inner) && open_database(store, &reader, &inner) &&
+        schema_version(store->writing.db, place, &version, &inner))
+        return store;
+    error_set(err, inner.code, "%s", inner.text);
+    sqlite_close(store);
+    return NULL;
+}
+
 bool sqlite_is_there(const char *place, struct error *err) {
     char name[4096];
     errno = ENAMETOOLONG;
     if (snprintf(name, sizeof name, "%s/queue.db", place) < (int)sizeof name && access(name, F_OK) == 0)
         return true;
-    return not_there(place, errno, err);
+    int cause = errno;
+    return is_finished(place, err) && not_there(place, cause, err);
 }
 
 bool sqlite_examine(const char *place, struct error *err) {

@@ -82,6 +82,16 @@ static const char *const steps[SCHEMA_VERSION] = {
     "INSERT INTO outcome SELECT association, activity, peer, expiry, data FROM former_outcome;"
     "DROP TABLE former_outcome;"
     "CREATE INDEX outcome_expiry ON outcome(expiry);",
+    /* 7 to 8: an entry's row stays as it was written, with one number for all that takes few bits (sums.c);
+     * what changes stands in rows of bits (bits_private.h). Of the flags that there were one meant that the
+     * user had read it, which is its first status now, the other is a flag still. */
+    "ALTER TABLE entry ADD COLUMN head INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE entry SET head = (CASE WHEN hex(substr(data, 1, 1)) IN ('03', '13') THEN 16 ELSE 0 END)"
+    " | (flags & 1) * 196608 | (flags & 2) * 262144;"
+    "UPDATE entry SET sum = (sum | flags) - (sum & flags);"
+    "UPDATE entry SET sum = (sum | head) - (sum & head);"
+    "ALTER TABLE entry DROP COLUMN flags;"
+    "CREATE TABLE status(id INTEGER PRIMARY KEY, bits BLOB NOT NULL);",
 };
 
 static bool fail(sqlite3 *db, const char *place, struct error *err) {

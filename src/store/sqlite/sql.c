@@ -1,11 +1,9 @@
 /* The statements, and small helpers to run them. */
 #include <errno.h>
 
+#include "base/log.h"
+#include "store/sqlite/log_file.h"
 #include "store/sqlite/sqlite_private.h"
-
-/* SQLite has no operator for it. */
-#define XOR(a, b) "((" a " | " b ") - (" a " & " b "))"
-#define NEW_FLAGS "((flags & ~?3) | ?2)"
 
 static const char *const texts[SQL_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -68,8 +66,10 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_MOVE_ENTRIES] = "UPDATE entry SET id = id - (?1 << 32) + (?2 << 32) + ?3"
                          " WHERE id > (?1 << 32) AND id < ((?1 + 1) << 32)",
     [SQL_ADD_ENTRY] = "INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [SQL_SET_ENTRY] =
-        "UPDATE entry SET flags = " NEW_FLAGS ", sum = " XOR("sum", XOR("flags", NEW_FLAGS)) " WHERE id = ?1",
+    [SQL_GET_BITS] = "SELECT bits FROM status WHERE id = ?1",
+    [SQL_PUT_BITS] = "INSERT OR REPLACE INTO status VALUES(?1, ?2)",
+    [SQL_DROP_BITS] = "DELETE FROM status WHERE id = ?1",
+    [SQL_IS_EMPTY] = "SELECT NOT EXISTS(SELECT 1 FROM entry WHERE id >= ?1 AND id < ?2)",
     [SQL_DROP_ENTRY] = "DELETE FROM entry WHERE id = ?1",
     [SQL_GET_ENTRY] = "SELECT " ENTRY_COLUMNS " FROM entry WHERE id = ?1",
     [SQL_PUT_RECORD] = "INSERT OR REPLACE INTO record VALUES(?1, ?2, ?3)",
@@ -97,6 +97,16 @@ bool sql_run(struct sqlite *store, enum statement which, int64_t *changed, struc
     bool ok = code == SQLITE_DONE || code == SQLITE_ROW || db_error(store, sqlite3_sql(statement), err);
     sqlite3_reset(statement);
     return ok;
+}
+
+bool sql_is_undone(struct sqlite *store) {
+    if (!log_file_may_come_true(store->writing.db))
+        return true;
+    log_error(
+        "%s: the disk failed while a transaction was written to queue.db-wal, and what was written there "
+        "can't be made void: what was refused may be found done after the next start",
+        store->head.place);
+    return false;
 }
 
 bool sql_exec(struct sqlite *store, const char *text, struct error *err) {

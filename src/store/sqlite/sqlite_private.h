@@ -62,7 +62,7 @@
 #define SEGMENT_ALIGN  UINT64_C(4096)
 #define ID_BLOCK       (UINT64_C(1) << 20)
 #define APPLICATION_ID 0x43485351 /* "CHSQ" */
-#define SCHEMA_VERSION 7
+#define SCHEMA_VERSION 8
 
 /* Statements that are kept prepared; sql.c has their texts. */
 enum statement {
@@ -118,9 +118,12 @@ enum statement {
     SQL_DROP_MAILBOX,
     SQL_MOVE_ENTRIES,
     SQL_ADD_ENTRY,
-    SQL_SET_ENTRY,
     SQL_DROP_ENTRY,
     SQL_GET_ENTRY,
+    SQL_GET_BITS,
+    SQL_PUT_BITS,
+    SQL_DROP_BITS,
+    SQL_IS_EMPTY,
     SQL_PUT_RECORD,
     SQL_DROP_RECORD,
     SQL_GET_RECORD,
@@ -196,6 +199,8 @@ struct commit {
     size_t next_hops_written, mailboxes_written; /* changed names that have rows in it */
     struct map message_refs, content_refs;       /* id -> change of the count */
     struct map contents;                         /* id -> struct content, of those that operations name */
+    struct map bits;                             /* as bits_note has it */
+    struct map emptied;           /* where entries went: of each 256 numbers, the first's id in `entry` */
     struct map activity_contents; /* activity -> content that it names after the operations so far */
     struct buf events, repeat_keys;
     int64_t events_at, repeats_expiry; /* the latest */
@@ -256,6 +261,15 @@ static inline struct content *content_of(struct store_content *head) {
     return (struct content *)head;
 }
 
+/* ---- bits.c ---- */
+
+/* Writes what bits_note noted, and drops what stands beside entries of which none is left (`emptied`, as
+ * struct commit has it). */
+bool bits_write(struct sqlite *store, const struct map *changes, struct error *err);
+bool bits_drop_empty(struct sqlite *store, const struct map *emptied, struct error *err);
+/* The bits of a mailbox whose entries have become another one's, their numbers higher by `shift`. */
+bool bits_move(struct sqlite *store, uint32_t mailbox, uint32_t into, uint64_t shift, struct error *err);
+
 /* ---- error.c ---- */
 
 /* Fills `err` from the state that a call of SQLite left, its extended code and errno, and returns false.
@@ -270,6 +284,8 @@ bool errno_error(const char *place, int number, const char *what, struct error *
 sqlite3_stmt *sql(struct sqlite *store, enum statement which);
 /* Steps a statement that gives no rows and resets it. `*changed` (may be NULL) gets the number of rows. */
 bool sql_run(struct sqlite *store, enum statement which, int64_t *changed, struct error *err);
+/* After a transaction that failed: is it undone for good? False is logged (log_file.h). */
+bool sql_is_undone(struct sqlite *store);
 bool sql_exec(struct sqlite *store, const char *text, struct error *err);
 /* A fresh statement for a walk that may be entered again; the caller finalizes it. */
 sqlite3_stmt *sql_walk(struct sqlite *store, const char *text, struct error *err);
@@ -378,7 +394,7 @@ void content_free_space(struct content *content);
 
 /* ---- queue.c, mailbox.c: rows, work's of `SELECT *`, an entry's of ENTRY_COLUMNS ---- */
 
-#define ENTRY_COLUMNS "id, message, at, flags, data, octets, sum"
+#define ENTRY_COLUMNS "id, message, at, head, data, octets, sum"
 struct store_work work_of(sqlite3_stmt *row);
 struct store_entry entry_of(sqlite3_stmt *row);
 
@@ -425,6 +441,8 @@ struct sqlite *sqlite_open(const char *place, const struct store_options *option
 
 bool sqlite_is_there(const char *place, struct error *err);
 bool sqlite_examine(const char *place, struct error *err);
+/* To copy it: an older schema is no matter, and nothing of it is loaded. sqlite_close ends it. */
+struct sqlite *sqlite_open_older(const char *place, struct error *err);
 bool sqlite_backup(const char *place, const char *to, bool alone, store_progress_cb *progress, void *context,
                    struct error *err);
 bool sqlite_restore(const char *from, const char *place, bool force, store_progress_cb *progress,
@@ -484,6 +502,8 @@ bool sqlite_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, 
                       struct store_entry *entry, struct error *err);
 bool sqlite_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t limit,
                        store_entry_cb *cb, void *context, struct error *err);
+bool sqlite_get_bits(struct store *store, uint32_t mailbox, uint64_t block, uint8_t (*bits)[1024],
+                     struct error *err);
 bool sqlite_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out,
                        struct error *err);
 bool sqlite_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,

@@ -22,9 +22,12 @@
 #define LIFE 5 /* of the readers */
 
 /* Some clients are of other users than root, who is an operator. */
-enum { STORE, READER, OTHER_READER, CLIENT, PARENT, ANNS, BENS, ANNS_OTHER, ENDS };
+enum { STORE, READER, OTHER_READER, CLIENT, PARENT, ANNS, BENS, ANNS_OTHER, CROWDS };
 
-enum { ANN = 61001, BEN, MOST_HEARD = 40 };
+enum { ANN = 61001, BEN, CROWD, MOST_HEARD = 40 };
+
+/* A crowd of users, each of whom asks for as much as one may (128 KiB, and what goes beyond that). */
+enum { CROWD_USERS = 96, CROWD_ASKS = 3, ENDS = CROWDS + CROWD_USERS };
 
 #define LIST SPAN_LIT("{\"operation\":\"mailbox-list\",\"mailbox\":\"x\"}")
 
@@ -723,6 +726,54 @@ static void every_other_turn_is_an_operators(void **state) {
     end(&world);
 }
 
+/* As long as it may be, nearly. */
+#define LONG_REQUEST ((size_t)60 * 1024)
+
+static void ask_at_length(struct world *world, unsigned client) {
+    struct buf text;
+    buf_init(&text, 0);
+    buf_append_span(&text, SPAN_LIT("{\"operation\":\"mailbox-list\",\"mailbox\":\""));
+    while (text.len < LONG_REQUEST)
+        buf_append_byte(&text, 'x');
+    buf_append_span(&text, SPAN_LIT("\"}"));
+    for (uint64_t ref = 1; ref <= CROWD_ASKS; ref++) {
+        assert_true(
+            ipc_send(world->ends[client].channel, IPC_REQUEST, ref, buf_span(&text), (struct span){NULL, 0}));
+        run(world);
+    }
+    buf_free(&text);
+}
+
+/* What waits is bounded: above that nobody is read but operators, whoever comes anew neither; as there is
+ * room again the others are. */
+static void above_what_may_wait_operators_alone_are_read(void **state) {
+    enum { BOUND = 16 << 20 };
+    struct world world;
+    const size_t *waiting;
+    unsigned answers = 0;
+    (void)state;
+    begin_with_users(&world, 0);
+    waiting = &world.clients->waiting;
+    world.config.clients_max = 200;
+    for (unsigned i = 0; i < CROWD_USERS; i++) {
+        open_client_as(&world, CROWDS + i, CROWD + i);
+        ask_at_length(&world, CROWDS + i);
+    }
+    size_t before = *waiting;
+    assert_in_range(before, BOUND, BOUND + LONG_REQUEST + 10);
+    ask_as(&world, BENS, 1, 1);
+    assert_int_equal(*waiting, before);
+    ask_as(&world, CLIENT, 1, 1);
+    assert_int_equal(*waiting, before + LIST.len);
+    for (; !world.ends[BENS].heard && answers < MOST_HEARD - 2; answers++) {
+        answer_on(&world, answers, 1);
+        assert_in_range(*waiting, 0, BOUND + LONG_REQUEST + 10);
+    }
+    assert_int_equal(world.ends[CLIENT].heard, 1);
+    assert_int_equal(world.ends[BENS].heard, 1);
+    end(&world);
+}
+
 /* Who comes again for each request is no newcomer, before whom others wait. */
 static void who_comes_anew_comes_last(void **state) {
     struct world world;
@@ -851,6 +902,7 @@ int main(void) {
         cmocka_unit_test(nobody_is_told_while_the_store_process_gives_a_sign),
         cmocka_unit_test(a_user_who_asks_much_has_turns_as_others_do),
         cmocka_unit_test(every_other_turn_is_an_operators),
+        cmocka_unit_test(above_what_may_wait_operators_alone_are_read),
         cmocka_unit_test(who_comes_anew_comes_last),
         cmocka_unit_test(what_waits_goes_to_the_reader_that_follows),
         cmocka_unit_test(what_waits_of_a_client_that_goes_is_asked_of_nobody),

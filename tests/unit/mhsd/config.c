@@ -425,6 +425,8 @@ static void each_is_read(const struct mta_limits *moved) {
     IS_READ(envelope_octets);
     IS_READ(envelope_memory);
     IS_READ(associations_in);
+    IS_READ(associations_users);
+    IS_READ(associations_of_user);
     IS_READ(mailbox_octets);
     IS_READ(submission_octets);
     IS_READ(content_octets);

@@ -79,7 +79,23 @@ static void a_peer_names_no_more_than_the_limit(void **state) {
         assert_false(recovers(&world, 21, "in-13"));
         associate(&world, 22, "gamma");
         goes_on(&world, 22, "in-100", "\2\1\1");
-        assert_in_range(rows_of(&world, "beta", NULL), 20, 25); /* and a few since the restart */
+        assert_in_range(rows_of(&world, "beta", NULL), 20, 25);
+    }
+    world_end(&world);
+}
+
+/* Who fills what he may, over and over, gets no more by our restarts. */
+static void a_restart_goes_on_counting(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_names(&world, 20);
+    for (uint64_t ref = 2, restarts = 0; restarts < 3; restarts++) {
+        for (uint64_t end = ref + 10; ref < end; ref++) {
+            associate(&world, ref, "beta");
+            resumes_nothing_often(&world, ref, 8);
+            close_association(&world, ref, IPC_CLOSE_BROKEN);
+        }
+        assert_int_equal(rows_of(&world, "beta", NULL), 21); /* and one for all others */
     }
     world_end(&world);
 }
@@ -187,6 +203,7 @@ static void a_shared_name_is_one_row(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_peer_names_no_more_than_the_limit),
+        cmocka_unit_test(a_restart_goes_on_counting),
         cmocka_unit_test(what_comes_to_nothing_counts),
         cmocka_unit_test(a_name_that_is_given_again_counts_once),
         cmocka_unit_test(a_recovery_leaves_room),

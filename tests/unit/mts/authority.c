@@ -531,6 +531,7 @@ static void a_report_is_believed_of_what_was_routed_there(void **state) {
     remember(play, &record, 2, "shut");
     mts_accept_report(&play->run, shut, report_on(play, ALICE, CLOSED), &play->out);
     assert_int_equal(event_of(play, MTS_EVENT_REPORT_DOUBTED)->recipient, 1);
+    assert_non_null(strstr(event_of(play, MTS_EVENT_REPORT_DOUBTED)->text, "were not sent to"));
     assert_int_equal(event_of(play, MTS_EVENT_REPORT_IN)->recipient, 2);
     assert_int_equal(event_of(play, MTS_EVENT_REPORT_IN)->hop, shut); /* who said it */
     assert_int_equal(report_held(play, 0)->content.per_recipient_fields.count, 1);
@@ -611,6 +612,17 @@ static void a_report_goes_to_whom_the_record_names(void **state) {
     assert_true(goes_on(play, report_on(play, FRANK, CLOSED)));
 }
 
+/* Recipients that are not believed for that cause. */
+static size_t all_doubted(const struct play *play, const char *cause) {
+    size_t count = 0;
+    for (size_t i = 0; i < play->out.event_count; i++) {
+        const struct mts_event *event = &play->out.events[i];
+        if (event->kind == MTS_EVENT_REPORT_DOUBTED && strstr(event->text, cause))
+            count += 1 + event->more;
+    }
+    return count;
+}
+
 static void one_copy_is_told_of_once(void **state) {
     struct play *play = *state;
     struct record record = {.originator = ALICE};
@@ -638,7 +650,17 @@ static void one_copy_is_told_of_once(void **state) {
     report->content.per_recipient_fields.count = 2000;
     assert_true(goes_on(play, report));
     assert_int_equal(told(play, MTS_EVENT_REPORT_IN), 1);
-    assert_int_equal(told(play, MTS_EVENT_REPORT_DOUBTED), 16);
+    assert_int_equal(told(play, MTS_EVENT_REPORT_DOUBTED), 16); /* and all others are counted */
+    assert_int_equal(all_doubted(play, "has reported on them before"), 1999);
+    for (size_t i = 1990; i < 2000; i++)
+        fields[i].originally_specified_recipient_number = 2; /* whose copy went elsewhere */
+    assert_true(goes_on(play, report));
+    assert_int_equal(told(play, MTS_EVENT_REPORT_DOUBTED), 17);
+    assert_int_equal(all_doubted(play, "has reported on them before"), 1989);
+    assert_int_equal(all_doubted(play, "were not sent to"), 10);
+    for (size_t i = 1990; i < 2000; i++)
+        fields[i].originally_specified_recipient_number = 1;
+    assert_true(goes_on(play, report));
     assert_int_equal(report_held(play, 0)->content.per_recipient_fields.count, 1);
     for (size_t i = 0; i < 2000; i++)
         fields[i].actual_recipient_name = name_of(play, arena_printf(&play->arena, CLOSED "/S=n%zu", i));

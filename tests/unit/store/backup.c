@@ -7,6 +7,7 @@
 #include "room.h"
 #include "store/backup.h"
 #include "store/check.h"
+#include "store/place.h"
 
 enum { LONG = 200000, COUNT = 30 };
 
@@ -185,6 +186,96 @@ static void restore_replaces_only_when_told(void **state) {
     assert_non_null(strstr(err.text, "replaced"));
 }
 
+static void expect_refused(bool done, const struct error *err, int code, const char *words) {
+    if (done || err->code != code || !strstr(err->text, words))
+        fail_msg("%d: %s", done ? 0 : err->code, err->text);
+}
+
+/* Under whatever name, and what a restore makes within it and takes away again. */
+static void a_store_is_no_copy_of_itself(void **state) {
+    struct room *room = *state;
+    struct writer writer = {0};
+    struct error err = {0};
+    char name[PLACE_MAX + 16];
+    begin(&writer, room);
+    snprintf(name, sizeof name, "%s/restored", room->path);
+    if (!store_backup(room->path, name, false, NULL, NULL, &err))
+        fail_msg("backup: %s", err.text);
+    room_close(room);
+    expect_refused(store_restore(name, room->path, true, NULL, NULL, &err), &err, STORE_BAD_REQUEST,
+                   "name a backup");
+    assert_int_equal(findings_of(name), 0);
+    snprintf(name, sizeof name, "%s/.", room->path);
+    expect_refused(store_restore(name, room->path, true, NULL, NULL, &err), &err, STORE_BAD_REQUEST,
+                   "the store itself");
+    room_open(room);
+    for (unsigned i = 0; i < COUNT; i++)
+        expect_message(room, writer.ids[i], LONG, i);
+}
+
+/* Neither restored, nor looked at, nor taken for a place where a store could be made. */
+static void a_backup_that_was_broken_off_is_told_as_that(void **state) {
+    struct room *room = *state;
+    struct writer writer = {0};
+    struct store_options maker = {.create = true};
+    struct error err = {0};
+    char unfinished[PLACE_MAX + 64], whole[PLACE_MAX + 64], fresh[PLACE_MAX + 16];
+    uint64_t findings;
+    begin(&writer, room);
+    if (!store_backup(room->path, writer.to, false, NULL, NULL, &err))
+        fail_msg("backup: %s", err.text);
+    snprintf(whole, sizeof whole, "%s/queue.db", writer.to);
+    snprintf(unfinished, sizeof unfinished, "%s/queue.db.unfinished", writer.to);
+    snprintf(fresh, sizeof fresh, "%s/fresh", room->path);
+    assert_int_equal(rename(whole, unfinished), 0);
+    expect_refused(store_restore(writer.to, fresh, false, NULL, NULL, &err), &err, STORE_CORRUPT,
+                   "was broken off");
+    expect_refused(store_check(writer.to, true, NULL, NULL, &findings, &err), &err, STORE_CORRUPT,
+                   "was broken off");
+    expect_refused(store_is_there(writer.to, &err), &err, STORE_CORRUPT, "was broken off");
+    expect_refused(store_open(writer.to, &maker, &err) != NULL, &err, STORE_CORRUPT, "was broken off");
+    assert_int_not_equal(access(whole, F_OK), 0);
+}
+
+static void what_is_no_database_is_told_as_that(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    char name[PLACE_MAX + 16], kept[PLACE_MAX + 16];
+    room_close(room);
+    snprintf(name, sizeof name, "%s/queue.db", room->path);
+    snprintf(kept, sizeof kept, "%s/kept", room->path);
+    assert_int_equal(rename(name, kept), 0);
+    FILE *file = fopen(name, "w");
+    assert_non_null(file);
+    for (unsigned i = 0; i < 3000; i++)
+        fputs("garbage ", file);
+    assert_int_equal(fclose(file), 0);
+    expect_refused(store_open(room->path, NULL, &err) != NULL, &err, STORE_CORRUPT, "mhs store restore");
+    expect_refused(store_is_there(name, &err), &err, STORE_BAD_REQUEST, "is no folder");
+    assert_int_equal(rename(kept, name), 0);
+}
+
+/* Who else may write there could exchange what is restored one day. */
+static void a_copy_goes_to_no_folder_of_others(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    char name[PLACE_MAX + 16];
+    snprintf(name, sizeof name, "%s/given", room->path);
+    assert_int_equal(mkdir(name, 0700), 0);
+    assert_int_equal(chmod(name, 0777), 0);
+    expect_refused(store_backup(room->path, name, false, NULL, NULL, &err), &err, STORE_IN_USE,
+                   "by everybody");
+    assert_int_equal(chmod(name, 0755), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(name, 4711, 4711), 0);
+        expect_refused(store_backup(room->path, name, false, NULL, NULL, &err), &err, STORE_IN_USE,
+                       "belongs to uid 4711");
+        assert_int_equal(chown(room->path, 4711, 4711), 0); /* the store's own user has it anyway */
+    }
+    if (!store_backup(room->path, name, false, NULL, NULL, &err))
+        fail_msg("backup: %s", err.text);
+}
+
 static void flip_first_octet(const char *path) {
     FILE *file = fopen(path, "r+b");
     assert_non_null(file);
@@ -267,6 +358,11 @@ int main(void) {
         cmocka_unit_test_setup_teardown(without_keeping_the_check_finds_it, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_ends_the_keeping, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(restore_replaces_only_when_told, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(a_store_is_no_copy_of_itself, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(a_backup_that_was_broken_off_is_told_as_that, room_setup,
+                                        room_teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_database_is_told_as_that, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(a_copy_goes_to_no_folder_of_others, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(a_restore_that_fails_leaves_nothing, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(a_store_comes_back_when_another_cannot_take_its_place, room_setup,
                                         room_teardown),

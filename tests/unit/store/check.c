@@ -46,7 +46,7 @@ static const struct {
     {7, "UPDATE message SET refs = 0", ALL},
     {7, "UPDATE message SET refs = refs - 1 WHERE refs > 1", ALL},
     {7, "INSERT INTO work VALUES(900, 4711, 1, 0, 0, 0, 0, 0, 0, x'', NULL)", ALL},
-    {7, "INSERT INTO entry VALUES(1 << 32, 4711, 1, 0, x'', 0, NULL)", ALL},
+    {7, "INSERT INTO entry VALUES(1 << 32, 4711, 1, x'', 0, NULL, 0)", ALL},
     {7, "DELETE FROM message WHERE id = (SELECT min(id) FROM message)", ALL - SMALL},
     {8, "UPDATE content SET refs = 9 WHERE id = " FIRST, ALL},
     {8, "UPDATE content SET refs = 0 WHERE id = " FIRST, ALL},
@@ -70,9 +70,14 @@ static const struct {
     {16, "UPDATE message SET body_sum = body_sum + 1 WHERE id = (SELECT min(id) FROM message)", ALL - SMALL},
     {16, "UPDATE work SET data = data || x'00' WHERE id = (SELECT min(id) FROM work)", ALL},
     {16, "UPDATE work SET expiry = expiry + 1 WHERE id = (SELECT max(id) FROM work)", ALL},
-    {16, "UPDATE entry SET flags = flags + 1", ALL},
+    {16, "UPDATE entry SET head = head + 1", ALL},
     {16, "UPDATE entry SET at = at + 1 WHERE id = (SELECT max(id) FROM entry)", ALL},
     {16, "UPDATE activity_in SET state = x'00'", ALL - ACTIVITY},
+    {17, "INSERT INTO status VALUES(1 << 32, x'0F')", ALL},
+    {17, "INSERT INTO status VALUES(99 << 32, zeroblob(1024))", ALL},
+    {17, "INSERT INTO status VALUES((1 << 32) + 1, randomblob(1024))", ALL},
+    {17, "INSERT INTO status VALUES((1 << 32) + (7 << 20), zeroblob(1024))", ALL},
+    {17, "INSERT INTO status VALUES(1 << 32, randomblob(1024))", ALL},
 };
 
 static void shell(const char *format, const char *path) {

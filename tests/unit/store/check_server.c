@@ -83,9 +83,13 @@ static const struct {
     {16, "UPDATE message SET body_sum = body_sum + 1 WHERE id = (SELECT min(id) FROM message)", ALL - SMALL},
     {16, "UPDATE work SET data = data || '\\x00'::bytea WHERE id = (SELECT min(id) FROM work)", ALL},
     {16, "UPDATE work SET expiry = expiry + 1 WHERE id = (SELECT max(id) FROM work)", ALL},
-    {16, "UPDATE entry SET flags = flags + 1", ALL},
+    {16, "UPDATE entry SET head = head + 1", ALL},
     {16, "UPDATE activity_in SET state = '\\x00'", ALL - ACTIVITY},
     {16, "UPDATE activity_out SET serial = serial + 1", ALL},
+    {17, "INSERT INTO status VALUES(99, 0, 0, 0::bit(8192))", ALL},
+    {17, "INSERT INTO status VALUES(1, 1, 0, B'1'::bit(8192))", ALL},
+    {17, "INSERT INTO status VALUES(1, 0, 1, B'000011'::bit(8192))", ALL},
+    {17, "INSERT INTO status VALUES(1, 0, 0, B'0010'::bit(8192))", ALL},
 };
 
 /* All rows, in one line. */

@@ -258,6 +258,21 @@ static void prepare(struct room *room, struct step *step) {
     room_commit(room);
 }
 
+/* What the next start finds if the process is killed now: the log as it is, and nobody's index of it. */
+static void expect_nothing_after_a_kill(struct room *room, const struct step *step) {
+    struct room after = *room;
+    char command[3 * PLACE_MAX + 40];
+    assert_true(place_make(after.path));
+    snprintf(command, sizeof command, "cp -r %s/. %s && rm -f %s/queue.db-shm", room->path, after.path,
+             after.path);
+    assert_int_equal(system(command), 0);
+    after.store = NULL;
+    room_open(&after);
+    expect_nothing(&after, step);
+    room_close(&after);
+    assert_true(place_remove(after.path));
+}
+
 /* A fresh store for each n: the paths of a first commit are run too. */
 static void next_store(struct room *room) {
     char command[128];
@@ -291,6 +306,8 @@ static void fault_at_each_point(struct room *room, int number, bool stays, enum 
             assert_true(store_cause(room->store)->code == err.code);
             store_batch_clear(room->batch);
             expect_nothing(room, &step);
+            if (!stays)
+                expect_nothing_after_a_kill(room, &step);
             assert_true(store_probe(room->store)); /* recovers */
             assert_int_equal(store_cause(room->store)->code, STORE_OK);
             assert_true(do_step(room, &step, &err));
@@ -310,6 +327,24 @@ static void full_disk_at_each_point(void **state) {
 
 static void write_error_at_each_point(void **state) {
     fault_at_each_point(*state, EIO, false, STORE_IO);
+}
+
+/* The sync of the log fails, and so does the write that makes what is there void: the operator hears it. */
+static void what_may_come_true_is_told(void **state) {
+    static char said[64 * 1024];
+    FILE *log = tmpfile();
+    int stderr_fd = dup(STDERR_FILENO);
+    assert_true(log && stderr_fd >= 0);
+    dup2(fileno(log), STDERR_FILENO);
+    fault_at_each_point(*state, EIO, true, STORE_IO);
+    dup2(stderr_fd, STDERR_FILENO);
+    close(stderr_fd);
+    rewind(log);
+    said[fread(said, 1, sizeof said - 1, log)] = '\0';
+    (void)fclose(log);
+    const char *line = strstr(said, "what was refused may be found done after the next start");
+    assert_non_null(line);
+    assert_null(strstr(line + 1, "what was refused may be found done"));
 }
 
 static void short_writes_are_finished(void **state) {
@@ -561,6 +596,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_ROOM(full_disk_at_each_point),
         IN_ROOM(write_error_at_each_point),
+        IN_ROOM(what_may_come_true_is_told),
         IN_ROOM(short_writes_are_finished),
         IN_ROOM(empty_heap_at_each_point),
         IN_ROOM(opening_without_memory_fails_cleanly),

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "store/backup.h"
 #include "store/check.h"
 #include "store/place.h"
 #include "store/sqlite/sqlite_private.h"
@@ -45,8 +46,9 @@ static const struct {
 } bodies[] = {{3, 0, 20000},        {4, 20480, 100000},  {6, 122880, 8193},
               {7, 135168, 1500000}, {8, 1638400, 30000}, {11, 1671168, 40000}};
 
-/* Version 2 noted completed activities as records, and not whether they were accepted. */
-#define COMPLETED "INSERT INTO record VALUES(65, x'61', x'62')"
+/* Version 2 noted completed activities as records, and not whether they were accepted. What was read and
+ * answered had both of an entry's flags. */
+#define COMPLETED "INSERT INTO record VALUES(65, x'61', x'62'); UPDATE entry SET flags = 3 WHERE flags = 1"
 
 static void write_segment(const struct room *room) {
     static uint8_t octets[1500000];
@@ -180,14 +182,15 @@ static void expect_activities(struct room *room) {
     assert_non_null(find_activity(room->store, SPAN_LIT("ALPHA"), SPAN_LIT("a1"), SPAN_LIT("2")));
 }
 
-static void expect_entry(struct room *room, const char *mailbox, uint32_t flags) {
+static void expect_entry(struct room *room, const char *mailbox, enum store_entry_status status) {
     struct store_entry entry;
     uint32_t box = store_find_mailbox(room->store, span_str(mailbox), NULL);
     assert_int_not_equal(box, 0);
     assert_true(store_get_entry(room->store, box, 1, &room->arena, &entry, NULL));
     assert_int_equal(entry.message, 34);
     assert_int_equal(entry.at, 44);
-    assert_int_equal(entry.flags, flags);
+    assert_int_equal(entry.status, status);
+    assert_int_equal(entry.flags, status == STORE_PROCESSED ? 2 : 0);
     assert_true(span_eq(entry.data, SPAN_LIT("delivery 8")));
     assert_int_equal(entry.octets, 10 + 30000); /* its data and the message's content */
 }
@@ -195,8 +198,8 @@ static void expect_entry(struct room *room, const char *mailbox, uint32_t flags)
 static void expect_mailboxes(struct room *room) {
     struct buf data;
     buf_init(&data, 100);
-    expect_entry(room, "/S=Ann/", 0);
-    expect_entry(room, "/S=Ben/", 1);
+    expect_entry(room, "/S=Ann/", STORE_NEW);
+    expect_entry(room, "/S=Ben/", STORE_PROCESSED);
     expect_envelope(room, 34, 8);
     expect_message(room, 34, 30000, 8);
     assert_true(store_get_record(room->store, STORE_USER, SPAN_LIT("/S=Ann/"), &data, NULL));
@@ -309,6 +312,31 @@ static void reader_does_not_migrate(void **state) {
     assert_int_equal(err.code, STORE_VERSION);
     room_open(room);
     expect_old(room, 1);
+}
+
+/* Of an old copy the store is made as a start would have made it; the copy stays as it is. */
+static void old_copy_is_restored(void **state) {
+    struct room *room = *state;
+    for (int version = 1; version <= 2; version++) {
+        struct error err = {0};
+        char copy[96];
+        make_old(room, version);
+        snprintf(copy, sizeof copy, "%.80s.copy", room->path);
+        shell("rm -rf %s", copy);
+        assert_int_equal(rename(room->path, copy), 0);
+        if (!store_restore(copy, room->path, false, NULL, NULL, &err))
+            fail_msg("restore: %s", err.text);
+        expect_unchecked(room);
+        room_open(room);
+        expect_old(room, version);
+        room_close(room);
+        struct store_options reader = {.read_only = true};
+        assert_null(store_open(copy, &reader, &err));
+        assert_int_equal(err.code, STORE_VERSION);
+        shell("rm -rf %s", copy);
+        shell("rm -rf %s", room->path);
+        room_open(room);
+    }
 }
 
 /* ---- a migration that ends in between ---- */
@@ -453,6 +481,9 @@ static void failing_migration_leaves_the_store_as_it_was(void **state) {
     "CREATE TABLE outcome(association BLOB, activity BLOB, peer BLOB, expiry INTEGER NOT NULL,"              \
     " data BLOB NOT NULL, PRIMARY KEY(association, activity, peer)) WITHOUT ROWID;"                          \
     "INSERT INTO outcome SELECT * FROM later; DROP TABLE later;"                                             \
+    "DROP TABLE entry; DROP TABLE status; CREATE TABLE entry(id INTEGER PRIMARY KEY, message INTEGER NOT"    \
+    " NULL, at INTEGER NOT NULL, flags INTEGER NOT NULL, data BLOB NOT NULL, octets INTEGER NOT NULL"        \
+    " DEFAULT 0, sum INTEGER);"                                                                              \
     "CREATE INDEX outcome_expiry ON outcome(expiry); PRAGMA user_version = 6"
 
 static void expect_outcome(struct room *room, struct span activity, struct span peer, const char *want) {
@@ -555,6 +586,7 @@ static void no_store_is_no_other_version(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_ROOM(old_store_goes_on_with_all_that_it_holds),
+        IN_ROOM(old_copy_is_restored),
         IN_ROOM(reader_does_not_migrate),
         IN_ROOM(interrupted_migration_begins_again),
         IN_ROOM(interrupted_creation_begins_again),

@@ -80,11 +80,16 @@ static void add_entries(struct room *room, struct inhabited *in) {
     in->mailbox = store_mailbox(room->store, SPAN_LIT("box"), NULL);
     assert_int_not_equal(store_mailbox(room->store, SPAN_LIT("empty box"), NULL), 0);
     for (unsigned i = 0; i < 5; i++) {
-        struct store_entry entry = {
-            .message = in->shared[i % 3], .at = i, .flags = i, .octets = 100 + i, .data = SPAN_LIT("entry")};
+        struct store_entry entry = {.message = in->shared[i % 3],
+                                    .at = i,
+                                    .priority = (uint8_t)i,
+                                    .octets = 100 + i,
+                                    .data = SPAN_LIT("entry")};
         assert_true(store_add_entry(room->batch, in->mailbox, &entry, NULL));
     }
     room_commit(room);
+    assert_true(store_raise_status(room->batch, in->mailbox, 1, 3, STORE_LISTED) &&
+                store_change_entry_flags(room->batch, in->mailbox, 4, 2, 0));
     assert_true(store_remove_entry(room->batch, in->mailbox, 2, in->shared[1]));
     assert_true(store_remove_entry(room->batch, in->mailbox, 5, in->shared[1]));
     room_commit(room);
@@ -198,8 +203,10 @@ static bool see_entry(void *context, const struct store_entry *entry) {
     static const uint64_t left[] = {1, 3, 4};
     assert_in_range(seen->count, 0, 2);
     assert_int_equal(entry->sequence, left[seen->count++]);
-    assert_true(entry->at == (int64_t)entry->sequence - 1 && entry->flags == entry->sequence - 1 &&
-                entry->octets == 99 + entry->sequence && span_eq(entry->data, SPAN_LIT("entry")));
+    assert_true(entry->at == (int64_t)entry->sequence - 1 && entry->priority == entry->sequence - 1 &&
+                entry->status == (entry->sequence < 4 ? STORE_LISTED : STORE_NEW) &&
+                entry->flags == (entry->sequence == 4 ? 2 : 0) && entry->octets == 99 + entry->sequence &&
+                span_eq(entry->data, SPAN_LIT("entry")));
     return true;
 }
 
@@ -526,6 +533,110 @@ static void nothing_is_moved_to_nothing(void **state) {
     go_to(move);
 }
 
+/* ---- back without what lies there ---- */
+
+static int take_back(const struct move *move, bool force, const char *words) {
+    struct store_taken_back taken;
+    struct error err = {0};
+    bool done = store_take_back(move->room.path, move->to, force, &taken, &err);
+    const char *said = !done ? err.text : taken.marked ? "marked" : taken.unmarked.text;
+    if (!strstr(said, words))
+        fail_msg("%d: %s", err.code, said);
+    return err.code;
+}
+
+static void expect_served(const struct move *move, bool old, bool fresh) {
+    int code;
+    assert_int_equal(opens(move->room.path, &code), old);
+    assert_int_equal(opens(move->to, &code), fresh);
+}
+
+static void lose(const char *place) {
+    char command[PLACE_MAX + 16];
+    snprintf(command, sizeof command, "rm -rf %s/*", place);
+    assert_true(place_is_folder(place) ? system(command) == 0
+                                       : place_spoil(place, "", "DROP SCHEMA chasqui CASCADE"));
+}
+
+/* What is there must say that it is not the store any more, before the other one is. */
+static void what_is_there_is_marked_first(void **state) {
+    struct move *move = *state;
+    struct inhabited in = inhabit(&move->room);
+    struct error err = {0};
+    room_close(&move->room);
+    assert_int_equal(take_back(move, true, "was not moved away"), STORE_BAD_REQUEST);
+    move_to(move->room.path, move->to, false);
+    assert_int_equal(take_back(move, false, "is there"), STORE_IN_USE);
+    expect_served(move, false, true);
+    struct store *served = store_open(move->to, NULL, &err);
+    assert_non_null(served);
+    assert_int_equal(take_back(move, true, "another process"), STORE_LOCKED);
+    store_close(served);
+    expect_served(move, false, true);
+    assert_int_equal(take_back(move, true, "marked"), STORE_OK);
+    expect_served(move, true, false);
+    assert_int_equal(take_back(move, true, "was not moved away"), STORE_BAD_REQUEST);
+    expect_all(&move->room, &in);
+}
+
+static void what_is_lost_is_done_without(void **state) {
+    struct move *move = *state;
+    struct inhabited in = inhabit(&move->room);
+    room_close(&move->room);
+    move_to(move->room.path, move->to, false);
+    lose(move->to);
+    if (place_is_folder(move->to)) { /* its disk may not be mounted */
+        assert_int_equal(take_back(move, false, "--force"), STORE_IN_USE);
+        expect_served(move, false, false);
+        assert_int_equal(take_back(move, true, "no store"), STORE_OK);
+    } else
+        assert_int_equal(take_back(move, false, "no store"), STORE_OK);
+    expect_served(move, true, false);
+    expect_all(&move->room, &in);
+}
+
+/* It dies before and after the mark over there: at most one is served, and the same command ends it. */
+static void a_take_back_that_is_broken_off_is_ended(void **state) {
+    struct move *move = *state;
+    int status;
+    room_close(&move->room);
+    move_to(move->room.path, move->to, false);
+    for (unsigned before = 2; before-- > 0;) {
+        fflush(NULL);
+        pid_t pid = fork();
+        if (pid == 0) {
+            commits = 0;
+            dies_at = 1;
+            dies_before = before != 0;
+            _exit(take_back(move, true, "") == STORE_OK ? 0 : 1);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        expect_served(move, false, before != 0);
+    }
+    assert_int_equal(take_back(move, false, "marked"), STORE_OK);
+    expect_served(move, true, false);
+}
+
+/* The one that was moved last is to be asked for first; and the place that it was moved to is to be named. */
+static void the_chain_is_gone_back_in_order(void **state) {
+    struct move *move = *state, wrong = *move, onward = *move;
+    room_close(&move->room);
+    move_to(move->room.path, move->to, false);
+    assert_true(place_make_folder(onward.to));
+    memcpy(onward.room.path, move->to, PLACE_MAX);
+    memcpy(wrong.to, onward.to, PLACE_MAX);
+    assert_int_equal(take_back(&wrong, true, "name that one"), STORE_BAD_REQUEST);
+    move_to(onward.room.path, onward.to, false);
+    assert_int_equal(take_back(move, true, "moved on to"), STORE_IN_USE);
+    expect_served(move, false, false);
+    assert_int_equal(take_back(&onward, true, "marked"), STORE_OK);
+    assert_int_equal(take_back(move, true, "marked"), STORE_OK);
+    expect_served(move, true, false);
+    expect_served(&onward, false, false);
+    assert_true(place_remove(onward.to));
+}
+
 /* ---- between which places ---- */
 
 static int begin(void **state, bool from_server, bool to_server) {
@@ -566,7 +677,9 @@ static int end(void **state) {
 #define ALL_FROM(where)                                                                                      \
     FROM(where, all_is_there_and_back_again), FROM(where, its_owner_alone_may_read_what_was_moved),          \
         FROM(where, wherever_it_ends_one_is_served_at_most), FROM(where, what_must_not_be_is_refused),       \
-        FROM(where, what_differs_is_found), FROM(where, nothing_is_moved_to_nothing)
+        FROM(where, what_differs_is_found), FROM(where, nothing_is_moved_to_nothing),                        \
+        FROM(where, what_is_there_is_marked_first), FROM(where, what_is_lost_is_done_without),               \
+        FROM(where, a_take_back_that_is_broken_off_is_ended), FROM(where, the_chain_is_gone_back_in_order)
 
 int main(void) {
     const struct CMUnitTest folders[] = {ALL_FROM(in_folder)};

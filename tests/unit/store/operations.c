@@ -194,7 +194,7 @@ static void mailbox_entries(void **state) {
     uint64_t numbers[5] = {0};
     for (unsigned i = 0; i < 5; i++) {
         uint64_t work, message = add_one(room, 100 + i, i, &work);
-        struct store_entry entry = {.message = message, .flags = i, .data = SPAN_LIT("x")};
+        struct store_entry entry = {.message = message, .priority = (uint8_t)i, .data = SPAN_LIT("x")};
         assert_true(store_add_entry(room->batch, i == 4 ? other : box, &entry, &numbers[i]));
         store_finish_work(room->batch, work, message);
         assert_int_equal(numbers[i], 0); /* the commit gives it */
@@ -204,9 +204,9 @@ static void mailbox_entries(void **state) {
         assert_int_equal(numbers[i], i == 4 ? 1 : i + 1);
     struct store_entry entry;
     assert_true(store_get_entry(room->store, box, 4, &room->arena, &entry, NULL));
-    assert_int_equal(entry.flags, 3);
-    store_change_entry_flags(room->batch, box, 2, 76, 0);
-    store_change_entry_flags(room->batch, box, 2, 1, 2); /* in one batch, what the other set stays */
+    assert_int_equal(entry.priority, 3);
+    store_change_entry_flags(room->batch, box, 2, 2, 0);
+    store_change_entry_flags(room->batch, box, 2, 1, 0); /* in one batch, what the other set stays */
     store_remove_entry(room->batch, box, 4, entry.message);
     room_commit(room);
     room_reopen(room);
@@ -218,7 +218,7 @@ static void mailbox_entries(void **state) {
     assert_int_equal(list.ids[0], 2);
     assert_int_equal(list.ids[1], 3);
     assert_true(store_get_entry(room->store, box, 2, &room->arena, &entry, NULL));
-    assert_int_equal(entry.flags, 77);
+    assert_int_equal(entry.flags, 3);
     /* The sequence-number of the removed last entry does not come again. */
     struct store_entry fresh = {.message = entry.message};
     assert_true(store_add_entry(room->batch, box, &fresh, numbers));
@@ -229,6 +229,117 @@ static void mailbox_entries(void **state) {
     assert_false(store_commit(room->batch, &err));
     assert_int_equal(err.code, STORE_BAD_REQUEST);
     store_batch_clear(room->batch);
+}
+
+/* ---- what stands beside the rows ---- */
+
+struct marks {
+    unsigned char status[5010], flags[5010];
+    size_t count;
+};
+
+static bool note_mark(void *context, const struct store_entry *entry) {
+    struct marks *marks = context;
+    marks->count++;
+    marks->status[entry->sequence] = entry->status;
+    marks->flags[entry->sequence] = entry->flags;
+    return true;
+}
+
+static struct marks read_marks(struct room *room, uint32_t box) {
+    struct marks marks = {.count = 0};
+    assert_true(store_each_entry(room->store, box, 0, 0, note_mark, &marks, NULL));
+    return marks;
+}
+
+static uint32_t add_5000(struct room *room, uint64_t *message) {
+    uint32_t box = store_mailbox(room->store, SPAN_LIT("a"), NULL);
+    *message = add_one(room, 10, 1, NULL);
+    for (unsigned i = 1; i <= 5000; i++)
+        assert_true(store_add_entry(
+            room->batch, box,
+            &(struct store_entry){.message = *message, .status = i == 9 ? STORE_LISTED : STORE_NEW}, NULL));
+    room_commit(room);
+    return box;
+}
+
+/* I17, across the border of two rows, whatever comes later or in the same batch. */
+static void statuses_do_not_go_back(void **state) {
+    struct room *room = *state;
+    uint64_t message;
+    uint32_t box = add_5000(room, &message);
+    assert_true(store_raise_status(room->batch, box, 4000, 4200, STORE_PROCESSED));
+    assert_true(store_raise_status(room->batch, box, 4100, 4999, STORE_LISTED));
+    assert_true(store_raise_status(room->batch, box, 4095, 4096, STORE_NEW));
+    assert_true(store_change_entry_flags(room->batch, box, 4096, 3, 0));
+    room_commit(room);
+    assert_true(store_raise_status(room->batch, box, 1, 4200, STORE_LISTED));
+    assert_true(store_change_entry_flags(room->batch, box, 4096, 0, 1));
+    assert_true(store_change_entry_flags(room->batch, box, 4097, 1, 0));
+    assert_true(store_change_entry_flags(room->batch, box, 4097, 0, 1));
+    room_commit(room);
+    room_reopen(room);
+    struct marks marks = read_marks(room, box);
+    assert_int_equal(marks.count, 5000);
+    for (unsigned i = 1; i <= 5000; i++) {
+        if (marks.status[i] != (i >= 4000 && i <= 4200 ? STORE_PROCESSED
+                                : i < 5000             ? STORE_LISTED
+                                                       : STORE_NEW))
+            fail_msg("entry %u has status %u", i, marks.status[i]);
+        assert_int_equal(marks.flags[i], i == 4096 ? 2 : 0);
+    }
+}
+
+/* A new entry is new, whatever was said of its number before it came, or of those that went. */
+static void entries_to_come_are_new(void **state) {
+    struct room *room = *state;
+    uint64_t message;
+    uint32_t box = add_5000(room, &message);
+    assert_true(store_raise_status(room->batch, box, 4999, 9000, STORE_PROCESSED));
+    assert_true(store_change_entry_flags(room->batch, box, 5001, 2, 0));
+    room_commit(room);
+    for (uint64_t i = 4096; i <= 5000; i++)
+        assert_true(store_remove_entry(room->batch, box, i, message));
+    room_commit(room); /* with the last of them the row goes */
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(store_add_entry(room->batch, box, &(struct store_entry){.message = message}, NULL));
+    room_commit(room);
+    struct marks marks = read_marks(room, box);
+    assert_int_equal(marks.count, 4098);
+    for (unsigned i = 5001; i <= 5003; i++)
+        assert_true(marks.status[i] == STORE_NEW && marks.flags[i] == 0);
+    room_close(room);
+    room_check(room);
+    room_open(room);
+}
+
+static void entries_keep_their_head(void **state) {
+    struct room *room = *state;
+    uint64_t sequence;
+    struct store_entry entry = {.message = add_one(room, 10, 1, NULL),
+                                .at = -5,
+                                .octets = 77,
+                                .parent = INT32_MAX,
+                                .entry_class = 7,
+                                .type = 6,
+                                .priority = 15,
+                                .known = 9,
+                                .status = STORE_PROCESSED,
+                                .data = SPAN_LIT("d")},
+                       bad = entry, got;
+    uint32_t box = store_mailbox(room->store, SPAN_LIT("a"), NULL);
+    assert_true(store_add_entry(room->batch, box, &entry, &sequence));
+    bad.status = 2;
+    assert_false(store_add_entry(room->batch, box, &bad, NULL));
+    bad.status = 0, bad.flags = 1;
+    assert_false(store_add_entry(room->batch, box, &bad, NULL));
+    assert_false(store_raise_status(room->batch, box, 2, 1, STORE_LISTED));
+    room_commit(room);
+    room_reopen(room);
+    assert_true(store_get_entry(room->store, box, sequence, &room->arena, &got, NULL));
+    assert_true(got.at == -5 && got.octets == 77 && got.parent == INT32_MAX && got.entry_class == 7 &&
+                got.type == 6 && got.priority == 15 && got.known == 9 && got.status == STORE_PROCESSED &&
+                !got.flags);
 }
 
 static bool is_too_late(bool done, struct error *err) {
@@ -277,18 +388,27 @@ static struct span first_letter(void *context, struct span name) {
     return name.data[0] == '?' ? (struct span){NULL, 0} : span_of(key, 1);
 }
 
-static void deliver(struct room *room, const char *mailbox, uint32_t flags, uint64_t *sequence) {
-    uint64_t work, message = add_one(room, 100, flags, &work);
-    struct store_entry entry = {.message = message, .flags = flags, .data = SPAN_LIT("x")};
+static void deliver(struct room *room, const char *mailbox, uint8_t priority, uint64_t *sequence) {
+    uint64_t work, message = add_one(room, 100, priority, &work);
+    struct store_entry entry = {.message = message, .priority = priority, .data = SPAN_LIT("x")};
     store_finish_work(room->batch, work, message);
     assert_true(
         store_add_entry(room->batch, store_mailbox(room->store, span_str(mailbox), NULL), &entry, sequence));
 }
 
-static bool note_flags(void *context, const struct store_entry *entry) {
+static bool note_marks(void *context, const struct store_entry *entry) {
     char *out = context;
-    sprintf(out + strlen(out), "%d:%d ", (int)entry->sequence, (int)entry->flags);
+    sprintf(out + strlen(out), "%d:%d%s ", (int)entry->sequence, (int)entry->priority,
+            entry->status == STORE_PROCESSED ? entry->flags == 2 ? "pf" : "p"
+            : entry->flags                   ? "f"
+                                             : "");
     return true;
+}
+
+static void mark_joined(struct room *room, const char *mailbox, uint64_t sequence) {
+    uint32_t box = store_find_mailbox(room->store, span_str(mailbox), NULL);
+    assert_true(store_raise_status(room->batch, box, sequence, sequence, STORE_PROCESSED) &&
+                (*mailbox == 'A' || store_change_entry_flags(room->batch, box, sequence, 2, 0)));
 }
 
 static void mailboxes_are_renamed_and_joined(void **state) {
@@ -297,8 +417,12 @@ static void mailboxes_are_renamed_and_joined(void **state) {
     unsigned asked = 0;
     char entries[100] = "";
     static const char *const order[] = {"A", "b", "A", "a", "Aa", "A", "a", "?"};
-    for (uint32_t i = 0; i < 8; i++)
+    for (uint8_t i = 0; i < 8; i++)
         deliver(room, order[i], i, NULL);
+    room_commit(room);
+    mark_joined(room, "A", 2);
+    mark_joined(room, "a", 1);
+    mark_joined(room, "Aa", 1);
     room_commit(room);
     struct store_entry first;
     uint32_t upper = store_find_mailbox(room->store, SPAN_LIT("A"), NULL);
@@ -311,8 +435,8 @@ static void mailboxes_are_renamed_and_joined(void **state) {
     for (int again = 0; again < 2; again++) {
         entries[0] = 0;
         uint32_t box = store_find_mailbox(room->store, SPAN_LIT("a"), NULL);
-        assert_true(store_each_entry(room->store, box, 0, 0, note_flags, entries, NULL));
-        assert_string_equal(entries, "2:2 3:5 4:3 5:6 6:4 ");
+        assert_true(store_each_entry(room->store, box, 0, 0, note_marks, entries, NULL));
+        assert_string_equal(entries, "2:2p 3:5 4:3pf 5:6 6:4p ");
         assert_int_equal(store_find_mailbox(room->store, SPAN_LIT("A"), NULL), 0);
         assert_int_equal(store_find_mailbox(room->store, SPAN_LIT("Aa"), NULL), 0);
         assert_true(store_find_mailbox(room->store, SPAN_LIT("b"), NULL) &&
@@ -722,6 +846,9 @@ int main(void) {
         IN_ROOM(ids_rise_across_restarts),
         IN_ROOM(work_for_a_message_that_is_gone_is_refused),
         IN_ROOM(mailbox_entries),
+        IN_ROOM(statuses_do_not_go_back),
+        IN_ROOM(entries_to_come_are_new),
+        IN_ROOM(entries_keep_their_head),
         IN_ROOM(mailboxes_are_renamed_and_joined),
         IN_ROOM(records_by_kind_and_name),
         IN_ROOM(nothing_is_read_after_its_time),

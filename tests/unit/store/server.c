@@ -434,7 +434,7 @@ static struct rows add_rows(struct room *room) {
     struct rows rows;
     uint64_t message = add_one(room, 10, 1, &rows.work);
     rows.mailbox = store_mailbox(room->store, SPAN_LIT("box"), NULL);
-    struct store_entry entry = {.message = message, .at = 5, .flags = 1, .data = SPAN_LIT("d")};
+    struct store_entry entry = {.message = message, .at = 5, .priority = 1, .data = SPAN_LIT("d")};
     struct store_activity_out out = {
         .work = rows.work, .association = SPAN_LIT("a"), .activity = SPAN_LIT("2")};
     assert_true(store_add_entry(room->batch, rows.mailbox, &entry, NULL));
@@ -468,7 +468,7 @@ static void changed_rows_are_found(void **state) {
         unsigned readable, repaired;
     } damages[] = {
         {"UPDATE work SET expiry = expiry + 1", 14, 15},
-        {"UPDATE entry SET flags = 6, sum = sum + 1", 13, 15},
+        {"UPDATE entry SET head = 6", 13, 15},
         {"UPDATE activity_in SET serial = 9", 11, 11},
         {"UPDATE activity_out SET data = 'x'", 3, 3},
     };

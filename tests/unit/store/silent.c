@@ -323,7 +323,7 @@ static void no_more_rows_are_asked_for_after_the_time(void **state) {
     char database[32];
     place_database(room->path, database);
     assert_true(place_run(database,
-                          "INSERT INTO chasqui.entry(mailbox, sequence, message, at, flags, octets, data)"
+                          "INSERT INTO chasqui.entry(mailbox, sequence, message, at, head, octets, data)"
                           " SELECT 7, i, 1, 0, 0, 0, '' FROM generate_series(1, 600) i"));
     assert_false(store_each_entry(room->store, 7, 0, 0, time_is_over, &walked, &err));
     assert_true(walked.rows == 500 && strstr(err.text, "takes too long"));

@@ -1,0 +1,126 @@
+/* Answers to a user's operations, and submission-control: they wait here until the association takes them. */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "protocol/p3_private.h"
+#include "schema/x419.h"
+
+/* ---- which operation ---- */
+
+uint32_t p3_number(struct p3 *p3, const struct osi_ro *ro) {
+    for (size_t i = 0; i < OSI_RO_OUTSTANDING; i++)
+        if (!p3->opens[i].number) {
+            p3->number = p3->number == UINT32_MAX ? 1 : p3->number + 1;
+            p3->opens[i] = (struct p3_open){.number = p3->number, .id = ro->id, .syntax = ro->syntax};
+            return p3->number;
+        }
+    return 0;
+}
+
+static struct p3_open *find(struct p3 *p3, uint32_t number) {
+    for (size_t i = 0; number && i < OSI_RO_OUTSTANDING; i++)
+        if (p3->opens[i].number == number)
+            return &p3->opens[i];
+    return NULL;
+}
+
+void p3_number_free(struct p3 *p3, uint32_t number) {
+    struct p3_open *open = find(p3, number);
+    if (open)
+        *open = (struct p3_open){0};
+}
+
+/* ---- the queue ---- */
+
+static void give_up(const struct p3 *p3) {
+    osi_association_abort(p3->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+}
+
+static void put(struct p3 *p3, const struct osi_ro *ro, struct span parameter) {
+    struct p3_answer *answer = mem_alloc(sizeof *answer);
+    if (answer) {
+        *answer = (struct p3_answer){.ro = *ro};
+        buf_init(&answer->parameter, 0);
+        answer->ro.has_parameter = parameter.len > 0;
+    }
+    if (!answer || (parameter.len && !buf_append_span(&answer->parameter, parameter))) {
+        mem_free(answer);
+        give_up(p3);
+        return;
+    }
+    *(p3->last ? &p3->last->next : &p3->first) = answer;
+    p3->last = answer;
+    p3_push(p3);
+}
+
+static void take_first(struct p3 *p3) {
+    struct p3_answer *answer = p3->first;
+    p3->first = answer->next;
+    if (!answer->next)
+        p3->last = NULL;
+    buf_free(&answer->parameter);
+    mem_free(answer);
+}
+
+/* True: all of it was taken. */
+static bool say(struct osi_association *a, struct p3_answer *answer) {
+    int64_t now = clock_monotonic_us();
+    struct span rest = span_sub(buf_span(&answer->parameter), answer->sent, SIZE_MAX);
+    if (answer->ro.kind == OSI_RO_REJECT)
+        return osi_ro_reject(a, answer->ro.id, answer->ro.syntax, OSI_RO_INVOKE_PROBLEM, answer->ro.problem,
+                             now);
+    if (!answer->begun && !osi_ro_begin(a, &answer->ro, now))
+        return false;
+    answer->begun = true;
+    if (!answer->ro.has_parameter)
+        return true;
+    answer->sent += osi_ro_data(a, rest, true, now);
+    return answer->sent == answer->parameter.len;
+}
+
+void p3_push(struct p3 *p3) {
+    struct osi_association *a = p3->connection->association;
+    while (p3->first && a && !osi_association_is_over(a) && say(a, p3->first))
+        take_first(p3);
+}
+
+void p3_answers_free(struct p3 *p3) {
+    while (p3->first)
+        take_first(p3);
+}
+
+void p3_reject(struct p3 *p3, const struct osi_ro *ro, int64_t problem) {
+    struct osi_ro reject = {.kind = OSI_RO_REJECT, .id = ro->id, .syntax = ro->syntax, .problem = problem};
+    put(p3, &reject, (struct span){NULL, 0});
+}
+
+/* ---- frames of the store process ---- */
+
+bool p3_on_answer(struct p3 *p3, struct span payload) {
+    struct reader r = reader_of(payload);
+    struct p3_open *open = find(p3, reader_u32(&r));
+    uint8_t what = reader_u8(&r);
+    uint16_t code = reader_u16(&r);
+    struct span value = payload_rest(&r);
+    if (!open)
+        return false;
+    struct osi_ro ro = {.id = open->id, .syntax = open->syntax};
+    *open = (struct p3_open){0};
+    if (what == IPC_USER_REJECT) {
+        p3_reject(p3, &ro, code);
+        return true;
+    }
+    ro.kind = what == IPC_USER_RESULT ? OSI_RO_RESULT : OSI_RO_ERROR;
+    ro.has_code = true;
+    ro.code = code;
+    put(p3, &ro, value);
+    return true;
+}
+
+bool p3_on_control(struct p3 *p3, struct span payload) {
+    struct osi_ro ro = {.kind = OSI_RO_INVOKE,
+                        .syntax = OSI_SYNTAX_MSSE,
+                        .has_code = true,
+                        .code = x419_op_submission_control};
+    put(p3, &ro, payload);
+    return true;
+}

@@ -1,0 +1,80 @@
+/* P3: binds of users, operations that come in, and their answers; shared by its files. */
+#ifndef PROTOCOL_P3_PRIVATE_H
+#define PROTOCOL_P3_PRIVATE_H
+
+#include "asn1/scanner.h"
+#include "ipc/bind.h"
+#include "protocol/connection.h"
+#include "protocol/p3.h"
+
+/* What becomes of the parameter that comes in. */
+enum p3_in {
+    P3_NOTHING, /* none comes, or it is passed over */
+    P3_STREAMS, /* a message: its content goes to the store process as it comes */
+    P3_GATHERS, /* any other argument: whole */
+    P3_FAULTY,  /* it is none of the operation's: rejected at its end */
+    P3_OVER     /* it is longer than is taken */
+};
+
+/* An operation of the user's that is not answered, by the number under which the store process knows it. */
+struct p3_open {
+    uint32_t number; /* 0: free */
+    int64_t id;
+    enum osi_syntax syntax;
+};
+
+/* What waits to be sent: answers in their order, and controls. */
+struct p3_answer {
+    struct p3_answer *next;
+    struct osi_ro ro; /* RESULT, ERROR, REJECT (its problem in `problem`), INVOKE */
+    struct buf parameter;
+    size_t sent;
+    bool begun;
+};
+
+struct p3 {
+    struct connection *connection;
+    struct osi_open open;     /* of the bind; its spans live until it is answered */
+    int64_t asked, refuse_at; /* monotonic µs; the bind is refused then, 0: it is not */
+    /* the operation that comes in */
+    struct osi_ro ro;
+    bool coming; /* a PDU is */
+    enum p3_in in;
+    struct ber_scanner scanner;
+    struct buf gathered;
+    bool told;       /* the store process got USER_SUBMIT_BEGIN */
+    uint32_t number; /* of the last operation */
+    struct p3_open opens[OSI_RO_OUTSTANDING];
+    unsigned faults; /* arguments in a row that were none */
+    struct p3_answer *first, *last;
+};
+
+static inline struct p3 *p3_of(const struct connection *c) {
+    return c->user;
+}
+
+/* ---- p3_submission.c: operations that come in ---- */
+
+void p3_begin(struct p3 *p3, const struct osi_ro *ro);
+void p3_data(struct p3 *p3, struct span data);
+void p3_end(struct p3 *p3);
+/* It was none, or was broken off; or the association ends. */
+void p3_dropped(struct p3 *p3);
+void p3_forget_argument(struct p3 *p3);
+
+/* ---- p3_answers.c: what is said ---- */
+
+/* A number for the operation `ro`, by which it is answered. 0: there are too many. */
+uint32_t p3_number(struct p3 *p3, const struct osi_ro *ro);
+/* It is not answered by that any more. */
+void p3_number_free(struct p3 *p3, uint32_t number);
+/* Answers it without the store process: an invoke problem. */
+void p3_reject(struct p3 *p3, const struct osi_ro *ro, int64_t problem);
+/* Says what waits, as far as it is taken. */
+void p3_push(struct p3 *p3);
+void p3_answers_free(struct p3 *p3);
+/* Frames of the store process. */
+bool p3_on_answer(struct p3 *p3, struct span payload);
+bool p3_on_control(struct p3 *p3, struct span payload);
+
+#endif
