@@ -89,9 +89,6 @@ enum mhs_code access_refuse(struct mhs_session *session, const char *name, const
 /* Adds a recipient or a complaint to the error that was kept last. */
 void access_error_add(struct buf *list, const char *text);
 
-/* The code of that name; MHS_REFUSED for none. */
-enum mhs_code access_code_of(const char *name);
-
 /* Around whatever reads or writes names, texts and times: what does so below has state of the whole process.
  * Never held while anything is waited for. */
 void access_lock(void);

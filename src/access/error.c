@@ -46,7 +46,7 @@ const char *mhs_code_name(enum mhs_code code) {
     return "unknown";
 }
 
-enum mhs_code access_code_of(const char *name) {
+static enum mhs_code access_code_of(const char *name) {
     for (size_t i = 0; i < CODES; i++)
         if ((codes[i].code >= MHS_BAD_REQUEST || codes[i].code == MHS_TIMED_OUT) &&
             strcmp(codes[i].name, name) == 0)

@@ -3,7 +3,6 @@
 #include "access/access_private.h"
 #include "base/text.h"
 #include "content/ipm.h"
-#include "names/oraddress.h"
 
 /* ---- making ---- */
 

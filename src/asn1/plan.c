@@ -1,5 +1,4 @@
 /* Which way leads to a field: the type's table and a path become a tree of nodes. */
-#include <stdio.h>
 
 #include "asn1/scanner_private.h"
 

@@ -1,5 +1,4 @@
 /* UTCTime and GeneralizedTime (X.680 §42, §43). */
-#include <stdio.h>
 
 #include "asn1/ber.h"
 #include "base/clock.h"

@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <string.h>
 
 void host_text(const struct sockaddr_storage *address, char out[static HOST_TEXT_SIZE]) {
     const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;

@@ -24,16 +24,6 @@ void log_set_level(enum log_level level) {
     max_level = level;
 }
 
-bool log_level_parse(const char *name, enum log_level *level) {
-    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++) {
-        if (strcmp(name, level_names[i]) == 0) {
-            *level = (enum log_level)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 void log_find_journal(void) {
     /* The variable is inherited; that standard error still goes there, only its device and inode tell. */
     const char *stream = getenv("JOURNAL_STREAM");

@@ -24,9 +24,6 @@ void log_set_process(const char *name);
 /* Lines above this level are not written. Default: LOG_LEVEL_INFO. */
 void log_set_level(enum log_level level);
 
-/* Reads a level's name (`error` to `debug`); false if it is none. */
-bool log_level_parse(const char *name, enum log_level *level);
-
 /* To be called once, before other processes are forked: are lines for systemd's journal (JOURNAL_STREAM,
  * systemd.exec(5)), or for a person or file? */
 void log_find_journal(void);

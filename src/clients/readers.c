@@ -10,7 +10,6 @@
  * it has not in as much time again the parent lets another follow it.
  */
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"

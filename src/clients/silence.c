@@ -8,8 +8,6 @@
  * Requests go to it under refs of our own, each of which a client has once: what it says later of one that
  * was answered so goes to nobody, though the client may use its ref for another by then.
  */
-#include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"

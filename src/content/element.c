@@ -35,7 +35,7 @@ static bool add_length(void *context, struct span piece) {
     return true;
 }
 
-uint64_t string_length(struct span string) {
+static uint64_t string_length(struct span string) {
     uint64_t length = 0;
     string_walk(string, add_length, &length);
     return length;

@@ -32,7 +32,4 @@ bool string_walk(struct span string, bool (*sink)(void *context, struct span pie
  * without memory. */
 struct span string_octets(struct span string, struct arena *arena);
 
-/* How many octets a string has. */
-uint64_t string_length(struct span string);
-
 #endif

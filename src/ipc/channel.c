@@ -522,7 +522,3 @@ bool ipc_broke_rules(const struct ipc_channel *channel) {
 const char *ipc_name(const struct ipc_channel *channel) {
     return channel->name;
 }
-
-void *ipc_context(const struct ipc_channel *channel) {
-    return channel->context;
-}

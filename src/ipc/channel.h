@@ -78,8 +78,7 @@ void ipc_resume(struct ipc_channel *channel);
 /* In `closed`: the channel ended as the other end broke the rules. */
 bool ipc_broke_rules(const struct ipc_channel *channel);
 
-/* The name and the context that were given. */
+/* The name that was given. */
 const char *ipc_name(const struct ipc_channel *channel);
-void *ipc_context(const struct ipc_channel *channel);
 
 #endif

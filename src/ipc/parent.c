@@ -1,7 +1,5 @@
 #include "ipc/parent.h"
 
-#include <stdio.h>
-
 #include "base/alloc.h"
 #include "base/log.h"
 #include "ipc/channel.h"

@@ -47,7 +47,7 @@ void command_line_init(struct command_line *line, const struct command_usage *us
 #define HELP_COLUMNS 80
 #define HELP_INDENT  37
 
-void command_print_wrapped(FILE *out, const char *text, size_t at, size_t indent) {
+static void command_print_wrapped(FILE *out, const char *text, size_t at, size_t indent) {
     bool first = true;
     while (*text) {
         size_t length = strcspn(text, " \n");

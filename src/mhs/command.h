@@ -108,10 +108,6 @@ bool command_word(const struct command_usage *usage, const char *option, const c
 /* Those of X.411: urgent, normal, non-urgent. */
 extern const char *const command_priorities[];
 
-/* Prints the words of `text` in lines of 80 columns, from column `at` on, later lines indented. Its own
- * newlines are no more than spaces. */
-void command_print_wrapped(FILE *out, const char *text, size_t at, size_t indent);
-
 /* Prints `mhs: TEXT` on standard error; with --json also {"error": {"code": CODE, "text": TEXT}} on standard
  * output, where CODE is usage, no, unreachable or failed. Returns `status`. */
 int command_fail(enum command_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,7 +1,6 @@
 /* `mhs store check` and `mhs store repair`: the store's invariants, on the files themselves, without the
  * daemon. */
 #include <jansson.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/arena.h"

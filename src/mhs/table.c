@@ -67,7 +67,7 @@ static size_t number_of(const char *text) {
     return number > 0 && !*end ? (size_t)number : 0;
 }
 
-size_t out_columns(void) {
+static size_t columns_of_terminal(void) {
     struct winsize size;
     if (command_settings.wide)
         return SIZE_MAX;
@@ -174,7 +174,7 @@ static void place_parts(struct out_flow *flow, struct span word, size_t gap, siz
 }
 
 void out_flow(struct out_flow *flow, const char *text) {
-    size_t columns = out_columns(), gap = is_begun(flow) ? 2 : 0;
+    size_t columns = columns_of_terminal(), gap = is_begun(flow) ? 2 : 0;
     if (is_begun(flow) && flow->tab > flow->at + gap)
         gap = flow->tab - flow->at;
     struct span rest = span_str(text);
@@ -225,7 +225,7 @@ static bool narrow(const struct out_column *columns, size_t count, size_t widths
 
 /* What flows has a line below where the others can't give it room: then they need not. */
 static void fit(const struct out_column *columns, size_t count, size_t widths[OUT_COLUMNS_MAX]) {
-    size_t whole[OUT_COLUMNS_MAX], room = out_columns();
+    size_t whole[OUT_COLUMNS_MAX], room = columns_of_terminal();
     bool flows = columns[count - 1].cut == TABLE_FLOW;
     memcpy(whole, widths, count * sizeof *whole);
     if (narrow(columns, count, widths, room) || !flows)

@@ -35,7 +35,8 @@ struct out_widths {
 };
 void out_table_part(const json_t *rows, const struct out_column *columns, struct out_widths *widths);
 
-/* A line that goes on below itself, indented, where the terminal ends (out_columns). */
+/* A line that goes on below itself, indented, where the terminal ends: at $COLUMNS, or as it says, or at 80
+ * columns; nowhere after --wide. */
 struct out_flow {
     size_t at;     /* columns that are taken */
     size_t tab;    /* the next text begins in this one at the earliest */
@@ -49,8 +50,5 @@ void out_flow(struct out_flow *flow, const char *text);
 /* The display columns that UTF-8 text takes as out_line prints it: two for a wide character, none for a
  * combining one, and those of the escape for a control character. */
 size_t out_width(const char *text);
-
-/* The columns that lists may take: $COLUMNS, or what the terminal has, or 80; without an end after --wide. */
-size_t out_columns(void);
 
 #endif

@@ -8,7 +8,6 @@
 #include "directory/directory.h"
 #include "mhsd/config_private.h"
 #include "store/place.h"
-#include "store/store.h"
 
 /* ---- the top level ---- */
 

@@ -1,6 +1,7 @@
 #include "mhsd/manage.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/lines.h"
 #include "base/nearest.h"
@@ -12,21 +13,21 @@
  */
 #define SHOWN_MOST 50000
 
-json_t *manage_error(const char *code, const char *text) {
-    return json_pack("{s:{s:s, s:s}}", "error", "code", code, "text", text);
-}
-
 /* A text that need not be UTF-8. */
 static json_t *text_of(const char *text, size_t length) {
     json_t *value = json_stringn(text, length);
     return value ? value : json_string("(no UTF-8)");
 }
 
+json_t *manage_error(const char *code, const char *text) {
+    return json_pack("{s:{s:s, s:o}}", "error", "code", code, "text", text_of(text, strlen(text)));
+}
+
 /* ---- lines of a report ---- */
 
-static void each_line(const struct buf *lines, void (*take)(json_t *array, json_t *line), json_t *array) {
-    struct span rest = buf_span(lines), line;
-    while (lines_next(&rest, &line))
+static void each_line(struct span lines, void (*take)(json_t *array, json_t *line), json_t *array) {
+    struct span line;
+    while (lines_next(&lines, &line))
         take(array, text_of((const char *)line.data, line.len));
 }
 
@@ -44,18 +45,18 @@ static void take_waiting(json_t *array, json_t *line) {
 
 static json_t *lines_of(const struct buf *lines) {
     json_t *array = json_array();
-    each_line(lines, take_line, array);
+    each_line(buf_span(lines), take_line, array);
     return array;
 }
 
 json_t *manage_reloaded(const struct config_report *report) {
     json_t *changes = json_array();
-    each_line(&report->changes, take_change, changes);
-    each_line(&report->waiting, take_waiting, changes);
+    each_line(buf_span(&report->changes), take_change, changes);
+    each_line(buf_span(&report->waiting), take_waiting, changes);
     return json_pack("{s:o, s:o}", "changes", changes, "warnings", lines_of(&report->warnings));
 }
 
-void manage_add_warnings(json_t *answer, const struct buf *warnings) {
+void manage_add_warnings(json_t *answer, struct span warnings) {
     json_t *array = json_object_get(answer, "warnings");
     if (array)
         each_line(warnings, take_line, array);

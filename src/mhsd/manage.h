@@ -15,7 +15,7 @@ json_t *manage_reloaded(const struct config_report *report);
 json_t *manage_refused(const struct config_report *report);
 
 /* Adds lines to the warnings of an answer; one that has none is left alone. NULL is allowed. */
-void manage_add_warnings(json_t *answer, const struct buf *warnings);
+void manage_add_warnings(json_t *answer, struct span warnings);
 
 /* An error of that code. */
 json_t *manage_error(const char *code, const char *text);

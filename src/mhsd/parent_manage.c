@@ -8,12 +8,8 @@
 
 static void users_examined(void *context, struct span warnings) {
     struct parent *parent = context;
-    struct buf lines;
     parent->comparison.users = NULL;
-    buf_init(&lines, 0);
-    buf_append_span(&lines, warnings);
-    manage_add_warnings(parent->comparison.answer, &lines);
-    buf_free(&lines);
+    manage_add_warnings(parent->comparison.answer, warnings);
     parent_answer(parent, parent->comparison.asked, parent->comparison.answer);
     parent->comparison.answer = NULL;
     parent->comparison.asked = 0;

@@ -40,14 +40,14 @@ void parent_answer_reload(struct parent *parent) {
 }
 
 /* One log line for each line of a report. */
-static void log_lines(enum log_level level, const char *before, const struct buf *lines, const char *behind) {
-    struct span rest = buf_span(lines), line;
-    while (lines_next(&rest, &line))
+static void log_lines(enum log_level level, const char *before, struct span lines, const char *behind) {
+    struct span line;
+    while (lines_next(&lines, &line))
         log_write(level, "%s%.*s%s", before, (int)line.len, (const char *)line.data, behind);
 }
 
 /* What is found when the configuration is taken is warned of as what the file alone shows. */
-static void warn(struct parent *parent, const struct buf *warnings) {
+static void warn(struct parent *parent, struct span warnings) {
     log_lines(LOG_LEVEL_WARNING, "", warnings, "");
     if (parent->reload.asked)
         manage_add_warnings(parent->reload.answer, warnings);
@@ -57,18 +57,14 @@ static void take_remarks(struct parent *parent, struct span remarks) {
     struct buf warnings;
     buf_init(&warnings, 0);
     config_add_remarks(parent->config, remarks, &warnings);
-    warn(parent, &warnings);
+    warn(parent, buf_span(&warnings));
     buf_free(&warnings);
 }
 
 static void store_examined(void *context, struct span warnings) {
     struct parent *parent = context;
-    struct buf lines;
     parent->reload.examination = NULL;
-    buf_init(&lines, 0);
-    buf_append_span(&lines, warnings);
-    warn(parent, &lines);
-    buf_free(&lines);
+    warn(parent, warnings);
     parent_answer_reload(parent);
 }
 
@@ -108,9 +104,9 @@ static void adopt(struct parent *parent) {
     parent->config = parent->reload.next;
     parent->reload.next = NULL;
     log_set_level(parent->config->log_level);
-    log_lines(LOG_LEVEL_NOTICE, "reload: ", &report->changes, "");
-    log_lines(LOG_LEVEL_WARNING, "", &report->warnings, "");
-    log_lines(LOG_LEVEL_WARNING, "reload: ", &report->waiting,
+    log_lines(LOG_LEVEL_NOTICE, "reload: ", buf_span(&report->changes), "");
+    log_lines(LOG_LEVEL_WARNING, "", buf_span(&report->warnings), "");
+    log_lines(LOG_LEVEL_WARNING, "reload: ", buf_span(&report->waiting),
               ": that takes effect when the daemon is restarted");
     set_answer(parent, manage_reloaded(report));
     if (!tell_others(parent))
@@ -121,7 +117,7 @@ static void adopt(struct parent *parent) {
 
 /* Nobody has it. */
 static void give_up(struct parent *parent, const char *cause) {
-    char text[LOG_TEXT_SIZE + 120];
+    char text[sizeof(struct error) + 160];
     config_free(parent->reload.next);
     parent->reload.next = NULL;
     config_report_free(&parent->reload.report);
@@ -138,7 +134,7 @@ static void begin(struct parent *parent) {
     config_report_init(report);
     parent->reload.next = config_read_file(parent->path, parent->config, report, NULL);
     if (!parent->reload.next) {
-        log_lines(LOG_LEVEL_ERROR, "the configuration was not reloaded: ", &report->complaints, "");
+        log_lines(LOG_LEVEL_ERROR, "the configuration was not reloaded: ", buf_span(&report->complaints), "");
         set_answer(parent, manage_refused(report));
         config_report_free(report);
     } else if (!store->channel) {
@@ -160,13 +156,14 @@ static void go_on(struct parent *parent) {
 }
 
 static void take_from_store(struct parent *parent, bool taken, struct span words) {
-    char text[LOG_TEXT_SIZE], cause[LOG_TEXT_SIZE + 40];
+    char cause[sizeof(struct error) + 40];
     if (taken) {
         adopt(parent);
         take_remarks(parent, words);
         return;
     }
-    snprintf(cause, sizeof cause, "the store process does not take it: %s", log_text(words, text));
+    snprintf(cause, sizeof cause, "the store process does not take it: %.*s", (int)words.len,
+             (const char *)words.data);
     give_up(parent, cause);
 }
 

@@ -105,7 +105,7 @@ static void on_door(evutil_socket_t door, short what, void *arg) {
         event_del(process->door); /* the parent is gone: its channel tells */
 }
 
-bool process_attach(struct process *process, const struct mta_descriptors *descriptors) {
+static bool process_attach(struct process *process, const struct mta_descriptors *descriptors) {
     process->door = event_new(process->loop, descriptors->door, EV_READ | EV_PERSIST, on_door, process);
     return process->door && event_add(process->door, NULL) == 0 &&
            (descriptors->parent < 0 || process_attach_parent(process, descriptors->parent));

@@ -42,7 +42,6 @@ void process_init(struct process *process, enum ipc_party party, const struct pr
 void process_close(struct process *process);
 
 bool process_attach_parent(struct process *process, int fd);
-bool process_attach(struct process *process, const struct mta_descriptors *descriptors);
 
 /* Leaves the loop, in good order. */
 void process_stopped(struct process *process);

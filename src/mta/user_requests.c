@@ -2,7 +2,6 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/log.h"
 #include "mta/client.h"
 #include "mta/clients.h"
 #include "mta/mailbox.h"

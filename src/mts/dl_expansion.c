@@ -47,7 +47,7 @@ bool dl_permits(struct ruling *ruling, const struct subject *subject, const stru
 }
 
 /* A list meets a message once: a second time is recursion, and the message goes no further this way. */
-bool dl_has_expanded(struct ruling *ruling, const struct subject *subject, const struct dl *dl) {
+static bool dl_has_expanded(struct ruling *ruling, const struct subject *subject, const struct dl *dl) {
     struct x411_DLExpansionHistory history;
     struct address address;
     history_of(ruling, subject, &history);

@@ -25,7 +25,7 @@ static bool name_possible(struct ruling *ruling, const struct rfc1328 *how, cons
     return rfc1328_downgrade(how, name, &ruling->scratch, &out);
 }
 
-struct rfc1328 rfc1328_of_hop(const struct mts_tables *tables, const struct hop *hop) {
+static struct rfc1328 rfc1328_of_hop(const struct mts_tables *tables, const struct hop *hop) {
     return hop->given.rfc1328 ? (struct rfc1328){true, tables->rfc1328_address} : (struct rfc1328){0};
 }
 

@@ -181,8 +181,6 @@ const struct x411_ExtensionField *criticality_unknown(const struct x411_Extensio
 bool criticality_unknown_in_report(const struct x411_Report *report, unsigned bit);
 
 /* trace.c and loop.c */
-bool domain_of_hop(const struct mts_tables *tables, int hop,
-                   const struct x411_GlobalDomainIdentifier **domain);
 bool trace_arrive(struct ruling *ruling, int peer, struct x411_TraceInformation *trace,
                   struct x411_Extensions *extensions, int64_t deferred);
 bool trace_mark(struct ruling *ruling, struct x411_TraceInformation *trace,
@@ -290,7 +288,6 @@ bool redirection_by_originator(struct ruling *ruling, const recipient_fields *re
  * left undecided. */
 bool dl_permits(struct ruling *ruling, const struct subject *subject, const struct dl *dl,
                 struct cause *cause);
-bool dl_has_expanded(struct ruling *ruling, const struct subject *subject, const struct dl *dl);
 bool dl_expand(struct ruling *ruling, struct branch *branch, size_t position, const struct dl *dl,
                struct cause *cause);
 
@@ -334,7 +331,6 @@ bool eits_of_items(struct arena *arena, const struct name_set *set,
 bool eits_meet(const struct name_set *set, const struct x411_EncodedInformationTypes *types, bool all);
 
 /* downgrade_1984.c and upgrade_1984.c */
-struct rfc1328 rfc1328_of_hop(const struct mts_tables *tables, const struct hop *hop);
 bool downgrade_possible(struct ruling *ruling, const struct hop *hop, const struct subject *subject,
                         const recipient_fields *recipient);
 bool downgrade_message(struct arena *arena, struct subject *subject, const struct rfc1328 *how);

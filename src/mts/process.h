@@ -133,7 +133,6 @@ struct mts_object {
                            content */
     bool has_content;   /* the subject's content goes with it: always for a message; a report returns it */
     struct span identifier;  /* MTS-identifier as text, as in events */
-    struct span correlated;  /* a report: its subject's identifier as text */
     struct mts_copy *copies; /* may be none: then only events are left of it */
     size_t copy_count;
 };

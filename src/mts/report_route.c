@@ -71,7 +71,7 @@ static void keep(struct ruling *ruling, const struct report_on_way *r, enum mts_
     copy->priority = MTS_URGENT;
     copy->due = ruling->run->now;
     copy->expires = copy->due + ruling->tables->self.schedules[MTS_URGENT].expiry;
-    *object = (struct mts_object){MTS_REPORT, octets, r->has_content, r->identifier, r->subject, copy, 1};
+    *object = (struct mts_object){MTS_REPORT, octets, r->has_content, r->identifier, copy, 1};
     struct mts_event *event = ruling_event(
         ruling, kind == MTS_COPY_TRANSFER ? MTS_EVENT_ROUTED : MTS_EVENT_TO_MAILBOX, r->identifier);
     event->hop = hop;

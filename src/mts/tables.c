@@ -531,15 +531,6 @@ bool mts_is_ours(const struct mts_tables *tables, const char *text) {
     return ours;
 }
 
-void mts_tables_each_user(const struct mts_tables *tables,
-                          void (*each)(void *context, const char *address, const char *mailbox),
-                          void *context) {
-    for (size_t i = 0; i < tables->entry_buckets; i++)
-        for (const struct entry *entry = tables->entries[i]; entry; entry = entry->next)
-            if (entry->user)
-                each(context, entry->text, entry->user->given.mailbox);
-}
-
 int64_t mts_retry_delay(const struct mts_schedule *schedule, unsigned tries) {
     int64_t delay = schedule->first_retry;
     for (unsigned i = 1; i < tries && delay < schedule->longest_retry; i++)

@@ -219,11 +219,6 @@ bool mts_is_ours(const struct mts_tables *tables, const char *address);
 /* The mailbox of the user with this address (text), or NULL when there is none. */
 const char *mts_mailbox_of(const struct mts_tables *tables, const char *address);
 
-/* Calls `each` for each user in no certain order: canonical address text and mailbox (may be NULL). */
-void mts_tables_each_user(const struct mts_tables *tables,
-                          void (*each)(void *context, const char *address, const char *mailbox),
-                          void *context);
-
 /* Seconds until try number `tries` + 1 after `tries` failures (at least 1): doubling from first_retry to
  * longest_retry. */
 int64_t mts_retry_delay(const struct mts_schedule *schedule, unsigned tries);

@@ -2,8 +2,8 @@
 #include "mts/mts_private.h"
 
 /* True when the hop is in another domain; `*domain` is the hop's. An unknown sender counts as foreign. */
-bool domain_of_hop(const struct mts_tables *tables, int hop,
-                   const struct x411_GlobalDomainIdentifier **domain) {
+static bool domain_of_hop(const struct mts_tables *tables, int hop,
+                          const struct x411_GlobalDomainIdentifier **domain) {
     bool known = hop >= 0 && (size_t)hop < tables->hop_count;
     *domain = known ? &tables->hops[hop].domain : NULL;
     return !known || tables->hops[hop].foreign;

@@ -147,10 +147,8 @@ struct span oraddress_name_text(const struct x411_ORName *name, struct arena *ar
 /* The first attribute of a kind, or NULL. */
 const struct oraddress_attribute *oraddress_find(const struct oraddress *address, enum oraddress_kind kind);
 
-/* Equal if the same attributes have the same keys (X.402 §18.4, §12.4 of X.411). Hashes of equal addresses
- * are equal. */
+/* Equal if the same attributes have the same keys (X.402 §18.4, §12.4 of X.411). */
 bool oraddress_equal(const struct oraddress *a, const struct oraddress *b);
-uint64_t oraddress_hash(const struct oraddress *address);
 
 /*
  * The one key under which addresses are kept and looked up: the printed form of

@@ -322,17 +322,6 @@ bool oraddress_equal(const struct oraddress *a, const struct oraddress *b) {
     return true;
 }
 
-uint64_t oraddress_hash(const struct oraddress *address) {
-    uint64_t hash = 0x9E3779B97F4A7C15u;
-    for (size_t i = 0; i < address->count; i++) {
-        const struct oraddress_attribute *item = &address->items[i];
-        uint64_t part = span_hash(item->key) + 31 * span_hash(item->type_key) + (uint64_t)item->kind;
-        hash = (hash ^ part) * 0x100000001B3u;
-        hash ^= hash >> 29;
-    }
-    return hash;
-}
-
 bool oraddress_is_postal(const struct oraddress *address) {
     for (size_t i = 0; i < address->count; i++) {
         if (address->items[i].kind >= ORADDRESS_PD_SERVICE && address->items[i].kind <= ORADDRESS_PD_LINE_6)

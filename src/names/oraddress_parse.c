@@ -1,7 +1,6 @@
 /* From pairs to attributes: F.401 annex B, RFC 1685 and RFC 2156 §4.1. */
 #include <ctype.h>
 
-#include "asn1/ber.h"
 #include "asn1/table.h"
 #include "names/dn.h"
 #include "names/oraddress_private.h"

@@ -117,7 +117,6 @@ static bool send_connect(struct cotp *c, uint8_t code, bool with_size, bool with
 
 bool cotp_connect(struct cotp *c) {
     c->state = COTP_WFCC;
-    c->size_proposed = true;
     c->preferred_proposed = c->tpdu_size > 2048;
     return send_connect(c, TPDU_CR, true, c->preferred_proposed, true);
 }

@@ -50,7 +50,6 @@ struct cotp {
     struct cotp_selector calling, called; /* initiator: sent; responder: received */
     const struct span *required; /* responder: the called T-selector must be one of these; the owner's */
     size_t required_count;       /* 0: any */
-    bool size_proposed;          /* the CC may answer only what the CR proposed */
     bool preferred_proposed;
 };
 

@@ -171,7 +171,7 @@ enum pdata_result pdata_input(struct pdata *p, struct span *in, struct span *oct
 
 /* ---- writing ---- */
 
-size_t pdata_length(uint8_t out[static 9], size_t len) {
+static size_t length_octets(uint8_t out[static 9], size_t len) {
     if (len < 0x80) {
         out[0] = (uint8_t)len;
         return 1;
@@ -197,7 +197,7 @@ size_t pdata_integer(uint8_t out[static 9], int64_t value) {
 /* Puts tag and length of `*len` octets in front of what starts at `*at`. */
 static void prepend(uint8_t *out, size_t *at, uint8_t tag, size_t *len) {
     uint8_t length[9];
-    size_t octets = pdata_length(length, *len);
+    size_t octets = length_octets(length, *len);
     *at -= octets + 1;
     out[*at] = tag;
     memcpy(out + *at + 1, length, octets);
@@ -249,7 +249,7 @@ size_t pdata_stream_header(uint8_t out[static PDATA_HEADER], int64_t context) {
 
 size_t pdata_piece_header(uint8_t out[static PDATA_HEADER], size_t len) {
     out[0] = TAG_OCTETS;
-    return 1 + pdata_length(out + 1, len);
+    return 1 + length_octets(out + 1, len);
 }
 
 static const uint8_t ends[8] = {0}; /* OCTET STRING, [0], PDV-list, user data */

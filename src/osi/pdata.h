@@ -57,8 +57,7 @@ size_t pdata_value_header(uint8_t out[static PDATA_HEADER], int64_t context, siz
 size_t pdata_value_stream_header(uint8_t out[static PDATA_HEADER], int64_t context);
 struct span pdata_value_stream_trailer(void);
 
-/* Minimal two's complement contents of a positive INTEGER, and a BER length; both return their octets. */
+/* Minimal two's complement contents of a positive INTEGER; returns its octets. */
 size_t pdata_integer(uint8_t out[static 9], int64_t value);
-size_t pdata_length(uint8_t out[static 9], size_t len);
 
 #endif

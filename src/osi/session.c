@@ -83,18 +83,6 @@ bool session_token_please(struct session *s, uint8_t tokens, struct span user_da
     return session_send(s, LEAD_NONE, SPDU_PT, &w, user_data);
 }
 
-bool session_token_give(struct session *s, uint8_t tokens) {
-    if (!in_states(s, IN(STA713) | IN(STA20)) || !session_owns(s, tokens))
-        return false;
-    struct spdu_writer w = {.len = 0};
-    spdu_put_number(&w, PI_TOKEN_ITEM, tokens, 1);
-    if (!session_send(s, LEAD_NONE, SPDU_GT, &w, (struct span){0}))
-        return false;
-    s->tokens &= (uint8_t)~tokens;
-    s->state = STA713;
-    return true;
-}
-
 bool session_control_give(struct session *s) {
     struct spdu_writer w = {.len = 0};
     if (s->state != STA713 || s->activity || !(s->units & SESSION_ACTIVITY_MANAGEMENT) ||

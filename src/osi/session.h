@@ -153,20 +153,19 @@ struct session {
     session_indicate *indicate;
     void *user;
     bool initiator;
-    unsigned version;     /* the one in use, 1 or 2 */
-    unsigned units;       /* functional units in use */
-    uint8_t tokens;       /* those we own */
-    bool activity;        /* Vact: an activity is in progress */
-    uint32_t va, vm, vr;  /* V(A) lowest unconfirmed, V(M) next, V(R) lowest for resynchronization */
-    bool vsc;             /* Vsc: we may confirm minor synchronization points */
-    uint16_t tsdu_out;    /* TSDU maximum size toward the peer, 0 unlimited */
-    size_t limit;         /* octets of a TSDU that is no data */
-    struct buf tsdu;      /* a TSDU whose end has not come, unless it streams */
-    struct buf done;      /* the gathered TSDU that went up last */
-    struct buf overflow;  /* user data that comes or goes in parts: connect data, segmented SPDUs */
-    struct buf first;     /* the first segment of an SPDU that comes in segments: it has the parameters */
-    uint8_t joining;      /* SI of that SPDU, 0: none is under way */
-    size_t overflow_sent; /* initiator: octets of `overflow` that the CN carried */
+    unsigned version;    /* the one in use, 1 or 2 */
+    unsigned units;      /* functional units in use */
+    uint8_t tokens;      /* those we own */
+    bool activity;       /* Vact: an activity is in progress */
+    uint32_t va, vm;     /* V(A) lowest unconfirmed, V(M) next */
+    bool vsc;            /* Vsc: we may confirm minor synchronization points */
+    uint16_t tsdu_out;   /* TSDU maximum size toward the peer, 0 unlimited */
+    size_t limit;        /* octets of a TSDU that is no data */
+    struct buf tsdu;     /* a TSDU whose end has not come, unless it streams */
+    struct buf done;     /* the gathered TSDU that went up last */
+    struct buf overflow; /* user data that comes or goes in parts: connect data, segmented SPDUs */
+    struct buf first;    /* the first segment of an SPDU that comes in segments: it has the parameters */
+    uint8_t joining;     /* SI of that SPDU, 0: none is under way */
     struct session_connect proposal; /* responder: the CN; its spans live in `held` */
     struct buf held;                 /* the CN of which the overflow is awaited */
     bool streaming;                  /* the rest of this TSDU is user information of a DT */
@@ -205,7 +204,6 @@ bool session_refuse(struct session *s, int reason, struct span user_data);
 bool session_data(struct session *s, const struct span *parts, size_t count, bool first, bool last);
 
 bool session_token_please(struct session *s, uint8_t tokens, struct span user_data);
-bool session_token_give(struct session *s, uint8_t tokens);
 bool session_control_give(struct session *s);
 
 bool session_activity_start(struct session *s, struct span activity);

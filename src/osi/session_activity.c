@@ -5,11 +5,11 @@
 
 static const struct span NO_DATA = {NULL, 0};
 
-void session_activity_begins(struct session *s, uint32_t next_serial) {
+/* Starts an activity's variables (X.225 §A.5.4). */
+static void activity_begins(struct session *s, uint32_t next_serial) {
     s->activity = true;
     s->segmented = false;
     s->va = s->vm = next_serial;
-    s->vr = 1;
     s->vsc = false;
 }
 
@@ -32,7 +32,7 @@ bool session_activity_start(struct session *s, struct span activity) {
     if (!may_start(s) || activity.len > SESSION_ACTIVITY_ID_MAXIMUM ||
         !session_send(s, LEAD_GT, SPDU_AS, &w, NO_DATA))
         return false;
-    session_activity_begins(s, 1);
+    activity_begins(s, 1);
     return true;
 }
 
@@ -53,7 +53,7 @@ bool session_activity_resume(struct session *s, struct span activity, const stru
     spdu_put(&w, PI_ACTIVITY_IDENTIFIER, activity);
     if (!may_start(s) || serial >= SESSION_SERIAL_MAXIMUM || !session_send(s, LEAD_GT, SPDU_AR, &w, NO_DATA))
         return false;
-    session_activity_begins(s, serial + 1);
+    activity_begins(s, serial + 1);
     return true;
 }
 
@@ -70,7 +70,7 @@ bool session_receive_as(struct session *s, const struct spdu *spdu) {
     struct session_indication up = {.primitive = S_ACTIVITY_START, .data = spdu->user_data};
     if (!peer_may_start(s) || !activity_identifier(spdu, &up.activity))
         return false;
-    session_activity_begins(s, 1);
+    activity_begins(s, 1);
     session_up(s, &up);
     return true;
 }
@@ -87,7 +87,7 @@ bool session_receive_ar(struct session *s, const struct spdu *spdu) {
         up.old_activity.len > SESSION_ACTIVITY_ID_MAXIMUM || !session_identifier_fits(&up.old) ||
         !spdu_serial_read(linking[PI_SERIAL_NUMBER], &up.serial))
         return false;
-    session_activity_begins(s, up.serial + 1);
+    activity_begins(s, up.serial + 1);
     session_up(s, &up);
     return true;
 }

@@ -41,9 +41,6 @@ bool session_peer_owns(const struct session *s, uint8_t tokens);
 
 void session_up(struct session *s, const struct session_indication *indication);
 
-/* Starts an activity's variables (X.225 §A.5.4). */
-void session_activity_begins(struct session *s, uint32_t next_serial);
-
 /* Rows' functions of session_connect.c */
 bool session_receive_cn(struct session *s, const struct spdu *spdu);
 bool session_receive_ac(struct session *s, const struct spdu *spdu);

@@ -136,7 +136,7 @@ int64_t store_gather_us(const struct store *store, unsigned requests, unsigned i
                         int64_t now);
 
 struct store_figures {
-    uint64_t commits, failed_commits, messages_added, work_finished;
+    uint64_t commits, failed_commits;
     uint64_t segments, free_segments, content_octets; /* octets that live contents hold in segments */
     int64_t sync_us;                                  /* moving average of a commit's duration */
 };

@@ -16,7 +16,7 @@ static void check_text(const struct oraddress *address, struct arena *arena) {
     struct span text = oraddress_text(address, arena);
     if (text.data && oraddress_parse(text, arena, &again, NULL) && address->count &&
         oraddress_find(address, ORADDRESS_ADMD))
-        require(oraddress_equal(address, &again) && oraddress_hash(address) == oraddress_hash(&again));
+        require(oraddress_equal(address, &again));
 }
 
 /* What is kept under a key is found by it, and the key by itself. */

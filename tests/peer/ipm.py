@@ -15,11 +15,6 @@ def text(body):
     return ber.ctx(0, ber.set_(ber.prim(0, b"\5")), ber.ia5(body))
 
 
-def bilaterally_defined(octets):
-    """[14], an attachment of any octets."""
-    return ber.prim(14, octets)
-
-
 def external(oid, number, octets):
     """EXTERNAL: a direct reference, and single-ASN1-type [0], octet-aligned [1] or arbitrary [2]."""
     return ber.tlv(ber.UNIVERSAL, 8, True, ber.oid(oid) + ber.tlv(ber.CONTEXT, number, number == 0, octets))
@@ -55,11 +50,6 @@ def ipm(identifier, originator, recipients, subject, *parts):
     heading = ber.set_(ber.app(11, ber.printable(identifier)), _descriptor(0, originator), ber.ctx(2, *to),
                        ber.ctx(8, ber.teletex(subject)))
     return ber.ctx(0, heading, ber.seq(*parts))
-
-
-def read_subject(content):
-    subject = ber.read(content)[0].get(8)
-    return subject[0].text() if subject else None
 
 
 def filler(octets):

@@ -30,7 +30,6 @@ RTSE_REQUIREMENTS = 0x0249
 DATA_TOKEN, MINOR_TOKEN, MAJOR_TOKEN, RELEASE_TOKEN = 0x01, 0x04, 0x10, 0x40
 
 # Category 0 SPDUs may stand first in a TSDU, before one of category 2; all others stand alone.
-CATEGORY_2 = {GT, AI, AIA, AR, MAP, MAA, AS, ED, ER, MIP, MIA, AD, ADA, 33 + 1, 53, 61, 62}
 
 
 # A parameter and a group that every SPDU gets in addition: what a later version might know (x228.later_version).

@@ -89,11 +89,6 @@ def break_after(peer, segments):
             pass
 
 
-def until_resume(peer):
-    while peer.receive_spdu().si != session.AR:
-        pass
-
-
 def cannot_resume(what):
     """The first association breaks in mid-transfer; whatever is resumed gets `what`; the rest is taken."""
     def answer(old, peer, number):

@@ -20,7 +20,6 @@
     F(char *, PQuser, (const PGconn *conn), (conn))                                                          \
     F(char *, PQpass, (const PGconn *conn), (conn))                                                          \
     F(char *, PQhost, (const PGconn *conn), (conn))                                                          \
-    F(char *, PQhostaddr, (const PGconn *conn), (conn))                                                      \
     F(char *, PQport, (const PGconn *conn), (conn))                                                          \
     F(ConnStatusType, PQstatus, (const PGconn *conn), (conn))                                                \
     F(char *, PQerrorMessage, (const PGconn *conn), (conn))                                                  \

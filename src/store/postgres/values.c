@@ -15,11 +15,6 @@ void pg_add_number(struct pg_parameters *parameters, int64_t value) {
     pg_add_octets(parameters, span_of(place, sizeof big));
 }
 
-void pg_add_null(struct pg_parameters *parameters) {
-    parameters->values[parameters->count] = NULL;
-    parameters->lengths[parameters->count++] = 0;
-}
-
 /* An array as the server's array_recv reads it: dimensions, are there NULLs, the type; then for each
  * dimension its size and first index; then the elements, each with its length. */
 #define ARRAY_HEAD 20

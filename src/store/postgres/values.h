@@ -24,7 +24,6 @@ struct pg_parameters {
 void pg_add_number(struct pg_parameters *parameters, int64_t value);
 /* The octets must live until the statement was sent. */
 void pg_add_octets(struct pg_parameters *parameters, struct span octets);
-void pg_add_null(struct pg_parameters *parameters);
 
 /* A column of many rows: bigint[] or bytea[]. */
 struct pg_array {

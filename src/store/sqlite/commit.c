@@ -121,8 +121,6 @@ static void apply(struct commit *commit) {
         else if (store->activities_out.count &&
                  (operation->type == DROP_WORK || operation->type == DROP_ACTIVITY_OUT))
             map_remove(&store->activities_out, operation->ids.id);
-        store->head.figures.messages_added += operation->type == ADD_MESSAGE;
-        store->head.figures.work_finished += operation->type == DROP_WORK;
     }
     runs_apply(commit);
     contents_apply(commit);

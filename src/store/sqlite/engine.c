@@ -76,7 +76,7 @@ static bool write_something(struct sqlite *store, struct error *err) {
 
 static bool probe(struct store *head, struct error *err) {
     struct sqlite *store = sqlite_of(head);
-    if (!space_store_is_there(store, err))
+    if (!presence_of_store(store, err))
         return false;
     if (head->accepting)
         return space_look(store, err);

@@ -126,7 +126,7 @@ static bool open_file(struct sqlite *store, struct segment *segment, int flags, 
     int number = path.failed ? ENOMEM : errno;
     buf_free(&path);
     if (segment->fd < 0 && number == ENOENT)
-        return space_folder_is_there(store, err) &&
+        return presence_of_folder(store, err) &&
                error_set(err, STORE_CORRUPT, "%s: segment %llu is missing", store->head.place,
                          (unsigned long long)segment->id);
     if (segment->fd < 0)

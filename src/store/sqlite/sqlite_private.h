@@ -371,15 +371,18 @@ void sqlite_watch_log(struct sqlite *store);
 /* Copies the log into the database if it is long, and no commit is under way. */
 void sqlite_checkpoint(struct sqlite *store);
 
+/* ---- presence.c ---- */
+
+/* False: the database, its log, the folder of segments or an open segment is not where it was opened, `err`
+ * says which. */
+bool presence_of_store(const struct sqlite *store, struct error *err);
+/* Of the folder of segments alone. */
+bool presence_of_folder(const struct sqlite *store, struct error *err);
+
 /* ---- space.c ---- */
 
 /* False: the disk has less than the low-water mark, `err` says so; free segments were given back before. */
 bool space_look(struct sqlite *store, struct error *err);
-/* False: the database, its log, the folder of segments or an open segment is not where it was opened, `err`
- * says which. */
-bool space_store_is_there(const struct sqlite *store, struct error *err);
-/* Of the folder of segments alone. */
-bool space_folder_is_there(const struct sqlite *store, struct error *err);
 /* Looks every now and then. */
 void space_watch(struct sqlite *store);
 
