@@ -117,11 +117,23 @@ static void take_report(json_t *rows, const json_t *event) {
         take_step(rows, event, "failed", detail);
 }
 
+/* Who was to have it keeps his row, which tells who has it now. */
+static void take_redirected(json_t *rows, const json_t *event) {
+    const char *from = json_string_value(json_object_get(event, "from"));
+    const char *to = json_string_value(json_array_get(json_object_get(event, "recipients"), 0));
+    if (from && to)
+        outcome_add_step(row_of(rows, from), "redirected", out_text(event, "time"), to);
+    if (to)
+        wait_for(row_of(rows, to), "waiting");
+}
+
 static void take_event(json_t *rows, const json_t *event) {
     /* Those whose name says it. */
-    static const char *const plain[][2] = {{"delivered", "delivered"}, {"held", "held"},
-                                           {"deleted", "deleted"},     {"in-doubt", "in doubt"},
-                                           {"expanded", "expanded"},   {"redirected", "redirected"}};
+    static const char *const plain[][2] = {{"delivered", "delivered"},
+                                           {"held", "held"},
+                                           {"deleted", "deleted"},
+                                           {"in-doubt", "in doubt"},
+                                           {"expanded", "expanded"}};
     const char *name = out_text(event, "event"),
                *detail = json_string_value(json_object_get(event, "detail"));
     json_t *row;
@@ -137,6 +149,8 @@ static void take_event(json_t *rows, const json_t *event) {
         take_failed(rows, event);
     else if (is(name, "report-received"))
         take_report(rows, event);
+    else if (is(name, "redirected"))
+        take_redirected(rows, event);
     for (i = 0; i < sizeof plain / sizeof *plain; i++)
         if (is(name, plain[i][0]))
             take_step(rows, event, plain[i][1], detail);

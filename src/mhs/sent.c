@@ -21,9 +21,15 @@
 #define PAGE      100
 
 /* The local part is enough for `track` and `status`. */
-static const char *local_part(const char *identifier) {
-    const char *semicolon = strrchr(identifier, ';');
-    return semicolon ? semicolon + 1 : identifier;
+struct local_part {
+    char text[MHS_IDENTIFIER_SIZE];
+};
+
+static struct local_part local_part(const char *identifier) {
+    struct local_part part;
+    const char *semicolon = strrchr(identifier, ';'), *begin = semicolon ? semicolon + 1 : identifier;
+    snprintf(part.text, sizeof part.text, "%.*s", (int)strcspn(begin, "]"), begin);
+    return part;
 }
 
 /* ---- sent ---- */
@@ -89,7 +95,7 @@ static void add_rows(json_t *rows, const json_t *outcome) {
         json_array_append_new(
             rows, json_pack("{s:o, s:s, s:s, s:o, s:s}", "sent",
                             json_sprintf("%.16s%s", sent, strlen(sent) > 16 ? "Z" : ""), "message",
-                            i == 0 ? local_part(out_text(outcome, "mts-identifier")) : "", "to",
+                            i == 0 ? local_part(out_text(outcome, "mts-identifier")).text : "", "to",
                             aliases_short(out_text(recipient, "recipient")), "state",
                             json_sprintf("%s%s", mark, state), "why", detail ? detail : ""));
     }
@@ -198,7 +204,7 @@ static void print_outcome(const json_t *outcome) {
         }
         if (strcmp(state, "waiting") == 0)
             printf("  %-12s  'mhs track %s' tells for what\n", state,
-                   local_part(out_text(outcome, "mts-identifier")));
+                   local_part(out_text(outcome, "mts-identifier")).text);
     }
 }
 

@@ -271,7 +271,7 @@ def _():
         here.mhs("read", "--user", "ada", "2")
         for wanted, arguments in (([2, 4], ("--from", "eva")), ([2, 4], ("--from", "s=EVA")), ([1, 4], ("--subject", "äPFEL")),
                                   ([4], ("--subject", "äpfel", "--from", EVA)), ([4, 5], ("--last", "2")), ([1, 4], ("--subject", "äpfel", "--last", "2")),
-                                  ([4], ("--last", "1", "--from", "eva")), ([1, 3, 4, 5], ("--unread",)), ([2, 3], ("2-3",)),
+                                  ([4], ("--last", "1", "--from", "eva")), ([4], ("--last", "1", "--subject", "äpfel")), ([1, 3, 4, 5], ("--unread",)), ([2, 3], ("2-3",)),
                                   ([3], ("3",)), ([1, 2, 3, 4, 5], ("--since", "-1h")), ([], ("--since", "+1h")), ([4, 5], ("4-900",)),
                                   ([2], ("--from", "eva", "--limit", "1"))):
             equal([row["entry"] for row in here.ask("list", "--user", "ada", *arguments)["entries"]], wanted, str(arguments))
@@ -314,7 +314,7 @@ def _():
         equal([step.get("detail") for step in told[1]["recipients"][1]["steps"]], [None, "he deleted it unread"])
         shown = here.mhs("--wide", "sent", "--user", "ada").stdout.splitlines()
         equal((len(shown), ["\u2713 read" in row for row in shown].count(True)), (5, 1), str(shown))
-        check("eva" in shown[1] and first.partition(";")[2][:-1] in shown[1] and "deferred" in shown[4], shown)
+        check("eva" in shown[1] and shown[1].endswith(" " + first.partition(";")[2][:-1]) and "deferred" in shown[4], shown)
         equal(len(here.ask("sent", "--user", "ada", "--last", "1")["messages"]), 1)
         equal(here.ask("sent", "--user", "ada", "--since", "+1h")["messages"], [])
         for entry in "1", "3", "4":
@@ -322,6 +322,20 @@ def _():
         equal(here.ask("status", "--user", "ada", first.partition(";")[2][:-1])["messages"][0]["mts-identifier"], first)
         check("no report or receipt" in here.refuse("status", "--user", "ada", "2", status=1))
         check("--user goes with" in here.refuse("status", "--user", "ada"))
+
+
+@case("who is a list, and who has his mail elsewhere, is told of what was sent to them")
+def _():
+    team, away = f"{HOME}/S=Team", f"{HOME}/S=Away"
+    with folder() as path, Mhsd(os.path.join(path, "mta"), user={ADA: {}, EVA: {}, UWE: {}, away: {"redirection": {"alternate": UWE}}},
+                                list={team: {"members": [EVA]}}) as mta:
+        mta.mhs("send", "--from", ADA, "--to", team, "--to", away, "--text", "x")
+
+        def states():
+            told, = json.loads(mta.mhs("--json", "sent", "--user", ADA).stdout)["messages"]
+            return {row["recipient"]: (row["state"], row["steps"][-1].get("detail")) for row in told["recipients"]}
+        wanted = {team: ("expanded", None), away: ("redirected", UWE), EVA: ("delivered", None), UWE: ("delivered", None)}
+        wait_until(lambda: states() == wanted, what=f"{wanted}, not {states()}")
 
 
 UNKNOWN_ATTACHMENT = "2.16.840.1.113694.2.2.1.1"
@@ -415,8 +429,9 @@ def _():
 EOL, WHITE = "000000000001", "010011011" + "00110101"      # T.4: the end of a line, and a white one of 1728 elements
 
 
-def t4(lines, end=True):
-    bits = "".join(EOL + WHITE for _ in range(lines)) + EOL * (6 if end else 0)
+def t4(lines, end=True, tag=""):
+    """`tag`: "1" of two-dimensional coding, whose lines are one-dimensional all the same."""
+    bits = "".join(EOL + tag + WHITE for _ in range(lines)) + (EOL + tag) * (6 if end else 0)
     return int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
 
 
@@ -487,6 +502,13 @@ def _():
             here.mhs("save", "--user", EVA, "--force", "--raw", str(entry), "1", saved)
             with open(saved, "rb") as file:
                 equal(file.read(), first + second)
+        here.mhs("send", "--from", "ada", "--to", "eva", "--attach-as", "g3-facsimile:" + here.file("two.tif", tiff([[t4(4, tag="1")]], a292=1)))
+        entry = here.entries(EVA, 3)[-1]["entry"]
+        equal(x420.part(x420.ipm(here.content(EVA, entry))[1][0])[1].get(1).bits(), {8})
+        here.mhs("save", "--user", EVA, "--force", str(entry), "1", saved)
+        with open(saved, "rb") as file:
+            page, = read_tiff(file.read())
+        equal((page["octets"], page[257], page[292]), (t4(4, tag="1"), 4, 1))
         for octets in (tiff([[first]], a259=4)[:-1], tiff([[first]], a259=4), tiff([[first]], a256=800), tiff([[first]])[:60], b"II*\0" + b"\xff" * 4):
             done = here.mhs("send", "--from", "ada", "--to", "eva", "--attach-as", "g3-facsimile:" + here.file("bad.tif", octets), check=False)
             check(done.returncode == 2 and "can't be sent as g3-facsimile" in done.stderr, done.stderr)
