@@ -167,7 +167,7 @@ static void use_writing(struct sqlite *store) {
 }
 
 void sqlite_checkpoint(struct sqlite *store) {
-    if (store->log_pages < LOG_PAGES || store->commit.flight != FLIGHT_NONE)
+    if (store->log_pages < LOG_PAGES || store->commit.flight != FLIGHT_NONE || store->head.fenced)
         return;
     store->log_pages = 0;
     if (!store->thread) {
@@ -362,6 +362,8 @@ static void go_on(struct commit *commit) {
 void sqlite_proceed(struct store *head, bool wait) {
     struct sqlite *store = sqlite_of(head);
     struct commit *commit = &store->commit;
+    if (store->head.fenced) /* it was given up */
+        return;
     if (store->thread)
         store_thread_heard(store->thread);
     while (commit->flight != FLIGHT_NONE || commit->waits) {
@@ -373,6 +375,23 @@ void sqlite_proceed(struct store *head, bool wait) {
         if (commit->flight != FLIGHT_NONE || commit->waits)
             go_on(commit);
     }
+}
+
+/* What the thread has ended by now is told as it is. What it has not stays its own: the commit's memory is
+ * not touched any more, and sqlite_close leaves it. */
+void sqlite_give_up(struct store *head) {
+    struct sqlite *store = sqlite_of(head);
+    struct commit *commit = &store->commit;
+    struct error err;
+    error_set(&err, STORE_IO, "%s: what comes of the batch is not known: the process ends", head->place);
+    store_refuses(head, &err);
+    head->fenced = true;
+    if (commit->flight == FLIGHT_ROWS && store_thread_ended(store->thread, false))
+        take_back(commit);
+    if (commit->flight == FLIGHT_LANDED)
+        tell(commit);
+    else
+        batch_done(commit->batch, &err);
 }
 
 int sqlite_descriptor(const struct store *head) {
