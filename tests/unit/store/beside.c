@@ -233,8 +233,10 @@ static struct slow_methods {
     const sqlite3_io_methods *real;
 } slow_log;
 
+static useconds_t slow_us = 1500000;
+
 static int slow_sync(sqlite3_file *file, int flags) {
-    usleep(1500000);
+    usleep(slow_us);
     return slow_log.real->xSync(file, flags);
 }
 
@@ -276,6 +278,28 @@ static void maintenance_does_not_wait_for_the_disk(void **state) {
     sync_by(room, NULL);
 }
 
+/* As the daemon opens it: the thread is not given each commit. */
+static void small_commits_go_there_on_a_slow_disk(void **state) {
+    struct room *room = *state;
+    struct ending ending;
+    struct error err = {0};
+    unsigned waited = 0;
+    room_close(room);
+    slow_us = 50000;
+    room->engine.vfs = slow_vfs();
+    room->engine.beside = false;
+    room->store = store_open(room->path, &room->options, &err);
+    room->batch = store_batch_new(room->store);
+    for (ending.calls = 1; ending.calls && waited < 20; waited += ending.calls) {
+        ending = (struct ending){0};
+        add_one(room, 100, 1, NULL);
+        store_commit_begin(room->batch, note_end, &ending);
+    }
+    assert_in_range(waited, 1, 19); /* it was not slow yet */
+    land(room, &ending, true);
+    assert_int_equal(rows_of_work(room, -1), waited + 1);
+}
+
 /* ---- the end of the process ---- */
 
 static int64_t ms_since(int64_t then) {
@@ -310,6 +334,7 @@ static int give_up_in_a_child(struct room *room, uint64_t length) {
 static void what_the_disk_keeps_can_be_given_up(void **state) {
     struct room *room = *state;
     sync_by(room, slow_datasync);
+    slow_us = 1500000;
     room_close(room);
     assert_int_equal(give_up_in_a_child(room, 70000), 0); /* bodies */
     room->engine.vfs = slow_vfs();
@@ -405,6 +430,7 @@ int main(void) {
         BESIDE(repeat_keys_are_known_at_each_moment),
         BESIDE(names_of_meanwhile_are_kept),
         BESIDE(maintenance_does_not_wait_for_the_disk),
+        BESIDE(small_commits_go_there_on_a_slow_disk),
         BESIDE(what_the_disk_keeps_can_be_given_up),
         BESIDE(what_has_ended_is_not_given_up),
         BESIDE(a_store_is_closed_under_a_removal),
