@@ -17,8 +17,7 @@ struct store_thread {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    int ended; /* eventfd */
-    bool stops;
+    int ended;                   /* eventfd */
     void (*run)(void *argument); /* NULL: nothing is under way */
     void *argument;
 };
@@ -28,10 +27,8 @@ static void *serve(void *arg) {
     const uint64_t one = 1;
     pthread_mutex_lock(&thread->lock);
     for (;;) {
-        while (!thread->run && !thread->stops)
+        while (!thread->run)
             pthread_cond_wait(&thread->changed, &thread->lock);
-        if (!thread->run)
-            break;
         pthread_mutex_unlock(&thread->lock);
         thread->run(thread->argument);
         pthread_mutex_lock(&thread->lock);
@@ -40,7 +37,6 @@ static void *serve(void *arg) {
         while (write(thread->ended, &one, sizeof one) < 0 && errno == EINTR)
             ;
     }
-    pthread_mutex_unlock(&thread->lock);
     return NULL;
 }
 
@@ -118,18 +114,4 @@ void store_thread_heard(struct store_thread *thread) {
     uint64_t count;
     while (read(thread->ended, &count, sizeof count) < 0 && errno == EINTR)
         ;
-}
-
-void store_thread_stop(struct store_thread *thread) {
-    if (!thread)
-        return;
-    pthread_mutex_lock(&thread->lock);
-    thread->stops = true;
-    pthread_cond_broadcast(&thread->changed);
-    pthread_mutex_unlock(&thread->lock);
-    pthread_join(thread->thread, NULL);
-    pthread_cond_destroy(&thread->changed);
-    pthread_mutex_destroy(&thread->lock);
-    close(thread->ended);
-    mem_free(thread);
 }

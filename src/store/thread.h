@@ -1,7 +1,7 @@
 /*
  * A thread of the store's own, which does what waits for the disk (syncs, SQLite's COMMIT and checkpoints)
  * while its owner goes on. It does one job after the other, allocates no memory of its own and ends with its
- * process or by store_thread_stop.
+ * process.
  *
  * It is started before a process gives up the system calls for that (ipc/sandbox.h, sandbox_rights.start),
  * and given to store_open.
@@ -27,8 +27,5 @@ bool store_thread_ended(struct store_thread *thread, bool wait);
 /* Readable from the end of a job until store_thread_heard. It is the thread's. */
 int store_thread_descriptor(const struct store_thread *thread);
 void store_thread_heard(struct store_thread *thread);
-
-/* Waits for what runs. NULL: nothing. */
-void store_thread_stop(struct store_thread *thread);
 
 #endif
