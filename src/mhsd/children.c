@@ -244,9 +244,12 @@ static int fail(const struct error *err) {
     return 1;
 }
 
-static bool start_thread(void *config, struct error *err) {
+bool child_start_thread(void *config, struct error *err) {
     struct mta_config *mta = &((struct config *)config)->mta;
-    return (mta->store_thread = store_thread_start(err)) != NULL;
+    mta->store_thread = store_thread_start(err);
+    if (!mta->store_thread)
+        log_warning("%s: the store process waits for the disk with each commit", err->text);
+    return true;
 }
 
 /* Finds out what the store needs, and enters the sandbox with it. */
@@ -264,8 +267,8 @@ static bool enter_with_store(struct child_context *context, enum sandbox_part pa
                                           .port = reach.port,
                                           .files = files,
                                           .door = CHILD_DOOR,
-                                          .start =
-                                              part == SANDBOX_STORE && !reach.calls ? start_thread : NULL,
+                                          .start = part == SANDBOX_STORE && !reach.calls ? child_start_thread
+                                                                                         : NULL,
                                           .context = config};
     return sandbox_enter(part, &rights, config->sandbox, err);
 }

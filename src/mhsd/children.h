@@ -48,6 +48,10 @@ bool child_create_store(const struct config *config, struct error *err);
  * the user of 'run-as'. The error's code is an errno. */
 bool child_may_use_store(const struct config *config, struct error *err);
 
+/* Starts the store's thread, for its configuration. Where the system gives none (TasksMax of
+ * systemd.resource-control(5)) that is logged, and commits do without. True: sandbox_rights.start. */
+bool child_start_thread(void *config, struct error *err);
+
 /* The child's life. Returns the exit status: MTA_EXIT_NO_RETRY (mta/mta.h) where the next start can't fare
  * better. */
 int child_run(char **argv);
