@@ -274,15 +274,23 @@ static int fail(const struct error *err) {
     return 1;
 }
 
-/* One for passwords, whatever the store is, and one for the disk where the store is files. */
-static bool start_threads(void *config, struct error *err) {
+/* NULL: the system gives none, and the store process does it between its other work. */
+static struct store_thread *start_thread(const char *or_else) {
+    struct error err = {0};
+    struct store_thread *thread = store_thread_start(&err);
+    if (!thread)
+        log_warning("%s: the store process %s", err.text, or_else);
+    return thread;
+}
+
+bool child_start_threads(void *config, struct error *err) {
     struct mta_config *mta = &((struct config *)config)->mta;
     if (!password_init())
         return error_set(err, 0, "the library that hashes passwords can't be used");
-    mta->hashing_thread = store_thread_start(err);
-    if (mta->hashing_thread && store_is_folder(mta->store))
-        mta->store_thread = store_thread_start(err);
-    return mta->hashing_thread && (mta->store_thread || !store_is_folder(mta->store));
+    mta->hashing_thread = start_thread("does nothing else while it compares a password");
+    if (store_is_folder(mta->store))
+        mta->store_thread = start_thread("waits for the disk with each commit");
+    return true;
 }
 
 /* Finds out what the store needs, and enters the sandbox with it. */
@@ -300,7 +308,7 @@ static bool enter_with_store(struct child_context *context, enum sandbox_part pa
                                           .port = reach.port,
                                           .files = files,
                                           .door = CHILD_DOOR,
-                                          .start = part == SANDBOX_STORE ? start_threads : NULL,
+                                          .start = part == SANDBOX_STORE ? child_start_threads : NULL,
                                           .context = config};
     return sandbox_enter(part, &rights, config->sandbox, err);
 }

@@ -137,7 +137,8 @@ struct store_engine {
     void (*proceed)(struct store *store, bool wait);
     /* Readable when `proceed` has something to do; -1: never. NULL: all ends inline. */
     int (*descriptor)(const struct store *store);
-    /* As store_give_up, while a commit is under way. NULL: one that was begun is waited for. */
+    /* As store_give_up, while a commit is under way. NULL: one that was begun is waited for. `close` waits
+     * for nothing then: what others still hold of the handle stays until the process ends. */
     void (*give_up)(struct store *store);
 
     /* ---- contents: what is longer than the head keeps in memory ---- */

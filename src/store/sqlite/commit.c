@@ -12,7 +12,7 @@
  * that nobody was told of.
  *
  * The thread of the store does what waits for the disk in 1 and 2, if the store has one and the commit is
- * large enough to be worth two wake-ups: then reads go on beside it, by a connection whose snapshot is that
+ * worth two wake-ups: then reads go on beside it, by a connection whose snapshot is that
  * of before, and contents grow. Rows are never written there: all but the files belongs to the caller's
  * thread.
  */
@@ -24,6 +24,9 @@
 
 /* Filling keeps step with what comes: a step for so many octets of bodies. */
 #define FILL_FOR (UINT64_C(1) << 20)
+
+/* From here on commits are slow, on an average of the last ones. */
+#define SLOW_COMMIT_US 5000
 
 /* So long SQLite's log grows before it is copied into the database (open.c has the pages' size). */
 #define LOG_PAGES 2000
@@ -171,7 +174,7 @@ static void use_writing(struct sqlite *store) {
 }
 
 void sqlite_checkpoint(struct sqlite *store) {
-    if (store->log_pages < LOG_PAGES || store->commit.flight != FLIGHT_NONE)
+    if (store->log_pages < LOG_PAGES || store->commit.flight != FLIGHT_NONE || store->head.fenced)
         return;
     store->log_pages = 0;
     if (!store->thread) {
@@ -244,12 +247,16 @@ static void end_rows(struct commit *commit) {
     land(commit);
 }
 
-/* What comes while the thread has a commit makes the next one smaller than it would be, so that whoever is
- * busy stays so down to a third. */
+/*
+ * Two wake-ups cost as much as a small commit on a quick disk: there it takes many requests to be worth them.
+ * Once the thread has commits, each is smaller, since what comes meanwhile goes into the next one: so a third
+ * as many keep it busy. Where the disk is slow, nobody else is to wait for it, however small the commit.
+ */
 static bool is_worth_thread(const struct commit *commit) {
     const struct sqlite *store = commit->store;
     size_t least = commit->beside ? store->beside_from / 3 : store->beside_from;
-    return store->thread && commit->batch->request_count >= least;
+    return store->thread &&
+           (commit->batch->request_count >= least || store->head.figures.sync_us >= SLOW_COMMIT_US);
 }
 
 /* True: it is with the thread. */
@@ -366,6 +373,8 @@ static void go_on(struct commit *commit) {
 void sqlite_proceed(struct store *head, bool wait) {
     struct sqlite *store = sqlite_of(head);
     struct commit *commit = &store->commit;
+    if (store->head.fenced) /* it was given up */
+        return;
     if (store->thread)
         store_thread_heard(store->thread);
     while (commit->flight != FLIGHT_NONE || commit->waits) {
@@ -377,6 +386,23 @@ void sqlite_proceed(struct store *head, bool wait) {
         if (commit->flight != FLIGHT_NONE || commit->waits)
             go_on(commit);
     }
+}
+
+/* What the thread has ended by now is told as it is. What it has not stays its own: the commit's memory is
+ * not touched any more, and sqlite_close leaves it. */
+void sqlite_give_up(struct store *head) {
+    struct sqlite *store = sqlite_of(head);
+    struct commit *commit = &store->commit;
+    struct error err;
+    error_set(&err, STORE_IO, "%s: what comes of the batch is not known: the process ends", head->place);
+    store_refuses(head, &err);
+    head->fenced = true;
+    if (commit->flight == FLIGHT_ROWS && store_thread_ended(store->thread, false))
+        take_back(commit);
+    if (commit->flight == FLIGHT_LANDED)
+        tell(commit);
+    else
+        batch_done(commit->batch, &err);
 }
 
 int sqlite_descriptor(const struct store *head) {

@@ -6,6 +6,8 @@
 #include "store/sqlite/sqlite_private.h"
 
 static void free_commit(struct commit *commit) {
+    while (commit->freed_count)
+        store_content_release(&commit->freed[--commit->freed_count]->head);
     map_free(&commit->message_refs);
     map_free(&commit->content_refs);
     map_free(&commit->contents);
@@ -23,6 +25,8 @@ static void free_commit(struct commit *commit) {
 void sqlite_close(struct sqlite *store) {
     if (!store)
         return;
+    if (store->head.fenced && !store_thread_ended(store->thread, false))
+        return; /* it goes with the process, and its lock too: until then nobody else writes */
     if (store->thread)
         store_thread_ended(store->thread, true); /* what became of it shows at the next start */
     sql_close(&store->reading);
@@ -98,6 +102,7 @@ const struct store_engine sqlite_engine = {
     .commit_begin = sqlite_commit_begin,
     .proceed = sqlite_proceed,
     .descriptor = sqlite_descriptor,
+    .give_up = sqlite_give_up,
     .content_write = sqlite_content_write,
     .content_read = sqlite_content_read,
     .content_end = sqlite_content_end,

@@ -9,8 +9,8 @@
 /* What gathers before it is written anyway. SQLite's own operations write less than 128 kB in a call. */
 #define GATHERED_MOST ((size_t)128 * 1024 - 1)
 
-/* How much is filled with zeros at a time, and up to where: the length that the log has anyway where SQLite
- * takes it over after 2,000 pages of 8 kB (open.c). */
+/* How much is filled with zeros at a time, and up to where: the length that the log has anyway where it
+ * is copied into the database after 2,000 pages of 8 kB (LOG_PAGES of commit.c). */
 #define FILL_STEP ((sqlite3_int64)2 << 20)
 #define FILL_MOST ((sqlite3_int64)17 << 20)
 

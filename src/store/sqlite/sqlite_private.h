@@ -463,6 +463,7 @@ void sqlite_figures(const struct store *store, struct store_figures *figures);
 void sqlite_commit_begin(struct store_batch *batch);
 void sqlite_proceed(struct store *store, bool wait);
 int sqlite_descriptor(const struct store *store);
+void sqlite_give_up(struct store *store);
 bool sqlite_content_write(struct store_content *content, struct span octets, struct error *err);
 bool sqlite_content_read(struct store_content *content, uint64_t offset, void *out, size_t len,
                          struct error *err);

@@ -5,12 +5,15 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "ipc/sandbox.h"
+#include "mhsd/children.h"
 #include "store/thread.h"
 
 /* A thread that is not awaited is met by the filters, as it begins, in one of some five. */
@@ -50,9 +53,37 @@ static void it_is_there_before_the_filters(void **state) {
     }
 }
 
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *argument);
+
+static bool no_threads; /* TasksMax */
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *argument) {
+    return no_threads ? EAGAIN : __real_pthread_create(thread, attributes, run, argument);
+}
+
+/* Commits without one are as safe, and slower for those who wait. */
+static void the_store_process_does_without(void **state) {
+    static struct config config = {.mta.store = "/var/lib/chasqui"}; /* keeps the threads to the end */
+    struct error err = {0};
+    (void)state;
+    no_threads = true;
+    assert_true(child_start_threads(&config, &err));
+    assert_null(config.mta.store_thread);
+    assert_null(config.mta.hashing_thread);
+    no_threads = false;
+    assert_true(child_start_threads(&config, &err));
+    assert_non_null(config.mta.store_thread);
+    assert_non_null(config.mta.hashing_thread);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_there_before_the_filters),
+        cmocka_unit_test(the_store_process_does_without),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

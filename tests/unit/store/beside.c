@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 struct ending {
     unsigned calls;
@@ -225,6 +227,42 @@ static int slow_datasync(int fd) {
     return store_system_files.datasync(fd);
 }
 
+/* SQLite's default operations, with syncs of the log that take as long. */
+static struct slow_methods {
+    sqlite3_io_methods ours;
+    const sqlite3_io_methods *real;
+} slow_log;
+
+static useconds_t slow_us = 1500000;
+
+static int slow_sync(sqlite3_file *file, int flags) {
+    usleep(slow_us);
+    return slow_log.real->xSync(file, flags);
+}
+
+static int slow_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out_flags) {
+    int code = ((sqlite3_vfs *)vfs->pAppData)->xOpen(vfs->pAppData, name, file, flags, out_flags);
+    if (code == SQLITE_OK && flags & SQLITE_OPEN_WAL) {
+        slow_log.real = file->pMethods;
+        slow_log.ours = *file->pMethods;
+        slow_log.ours.xSync = slow_sync;
+        file->pMethods = &slow_log.ours;
+    }
+    return code;
+}
+
+static const char *slow_vfs(void) {
+    static sqlite3_vfs slow;
+    if (!slow.zName) {
+        slow = *sqlite3_vfs_find(NULL);
+        slow.pAppData = sqlite3_vfs_find(NULL);
+        slow.zName = "slow";
+        slow.xOpen = slow_open;
+        sqlite3_vfs_register(&slow, 0);
+    }
+    return slow.zName;
+}
+
 static void maintenance_does_not_wait_for_the_disk(void **state) {
     struct room *room = *state;
     struct ending ending;
@@ -238,6 +276,98 @@ static void maintenance_does_not_wait_for_the_disk(void **state) {
     assert_true(store_thread_ended(room->options.thread, false));
     land(room, &ending, true);
     sync_by(room, NULL);
+}
+
+/* As the daemon opens it: the thread is not given each commit. */
+static void small_commits_go_there_on_a_slow_disk(void **state) {
+    struct room *room = *state;
+    struct ending ending;
+    struct error err = {0};
+    unsigned waited = 0;
+    room_close(room);
+    slow_us = 50000;
+    room->engine.vfs = slow_vfs();
+    room->engine.beside = false;
+    room->store = store_open(room->path, &room->options, &err);
+    room->batch = store_batch_new(room->store);
+    for (ending.calls = 1; ending.calls && waited < 20; waited += ending.calls) {
+        ending = (struct ending){0};
+        add_one(room, 100, 1, NULL);
+        store_commit_begin(room->batch, note_end, &ending);
+    }
+    assert_in_range(waited, 1, 19); /* it was not slow yet */
+    land(room, &ending, true);
+    assert_int_equal(rows_of_work(room, -1), waited + 1);
+}
+
+/* ---- the end of the process ---- */
+
+static int64_t ms_since(int64_t then) {
+    return (clock_monotonic_us() - then) / 1000;
+}
+
+/* It waits for nothing: neither who gives up nor who closes. A child, since what is given up stays until the
+ * process ends. */
+static int give_up_in_a_child(struct room *room, uint64_t length) {
+    pid_t child = fork();
+    if (child == 0) {
+        struct ending ending;
+        room_open(room);
+        add_one(room, length, 1, NULL);
+        begin(room, &ending);
+        int64_t then = clock_monotonic_us();
+        store_give_up(room->store);
+        bool told = ending.calls == 1 && !ending.done && ending.code == STORE_IO;
+        store_proceed(room->store, true);
+        store_commit_begin(room->batch, note_end, &ending);
+        bool refused = ending.calls == 2 && !ending.done;
+        store_probe(room->store);
+        bool accepts = store_accepting(room->store), more = store_maintain(room->store, 10, 10, 1000);
+        room_close(room);
+        _exit(!told ? 1 : !refused ? 2 : accepts || more ? 3 : ms_since(then) > 1000 ? 4 : 0);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void what_the_disk_keeps_can_be_given_up(void **state) {
+    struct room *room = *state;
+    sync_by(room, slow_datasync);
+    slow_us = 1500000;
+    room_close(room);
+    assert_int_equal(give_up_in_a_child(room, 70000), 0); /* bodies */
+    room->engine.vfs = slow_vfs();
+    assert_int_equal(give_up_in_a_child(room, 100), 0); /* rows */
+    room->engine.vfs = NULL;
+    room->engine.files = NULL;
+    room_open(room);
+    assert_in_range(rows_of_work(room, -1), 0, 1);
+}
+
+/* What has ended by then is told as it is. */
+static void what_has_ended_is_not_given_up(void **state) {
+    struct room *room = *state;
+    struct ending ending;
+    uint64_t message = add_one(room, 100, 1, NULL);
+    begin(room, &ending);
+    assert_true(store_thread_ended(room->options.thread, true));
+    store_give_up(room->store);
+    assert_int_equal(ending.calls, 1);
+    assert_true(ending.done);
+    room_reopen(room);
+    assert_true(is_there(room, message));
+}
+
+/* The contents that it would have removed are released. */
+static void a_store_is_closed_under_a_removal(void **state) {
+    struct room *room = *state;
+    struct ending ending;
+    uint64_t work, old = add_one(room, 70000, 1, &work);
+    room_commit(room);
+    store_finish_work(room->batch, work, old);
+    begin(room, &ending);
+    room_reopen(room);
 }
 
 /* ---- what fails ---- */
@@ -300,6 +430,10 @@ int main(void) {
         BESIDE(repeat_keys_are_known_at_each_moment),
         BESIDE(names_of_meanwhile_are_kept),
         BESIDE(maintenance_does_not_wait_for_the_disk),
+        BESIDE(small_commits_go_there_on_a_slow_disk),
+        BESIDE(what_the_disk_keeps_can_be_given_up),
+        BESIDE(what_has_ended_is_not_given_up),
+        BESIDE(a_store_is_closed_under_a_removal),
         BESIDE(octets_of_meanwhile_are_synced_with_their_own),
         BESIDE(a_sync_that_fails_there_fails_the_commit),
         BESIDE(the_log_does_not_grow_without_end),
