@@ -107,27 +107,6 @@ static void a_large_message_crosses_in_pieces(void **state) {
 
 /* ---- checkpoints of a short message ---- */
 
-static void checkpoints_each_kib(struct stage *stage, uint64_t *a, uint64_t *b) {
-    stage->a.peer.checkpoint_size = 1;
-    stage->a.peer.window_size = 3;
-    open_association(stage, a, b);
-}
-
-/* What stands before a content of `content` octets, with an envelope of `envelope`; both at least 256. */
-static void put_prefix(struct buf *out, size_t envelope, size_t content) {
-    buf_init(out, 0);
-    buf_append_span(out, SPAN_LIT("\xA0\x82"));
-    buf_append_u16(out, (uint16_t)(4 + envelope + 4 + content));
-    buf_append_span(out, SPAN_LIT("\x31\x82"));
-    buf_append_u16(out, (uint16_t)envelope);
-    buf_append_span(out, SPAN_LIT("\x04\x82"));
-    buf_append_u16(out, (uint16_t)(envelope - 4));
-    for (size_t i = 4; i < envelope; i++)
-        buf_append_byte(out, 'e');
-    buf_append_span(out, SPAN_LIT("\x04\x82"));
-    buf_append_u16(out, (uint16_t)content);
-}
-
 static void send_filled(struct stage *stage, uint64_t a, size_t content) {
     static uint8_t octets[10000];
     struct buf prefix;
