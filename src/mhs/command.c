@@ -195,9 +195,10 @@ int command_run_subcommand(const char *command, const char *about, const struct 
                                    : tell_subcommands(stdout, command, about, commands, COMMAND_OK);
     const char *near = nearest_subcommand(commands, name);
     if (near)
-        command_fail(COMMAND_USAGE, "'mhs %s' has no subcommand '%s'; did you mean '%s'?", command, name,
-                     near);
-    else if (*name)
+        return command_fail(COMMAND_USAGE,
+                            "'mhs %s' has no subcommand '%s'; did you mean '%s'? 'mhs %s --help' tells all",
+                            command, name, near, command);
+    if (*name)
         command_fail(COMMAND_USAGE, "'mhs %s' has no subcommand '%s'", command, name);
     else
         command_fail(COMMAND_USAGE, "give a subcommand");

@@ -4,6 +4,7 @@
 
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
+#include "mhs/events.h"
 #include "mhs/output.h"
 #include "mhs/sent.h"
 #include "mhs/table.h"
@@ -51,8 +52,12 @@ static void print_status(const json_t *answer) {
     print_numbers("work", json_object_get(answer, "work"));
     print_numbers("counters", json_object_get(answer, "counters"));
     json_t *peers = json_object_get(answer, "peers");
-    for (size_t i = 0; i < json_array_size(peers); i++)
-        out_end_error(json_array_get(peers, i));
+    for (size_t i = 0; i < json_array_size(peers); i++) {
+        json_t *peer = json_array_get(peers, i);
+        out_end_error(peer);
+        if (json_is_string(json_object_get(peer, "disabled"))) /* that is why nothing goes */
+            json_object_set_new(peer, "last-error", events_by(out_text(peer, "disabled")));
+    }
     if (json_array_size(peers) > 0) {
         putchar('\n');
         out_table(peers, columns);

@@ -133,6 +133,9 @@ static void print_retried(const json_t *answer) {
            (json_int_t)out_integer(answer, "changed"), (json_int_t)out_integer(answer, "skipped"),
            is_true(answer, "back-off-ended") ? "; its back-off is over" : "",
            is_true(answer, "bind-wait-ended") ? "; its next bind is looked at again" : "");
+    if (!out_integer(answer, "changed") && !out_integer(answer, "skipped") &&
+        !is_true(answer, "back-off-ended") && !is_true(answer, "bind-wait-ended"))
+        printf("nothing waits for it, and it backs off from nothing\n");
     if (json_object_get(answer, "why"))
         printf("the first that was left alone is %s\n", out_text(answer, "why"));
 }
@@ -177,7 +180,7 @@ static int peer_change(const struct change *change, int argc, char **argv) {
     const char *peer = command_line_operand(&line);
     if (!peer || command_line_operand(&line))
         return command_usage_error(&usage, "give one PEER; 'mhs peer list' shows them");
-    if (change->wants_reason && !reason)
+    if (change->wants_reason && (!reason || !*reason))
         return command_usage_error(&usage, "say why: give --reason");
     if (!command_text(&usage, peer) || (reason && !command_text(&usage, reason)))
         return COMMAND_USAGE;

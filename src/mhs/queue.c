@@ -124,6 +124,9 @@ static int take_option(const struct command_usage *usage, json_t *request, int i
         return COMMAND_USAGE;
     if (words_of(id) && !command_word(usage, text_member(id), value, words_of(id)))
         return COMMAND_USAGE;
+    if (text_member(id) && json_object_get(request, text_member(id)))
+        return command_usage_error(usage, "an option is given twice: '%s' and '%s'",
+                                   json_string_value(json_object_get(request, text_member(id))), value);
     if (text_member(id))
         return json_object_set_new(request, text_member(id), json_string(value)) == 0
                    ? COMMAND_OK
@@ -304,11 +307,14 @@ static int take_operands(struct command_line *line, const struct change *change,
 }
 
 static int take_reason(const struct command_usage *usage, const struct change *change, json_t *request) {
-    if (json_object_get(request, "reason"))
+    const char *reason = json_string_value(json_object_get(request, "reason"));
+    if (reason && !*reason)
+        return command_usage_error(usage, "--reason: say why");
+    if (reason)
         return COMMAND_OK;
     if (change->ends || json_object_get(request, "all"))
         return command_usage_error(usage, "say why: give --reason; it is recorded in the message's history");
-    json_object_set_new(request, "reason", json_string("by mhs queue"));
+    json_object_set_new(request, "reason", json_string("no reason was given"));
     return COMMAND_OK;
 }
 

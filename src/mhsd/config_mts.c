@@ -154,8 +154,9 @@ static bool read_route(struct loader *l, struct config_section *section) {
     bool local = config_flag(section, "local");
     bool refuse = config_text(section, "non-delivery") != NULL;
     if ((config_count(section, "next-hop") > 0) + local + refuse != 1)
-        return config_fail(l, section, NULL,
-                           "a route has one or more next-hop, or local = true, or non-delivery");
+        return config_fail(
+            l, section, NULL,
+            "a route has only one of these: next-hop (one or more), local = true, and non-delivery");
     if (local)
         route.action = MTS_ROUTE_LOCAL;
     if (refuse ? !read_refusal(l, section, &route) : !read_choices(l, section, &route))

@@ -5,7 +5,14 @@
 #include "mta/peer_show.h"
 
 json_t *peer_unknown(const struct mta *mta, const char *name) {
+    const struct peer *removed = peer_find(mta, span_str(name));
     struct nearest nearest = nearest_begin(span_str(name));
+    if (removed && !removed->config)
+        return client_error(
+            "not-found",
+            "the peer %.64s is not in the configuration any more: 'mhs peer reroute %.64s' sends what "
+            "waits for it another way",
+            name, name);
     for (size_t i = 0; i < mta->destination_count; i++) {
         const struct peer *peer = peer_of(mta->destinations[i]);
         if (peer && peer->config)

@@ -4,6 +4,7 @@
 
 #include "mta/client.h"
 #include "mta/json.h"
+#include "mta/peer_show.h"
 #include "mta/queue_change.h"
 #include "mta/queue_refuse.h"
 #include "mta/queue_scan.h"
@@ -61,10 +62,7 @@ static json_t *check_target(struct queue_change *change, json_t *request) {
     if (!change->by_peer)
         return change->to.address ? queue_check_address(change->mta, "address", change->to.address) : NULL;
     const struct peer *peer = change->to.peer = peer_find(change->mta, span_str(change->by_peer));
-    return peer && peer->config && peer->hop >= 0
-               ? NULL
-               : client_error("not-found", "no peer has the name %s; 'mhs peer list' shows them",
-                              change->by_peer);
+    return peer && peer->config && peer->hop >= 0 ? NULL : peer_unknown(change->mta, change->by_peer);
 }
 
 static json_t *check_change(struct queue_change *change, json_t *request) {

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "mta/client.h"
+#include "mta/peer_show.h"
 #include "mta/waiting.h"
 #include "mts/summary.h"
 #include "names/oraddress.h"
@@ -54,8 +55,7 @@ static json_t *check_user_address(struct mta *mta, const char *name, const char 
 
 static json_t *check_filter(struct mta *mta, const struct queue_filter *filter) {
     if (filter->next_hop && !destination_find(mta, span_str(filter->next_hop)))
-        return client_error("not-found", "no peer has the name %s; 'mhs peer list' shows them",
-                            filter->next_hop);
+        return peer_unknown(mta, filter->next_hop);
     json_t *error = check_word("state", filter->state, states);
     error = error ? error : check_word("priority", filter->priority, priorities);
     error = error ? error : check_word("kind", filter->kind, kinds);

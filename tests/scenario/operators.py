@@ -231,6 +231,19 @@ def _():
             report = stage.near.next()
             reports[report.subject[1]] = report.recipients[0]["reason"]
         equal(reports, {"to-address": None, "ended": 1})
+        for said, words in (("no peer has the name FRA; did you mean 'FAR'?", ("queue", "redirect", str(ids["dropped"]), "FRA")),
+                            ("did you mean 'FAR'?", ("queue", "list", "--peer", "FRA"))):
+            refused = stage.mta.mhs(*words, check=False)
+            check(refused.returncode == 1 and said in refused.stderr, refused)
+        for said, words in (("an option is given twice: 'held' and 'ready'", ("queue", "list", "--state", "held", "--state", "ready")),
+                            ("--reason: say why", ("queue", "delete", str(ids["dropped"]), "--reason", "")),
+                            ("say why: give --reason", ("peer", "disable", "FAR", "--reason", "")),
+                            ("did you mean 'list'? 'mhs queue --help' tells all", ("queue", "lits"))):
+            refused = stage.mta.mhs(*words, check=False)
+            check(refused.returncode == 2 and said in refused.stderr and len(refused.stderr.splitlines()) <= 2, refused)
+        ask(stage.mta, "queue", "hold", str(ids["dropped"]))
+        history, = ask(stage.mta, "track", "dropped")["messages"]
+        check([e for e in history["events"] if e["event"] == "held" and e["detail"].endswith(": no reason was given")], history)
         ask(stage.mta, "queue", "delete", str(ids["dropped"]), "--reason", "spam")
         wait_until(lambda: not queue(stage))
         check(stage.near.nothing(0.5), "a report on a deleted copy")
