@@ -25,6 +25,7 @@ struct legal_association {
     bool active;   /* a transfer in pieces */
     bool complete; /* its envelope is */
     bool resuming;
+    bool user; /* of one who is bound by P3, whose octets are the users': `active` is a submission */
 };
 
 struct legal {
@@ -71,6 +72,7 @@ static inline struct span legal_name(struct span *octets, size_t most) {
 
 static inline void legal_bind(struct legal *legal, struct end *end, struct legal_association *a, bool recover,
                               struct span octets) {
+    bool user = !recover && octets.len == 1 && octets.data[0] == 'U';
     struct buf head;
     buf_init(&head, 0);
     struct ipc_bind bind = {.direction = IPC_DIRECTION_IN,
@@ -82,7 +84,13 @@ static inline void legal_bind(struct legal *legal, struct end *end, struct legal
     else
         bind.credentials =
             (struct ipc_credentials){.form = IPC_CREDENTIALS_OCTET_STRING, .name = SPAN_LIT("beta")};
-    *a = (struct legal_association){.ref = ++legal->refs << 8};
+    *a = (struct legal_association){.ref = ++legal->refs << 8, .user = user};
+    if (a->user) {
+        bind.binder = IPC_BINDER_MTS_USER;
+        bind.user = SPAN_LIT("/C=GB/A=GOLD/P=ALPHA/S=jones");
+        bind.credentials =
+            (struct ipc_credentials){.form = IPC_CREDENTIALS_IA5_STRING, .password = SPAN_LIT("secret")};
+    }
     ipc_bind_write(&bind, &head);
     legal_say(end, IPC_BIND, a->ref, &head, (struct span){NULL, 0});
     buf_free(&head);
@@ -134,9 +142,29 @@ static inline void legal_piece(struct end *end, struct legal_association *a, enu
     buf_free(&head);
 }
 
+static inline void legal_user(struct end *end, struct legal_association *a, enum ipc_type type,
+                              struct span octets) {
+    struct buf head;
+    bool begins = type == IPC_USER_SUBMIT_BEGIN,
+         ends = type == IPC_USER_SUBMIT_END || type == IPC_USER_SUBMIT_STOP;
+    buf_init(&head, 0);
+    if (begins || type == IPC_USER_REQUEST) {
+        buf_append_u32(&head, ++a->transfer);
+        buf_append_byte(&head, (uint8_t)(1 + octets.data[0] % (begins ? 2 : 4)));
+        octets = span_sub(octets, 1, SIZE_MAX);
+    }
+    if (begins && !octets.len)
+        octets = SPAN_LIT("\x31\x00");
+    legal_say(end, type, a->ref, &head, ends ? (struct span){NULL, 0} : octets);
+    buf_free(&head);
+    a->active = begins || (a->active && !ends);
+}
+
 static inline unsigned legal_state(const struct legal_association *a) {
     if (!a->ref)
         return IPC_STATE_NEW;
+    if (a->user)
+        return IPC_STATE_USER | (a->active ? IPC_STATE_SUBMITTING : IPC_STATE_NO_SUBMISSION);
     return IPC_STATE_UP | (!a->active    ? IPC_STATE_NO_INBOUND
                            : a->resuming ? 0
                            : a->complete ? IPC_STATE_CONTENT
@@ -147,8 +175,9 @@ static inline unsigned legal_state(const struct legal_association *a) {
 static inline bool legal_may(const struct legal_association *a, enum ipc_type type, struct span octets) {
     const struct ipc_frame *frame = ipc_frame(type);
     char why[IPC_WHY];
-    bool about =
-        frame && frame->about == IPC_ABOUT_ASSOCIATION && (frame->from & IPC_NET) && type < IPC_SEND_BEGIN;
+    bool user = type >= IPC_USER_SUBMIT_BEGIN && type <= IPC_USER_REQUEST;
+    bool about = frame && frame->about == IPC_ABOUT_ASSOCIATION && (frame->from & IPC_NET) &&
+                 (type < IPC_SEND_BEGIN || user);
     bool piece = about && !(frame->states & (IPC_STATE_NEW | IPC_STATE_NO_INBOUND | IPC_STATE_UP));
     if (type == IPC_TRANSFER_STOP)
         return a->active && octets.len;
@@ -174,6 +203,8 @@ static inline void legal_net(struct legal *legal, struct end *end, const struct 
         legal_bind(legal, end, a, step->ref & 0x80, step->octets);
     else if (type == IPC_ASSOCIATION_CLOSE)
         legal_close(end, a, step->octets);
+    else if (a->user)
+        legal_user(end, a, type, step->octets);
     else if (type == IPC_TRANSFER_WHOLE || type == IPC_TRANSFER_BEGIN || type == IPC_RESUME)
         legal_begin(end, a, type, step->octets);
     else

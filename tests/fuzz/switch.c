@@ -23,6 +23,10 @@
 #define JONES OURS "/S=jones"
 #define SMITH OURS "/S=smith"
 
+/* Of `secret`, as cheap as may be. */
+#define JONES_HASH                                                                                           \
+    "$argon2id$v=19$m=8,t=1,p=1$J0RwjYFskSyYSyYaDLq3GQ$fNu3AMRqypjcdYkwgTWgO0tFbrg634kX4bX6hxuMKRw"
+
 enum { ENDS = 6, LEGAL_NET = ENDS, LEGAL_CLIENTS, ALL_ENDS, TURNS = 12, STEPS = 200 };
 
 struct world {
@@ -116,8 +120,9 @@ static void begin(struct world *world) {
         {.name = "old",
          NUMBERS_OF_PEER,
          .bind = {.mta_name = SPAN_LIT("old"), .modes = 1u << IPC_MODE_1984}}};
-    static const struct mta_user users[] = {{.address = JONES, .uid = 1001, .has_uid = true},
-                                            {.address = SMITH, .uid = 1002, .has_uid = true}};
+    static const struct mta_user users[] = {
+        {.address = JONES, .uid = 1001, .has_uid = true, .password_hash = JONES_HASH},
+        {.address = SMITH, .uid = 1002, .has_uid = true}};
     static struct mta_reload reload;
     struct error err = {0};
     reload = (struct mta_reload){.read = read_again, .release = release, .context = world};
