@@ -69,6 +69,9 @@ static void its_descriptor_tells_of_the_end(void **state) {
         store_proceed(room->store, false);
     }
     assert_true(ending.done);
+    store_proceed(room->store, false);
+    struct pollfd idle = {.fd = store_descriptor(room->store), .events = POLLIN};
+    assert_int_equal(poll(&idle, 1, 0), 0); /* whoever waits for it would never rest */
 }
 
 /* ---- what is written meanwhile ---- */
@@ -300,6 +303,46 @@ static void small_commits_go_there_on_a_slow_disk(void **state) {
     assert_int_equal(rows_of_work(room, -1), waited + 1);
 }
 
+static void with_slow_syncs(struct room *room) {
+    room_close(room);
+    slow_us = 300000;
+    room->engine.vfs = slow_vfs();
+    room_open(room);
+}
+
+/* A commit that is begun while the thread copies the log comes after that. */
+static void a_commit_waits_for_the_copy_of_the_log(void **state) {
+    struct room *room = *state;
+    static uint8_t octets[16000];
+    struct ending ending;
+    with_slow_syncs(room);
+    for (unsigned i = 0; i < 1200; i++) { /* over 2,000 pages */
+        uint8_t name[2] = {(uint8_t)i, (uint8_t)(i >> 8)};
+        assert_true(
+            store_put_record(room->batch, 70, span_of(name, sizeof name), span_of(octets, sizeof octets)));
+    }
+    begin(room, &ending);
+    while (!ending.calls)
+        store_proceed(room->store, false);
+    assert_false(store_thread_ended(room->options.thread, false)); /* the log is being copied */
+    uint64_t message = add_one(room, 100, 1, NULL);
+    begin(room, &ending);
+    land(room, &ending, true);
+    room_reopen(room);
+    assert_true(is_there(room, message));
+}
+
+/* What the thread has is waited for. */
+static void a_store_is_closed_under_a_commit(void **state) {
+    struct room *room = *state;
+    struct ending ending;
+    with_slow_syncs(room);
+    uint64_t message = add_one(room, 100, 1, NULL);
+    begin(room, &ending);
+    room_reopen(room);
+    assert_true(is_there(room, message));
+}
+
 /* ---- the end of the process ---- */
 
 static int64_t ms_since(int64_t then) {
@@ -431,6 +474,8 @@ int main(void) {
         BESIDE(names_of_meanwhile_are_kept),
         BESIDE(maintenance_does_not_wait_for_the_disk),
         BESIDE(small_commits_go_there_on_a_slow_disk),
+        BESIDE(a_commit_waits_for_the_copy_of_the_log),
+        BESIDE(a_store_is_closed_under_a_commit),
         BESIDE(what_the_disk_keeps_can_be_given_up),
         BESIDE(what_has_ended_is_not_given_up),
         BESIDE(a_store_is_closed_under_a_removal),
