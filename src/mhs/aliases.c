@@ -203,6 +203,14 @@ static bool spread_list(const char *list, unsigned depth, bool (*each)(void *, c
     return done;
 }
 
+/* What has no end is told of as of an alias that stands alone (follow). */
+static bool has_end(const struct alias *alias) {
+    unsigned steps = 0;
+    while (alias && !is_address(alias->value) && !is_list(alias->value) && ++steps < STEPS_MOST)
+        alias = look_up(alias->value);
+    return steps < STEPS_MOST;
+}
+
 static bool spread(const char *given, unsigned depth, bool (*each)(void *, const char *), void *context) {
     const struct alias *alias = is_address(given) || strchr(given, '<') ? NULL : look_up(given);
     if (depth > STEPS_MOST) {
@@ -214,7 +222,7 @@ static bool spread(const char *given, unsigned depth, bool (*each)(void *, const
         return spread_list(given, depth + 1, each, context);
     if (alias && is_list(alias->value))
         return spread_list(alias->value, depth + 1, each, context);
-    if (alias && !is_address(alias->value) && look_up(alias->value))
+    if (alias && !is_address(alias->value) && look_up(alias->value) && has_end(alias))
         return spread(alias->value, depth + 1, each, context);
     return each(context, given);
 }

@@ -269,7 +269,7 @@ def _():
         on_trial(path, mta, 0, "", socket=f"{path}/new/mhsd.sock", store=f"{path}/new-store")
         check(not os.path.exists(f"{path}/new") and not os.path.exists(f"{path}/new-store"), "it made what it tested")
         on_trial(path, mta, 1, f"mkdir -p {path}/no/folder", socket=f"{path}/no/folder/mhsd.sock")
-        on_trial(path, mta, 1, "Not a directory", socket=f"{path}/a-file/mhsd.sock")
+        on_trial(path, mta, 1, "is no folder", socket=f"{path}/a-file/mhsd.sock")
         on_trial(path, mta, 1, "make that first", store=f"{path}/no/store")
         with open(mta.path, "a") as file:
             file.write('peer "X" { password = "secret" }\n')

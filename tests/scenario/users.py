@@ -343,11 +343,11 @@ def _():
         manual = file.read()
     said = set(re.findall(r"-([a-z0-9][a-z0-9-]+)", manual))
     text = subprocess.run([program("mhs"), "--help"], capture_output=True, text=True).stdout
-    for command in re.findall(r"^  ([a-z]+) ", text, re.M):
+    for command in re.findall(r"^  ([a-z-]+) ", text, re.M):
         entry = re.search(rf"^\.It Cm {command}\b.*?(?=^\.It Cm |^\.El)", manual, re.M | re.S)
         check(entry or command == "help", command)
         text = subprocess.run([program("mhs"), command, "--help"], capture_output=True, text=True).stdout
-        subcommands = re.findall(r"^  ([a-z]+) ", text, re.M) if command != "help" else []
+        subcommands = re.findall(r"^  ([a-z-]+) ", text, re.M) if command != "help" else []
         for line in [[command, sub] for sub in subcommands] or [[command]]:
             text = subprocess.run([program("mhs"), *line, "--help"], capture_output=True, text=True).stdout
             equal(set(re.findall(r"^  (?:-.,|   ) --([a-z0-9-]+)", text, re.M)) - said, set(), " ".join(line))
@@ -359,14 +359,14 @@ def _():
     if not shutil.which("bash"):
         raise tap.Skip("bash is not installed")
     text = subprocess.run([program("mhs"), "--help"], capture_output=True, text=True).stdout
-    commands = re.findall(r"^  ([a-z]+) ", text, re.M)
+    commands = re.findall(r"^  ([a-z-]+) ", text, re.M)
     check(len(commands) > 18, commands)
     equal([word for word in completed("mhs", "") if word[0] != "-"], commands)
     for command in commands:
         if command == "help":
             continue
         text = subprocess.run([program("mhs"), command, "--help"], capture_output=True, text=True).stdout
-        subcommands = re.findall(r"^  ([a-z]+) ", text, re.M)
+        subcommands = re.findall(r"^  ([a-z-]+) ", text, re.M)
         if subcommands:
             equal([word for word in completed("mhs", command, "") if word[0] != "-"], subcommands, command)
         for line in [[command]] if not subcommands else [[command, sub] for sub in subcommands]:
