@@ -51,9 +51,9 @@ const char *child_where_store_is(const struct config *config);
  * the user of 'run-as'. The error's code is an errno. */
 bool child_may_use_store(const struct config *config, struct error *err);
 
-/* Starts the store process's threads, for its configuration: one that compares passwords, and one for the disk
- * where the store is files. Where the system gives none (TasksMax of systemd.resource-control(5)) that is
- * logged, and it does without. sandbox_rights.start. */
+/* Starts the store process's threads, for its configuration: one that compares passwords, and one for the
+ * disk where the store is files. Where the system gives none (TasksMax of systemd.resource-control(5)) that
+ * is logged, and it does without. sandbox_rights.start. */
 bool child_start_threads(void *config, struct error *err);
 
 /* The child's life. Returns the exit status: MTA_EXIT_NO_RETRY (mta/mta.h) where the next start can't fare
