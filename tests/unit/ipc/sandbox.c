@@ -788,6 +788,8 @@ static long ask_for(int call, long fd) {
         return syscall(SYS_readv, fd, &part, 1);
     case SYS_fchmod:
         return syscall(SYS_fchmod, fd, 0600);
+    case SYS_fchown: /* to nobody else, which the system lets an owner do */
+        return syscall(SYS_fchown, fd, (uid_t)-1, (gid_t)-1);
     case SYS_flock:
         return syscall(SYS_flock, fd, LOCK_SH | LOCK_NB);
     case SYS_read:
