@@ -157,25 +157,6 @@ static void what_was_never_sent_is_not_in_doubt_after_a_stop(void **state) {
     world_end(&world);
 }
 
-/* I3: what a peer refused has a mark on disk, and none when it is retried: it gets one again before it is
- * sent. */
-static void what_is_retried_is_marked_before_it_is_sent(void **state) {
-    struct world world;
-    (void)state;
-    begin_with_operator(&world);
-    comes_in(&world, FRANK);
-    sets_out(&world, 2, "gamma");
-    sent(&world, 2, IPC_SENT_DEFERRED);
-    json_int_t id = expect_copy(&world, "backing-off", 1);
-    expect_committed(&world);
-    changes(&world, "retry", id);
-    outgoing_of(&world, 2);
-    world_kill(&world);
-    begin_again(&world);
-    expect_copy(&world, "in-doubt", 1);
-    world_end(&world);
-}
-
 /* ---- peers that leave ---- */
 
 /* The same world without gamma; its addresses are beta's, or (`orphaned`) nobody's. */
@@ -222,26 +203,6 @@ static void copies_of_a_peer_that_is_gone_at_the_start_are_routed_anew(void **st
     world_stop(&world);
     drop_gamma(&world, false);
     begin_again(&world);
-    goes_out(&world, 2, "beta");
-    expect_drained(&world);
-    world_end(&world);
-}
-
-static void a_held_copy_of_a_peer_that_is_gone_is_routed_anew_when_it_is_let_go(void **state) {
-    struct world world;
-    (void)state;
-    begin_with_operator(&world);
-    comes_in(&world, FRANK);
-    json_t *list = ask(&world, "{\"operation\":\"queue-list\"}");
-    json_int_t id = number_at(entry_at(list, 0), "id", NULL);
-    json_decref(list);
-    changes(&world, "hold", id);
-    world_stop(&world);
-    drop_gamma(&world, false);
-    begin_again(&world);
-    expect_copy(&world, "held", 0);
-    expect_none(&world, IPC_CONNECT);
-    changes(&world, "release", id);
     goes_out(&world, 2, "beta");
     expect_drained(&world);
     world_end(&world);
@@ -633,9 +594,7 @@ int main(void) {
         cmocka_unit_test(a_copy_of_a_disabled_peer_is_not_retried),
         cmocka_unit_test(a_deferred_copy_waits_for_its_time_alone),
         cmocka_unit_test(what_was_never_sent_is_not_in_doubt_after_a_stop),
-        cmocka_unit_test(what_is_retried_is_marked_before_it_is_sent),
         cmocka_unit_test(copies_of_a_peer_that_is_gone_at_the_start_are_routed_anew),
-        cmocka_unit_test(a_held_copy_of_a_peer_that_is_gone_is_routed_anew_when_it_is_let_go),
         cmocka_unit_test(a_copy_in_doubt_waits_for_its_peer_to_come_back),
         cmocka_unit_test(without_another_route_a_copy_stays),
         cmocka_unit_test(a_reload_routes_anew_and_loses_no_association),
