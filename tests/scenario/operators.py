@@ -780,7 +780,7 @@ def _():
             ("--wide", "queue", "list", "--wdie"),
             ("status", "stauts"), ("list", "queue", "lsit"), ("show", "config", "shwo")):
         told = said("mhs", *words)
-        check(told.startswith("mhs: ") and f"; did you mean '{meant}'?\n" in told, told)
+        check(told.startswith("mhs: ") and f"; did you mean '{meant}'?" in told, told)
     for text, *words in (("unknown option '--elephant'\n", "--elephant", "status"), ("unknown option '--elephant'\n", "list", "--elephant"),
                          ("unknown option '-~'\n", "list", "--wide", "-~q"), ("'--json' takes no value\n", "list", "--json=3"),
                          ("several options begin with '--reply'\n", "send", "--reply", "x"),

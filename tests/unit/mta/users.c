@@ -236,6 +236,7 @@ static void a_stop_within_is_answered(void **state) {
     close_association(&world, 1, IPC_CLOSE_RELEASED);
     ask_under(&world, 9, three);
     EVENTUALLY(only_the_first_is_there(&world));
+    say_stopping(world.net);
     put(world.parent, IPC_STOP, 0, NOTHING, NOTHING);
     int net = world.net;
     world.net = world.clients; /* its own channel may end first */
