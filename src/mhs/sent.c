@@ -118,28 +118,32 @@ static void print_sent(const json_t *outcomes) {
     json_decref(rows);
 }
 
-static int show_sent(const char *mailbox, const struct wish *wish) {
-    json_t *messages = json_array(), *outcomes = NULL, *answers = NULL, *outcome;
-    size_t i;
-    int status = ask(mailbox, wish, messages);
-    if (status == COMMAND_OK) {
-        outcomes = outcomes_of(messages, wish->last);
-        answers = outcome_answers(mailbox, oldest(outcomes));
-        status = answers ? COMMAND_OK : COMMAND_UNREACHABLE;
-    }
-    json_array_foreach(outcomes, i,
-                       outcome) if (status == COMMAND_OK && !outcome_add_answers(outcome, answers)) status =
-        COMMAND_UNREACHABLE;
-    if (status == COMMAND_OK && command_settings.json) {
+/* Adds what the mailbox tells of them; JSON is printed, and who prints text does so with COMMAND_OK. */
+static int complete(const char *mailbox, const json_t *outcomes) {
+    json_t *answers = outcome_answers(mailbox, oldest(outcomes));
+    bool done = answers != NULL;
+    for (size_t i = 0; done && i < json_array_size(outcomes); i++)
+        done = outcome_add_answers(json_array_get(outcomes, i), answers);
+    json_decref(answers);
+    if (done && command_settings.json) {
         json_t *all = json_pack("{s:O}", "messages", outcomes);
         out_json(all);
         json_decref(all);
-    } else if (status == COMMAND_OK) {
-        print_sent(outcomes);
     }
+    return done ? COMMAND_OK : COMMAND_UNREACHABLE;
+}
+
+static int show_sent(const char *mailbox, const struct wish *wish) {
+    json_t *messages = json_array(), *outcomes = NULL;
+    int status = ask(mailbox, wish, messages);
+    if (status == COMMAND_OK) {
+        outcomes = outcomes_of(messages, wish->last);
+        status = complete(mailbox, outcomes);
+    }
+    if (status == COMMAND_OK && !command_settings.json)
+        print_sent(outcomes);
     json_decref(messages);
     json_decref(outcomes);
-    json_decref(answers);
     return status;
 }
 
@@ -243,21 +247,10 @@ static int find_of_entry(const char *mailbox, const char *operand, struct arena 
 }
 
 static int show_outcomes(const char *mailbox, const json_t *answer) {
-    json_t *outcomes = outcomes_of(json_object_get(answer, "messages"), INT64_MAX), *outcome;
-    json_t *answers = outcome_answers(mailbox, oldest(outcomes));
-    size_t i;
-    int status = answers ? COMMAND_OK : COMMAND_UNREACHABLE;
-    json_array_foreach(outcomes, i,
-                       outcome) if (status == COMMAND_OK && !outcome_add_answers(outcome, answers)) status =
-        COMMAND_UNREACHABLE;
-    if (status == COMMAND_OK && command_settings.json) {
-        json_t *all = json_pack("{s:O}", "messages", outcomes);
-        out_json(all);
-        json_decref(all);
-    }
-    json_array_foreach(outcomes, i, outcome) if (status == COMMAND_OK && !command_settings.json)
-        print_outcome(outcome);
-    json_decref(answers);
+    json_t *outcomes = outcomes_of(json_object_get(answer, "messages"), INT64_MAX);
+    int status = complete(mailbox, outcomes);
+    for (size_t i = 0; status == COMMAND_OK && !command_settings.json && i < json_array_size(outcomes); i++)
+        print_outcome(json_array_get(outcomes, i));
     json_decref(outcomes);
     return status;
 }
