@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "mta/attempt.h"
+#include "mta/hashing.h"
 #include "mta/later.h"
 #include "mta/users.h"
 
@@ -78,6 +79,8 @@ void user_association_gone(struct user_association *association) {
     struct mta *mta = association->net->mta;
     if (association->submission)
         submission_free(mta, association->submission);
+    if (association->state == USER_ASKED)
+        hashing_forget(mta->hashing, association->number);
     later_leave(mta, association);
     forget(association);
 }

@@ -1,0 +1,73 @@
+#!/usr/bin/python3
+"""What users and strangers at the users' port do to others: in numbers, at once, and without waiting for the answer."""
+import contextlib
+import socket
+
+from players import ANN, BEN, HOME, Unharmed
+from peer import p3, tap
+from peer.association import AUTHENTICATION_ERROR, Association, BindRefused
+from peer.transport import Transport
+from user_stage import ANNS, BENS, hashed, stage_with_users
+
+case, check, equal = tap.case, tap.check, tap.equal
+
+
+def asks_to_bind(stage, address=ANN, secret=ANNS, source="127.0.0.1"):
+    """A bind is sent, and its answer not awaited."""
+    sock = socket.create_connection(("127.0.0.1", stage.users_port), tap.PATIENCE, (source, 0))
+    return p3.DirectUser.ask_to_bind(Transport(sock), "mts-access-94", p3.bind_argument(address, secret))
+
+
+def bind(stage, address=ANN, secret=ANNS):
+    return p3.bind(stage.users_port, "mts-access-94", address, secret)
+
+
+def heard(user):
+    """The reason of the refusal; None: it is bound."""
+    try:
+        user.hear_of_bind()
+        return None
+    except BindRefused as error:
+        return error.reason
+
+
+@case("strangers of one address who bind by any name, and wait or go at once, keep no user from binding")
+def _():
+    with stage_with_users() as stage, Unharmed(stage) as unharmed:
+        for goes in (False, True):
+            strangers = []
+            for number in range(60):
+                stranger = asks_to_bind(stage, f"{HOME}/S=x{number}", "any", "127.0.0.7")
+                strangers.append(stranger)
+                if goes:
+                    stranger.cut()
+            bind(stage).release()
+            bind(stage, address=BEN, secret=BENS).release()
+            for stranger in strangers:
+                with contextlib.suppress(OSError):
+                    stranger.cut()
+            unharmed.served(f"strangers-{goes}")
+
+
+@case("guesses that are made at once are no more than one by one; users' wrong binds keep out no MTA of the same address")
+def _():
+    with stage_with_users() as stage:
+        guesses = [asks_to_bind(stage, f"{HOME}/S=x{number}", "guess") for number in range(30)]
+        right = asks_to_bind(stage)
+        equal({heard(guess) for guess in guesses}, {AUTHENTICATION_ERROR})
+        equal(heard(right), AUTHENTICATION_ERROR)
+        Association.open(stage.mta.port, mta="NEAR", password="near's secret").close()
+
+
+@case("a password that is changed while binds with it wait to be compared opens nothing any more")
+def _():
+    with stage_with_users(users={}, limits={"associations-per-user": 100}) as stage:
+        stage.mta.request("user-add", address=ANN, **{"password-hash": hashed(ANNS)})
+        bind(stage).release()
+        waiting = [asks_to_bind(stage) for _ in range(30)]      # the last is compared after the change
+        stage.mta.request("user-set", address=ANN, **{"password-hash": hashed(BENS)})
+        equal([heard(user) for user in waiting][-1], AUTHENTICATION_ERROR)
+
+
+if __name__ == "__main__":
+    tap.main()
