@@ -2,9 +2,10 @@
 """What users and strangers at the users' port do to others: in numbers, at once, and without waiting for the answer."""
 import contextlib
 import socket
+import time
 
-from players import ANN, BEN, HOME, Unharmed
-from peer import p3, tap
+from players import ANN, BEN, FAY, HOME, Unharmed
+from peer import local, p3, tap
 from peer.association import AUTHENTICATION_ERROR, Association, BindRefused
 from peer.transport import Transport
 from user_stage import ANNS, BENS, hashed, stage_with_users
@@ -67,6 +68,37 @@ def _():
         waiting = [asks_to_bind(stage) for _ in range(30)]      # the last is compared after the change
         stage.mta.request("user-set", address=ANN, **{"password-hash": hashed(BENS)})
         equal([heard(user) for user in waiting][-1], AUTHENTICATION_ERROR)
+
+
+def deferred(user, recipients):
+    """The local identifier of a message that is due in an hour."""
+    later = time.strftime("%y%m%d%H%M%SZ", time.gmtime(time.time() + 3600))
+    return p3.read_submission_result(user.submit(local.submission_envelope(ANN, recipients, deferred=later), b"x")[3])[0]
+
+
+def queued(stage):
+    return stage.mta.request("queue-list")["entries"]
+
+
+@case("a cancel is of all that a message was split into, or of nothing: many mailboxes, a list's members, a peer's part")
+def _():
+    many = [f"{HOME}/S=u{number}" for number in range(100)]
+    users = {ANN: {"password-hash": hashed(ANNS)}, BEN: {"available": True}, **{user: {"available": True} for user in many}}
+    with stage_with_users(users=users, list={f"{HOME}/S=team": {"members": [FAY]}}) as stage, bind(stage) as ann:
+        for recipients in (many, [f"{HOME}/S=team", BEN]):
+            identifier = deferred(ann, recipients)
+            copies = queued(stage)
+            equal(len(copies), len(recipients))
+            stage.mta.request("queue-hold", id=copies[-1]["id"], reason="looked at")
+            equal(ann.cancel(HOME, identifier)[::2], ("error", p3.CANCELLATION_REJECTED))
+            equal(len(queued(stage)), len(recipients))
+            stage.mta.request("queue-release", id=copies[-1]["id"], reason="looked at")
+            equal(ann.cancel(HOME, deferred(ann, [BEN]))[::2], ("result", p3.CANCEL))    # another is another
+            equal(len(queued(stage)), len(recipients))
+            equal(ann.cancel(HOME, identifier)[::2], ("result", p3.CANCEL))
+            equal(queued(stage), [])
+        events = stage.mta.request("track", mts_identifier=f"[/PRMD=ALPHA/ADMD=GOLD/C=GB/;{identifier}]")["messages"][0]["events"]
+        equal({event["peer"] for event in events if event["detail"] == "cancelled by its originator"}, {"FAR", None})
 
 
 if __name__ == "__main__":
