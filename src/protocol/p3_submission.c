@@ -76,6 +76,7 @@ static void tell_begin(struct p3 *p3, enum ipc_submission kind, struct span enve
     buf_init(&head, 0);
     buf_append_u32(&head, number);
     buf_append_byte(&head, (uint8_t)kind);
+    p3_number_weighs(p3, number, envelope.len);
     tell(p3, IPC_USER_SUBMIT_BEGIN, buf_span(&head), envelope);
     buf_free(&head);
     p3->told = true;
@@ -200,6 +201,7 @@ static void end_gathered(struct p3 *p3) {
     buf_init(&head, 0);
     buf_append_u32(&head, number);
     buf_append_byte(&head, (uint8_t)operation_of(&p3->ro));
+    p3_number_weighs(p3, number, p3->gathered.len);
     tell(p3, IPC_USER_REQUEST, buf_span(&head), buf_span(&p3->gathered));
     buf_free(&head);
 }
