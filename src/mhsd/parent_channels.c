@@ -7,7 +7,7 @@
 #include "ipc/door.h"
 
 /* Octets that wait between two processes. */
-#define CHANNEL_OCTETS (2 << 20)
+#define CHANNEL_OCTETS (1 << 20)
 
 /* Passes an end through the child's door. One that has closed that and lives would be introduced to nobody.
  */
