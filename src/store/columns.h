@@ -69,6 +69,8 @@ struct store_chunk {
  * the others at those in which a commit completed a chunk.
  */
 bool store_next_chunk(struct store *store, struct store_chunk *chunk, bool *more, struct error *err);
+/* Could it find one? Costs nothing. */
+bool store_may_have_chunks(const struct store *store);
 /* Adds its columns to the batch: none where an entry is damaged, or all have gone. */
 bool store_seal_chunk(struct store_batch *batch, const struct store_chunk *chunk, store_derive_cb *derive,
                       void *context, struct error *err);

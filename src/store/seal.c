@@ -81,6 +81,10 @@ bool store_next_chunk(struct store *store, struct store_chunk *chunk, bool *more
     return true;
 }
 
+bool store_may_have_chunks(const struct store *store) {
+    return !store->complete_known || store->complete.count;
+}
+
 void store_chunk_done(struct store *store, const struct store_chunk *chunk) {
     struct map_slot *slot = map_find(&store->sealed, chunk->mailbox);
     if (slot && slot->number == (int64_t)chunk->number)
@@ -212,7 +216,8 @@ static bool look_at_place(struct columns_look *look, uint64_t chunk) {
                (buf_append(&look->heads, &chunk, sizeof chunk) || store_no_memory(look->store, &look->err));
     uint64_t next = look->at < head_count(look) ? head_at(look, look->at) : UINT64_MAX;
     if (next != chunk)
-        is_wrong(look, next < chunk ? next : chunk, next < chunk ? "is missing" : "is of a chunk without head");
+        is_wrong(look, next < chunk ? next : chunk,
+                 next < chunk ? "is missing" : "is of a chunk without head");
     look->at++;
     return !look->why;
 }
