@@ -108,5 +108,6 @@ struct store_marks {
 bool store_get_marks(struct store *store, uint32_t mailbox, uint64_t block, struct store_marks *marks,
                      struct error *err);
 enum store_entry_status store_status_in(const struct store_marks *marks, uint64_t sequence);
+unsigned store_flags_in(const struct store_marks *marks, uint64_t sequence);
 
 #endif

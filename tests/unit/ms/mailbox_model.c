@@ -447,6 +447,7 @@ static void expect(struct expected *expected, const struct tree *tree) {
         if (entry->there && s->classes >> entry->entry_class & 1 && i >= s->first &&
             (!s->last || i <= s->last) && (s->children || !entry->parent) &&
             (!s->by_time || (entry->at >= s->from && entry->at <= s->to)) &&
+            (!s->unread || entry->status != STORE_PROCESSED || entry->flags & s->unread_flags) &&
             (!s->filter || decide(tree, 0, entry, i) == MS_TRUE))
             expected->numbers[expected->count++] = i;
     }
@@ -484,6 +485,8 @@ static void select_and_compare(struct play *play) {
                                      .from =
                                          (1000000000 + (int64_t)below((unsigned)next_number * 3)) * 1000000,
                                      .to = (1000000000 + (int64_t)below((unsigned)next_number * 3)) * 1000000,
+                                     .unread = !below(4),
+                                     .unread_flags = (uint8_t)below(4),
                                      .children = below(2),
                                      .filter = below(8) ? prepared(&made) : NULL,
                                      .limit = below(2) ? 0 : 1 + below(50),
