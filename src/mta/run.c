@@ -33,6 +33,7 @@
 #include "mta/reroute.h"
 #include "mta/stop.h"
 #include "mta/submit.h"
+#include "mta/user_agent.h"
 #include "mta/user_association.h"
 #include "mta/user_port.h"
 #include "mta/users.h"
@@ -125,7 +126,8 @@ static void after_commit(struct mta *mta, bool done) {
 static const struct destination_operations *const kinds[DESTINATION_KINDS] = {
     [DESTINATION_MTA] = &peer_operations,
     [DESTINATION_MAILBOX] = &mailbox_operations,
-    [DESTINATION_CONVERSION] = &conversion_operations};
+    [DESTINATION_CONVERSION] = &conversion_operations,
+    [DESTINATION_USER] = &user_agent_operations};
 
 static const struct batch_hooks hooks = {before_commit, after_commit};
 
@@ -236,6 +238,7 @@ void mta_free(struct mta *mta) {
     log_causer_forget(&mta->lines);
     map_free(&mta->associations);
     map_free(&mta->user_associations);
+    map_free(&mta->user_agents);
     map_free(&mta->leaving_in);
     map_free(&mta->notified);
     map_free(&mta->unread);
@@ -259,7 +262,7 @@ static void work_is_due(struct mta *mta, struct work *work, int64_t now) {
         copy_lost(mta, work);
         return;
     }
-    if (schedule_expiry(work) <= now) {
+    if (schedule_expiry(work) <= now && !work->taken) {
         copy_expire(mta, work);
         return;
     }

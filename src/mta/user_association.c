@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "mta/attempt.h"
 #include "mta/later.h"
+#include "mta/user_agent.h"
+#include "mta/user_delivery.h"
 #include "mta/users.h"
 
 struct user_association *user_association_find(const struct net_process *net, uint64_t ref) {
@@ -36,16 +38,23 @@ struct user_association *user_association_add(struct net_process *net, uint64_t 
     return NULL;
 }
 
+static unsigned delivery_state(const struct user_association *association) {
+    return !association->delivering  ? IPC_STATE_NO_DELIVERY
+           : association->committing ? 0
+                                     : IPC_STATE_DELIVERING;
+}
+
 unsigned user_association_frame_state(const struct user_association *association) {
     switch (association->state) {
     case USER_ASKED:
         return IPC_STATE_ASKED;
     case USER_CLOSING:
-        return IPC_STATE_CLOSING | IPC_STATE_GONE;
+        return IPC_STATE_CLOSING | IPC_STATE_GONE | delivery_state(association);
     case USER_UP:
         break;
     }
-    return IPC_STATE_USER | (association->invocation ? IPC_STATE_SUBMITTING : IPC_STATE_NO_SUBMISSION);
+    return IPC_STATE_USER | (association->invocation ? IPC_STATE_SUBMITTING : IPC_STATE_NO_SUBMISSION) |
+           delivery_state(association);
 }
 
 struct span user_association_address(const struct user_association *association) {
@@ -58,6 +67,15 @@ unsigned user_associations_of(const struct mta *mta, struct span address) {
         const struct user_association *association = mta->user_associations.slots[i].value;
         count += association && association->state == USER_UP &&
                  span_eq(user_association_address(association), address);
+    }
+    return count;
+}
+
+unsigned user_deliveries(const struct mta *mta) {
+    unsigned count = 0;
+    for (size_t i = 0; i < mta->user_associations.room; i++) {
+        const struct user_association *association = mta->user_associations.slots[i].value;
+        count += association && association->delivering;
     }
     return count;
 }
@@ -76,6 +94,8 @@ void user_association_end(struct user_association *association, const char *caus
 
 void user_association_gone(struct user_association *association) {
     struct mta *mta = association->net->mta;
+    user_agent_leave(association);
+    user_delivery_lost(association);
     if (association->submission)
         submission_free(mta, association->submission);
     later_leave(mta, association);
@@ -104,5 +124,7 @@ void user_associations_look(struct mta *mta) {
         const char *why = association && association->state == USER_UP ? why_not(mta, association) : NULL;
         if (why)
             user_association_end(association, why);
+        else if (association && association->state == USER_UP)
+            user_agent_follow(association);
     }
 }
