@@ -20,6 +20,7 @@
 #include "mta/send.h"
 #include "mta/user_association.h"
 #include "mta/user_delivery.h"
+#include "mta/user_end.h"
 #include "mta/user_port.h"
 
 static uint64_t nothing(const struct net_process *net, uint64_t ref, struct span payload) {

@@ -33,9 +33,9 @@
 #include "mta/reroute.h"
 #include "mta/stop.h"
 #include "mta/submit.h"
-#include "mta/user_agent.h"
-#include "mta/user_association.h"
+#include "mta/user_end.h"
 #include "mta/user_port.h"
+#include "mta/user_pump.h"
 #include "mta/users.h"
 #include "mta/users_many.h"
 #include "mta/watch.h"
@@ -337,7 +337,7 @@ static void keep_store(struct mta *mta, int64_t now) {
 static void look_at_users(struct mta *mta) {
     uint64_t version = mta->view.users.version + mta->view.users.loads;
     user_ports_tick(mta, clock_monotonic_us());
-    if (version != mta->users_looked)
+    if (version != mta->users_looked && !mta->stopping) /* a stop sees to them when nothing is under way */
         user_associations_look(mta);
     mta->users_looked = version;
 }

@@ -8,6 +8,7 @@
 #include "mta/mta_private.h"
 #include "mta/pace.h"
 #include "mta/user_association.h"
+#include "mta/user_end.h"
 #include "mta/users_many.h"
 
 /* A commit that takes longer is not about to end: a stop does not wait for what waits for it. */

@@ -24,8 +24,6 @@ struct user_agent {
 /* Names of such destinations begin with it; the user's address follows. */
 #define USER_AGENT_NAME "user "
 
-extern const struct destination_operations user_agent_operations;
-
 /* NULL: the destination is none. */
 struct user_agent *user_agent_of(struct destination *destination);
 struct user_agent *user_agent_at(const struct mta *mta, uint32_t number);

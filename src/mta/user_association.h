@@ -60,11 +60,7 @@ unsigned user_deliveries(const struct mta *mta);
 
 /* Asks the net process to end it. */
 void user_association_end(struct user_association *association, const char *cause);
-/* It is gone, with what comes in and what waits. Frees it. */
-void user_association_gone(struct user_association *association);
-/* The net process has gone, with all of them. */
-void user_associations_drop(struct net_process *net);
-/* Ends those whose user is none any more, or can't bind any more; all of them when the MTA stops. */
-void user_associations_look(struct mta *mta);
+/* Frees it; what hangs on it was let go (user_end.h). */
+void user_association_free(struct user_association *association);
 
 #endif

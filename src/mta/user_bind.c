@@ -7,6 +7,7 @@
 #include "mta/mta_private.h"
 #include "mta/user_agent.h"
 #include "mta/user_association.h"
+#include "mta/user_end.h"
 #include "mta/user_port.h"
 #include "mta/users.h"
 #include "names/oraddress.h"

@@ -221,6 +221,8 @@ static bool on_frame(struct connection *c, enum ipc_type type, struct span paylo
         right = p3_on_deliver_data(p3, payload);
     else if ((right = type == IPC_BIND_ANSWER && ipc_bind_answer_read(payload, &answer)))
         on_bind_answer(p3, &answer);
+    if (right && p3->delivery.active)
+        p3_push(p3);
     if (right)
         connection_kick(c);
     return right;

@@ -166,7 +166,6 @@ void p3_delivery_answered(struct p3 *p3) {
         snprintf(cause, sizeof cause, "the user's program rejected the delivery: %s", problem_name(&p3->ro));
         tell(p3, IPC_USER_REJECTED, p3->ro.problem, cause);
     }
-    p3_push(p3);
 }
 
 void p3_delivery_returned(struct p3 *p3, const struct osi_ro *ro) {
@@ -204,8 +203,6 @@ bool p3_on_deliver(struct p3 *p3, struct span payload) {
     buf_init(&delivery->next, 0);
     if (!buf_append_span(&delivery->prefix, prefix) || !buf_append_span(&delivery->content, content))
         osi_association_abort(p3->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
-    else
-        p3_push(p3);
     return true;
 }
 
@@ -224,7 +221,5 @@ bool p3_on_deliver_data(struct p3 *p3, struct span payload) {
     }
     if (!buf_append_span(piece, content))
         osi_association_abort(p3->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
-    else
-        p3_push(p3);
     return true;
 }

@@ -83,7 +83,7 @@ void p3_delivery_push(struct p3 *p3);
 /* True if its argument is under way: nothing else can be said. */
 bool p3_delivery_is_said(const struct p3 *p3);
 /* An answer to it comes: true if it is one. `p3_delivery_answered`: it is whole, and its parameter was
- * gathered (or was too long); else it was none. */
+ * gathered (or was too long); p3_push is due after it. */
 bool p3_delivery_answers(const struct p3 *p3, const struct osi_ro *ro);
 void p3_delivery_answered(struct p3 *p3);
 /* It did not get to the user (RO-REJECT-P). */
@@ -91,7 +91,7 @@ void p3_delivery_returned(struct p3 *p3, const struct osi_ro *ro);
 /* The association is over. */
 void p3_delivery_ended(struct p3 *p3, const char *cause);
 void p3_delivery_free(struct p3_delivery *delivery);
-/* Frames of the store process. */
+/* Frames of the store process; p3_push is due after them. */
 bool p3_on_deliver(struct p3 *p3, struct span payload);
 bool p3_on_deliver_data(struct p3 *p3, struct span payload);
 

@@ -221,6 +221,7 @@ void p3_end(struct p3 *p3) {
     if (p3->ro.kind != OSI_RO_INVOKE) {
         if (p3_delivery_answers(p3, &p3->ro))
             p3_delivery_answered(p3);
+        p3_push(p3);
         p3->in = P3_NOTHING;
         p3_forget_argument(p3);
         return;
