@@ -19,6 +19,8 @@
 #include "mta/receive.h"
 #include "mta/send.h"
 #include "mta/user_association.h"
+#include "mta/user_delivery.h"
+#include "mta/user_end.h"
 #include "mta/user_port.h"
 
 static uint64_t nothing(const struct net_process *net, uint64_t ref, struct span payload) {
@@ -67,6 +69,8 @@ static const struct row {
     [IPC_USER_SUBMIT_END] = {.user = user_submit_end},
     [IPC_USER_SUBMIT_STOP] = {.user = user_submit_stop},
     [IPC_USER_REQUEST] = {.user = user_request},
+    [IPC_USER_DELIVER_READ] = {.user = user_delivery_read},
+    [IPC_USER_DELIVER_RESULT] = {.user = user_delivery_ended},
 };
 
 /* The store may have ended an association, or asked for its end, while a frame was on its way: what still

@@ -217,14 +217,23 @@ static bool waited_for_output(const struct connection *c) {
     return c->over_since && clock_monotonic_us() - c->over_since >= LINGER_US;
 }
 
+/* That octets were taken is an event, too, upon which its owner may give more of them. True when all are
+ * gone.
+ */
+static bool drain(struct connection *c) {
+    drain_events(c);
+    while (osi_association_output(c->association).len > 0) {
+        bool flushed = flush(c);
+        drain_events(c);
+        if (!flushed)
+            return false;
+    }
+    return true;
+}
+
 /* What follows each change: events, output, timer, and the end when it has come. May free `c`. */
 static void settle(struct connection *c) {
-    bool flushed;
-    do {
-        drain_events(c);
-        flushed = flush(c);
-    } while (flushed && osi_association_output(c->association).len > 0);
-    drain_events(c);
+    bool flushed = drain(c);
     if (osi_association_is_over(c->association)) {
         if (!flushed && !waited_for_output(c))
             wait_for_output(c);

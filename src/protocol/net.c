@@ -50,6 +50,8 @@ static const struct row {
     [IPC_SEND_DATA] = {.connection = to_service},
     [IPC_USER_ANSWER] = {.connection = to_service},
     [IPC_USER_CONTROL] = {.connection = to_service},
+    [IPC_USER_DELIVER] = {.connection = to_service},
+    [IPC_USER_DELIVER_DATA] = {.connection = to_service},
     [IPC_CONNECT] = {.net = p1_connect},
     [IPC_PING] = {.net = p1_ping},
 };
