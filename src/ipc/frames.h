@@ -81,6 +81,13 @@ enum ipc_type {
     IPC_USER_ANSWER = 29,
     IPC_USER_CONTROL = 30,
 
+    IPC_MS_OPEN = 40,
+    IPC_MS_ASK = 41,
+    IPC_MS_ANSWER = 42,
+    IPC_MS_READ = 43,
+    IPC_MS_DATA = 44,
+    IPC_MS_CHANGE = 45,
+
     IPC_PING = 48,
     IPC_PING_RESULT = 49,
 
@@ -175,8 +182,7 @@ enum ipc_bind_verdict {
     IPC_BIND_AUTHENTICATION_ERROR,
     IPC_BIND_UNACCEPTABLE_DIALOGUE_MODE,
     IPC_BIND_UNACCEPTABLE_SECURITY_CONTEXT,
-    IPC_BIND_CANNOT_RECOVER,
-    IPC_BIND_NOT_SUPPORTED /* no binder of this kind is served here */
+    IPC_BIND_CANNOT_RECOVER
 };
 
 /* An operation that a user of the MTS may ask for beside submissions (X.411 §8.2, §8.3, §8.4). */
@@ -189,6 +195,9 @@ enum ipc_user_operation {
 
 /* What an operation of a user is answered with: its result, an abstract error, a reject. */
 enum ipc_user_answer { IPC_USER_RESULT = 1, IPC_USER_ERROR, IPC_USER_REJECT };
+
+/* Most octets of a seal: what says that an association may ask of a mailbox. */
+#define IPC_MS_SEAL_MAX 32
 
 enum ipc_close { IPC_CLOSE_RELEASED = 1, IPC_CLOSE_ABORTED, IPC_CLOSE_BROKEN };
 
