@@ -123,8 +123,14 @@ enum ipc_type {
 enum ipc_work_operation {
     /* P22 to P2 (RFC 1328): arguments u8 flags (content/downgrade.h), octets our address of §3.1 as text or
        none, results u32 encoded information types */
-    IPC_WORK_DOWNGRADE = 1
+    IPC_WORK_DOWNGRADE = 1,
+    /* What columns are made of (ms/sealed.h): arguments for each entry u8 type, u8 known, octets items of its
+       row, u64 octets of its content, octets the beginning of that; there is no content to be read. Results
+       for each u8 IPC_WORK_FACTS and ms_facts_write's, or IPC_WORK_MORE: a longer beginning is wanted */
+    IPC_WORK_ATTRIBUTES = 2
 };
+
+enum ipc_work_facts { IPC_WORK_MORE, IPC_WORK_FACTS };
 
 enum ipc_work_verdict {
     IPC_WORK_DONE = 1,

@@ -82,10 +82,11 @@ bool ms_show(struct ms_operation *operation, const struct store_entry *entry,
     *shown = (struct ms_shown){.attribute = attribute};
     if (ms_is_content(attribute))
         return show_content(operation, entry, shown);
-    if (!ms_entry_get(&values, attribute, &found, &count) ||
-        (count && !copy_values(operation, found, count, shown)))
+    if (!ms_entry_get(&values, attribute, &found, &count))
+        return true; /* as of a content that is none: the others of the entry can be shown */
+    if (count && !copy_values(operation, found, count, shown))
         return ms_fail_service(operation, x413_ServiceProblem_unavailable,
-                               "values of an entry can't be read, or take too much memory");
+                               "values of an entry take too much memory");
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "mta/client.h"
 #include "mta/clients.h"
+#include "mta/delivered.h"
 #include "mta/event.h"
 #include "mta/history.h"
 #include "mta/json.h"
@@ -144,39 +145,11 @@ json_t *request_mailboxes(struct client *client, json_t *request) {
 
 /* ---- entries ---- */
 
-/* An entry with the message that it stands for. */
-struct loaded {
-    const struct store_entry *entry;
-    struct delivered delivered;
-    struct store_message message;
-};
-
-/* Into `arena`, which must be empty enough for an envelope. */
-static bool load_entry(struct view *view, const struct store_entry *entry, struct arena *arena,
-                       struct loaded *loaded, struct error *err) {
-    loaded->entry = entry;
-    if (entry->damaged)
-        return error_set(err, STORE_CORRUPT, "entry %llu is not what was stored",
-                         (unsigned long long)entry->sequence);
-    return (delivered_read(entry->data, &loaded->delivered) ||
-            error_set(err, STORE_CORRUPT, "entry %llu has a form that this program doesn't know",
-                      (unsigned long long)entry->sequence)) &&
-           store_get_message(view->store, entry->message, arena, &loaded->message, err);
-}
-
-static struct span envelope_of(const struct loaded *loaded, struct arena *arena) {
-    const struct delivered *delivered = &loaded->delivered;
-    struct mts_stored stored = {.kind = delivered->kind, .octets = loaded->message.envelope};
-    if (delivered->envelope.data)
-        return delivered->envelope;
-    return mts_delivery_envelope(&stored, delivered->position, loaded->entry->at / SECOND, arena);
-}
-
 /* Of a message the held envelope says the same with less work. */
 static void summarize(const struct loaded *loaded, struct arena *arena, struct summary *summary) {
     enum mts_kind kind = loaded->delivered.kind;
     if (kind == MTS_REPORT || loaded->delivered.envelope.data)
-        summary_of_delivery(kind, envelope_of(loaded, arena), arena, summary);
+        summary_of_delivery(kind, delivered_envelope(loaded, arena), arena, summary);
     else
         summary_of(kind, loaded->message.envelope, arena, summary);
 }
@@ -231,7 +204,7 @@ static json_t *listed_json(struct listing *listing, const struct store_entry *en
     struct loaded loaded;
     struct error err = {0};
     arena_reset(&listing->arena);
-    if (load_entry(listing->view, entry, &listing->arena, &loaded, &err))
+    if (delivered_load(listing->view, entry, &listing->arena, &loaded, &err))
         return entry_json(listing->view, &loaded, &listing->arena, &listing->err);
     if (err.code == STORE_CORRUPT || err.code == STORE_NOT_FOUND)
         return damaged_json(entry, &err);
@@ -288,9 +261,9 @@ json_t *request_mailbox_show(struct client *client, json_t *request) {
     json_t *error = open_entry(client, request, &opened, &entry);
     if (error)
         return error;
-    if (!load_entry(view, &entry, &view->arena, &loaded, &err))
+    if (!delivered_load(view, &entry, &view->arena, &loaded, &err))
         return client_error("unavailable", "the entry can't be read: %s", err.text);
-    struct span envelope = envelope_of(&loaded, &view->arena);
+    struct span envelope = delivered_envelope(&loaded, &view->arena);
     if (!envelope.data)
         return client_error(
             "unavailable",
@@ -439,7 +412,7 @@ static bool piece_of_entry(struct view *view, const struct loaded *loaded, struc
 
 static bool piece_of_envelope(struct view *view, const struct loaded *loaded, struct piece *piece,
                               struct error *err) {
-    struct span envelope = envelope_of(loaded, &view->arena);
+    struct span envelope = delivered_envelope(loaded, &view->arena);
     if (!envelope.data)
         return error_set(err, STORE_CORRUPT, "it does not decode, or takes too much memory");
     piece->total = envelope.len;
@@ -473,7 +446,7 @@ static json_t *fetch_entry(struct client *client, uint64_t ref, const struct ope
     json_t *error = find_entry(view, opened, piece->sequence, &entry);
     if (error)
         return error;
-    if (!load_entry(view, &entry, &view->arena, &loaded, &err) ||
+    if (!delivered_load(view, &entry, &view->arena, &loaded, &err) ||
         !(envelope ? piece_of_envelope : piece_of_entry)(view, &loaded, piece, &err))
         return not_read(envelope ? "envelope" : "content", &err);
     return send_piece(client, ref, piece);

@@ -124,6 +124,7 @@ enum statement {
     SQL_PUT_BITS,
     SQL_DROP_BITS,
     SQL_IS_EMPTY,
+    SQL_LAST_ENTRY,
     SQL_PUT_COLUMN,
     SQL_DROP_COLUMN,
     SQL_COUNT_CHUNKS,
@@ -511,6 +512,7 @@ bool sqlite_get_bits(struct store *store, uint32_t mailbox, uint64_t block, uint
 bool sqlite_each_column(struct store *store, uint32_t mailbox, unsigned column, uint64_t chunk,
                         bool (*cb)(void *context, uint64_t chunk, struct span octets), void *context,
                         struct error *err);
+bool sqlite_last_entry(struct store *store, uint32_t mailbox, uint64_t *sequence, struct error *err);
 bool sqlite_count_chunks(struct store *store, uint32_t mailbox, uint64_t *chunks, struct error *err);
 bool sqlite_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out,
                        struct error *err);
