@@ -43,14 +43,6 @@ void ms_refuse(struct ms_reply *reply, const char *why) {
     ms_fail_service(&operation, x413_ServiceProblem_unavailable, why);
 }
 
-bool ms_read_argument(struct ms_operation *operation, const struct ber_type *type, void *argument) {
-    struct ber_error error = {0};
-    return ber_decode(type, operation->request->argument, &operation->arena, NULL, argument, &error) ||
-           (error.code == BER_MEMORY ? ms_fail_service(operation, x413_ServiceProblem_unwilling_to_perform,
-                                                       "an argument that takes too much memory")
-                                     : ms_reject_argument(operation));
-}
-
 static bool operate(struct ms_operation *operation) {
     for (size_t i = 0; i < OPERATIONS; i++)
         if (operations[i].code == operation->request->code)

@@ -45,3 +45,11 @@ bool ms_reject_argument(struct ms_operation *operation) {
     operation->reply->code = MISTYPED_ARGUMENT;
     return false;
 }
+
+bool ms_read_argument(struct ms_operation *operation, const struct ber_type *type, void *argument) {
+    struct ber_error error = {0};
+    return ber_decode(type, operation->request->argument, &operation->arena, NULL, argument, &error) ||
+           (error.code == BER_MEMORY ? ms_fail_service(operation, x413_ServiceProblem_unwilling_to_perform,
+                                                       "an argument that takes too much memory")
+                                     : ms_reject_argument(operation));
+}

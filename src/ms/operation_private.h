@@ -37,6 +37,8 @@ bool ms_fail_store(struct ms_operation *operation, const struct error *err);
 bool ms_fail_attribute(struct ms_operation *operation, int64_t problem, struct span type, struct span value);
 bool ms_fail_number(struct ms_operation *operation, uint64_t number);
 bool ms_reject_argument(struct ms_operation *operation);
+/* Decodes the argument, or rejects it. */
+bool ms_read_argument(struct ms_operation *operation, const struct ber_type *type, void *argument);
 
 /* ---- operation_select.c ---- */
 
@@ -99,8 +101,5 @@ bool ms_summarize(struct ms_operation *operation);
 bool ms_list(struct ms_operation *operation);
 bool ms_fetch(struct ms_operation *operation);
 bool ms_delete(struct ms_operation *operation);
-
-/* Decodes the argument, or rejects it. */
-bool ms_read_argument(struct ms_operation *operation, const struct ber_type *type, void *argument);
 
 #endif

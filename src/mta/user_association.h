@@ -1,5 +1,5 @@
-/* Associations of users of the MTS (X.411 §8.1), who bind by P3 or P7: found by their refs and numbers, told what
- * became of what they asked, and ended. */
+/* Associations of users of the MTS (X.411 §8.1), who bind by P3 or P7: found by their refs and numbers, told
+ * what became of what they asked, and ended. */
 #ifndef MTA_USER_ASSOCIATION_H
 #define MTA_USER_ASSOCIATION_H
 

@@ -71,6 +71,7 @@ static void on_event(struct connection *c, struct osi_event *event) {
         break;
     case OSI_EVENT_MAY_SEND:
         p7_push(p7);
+        p7_ask_next(p7);
         break;
     case OSI_EVENT_CLOSED:
         on_closed(c, event->u.cause);
@@ -131,9 +132,11 @@ static bool take_frame(struct p7 *p7, enum ipc_type type, struct span payload) {
 
 static bool on_frame(struct connection *c, enum ipc_type type, struct span payload) {
     bool right = take_frame(p7_of(c), type, payload);
-    if (right)
-        connection_kick(c);
-    return right;
+    if (!right)
+        return false;
+    p7_ask_next(p7_of(c));
+    connection_kick(c);
+    return true;
 }
 
 /* ---- life ---- */

@@ -143,7 +143,6 @@ void p7_push(struct p7 *p7) {
     if (!p7->answer.is || !a || osi_association_is_over(a) || !say(p7, a))
         return;
     p7_answer_free(p7);
-    p7_ask_next(p7);
 }
 
 /* ---- pieces ---- */

@@ -187,7 +187,6 @@ bool p7_on_answer(struct p7 *p7, struct span payload) {
         p3_number_free(&p7->p3, number);
     if (!deletes)
         say(p7, what, code, slices, value);
-    p7_ask_next(p7);
     return true;
 }
 
@@ -200,7 +199,6 @@ bool p7_on_changed(struct p7 *p7, struct span payload) {
     bool right = !p7->deletes || p3_on_answer(&p7->p3, payload);
     if (!p7->deletes) /* it was answered; a status that could not be raised is no loss */
         p3_number_free(&p7->p3, number);
-    p7_ask_next(p7);
     return right;
 }
 

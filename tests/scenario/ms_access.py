@@ -8,14 +8,15 @@ import time
 from players import ANN, BEN, HOME, Unharmed
 from user_stage import ANNS, BENS, entries, letter, said_by_tshark, stage_with_users
 from interop import tshark_judge
-from peer import ber, local, p3, p7, tap, x413
+from peer import ber, local, names, p3, p7, tap, x413
 from peer.association import Aborted, BindRefused
-from peer.p7 import CONTENT, CONTENT_LENGTH, CREATION, ENTRY_TYPE, ENVELOPE, LISTED, NEW, PRIORITY, PROCESSED, SEQUENCE, STATUS
+from peer.p7 import CONTENT, CONTENT_LENGTH, CONTENT_TYPE, CREATION, ENTRY_TYPE, ENVELOPE, LISTED, NEW, PRIORITY, PROCESSED, SEQUENCE, STATUS
 from peer.transport import Closed
 
 case, check, equal = tap.case, tap.check, tap.equal
 ERRORS = x413.ERRORS
-AUTHENTICATION, UNACCEPTABLE_CONTEXT, UNABLE = 0, 1, 2
+AUTHENTICATION, UNACCEPTABLE_CONTEXT = 0, 1
+SUBJECT, ORIGINATOR = x413.HAT + "4", x413.ATT + "27"
 
 
 def bind(stage, context="ms-access-94", address=ANN, secret=ANNS, **options):
@@ -146,6 +147,28 @@ def _():
         stage.mta.stop()
         stage.mta.start()
         equal(seen(stage), {LISTED: 3, PROCESSED: 1})
+
+
+@case("what envelope and heading say is listed, filtered by and summed up; what an entry has not is left out")
+def _():
+    with stage_with_users() as stage:
+        deliver(stage, 3)
+        deliver(stage, 1, content=b"no interpersonal message")
+        with bind(stage) as user:
+            found = p7.listed(user.list(kinds=[SUBJECT, ORIGINATOR, CONTENT_LENGTH, CONTENT_TYPE, STATUS]))[1]
+            equal([e[1][SUBJECT][0].octets() if SUBJECT in e[1] else None for e in found],
+                  [b"letter 0", b"letter 1", b"letter 2", None])
+            check(all(e[1][ORIGINATOR][0].raw == names.or_name(BEN) for e in found), "originators")
+            equal(found[3][1][CONTENT_LENGTH][0].integer(), len(b"no interpersonal message"))
+            def numbers(by):
+                return [e[0] for e in p7.listed(user.list(x413.selector(by=by)))[1]]
+            equal(numbers(x413.equality(SUBJECT, ber.teletex("LETTER  1"))), [2])
+            equal(numbers(x413.substrings(SUBJECT, (0, ber.printable("let")), (2, ber.printable("2")))), [3])
+            equal(numbers(x413.none_of(x413.present(SUBJECT))), [4])
+            equal(numbers(x413.equality(ORIGINATOR, names.or_name(BEN))), [1, 2, 3, 4])
+            equal(numbers(x413.equality(ORIGINATOR, names.or_name(ANN))), [])
+            types = p7.summarized(user.summarize(kinds=[CONTENT_TYPE, PRIORITY]))[3]
+            equal([sum(counts.values()) + absent for absent, counts in types], [4, 4])
 
 
 @case("a selector: ranges of numbers and times, limits with what is next, filters nested and by rule")
