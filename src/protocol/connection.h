@@ -13,7 +13,7 @@
 struct connection;
 
 /*
- * What an association is used for: P1, P3, later P7. An inbound one gets the
+ * What an association is used for: P1, P3, P7. An inbound one gets the
  * service of its application context with the bind, an outbound one is made by
  * its service. `c->user` is the service's own.
  */
