@@ -22,6 +22,7 @@
 #include "mta/lost.h"
 #include "mta/mailbox.h"
 #include "mta/mailbox_name.h"
+#include "mta/ms_seal.h"
 #include "mta/mta_private.h"
 #include "mta/net.h"
 #include "mta/outbound.h"
@@ -165,8 +166,8 @@ static bool open_all(struct mta *mta, struct error *err) {
         !(mta->hashing = hashing_new(mta, mta->view.config->hashing_thread)))
         return error_set(err, STORE_NO_MEMORY, "no memory");
     if (!identifiers_begin(mta, err) || !mailboxes_rename(mta->view.store, &mta->arena, err) ||
-        !load_disabled(mta, err) || !users_load(&mta->view, err) || !outcome_load(mta, err) ||
-        !load_queue(mta, err))
+        !ms_seal_begin(mta->view.store, err) || !load_disabled(mta, err) || !users_load(&mta->view, err) ||
+        !outcome_load(mta, err) || !load_queue(mta, err))
         return false;
     mailboxes_tell_full(mta);
     mailboxes_remark_unowned(&mta->view);

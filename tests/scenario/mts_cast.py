@@ -1,6 +1,7 @@
 """What plays of P3 share: a stage with users who have passwords, their binds, what they submit, and what is in mailboxes."""
 import contextlib
 import json
+import subprocess
 
 from players import ANN, BEN, SANITIZER, Stage, folder
 from peer import ipm, local, p3
@@ -51,3 +52,8 @@ def entries(stage, address):
 def submit(user, originator=ANN, recipients=(BEN,), subject="A letter", content=None, **options):
     return user.submit(local.submission_envelope(originator, list(recipients), **options),
                        letter(originator, [r for r in recipients if isinstance(r, str)], subject) if content is None else content)
+
+
+def said_by_tshark(path):
+    done = subprocess.run(["tshark", "-r", path, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    return done.stdout
