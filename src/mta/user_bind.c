@@ -7,8 +7,11 @@
 #include "base/log.h"
 #include "mta/guesses.h"
 #include "mta/hashing.h"
+#include "mta/ms_change.h"
 #include "mta/mta_private.h"
+#include "mta/user_agent.h"
 #include "mta/user_association.h"
+#include "mta/user_end.h"
 #include "mta/user_port.h"
 #include "mta/users.h"
 #include "names/oraddress.h"
@@ -93,6 +96,14 @@ static void admit(struct user_association *association) {
                                                      .name = span_str(mta_name),
                                                      .password = SPAN_LIT("")}});
     user_port_open(association);
+    user_agent_follow(association);
+}
+
+static const char *no_password(const struct local_user *user) {
+    return user->configured
+               ? "the user has no password: 'password-hash' in the configuration gives one ('mhs "
+                 "user hash' makes it)"
+               : "the user has no password: 'mhs user set' gives one";
 }
 
 static const char wrong_password[] = "the password is not the user's";
@@ -107,7 +118,7 @@ static bool decide(struct user_association *association, const char *hash, bool 
     if (!found || found->leaving)
         refuse_wrong(net, association->ref, user, host, "no user has this address");
     else if (!found->password)
-        refuse_wrong(net, association->ref, user, host, "the user has no password: 'mhs user set' gives one");
+        refuse_wrong(net, association->ref, user, host, no_password(found));
     else if (!matches || strcmp(hash, found->password) != 0)
         refuse_wrong(net, association->ref, user, host, wrong_password);
     else if (association->security_context) {
@@ -115,6 +126,8 @@ static bool decide(struct user_association *association, const char *hash, bool 
         refuse(net, association->ref, IPC_BIND_UNACCEPTABLE_SECURITY_CONTEXT, no_labels);
     } else if (busy)
         refuse_busy(net, association->ref, user, host, busy);
+    else if (association->of_store && !ms_open(association))
+        refuse_busy(net, association->ref, user, host, "the store can't be read now");
     else {
         admit(association);
         return true;
@@ -163,6 +176,7 @@ static void ask(struct net_process *net, uint64_t ref, const struct ipc_bind *bi
         refuse_busy(net, ref, name, bind->address, "no memory");
         return;
     }
+    association->of_store = bind->binder == IPC_BINDER_MS_USER;
     association->security_context = bind->security_context;
     struct hashing_question question = {.hash = user && !strong ? user->password : NULL,
                                         .password = bind->credentials.password,

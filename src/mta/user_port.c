@@ -139,11 +139,6 @@ static void refuse(struct user_association *association, uint32_t invocation, en
 
 /* ---- a submission that comes in ---- */
 
-/* Whoever is bound several times pays once; no uid is so large. */
-static uint64_t payer_of(const struct user_association *association) {
-    return span_hash(user_association_address(association)) | (uint64_t)1 << 63;
-}
-
 static void let_go(struct user_association *association) {
     if (association->submission)
         submission_free(association->net->mta, association->submission);
@@ -163,7 +158,8 @@ bool user_submit_begin(struct user_association *association, struct span payload
         association->failed = ATTEMPT_UNAVAILABLE;
     else if (envelope.len > mta->view.config->limits.envelope_octets)
         association->failed = ATTEMPT_TOO_LARGE;
-    else if (!(association->submission = submission_new(mta, kind, payer_of(association), envelope, &err)))
+    else if (!(association->submission =
+                   submission_new(mta, kind, user_association_payer(association), envelope, &err)))
         association->failed = ATTEMPT_UNAVAILABLE;
     return true;
 }
@@ -253,7 +249,7 @@ static void end_in_turn(struct user_association *association, struct submission 
                                 .ref = invocation,
                                 .object = submission,
                                 .octets = submission_end(mta, submission)};
-    if (later_do(mta, payer_of(association), &asked))
+    if (later_do(mta, user_association_payer(association), &asked))
         return;
     submission_free(mta, submission);
     refuse_for_now(association, invocation);
@@ -321,7 +317,7 @@ bool user_request(struct user_association *association, struct span payload) {
     uint32_t invocation = reader_u32(&r);
     asked.ref = invocation;
     asked.payload = payload_rest(&r);
-    if (!later_do(association->net->mta, payer_of(association), &asked))
+    if (!later_do(association->net->mta, user_association_payer(association), &asked))
         user_reject(association, invocation, USER_RESOURCE_LIMITATION);
     return true;
 }
