@@ -31,6 +31,7 @@ static struct under_way under_way(const struct mta *mta) {
         count.in += association->inbound != NULL;
         count.out += association->sending != NULL;
     }
+    count.in += user_submissions(mta);
     count.out += user_deliveries(mta);
     return count;
 }

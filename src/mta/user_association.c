@@ -71,6 +71,15 @@ unsigned user_associations_of(const struct mta *mta, struct span address) {
     return count;
 }
 
+unsigned user_submissions(const struct mta *mta) {
+    unsigned count = 0;
+    for (size_t i = 0; i < mta->user_associations.room; i++) {
+        const struct user_association *association = mta->user_associations.slots[i].value;
+        count += association && association->submission;
+    }
+    return count;
+}
+
 unsigned user_deliveries(const struct mta *mta) {
     unsigned count = 0;
     for (size_t i = 0; i < mta->user_associations.room; i++) {

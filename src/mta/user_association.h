@@ -60,6 +60,8 @@ uint64_t user_association_payer(const struct user_association *association);
 /* How many the user has. */
 unsigned user_associations_of(const struct mta *mta, struct span address);
 
+/* Submissions that come in of all users. */
+unsigned user_submissions(const struct mta *mta);
 /* Deliveries that are under way to all users. */
 unsigned user_deliveries(const struct mta *mta);
 

@@ -259,7 +259,13 @@ static void reloaded(struct connection *c) {
     (void)c;
 }
 
+static bool tell_cut(struct connection *c) {
+    return p3_tell_cut(p3_of(c));
+}
+
 static void cut(struct connection *c) {
+    if (c->state == CONNECTION_OPEN)
+        tell_cut(c);
     if (c->announced)
         p3_delivery_ended(p3_of(c), "the daemon was stopped");
     if (c->announced)
@@ -279,5 +285,6 @@ const struct service p3_service = {.contexts = OSI_MTS_ACCESS_88 | OSI_MTS_RELIA
                                    .wake = wake,
                                    .over = over,
                                    .reloaded = reloaded,
+                                   .tell_cut = tell_cut,
                                    .cut = cut,
                                    .close = let_go};

@@ -85,6 +85,8 @@ void p3_end(struct p3 *p3);
 /* It was none, or was broken off; or the association ends. */
 void p3_dropped(struct p3 *p3);
 void p3_forget_argument(struct p3 *p3);
+/* The log hears of a submission that a stop cuts. False: none was coming in. */
+bool p3_tell_cut(const struct p3 *p3);
 
 /* ---- p3_delivery.c: deliveries ---- */
 

@@ -51,6 +51,14 @@ static enum ipc_user_operation operation_of(const struct osi_ro *ro) {
     return ro->code == x419_op_register ? IPC_USER_REGISTER : IPC_USER_CHANGE_CREDENTIALS;
 }
 
+bool p3_tell_cut(const struct p3 *p3) {
+    bool comes = p3->coming && p3->ro.kind == OSI_RO_INVOKE && (is_message(p3) || is_probe(p3));
+    if (comes)
+        connection_log_once(p3->connection, LOG_LEVEL_NOTICE,
+                            "the stop cuts a submission that comes in, and is not answered");
+    return comes;
+}
+
 void p3_forget_argument(struct p3 *p3) {
     ber_scanner_free(&p3->scanner);
     buf_free(&p3->gathered);

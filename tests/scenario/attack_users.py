@@ -1,14 +1,15 @@
 #!/usr/bin/python3
 """What users and strangers at the users' port do to others: in numbers, at once, and without waiting for the answer."""
 import contextlib
+import signal
 import socket
 import time
 
 from players import ANN, BEN, FAY, HOME, Unharmed
-from peer import local, p3, tap
-from peer.association import AUTHENTICATION_ERROR, Association, BindRefused
-from peer.transport import Transport
-from user_stage import ANNS, BENS, hashed, stage_with_users
+from peer import ber, local, p3, tap
+from peer.association import AUTHENTICATION_ERROR, Aborted, Association, BindRefused
+from peer.transport import Closed, Transport
+from mts_cast import ANNS, BENS, bind, entries, hashed, letter, stage_with_users
 
 case, check, equal = tap.case, tap.check, tap.equal
 
@@ -17,10 +18,6 @@ def asks_to_bind(stage, address=ANN, secret=ANNS, source="127.0.0.1"):
     """A bind is sent, and its answer not awaited."""
     sock = socket.create_connection(("127.0.0.1", stage.users_port), tap.PATIENCE, (source, 0))
     return p3.DirectUser.ask_to_bind(Transport(sock), "mts-access-94", p3.bind_argument(address, secret))
-
-
-def bind(stage, address=ANN, secret=ANNS):
-    return p3.bind(stage.users_port, "mts-access-94", address, secret)
 
 
 def heard(user):
@@ -99,6 +96,63 @@ def _():
             equal(queued(stage), [])
         events = stage.mta.request("track", mts_identifier=f"[/PRMD=ALPHA/ADMD=GOLD/C=GB/;{identifier}]")["messages"][0]["events"]
         equal({event["peer"] for event in events if event["detail"] == "cancelled by its originator"}, {"FAR", None})
+
+
+class Half:
+    """A submission whose octets come in two parts, the first of which has been sent."""
+
+    def __init__(self, stage, first=30_000):
+        self.user = bind(stage)
+        argument = ber.seq(local.submission_envelope(ANN, [BEN]), ber.octets(bytes(50_000)))
+        pdu = self.user.pdu(1, p3.MESSAGE_SUBMISSION, argument)
+        self.user.asked, held, send_raw = 1, [], self.user.transport.send_raw
+        self.user.transport.send_raw = held.append
+        self.user.send(pdu)
+        self.user.transport.send_raw = send_raw
+        octets = b"".join(held)
+        self.rest = octets[first:]
+        send_raw(octets[:first])
+
+    def send_rest(self):
+        self.user.transport.send_raw(self.rest)
+
+
+def logged(stage, words):
+    return tap.wait_until(lambda: words in stage.mta.log(), what=f"a line with '{words}'")
+
+
+@case("a stop waits for a submission that comes in, answers it, and takes no more of others; what was confirmed is there")
+def _():
+    with stage_with_users() as stage, bind(stage, address=BEN, secret=BENS) as ben:
+        half = Half(stage)
+        ben.probe(local.probe_envelope(BEN, [local.recipient(ANN, local.REPORT)], "after it", 100))    # it has come that far
+        stage.mta.process.send_signal(signal.SIGTERM)
+        logged(stage, "stopping: transfers under way end first (in: 1, out: 0)")
+        equal(ben.submit(local.submission_envelope(BEN, [ANN]), letter(BEN, [ANN], "too late"))[0], "reject")
+        half.send_rest()
+        what, _, code, node = half.user.receive()
+        equal((what, code), ("result", p3.MESSAGE_SUBMISSION))
+        identifier = p3.read_submission_result(node)[0]
+        equal(stage.mta.process.wait(60), 0)
+        check("the stop cuts" not in stage.mta.log(), "it was cut")
+        stage.mta.start()
+        tap.wait_until(lambda: any(f";{identifier}]" in entry["mts-identifier"] for entry in entries(stage, BEN)), what="the letter")
+
+
+@case("a stop that has waited its time cuts a submission, and says so")
+def _():
+    with stage_with_users(timers={"stop": 1}) as stage:
+        half = Half(stage)
+        with bind(stage, address=BEN, secret=BENS) as ben:
+            ben.probe(local.probe_envelope(BEN, [local.recipient(ANN, local.REPORT)], "after it", 100))
+        equal(stage.mta.stop(), 0)
+        check("the stop cuts a submission that comes in" in stage.mta.log(), "no line tells of it")
+        try:
+            half.user.receive()
+        except (Aborted, Closed):
+            pass
+        else:
+            raise AssertionError("it was answered")
 
 
 if __name__ == "__main__":
