@@ -57,6 +57,10 @@ struct span user_association_address(const struct user_association *association)
     return bytes_head(association->names);
 }
 
+void user_association_proved(struct user_association *association, const char *hash) {
+    association->password = span_hash(span_str(hash));
+}
+
 uint64_t user_association_payer(const struct user_association *association) {
     return span_hash(user_association_address(association)) | (uint64_t)1 << 63;
 }

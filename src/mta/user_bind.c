@@ -129,6 +129,7 @@ static bool decide(struct user_association *association, const char *hash, bool 
     else if (association->of_store && !ms_open(association))
         refuse_busy(net, association->ref, user, host, "the store can't be read now");
     else {
+        user_association_proved(association, hash);
         admit(association);
         return true;
     }

@@ -34,7 +34,8 @@ static const char *why_not(const struct mta *mta, const struct user_association 
     const struct local_user *user = user_find(&mta->view, user_association_address(association));
     return !user || user->leaving ? "the user is none any more"
            : !user->password      ? "the user has no password any more"
-                                  : NULL;
+           : span_hash(span_str(user->password)) != association->password ? "the user's password was changed"
+                                                                          : NULL;
 }
 
 void user_associations_look(struct mta *mta) {

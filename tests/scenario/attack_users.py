@@ -57,14 +57,23 @@ def _():
         Association.open(stage.mta.port, mta="NEAR", password="near's secret").close()
 
 
-@case("a password that is changed while binds with it wait to be compared opens nothing any more")
+@case("a password that is changed opens nothing any more, though binds with it wait to be compared, and ends who bound by it")
 def _():
     with stage_with_users(users={}, limits={"associations-per-user": 100}) as stage:
         stage.mta.request("user-add", address=ANN, **{"password-hash": hashed(ANNS)})
-        bind(stage).release()
+        bound = bind(stage)
         waiting = [asks_to_bind(stage) for _ in range(30)]      # the last is compared after the change
         stage.mta.request("user-set", address=ANN, **{"password-hash": hashed(BENS)})
         equal([heard(user) for user in waiting][-1], AUTHENTICATION_ERROR)
+        try:
+            bound.receive()
+        except (Aborted, Closed):
+            pass
+        else:
+            raise AssertionError("it is bound yet")
+        with asks_to_bind(stage, secret=BENS, source="127.0.0.9") as user:      # from where none was wrong
+            user.hear_of_bind()
+            equal(user.probe(local.probe_envelope(ANN, [local.recipient(ANN, local.REPORT)], "mine", 100))[0], "result")
 
 
 def deferred(user, recipients):
