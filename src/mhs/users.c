@@ -41,6 +41,7 @@ static void print_users(const json_t *answer) {
 
     static const struct out_column columns[] = {{"ADDRESS", "address", false, TABLE_CUT_START},
                                                 {"UID", "uid", false},
+                                                {"PASSWORD", "password", false},
                                                 {"ENTRIES", "entries", true},
                                                 {"DIRECTORY NAME", "directory-name", false, TABLE_CUT_END},
                                                 {"DELIVERY", "delivery", false},
