@@ -12,8 +12,17 @@
 
 /* ---- what came ---- */
 
+size_t submission_end(struct mta *mta, struct submission *submission) {
+    size_t envelope = bytes_head(submission->envelope).len;
+    if (!submission->ended)
+        quota_end(mta, submission->payer, envelope);
+    submission->ended = true;
+    return envelope;
+}
+
 void submission_free(struct mta *mta, struct submission *submission) {
-    quota_submitted(mta, submission->payer, bytes_head(submission->envelope).len, submission->octets);
+    submission_end(mta, submission);
+    quota_submitted(mta, submission->payer, submission->octets);
     store_content_release(submission->content);
     bytes_drop(submission->envelope);
     mem_free(submission);
