@@ -72,8 +72,12 @@ static const struct operation operations[] = {
      request_user_add,
      OPERATORS,
      CHANGES,
-     {"address", "uid", "directory-name", "password-hash", "users", "more", "count"}},
-    {"user-set", request_user_set, OPERATORS, CHANGES, {"address", "uid", "directory-name", "password-hash"}},
+     {"address", "uid", "directory-name", "password-hash", "delivery", "users", "more", "count"}},
+    {"user-set",
+     request_user_set,
+     OPERATORS,
+     CHANGES,
+     {"address", "uid", "directory-name", "password-hash", "delivery"}},
     {"user-remove", request_user_remove, OPERATORS, CHANGES, {"address", "discard"}},
 };
 

@@ -139,7 +139,7 @@ struct segment {
     int fd;            /* -1: not open */
     uint64_t tail;     /* octets given out, from 0 */
     uint64_t live;     /* of those, octets that a content holds */
-    uint64_t filled;   /* zero-filled up to here */
+    uint64_t filled;   /* blocks are on disk up to here, of zeros or of former contents: a hint */
     uint64_t unsynced; /* octets written since the last sync or write-back */
     uint64_t written;  /* how often it was written to */
     bool dirty;        /* written since the last sync */
