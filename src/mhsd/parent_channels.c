@@ -22,8 +22,8 @@ static bool pass_end(struct child *to, enum ipc_end kind, const struct child *ho
     return false;
 }
 
-/* Long contents pass in few turns of the two ends. The system may give less (net.core.wmem_max), and then it is
- * only slower. */
+/* Long contents pass in few turns of the two ends. The system may give less (net.core.wmem_max), and then it
+ * is only slower. */
 static void widen(int fd) {
     int octets = CHANNEL_OCTETS;
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof octets);

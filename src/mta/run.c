@@ -16,6 +16,7 @@
 #include "mta/hashing.h"
 #include "mta/identifiers.h"
 #include "mta/jump.h"
+#include "mta/kept.h"
 #include "mta/later.h"
 #include "mta/leftovers.h"
 #include "mta/load.h"
@@ -340,6 +341,7 @@ static void keep_store(struct mta *mta, int64_t now) {
         outbound_save_again(mta);
     int64_t track = mta->view.config->limits.track_seconds;
     store_maintain(mta->view.store, jump_drop_before(mta), jump_events_before(mta, track * SECOND), 2000);
+    kept_expire(mta);
     if (now / SECOND % 60 == 0)
         leftovers_expire(mta, jump_drop_before(mta));
 }
@@ -436,7 +438,7 @@ int mta_run(const struct mta_config *config, const struct mta_reload *reload,
     struct error err = {.text = "no memory"};
     struct event_base *loop = event_base_new();
     struct mta *mta = loop ? mta_new(loop, config, reload, &err) : NULL;
-    int status = process_serve(mta ? &mta->process : NULL, descriptors, &err);
+    int status = process_serve(mta ? &mta->process : NULL, config->store_place, descriptors, &err);
     mta_free(mta);
     if (loop)
         event_base_free(loop);
