@@ -101,10 +101,12 @@ bool columns_end(struct columns *columns, struct store_batch *batch, uint32_t ma
         put_slot(columns, NULL, NULL);
     for (size_t i = 0; i < STORE_COLUMNS; i++) {
         struct buf *octets = &columns->octets[i];
-        if (i >= STORE_FIRST_TEXT)
-            buf_append_span(octets, buf_span(&columns->texts[i - STORE_FIRST_TEXT]));
+        const struct buf *texts = i >= STORE_FIRST_TEXT ? &columns->texts[i - STORE_FIRST_TEXT] : NULL;
+        if (texts)
+            buf_append_span(octets, buf_span(texts));
         put_number(octets, column_sum(buf_span(octets), i));
-        if (octets->failed || !batch_put_column(batch, mailbox, (uint64_t)i << 23 | chunk, buf_span(octets)))
+        if (octets->failed || (texts && texts->failed) ||
+            !batch_put_column(batch, mailbox, (uint64_t)i << 23 | chunk, buf_span(octets)))
             return false;
     }
     return true;
