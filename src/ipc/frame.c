@@ -192,7 +192,7 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                           .secret = true,
                           FIELDS(LENGTH("invocation", ANY32),
                                  U8("operation (enum ipc_user_operation)", IPC_USER_CANCEL,
-                                    IPC_USER_CHANGE_CREDENTIALS),
+                                    IPC_USER_REGISTER_88),
                                  REST("argument", 0, ANY32)),
                           .help = "Any other operation; its argument is BER of X.411's type."},
     [IPC_USER_ANSWER] =

@@ -34,19 +34,28 @@ static bool read_login(const char *text, json_int_t *uid) {
     return login != NULL;
 }
 
+/* Where each has a mailbox there is nothing to tell of that. */
+static bool some_by_p3(const json_t *answer) {
+    json_t *user;
+    size_t i;
+    json_array_foreach(json_object_get(answer, "users"), i,
+                       user) if (strcmp(out_text(user, "delivery"), "p3") == 0) return true;
+    return false;
+}
+
 static void print_users(const json_t *answer) {
     json_t *user;
     size_t i;
     json_array_foreach(json_object_get(answer, "users"), i, user) name_login(user);
 
-    static const struct out_column columns[] = {{"ADDRESS", "address", false, TABLE_CUT_START},
-                                                {"UID", "uid", false},
-                                                {"ENTRIES", "entries", true},
-                                                {"DIRECTORY NAME", "directory-name", false, TABLE_CUT_END},
-                                                {"DELIVERY", "delivery", false},
-                                                {"IN CONFIGURATION", "configured", false},
-                                                {NULL, NULL, false}};
-    out_table(json_object_get(answer, "users"), columns);
+    static const struct out_column address = {"ADDRESS", "address", false, TABLE_CUT_START},
+                                   uid = {"UID", "uid", false}, entries = {"ENTRIES", "entries", true},
+                                   name = {"DIRECTORY NAME", "directory-name", false, TABLE_CUT_END},
+                                   delivery = {"DELIVERY", "delivery", false},
+                                   configured = {"IN CONFIGURATION", "configured", false};
+    const struct out_column usual[] = {address, uid, entries, name, configured, {0}};
+    const struct out_column all[] = {address, uid, entries, name, delivery, configured, {0}};
+    out_table(json_object_get(answer, "users"), some_by_p3(answer) ? all : usual);
 }
 
 /* As other lists do; whoever is shown alone has his whole address. */

@@ -12,12 +12,17 @@
 struct job {
     struct job *next;
     hashing_done *done;
+    hashing_changed *changed; /* instead: the password is changed */
     uint64_t number;
     bool somebody; /* `hash` is a user's */
     bool matches;
     size_t length;
     uint8_t password[IPC_BIND_TEXT_MAX];
     char hash[PASSWORD_HASH_SIZE];
+    size_t fresh_length;
+    uint8_t fresh[IPC_BIND_TEXT_MAX];
+    bool is_made;
+    char made[PASSWORD_HASH_SIZE];
 };
 
 struct hashing {
@@ -32,6 +37,15 @@ static void compare(void *argument) {
     struct job *job = argument;
     bool same = password_matches(job->hash, span_of(job->password, job->length));
     job->matches = same && job->somebody;
+    if (job->changed && job->matches)
+        job->is_made = password_hash(span_of(job->fresh, job->fresh_length), job->made);
+}
+
+static void tell(struct mta *mta, const struct job *job) {
+    if (job->changed)
+        job->changed(mta, job->number, job->matches, job->is_made ? job->made : NULL);
+    else
+        job->done(mta, job->number, job->matches);
 }
 
 static void job_free(struct job *job) {
@@ -60,7 +74,7 @@ static void on_ended(evutil_socket_t fd, short what, void *arg) {
     if (!job || !store_thread_ended(hashing->thread, false))
         return;
     begin_next(hashing);
-    job->done(hashing->mta, job->number, job->matches);
+    tell(hashing->mta, job);
     job_free(job);
 }
 
@@ -105,14 +119,12 @@ static struct job *job_new(const char *hash, struct span password, hashing_done 
     return job;
 }
 
-bool hashing_compare(struct hashing *hashing, const char *hash, struct span password, hashing_done *done,
-                     uint64_t number) {
-    struct job *job = hashing->waiting < HASHING_MOST ? job_new(hash, password, done, number) : NULL;
+static bool begin(struct hashing *hashing, struct job *job) {
     if (!job)
         return false;
     if (!hashing->thread) {
         compare(job);
-        done(hashing->mta, number, job->matches);
+        tell(hashing->mta, job);
         job_free(job);
         return true;
     }
@@ -122,4 +134,23 @@ bool hashing_compare(struct hashing *hashing, const char *hash, struct span pass
     if (!hashing->running)
         begin_next(hashing);
     return true;
+}
+
+bool hashing_compare(struct hashing *hashing, const char *hash, struct span password, hashing_done *done,
+                     uint64_t number) {
+    return begin(hashing, hashing->waiting < HASHING_MOST ? job_new(hash, password, done, number) : NULL);
+}
+
+bool hashing_change(struct hashing *hashing, const char *hash, struct span old, struct span fresh,
+                    hashing_changed *done, uint64_t number) {
+    struct job *job = hashing->waiting < HASHING_MOST && fresh.len <= IPC_BIND_TEXT_MAX
+                          ? job_new(hash, old, NULL, number)
+                          : NULL;
+    if (!job)
+        return false;
+    job->changed = done;
+    job->fresh_length = fresh.len;
+    if (fresh.len)
+        memcpy(job->fresh, fresh.data, fresh.len);
+    return begin(hashing, job);
 }

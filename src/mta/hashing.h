@@ -28,4 +28,10 @@ typedef void hashing_done(struct mta *mta, uint64_t number, bool matches);
 bool hashing_compare(struct hashing *hashing, const char *hash, struct span password, hashing_done *done,
                      uint64_t number);
 
+/* Is `old` the hash's password, and if so, what is the hash of `fresh`? As hashing_compare; `made` NULL: it
+ * is not, or there is no memory for it. */
+typedef void hashing_changed(struct mta *mta, uint64_t number, bool matches, const char *made);
+bool hashing_change(struct hashing *hashing, const char *hash, struct span old, struct span fresh,
+                    hashing_changed *done, uint64_t number);
+
 #endif

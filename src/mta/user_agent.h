@@ -44,6 +44,9 @@ void user_agent_follow(struct user_association *association);
 /* It goes. */
 void user_agent_leave(struct user_association *association);
 
+/* What delivery controls held up is looked at again. */
+void user_agent_unbar(struct mta *mta, struct user_agent *agent);
+
 /* A delivery failed: what operators are shown. */
 void user_agent_error(struct user_agent *agent, const char *cause);
 

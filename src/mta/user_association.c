@@ -16,6 +16,7 @@ void user_association_free(struct user_association *association) {
     map_remove(&association->net->users, association->ref);
     map_remove(&association->net->mta->user_associations, association->number);
     bytes_drop(association->names);
+    bytes_drop(association->controls);
     mem_free(association);
 }
 
@@ -65,6 +66,10 @@ unsigned user_associations_of(const struct mta *mta, struct span address) {
                  span_eq(user_association_address(association), address);
     }
     return count;
+}
+
+bool user_association_is_idle(const struct user_association *association) {
+    return association->state == USER_UP && !association->delivering;
 }
 
 unsigned user_deliveries(const struct mta *mta) {

@@ -53,7 +53,7 @@ static bool find(struct search *search, struct span argument, struct error *err)
 }
 
 static bool is_deferred(const struct work *work) {
-    return work->state == WORK_WAITING && !work->tries && !work->in_doubt;
+    return work->state == WORK_WAITING && !work->tries && !work->in_doubt && !work->barred;
 }
 
 /* All of its copies still wait for the originator's time; a copy that an operator holds is not his to take.

@@ -185,16 +185,13 @@ def _():
         unharmed.served("errors")
 
 
-@case("what is not served refuses itself in the operation's own words")
+@case("a control of deliveries is refused to who has a mailbox, in the operation's own words")
 def _():
     with stage_with_users() as stage:
         for context in ("mts-access-88", "mts-access-94"):
             with bind(stage, context) as user:
                 what, _, code, node = user.call(p3.DELIVERY_CONTROL, ber.set_(), p3.MDSE)
                 equal((what, code, node.get(2).integer()), ("error", p3.REFUSED, 0))
-                equal(user.call(p3.REGISTER, ber.set_(), p3.MASE)[::2], ("error", p3.REGISTER_REJECTED))
-                argument = ber.set_(ber.ctx(0, p3.password(ANNS)), ber.ctx(1, p3.password("new")))
-                equal(user.call(p3.CHANGE_CREDENTIALS, argument, p3.MASE)[::2], ("error", p3.NEW_CREDENTIALS))
 
 
 @case("a deferred message is cancelled by its originator, once, and by nobody else")

@@ -10,34 +10,10 @@ from players import ANN, BEN, HOME, Unharmed
 from peer import ber, local, p3, rose, tap
 from peer.association import Aborted
 from peer.transport import Closed
-from mts_cast import ANNS, BENS, bind, entries, hashed, letter, stage_with_users, submit
+from mts_cast import (ANNS, BENS, CONTEXTS, ben, bind, controls, copies, entries, hashed, letter, send, stage_of_agents, states, submit,
+                      wait_empty)
 
 case, check, equal = tap.case, tap.check, tap.equal
-CONTEXTS = ("mts-access-88", "mts-access-94", "mts-reliable-access-88", "mts-reliable-access-94")
-BY_P3 = {ANN: {"password-hash": hashed(ANNS)}, BEN: {"password-hash": hashed(BENS), "delivery": "p3"}}
-
-
-def stage_of_agents(**settings):
-    """ANN has a mailbox, BEN's own program takes his messages."""
-    return stage_with_users(users=settings.pop("users", BY_P3), **settings)
-
-
-def ben(stage, context="mts-access-94"):
-    return bind(stage, context, BEN, BENS)
-
-
-def send(stage, subject="A letter", recipients=(BEN,), content=None, **options):
-    with stage.mta.client() as client:
-        envelope = local.submission_envelope(ANN, list(recipients), **options)
-        return client.submit(envelope, letter(ANN, [BEN], subject) if content is None else content)
-
-
-def copies(stage):
-    return stage.mta.request("queue-list")["entries"]
-
-
-def wait_empty(stage):
-    tap.wait_until(lambda: not copies(stage), what="an empty queue")
 
 
 @case("a message is held until its user binds, and is delivered in each context; its result ends it")
@@ -312,6 +288,63 @@ def _():
             equal(stage.mta.request("status")["users"][0]["associations"], 1)
             shown = stage.mta.mhs("status").stdout + stage.mta.mhs("queue", "list").stdout
             check(BEN in shown, shown)
+
+
+def waiting(user, argument):
+    """What waits for the controls: operations, messages."""
+    what, _, code, node = user.call(p3.DELIVERY_CONTROL, argument, p3.MDSE)
+    equal((what, code), ("result", p3.DELIVERY_CONTROL))
+    return tuple(node.get(n).bits() if node.get(n) else set() for n in (0, 1))
+
+
+REPORTS, MESSAGES = 0, 1        # bits of Operations
+LONG, LOW = 0, 1                # bits of WaitingMessages
+
+
+@case("delivery-control holds up what it says, tells what waits, and holds on its association alone")
+def _():
+    ia5 = ber.seq(ber.ctx(2, ber.oid("2.6.3.4.2")))              # exclusively acceptable
+    voice = ber.seq(ber.ctx(0, ber.oid("2.6.3.4.2")))            # ia5-text is unacceptable
+    for context in CONTEXTS[1::2]:
+        with stage_of_agents() as stage, ben(stage, context) as user:
+            for argument, told, free in ((controls(operations=(REPORTS,)), ({MESSAGES}, set()), controls(operations=(MESSAGES,))),
+                                         (controls(most=10), ({MESSAGES}, {LONG}), controls(most=100_000)),
+                                         (controls(lowest=2), ({MESSAGES}, {LOW}), controls(lowest=1)),
+                                         (controls(types=(2,)), ({MESSAGES}, set()), controls(types=(2, 22))),
+                                         (controls(eits=voice), ({MESSAGES}, set()), controls(eits=ia5)),
+                                         (controls(operations=()), ({MESSAGES}, set()), controls(restrict=False))):
+                equal(waiting(user, argument), (set(), set()))
+                send(stage)
+                copy, = tap.wait_until(lambda: [c for c in copies(stage) if c["state"] == "restricted"], what="a copy that is held up")
+                check("delivery controls" in copy["last-error"] and copy["next-try"] is None, copy)
+                equal(stage.mta.request("status")["work"]["restricted"], 1)
+                equal(waiting(user, argument), told)
+                equal(waiting(user, free), (set(), set()))
+                user.take()
+                wait_empty(stage)
+            waiting(user, controls(operations=()))
+            send(stage)
+            tap.wait_until(lambda: states(stage) == ["restricted"], what="a copy that is held up")
+            with ben(stage) as other:
+                other.take()
+                wait_empty(stage)
+            send(stage)
+            tap.wait_until(lambda: states(stage) == ["restricted"], what="a copy that is held up")
+            user.release()
+            tap.wait_until(lambda: states(stage) == ["unbound"], what="an end of the controls")
+
+
+@case("the controls of 1988 have types in their own form; what is no argument is rejected, a security context refused")
+def _():
+    with stage_of_agents() as stage, ben(stage, "mts-access-88") as user:
+        waiting(user, controls(eits=ber.app(5, ber.prim(0, ber.bits_octets((5,))))))
+        send(stage)
+        tap.wait_until(lambda: states(stage) == ["restricted"], what="a copy that is held up")
+        waiting(user, controls(eits=ber.app(5, ber.prim(0, ber.bits_octets((2, 5))))))
+        user.take()
+        equal(user.call(p3.DELIVERY_CONTROL, ber.null(), p3.MDSE)[2:], (rose.INVOKE, p3.MISTYPED))
+        what, _, code, node = user.call(p3.DELIVERY_CONTROL, ber.set_(ber.ctx(5, ber.set_(ber.integer(1)))), p3.MDSE)
+        equal((what, code, node.get(1).integer(), node.get(2).integer()), ("error", p3.REFUSED, 16, 0))
 
 
 @case("a stop waits for a delivery that is under way")
