@@ -67,7 +67,8 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
         {"bind-answer", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_ASKED, BOUNDED, .secret = true,
          FIELDS(U8("verdict (enum ipc_bind_verdict)", IPC_BIND_ADMITTED, IPC_BIND_NOT_SUPPORTED),
                 OCTETS("peer", 0, ANY32), OCTETS("parameter", 0, ANY32), OCTETS("cause", 0, ANY32),
-                CREDENTIALS, REST("names of hosts to resolve, octets each", 0, ANY32)),
+                CREDENTIALS, U8("messages waiting are told", 0, 1), U32("urgent ones"), U32("normal ones"),
+                U32("non-urgent ones"), REST("names of hosts to resolve, octets each", 0, ANY32)),
          .help = "For RT-RECOVER the peer is the one that the broken association belonged "
                  "to: the store process has fenced that, and found the same address."},
     [IPC_ASSOCIATION_CLOSE] =

@@ -100,6 +100,18 @@ struct user_agent *user_agent_of_mailbox(struct mta *mta, struct arena *arena, c
 
 /* ---- who is bound ---- */
 
+static bool count_one(void *context, struct work *work) {
+    uint32_t *waiting = context;
+    if (work->state != WORK_HELD && !work->taken)
+        waiting[work->lane]++;
+    return true;
+}
+
+void user_agent_waiting(const struct mta *mta, const struct user_agent *agent,
+                        uint32_t waiting[static LANES]) {
+    schedule_each_of(&mta->schedule, agent->destination.number, count_one, waiting);
+}
+
 static bool unbar(void *context, struct work *work) {
     struct mta *mta = context;
     if (work->barred)

@@ -34,6 +34,8 @@ static bool fill_restrictions(struct arena *arena, const struct x411p3_Restricti
     for (size_t i = 0; items && i < count; i++) {
         const struct x411p3_ExactOrPattern *name = given[i].source_name;
         items[i].permitted = given[i].permitted;
+        if (!given[i].source_type.octets.data) /* the default */
+            items[i].sources = MTS_ORIGINATED_BY | MTS_REDIRECTED_BY | MTS_DL_EXPANDED_BY;
         for (unsigned bit = 0; bit < 3; bit++)
             items[i].sources |= ber_bit(&given[i].source_type, bit) ? 1u << bit : 0;
         if (name && !fill_pattern(arena,

@@ -41,6 +41,19 @@ def calendar_time(text):
     return time.mktime(time.strptime(text, "%y%m%d%H%M%SZ")) - time.timezone
 
 
+@case("the result of a bind tells how many messages of each priority wait; who has a mailbox is told nothing")
+def _():
+    with stage_of_agents() as stage:
+        for priority in (1, None, None, 2, 2, 2):
+            send(stage, priority=priority)
+        tap.wait_until(lambda: len(copies(stage)) == 6, what="six copies")
+        with ben(stage) as user:
+            waiting = user.bind_result[0].get(1)[0]
+            equal([waiting.get(lane).get(0).integer() for lane in range(3)], [3, 2, 1])
+        with bind(stage) as user:
+            equal(user.bind_result[0].get(1), None)
+
+
 @case("a content of 20 MB is delivered as the octets that came, directly and over RTSE, and none is as good as any")
 def _():
     with stage_of_agents() as stage:
