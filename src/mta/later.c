@@ -46,7 +46,10 @@ bool later_put(struct mta *mta, void *owner, const struct later_kind *kind, uint
 }
 
 static void forget(struct mta *mta, struct later *later) {
+    struct span payload = bytes_rest(later->payload);
     mta->later_octets -= octets_of(later);
+    if (later->kind->secret && payload.len)
+        explicit_bzero((uint8_t *)(uintptr_t)payload.data, payload.len);
     bytes_drop(later->payload);
     mem_free(later);
 }

@@ -290,7 +290,7 @@ static void refuse_request(void *owner, uint64_t ref) {
     user_reject(owner, (uint32_t)ref, USER_RELEASE_IN_PROGRESS);
 }
 
-static const struct later_kind late_request = {.run = run_request, .refuse = refuse_request};
+static const struct later_kind late_request = {.run = run_request, .refuse = refuse_request, .secret = true};
 
 bool user_request(struct user_association *association, struct span payload) {
     struct mta *mta = association->net->mta;

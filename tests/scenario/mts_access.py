@@ -2,7 +2,6 @@
 """Users bind by P3 and submit: a real daemon, and a user agent in Python that shares no code with it."""
 import contextlib
 import json
-import subprocess
 import tempfile
 import threading
 import time
@@ -12,7 +11,7 @@ from interop import tshark_judge
 from peer import ber, local, p3, rose, tap
 from peer.association import AUTHENTICATION_ERROR, BUSY, UNACCEPTABLE_SECURITY_CONTEXT, Aborted, Association, BindRefused
 from peer.transport import Closed
-from mts_cast import ANNS, BENS, bind, bind_error, entries, hashed, letter, stage_with_users, submit
+from mts_cast import ANNS, BENS, bind, bind_error, entries, for_tshark, hashed, letter, said_by_tshark, stage_with_users, submit
 
 case, check, equal = tap.case, tap.check, tap.equal
 
@@ -253,20 +252,6 @@ def _():
                 text = said_by_tshark(file.name)
                 for wanted in ("local-identifier: " + deferred, "content-identifier: judged", "mTA: ALPHA-MTA"):
                     check(wanted in text, f"{context}: no line '{wanted}'")
-
-
-# tshark 4.0 has P7 take id-as-msse, over P3, which reads its operations in any other of its abstract syntaxes: to the judge the
-# submission port is named as that of administration.
-MSSE, MASE = ber.oid("2.6.0.2.1"), ber.oid("2.6.0.2.6")
-
-
-def for_tshark(log):
-    return [(entry[0], entry[-1].replace(MSSE, MASE)) for entry in log]
-
-
-def said_by_tshark(path):
-    done = subprocess.run(["tshark", "-r", path, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
-    return done.stdout
 
 
 @case("over RTSE too: all operations, and a control that comes while the user has the turn")

@@ -1,6 +1,7 @@
 """What plays of P3 share: a stage with users who have passwords, their binds, what they submit, and what is in mailboxes."""
 import contextlib
 import json
+import subprocess
 
 from players import ANN, BEN, SANITIZER, Stage, folder
 from peer import ber, ipm, local, p3, tap
@@ -92,3 +93,19 @@ def controls(operations=None, most=None, lowest=None, types=None, eits=None, res
 
 def states(stage):
     return sorted(copy["state"] for copy in copies(stage))
+
+
+# --- the judge
+
+# tshark 4.0 has P7 take id-as-msse, over P3, which reads its operations in any other of its abstract syntaxes: to the judge the
+# submission port is named as that of administration.
+MSSE, MASE = ber.oid("2.6.0.2.1"), ber.oid("2.6.0.2.6")
+
+
+def for_tshark(log):
+    return [(entry[0], entry[-1].replace(MSSE, MASE)) for entry in log]
+
+
+def said_by_tshark(path):
+    done = subprocess.run(["tshark", "-r", path, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    return done.stdout

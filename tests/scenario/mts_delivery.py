@@ -3,15 +3,18 @@
 with it."""
 import contextlib
 import json
+import random
+import tempfile
 import threading
 import time
 
 from players import ANN, BEN, HOME, Unharmed
+from interop import tshark_judge
 from peer import ber, local, p3, rose, tap
-from peer.association import Aborted
+from peer.association import Aborted, BindRefused
 from peer.transport import Closed
-from mts_cast import (ANNS, BENS, CONTEXTS, ben, bind, controls, copies, entries, hashed, letter, send, stage_of_agents, states, submit,
-                      wait_empty)
+from mts_cast import (ANNS, BENS, BY_P3, CONTEXTS, ben, bind, controls, copies, entries, for_tshark, hashed, letter, said_by_tshark,
+                      send, stage_of_agents, states, submit, wait_empty)
 
 case, check, equal = tap.case, tap.check, tap.equal
 
@@ -112,7 +115,10 @@ def _():
         check(again == first, "a repeat of other octets")
         stage.mta.kill()
         stage.mta.start()
-        equal(copies(stage)[0]["state"], "in-doubt")
+        copy, = copies(stage)
+        equal(copy["state"], "in-doubt")
+        refused = stage.mta.mhs("queue", "redirect", "--address", ANN, str(copy["id"]), check=False)
+        check("may have arrived at user" in refused.stderr and "--may-arrive-twice" in refused.stderr, refused)
         time.sleep(1.1)         # or another delivery time would not show
         with ben(stage) as user:
             delivery = user.take()
@@ -358,6 +364,74 @@ def _():
         equal(user.call(p3.DELIVERY_CONTROL, ber.null(), p3.MDSE)[2:], (rose.INVOKE, p3.MISTYPED))
         what, _, code, node = user.call(p3.DELIVERY_CONTROL, ber.set_(ber.ctx(5, ber.set_(ber.integer(1)))), p3.MDSE)
         equal((what, code, node.get(1).integer(), node.get(2).integer()), ("error", p3.REFUSED, 16, 0))
+
+
+@case("tshark finds nothing malformed in deliveries, controls and registrations over presentation, and reads their values")
+def _():
+    if not tshark_judge.available():
+        raise tap.Skip("tshark is not here")
+    users = {ANN: {"password-hash": hashed(ANNS), "delivery": "p3"}, BEN: BY_P3[BEN]}
+    for context in ("mts-access-88", "mts-access-94"):
+        with stage_of_agents(users=users) as stage, tempfile.NamedTemporaryFile(suffix=".pcap") as file:
+            sent = send(stage, recipients=[BEN, f"{HOME}/S=NOBODY"], content_identifier="judged")
+            with ben(stage, context) as user, bind(stage, context) as ann:
+                user.take()
+                report = ann.take()
+                equal((report.report, report.identifier), (True, sent))
+                send(stage)
+                user.refuse(user.delivery(), p3.SECURITY, ber.integer(21))
+                waiting(user, controls(operations=(), most=1000, lowest=2, types=(22,)))
+                send(stage)
+                tap.wait_until(lambda: "restricted" in states(stage), what="a copy that is held up")
+                waiting(user, controls(restrict=False))
+                user.take()
+                user.call(p3.REGISTER, ber.set_(), p3.MASE)
+                user.release()
+                ann.take()                                      # the report of the security-error
+                ann.release()
+                for one in (user, ann):
+                    read = tshark_judge.rewritten(file.name, [for_tshark(one.transport.log)])
+                    equal([(c.layer, c.message, c.path[-3:]) for c in tshark_judge.found_fault(read)], [], context)
+                    check("local-identifier: " + sent in said_by_tshark(file.name), f"{context}: no {sent}")
+
+
+@case("SIGKILL around deliveries: none is lost, and none comes twice to who keeps the MTS-identifiers")
+def _():
+    random.seed(4)
+    with stage_of_agents() as stage:
+        sent, got = [], {}
+        for number in range(8):
+            stopped = threading.Event()
+            taker = threading.Thread(target=take_till, args=(stage, CONTEXTS[number % 4], stopped, got))
+            taker.start()
+            for _ in range(random.randrange(1, 12)):
+                sent.append(send(stage, f"{number}", content=bytes(random.choice((10, 1000, 400_000)))))
+            time.sleep(random.random() / 5)
+            stage.mta.kill()
+            stopped.set()
+            taker.join()
+            stage.mta.start()
+        with ben(stage) as user:
+            while copies(stage):
+                note_delivery(got, user.take())
+        equal(sorted(got), sorted(sent))
+        tap.note(f"{len(sent)} messages, {sum(len(c) for c in got.values()) - len(sent)} of them came again")
+
+
+def note_delivery(got, delivery):
+    """A repeat is the same octets."""
+    seen = got.setdefault(delivery.identifier, [])
+    check(all(octets == delivery.octets for octets in seen), f"{delivery} came again in other octets")
+    seen.append(delivery.octets)
+
+
+def take_till(stage, context, stopped, got):
+    with contextlib.suppress(Aborted, Closed, OSError, BindRefused):
+        with ben(stage, context) as user:
+            while not stopped.is_set():
+                delivery = user.delivery()
+                note_delivery(got, delivery)
+                user.take(delivery)
 
 
 @case("a stop waits for a delivery that is under way")
