@@ -2,6 +2,7 @@
 #include "mta/decide.h"
 
 #include "directory/directory.h"
+#include "mta/delivered.h"
 #include "mta/event.h"
 #include "mta/jump.h"
 #include "mta/mailbox_name.h"
@@ -209,8 +210,9 @@ json_t *decide_added(const struct mta *mta, struct batch_mark since, enum mts_ki
 /* What an entry costs besides its octets: rows and their places. */
 #define ENTRY_OCTETS 256
 
-static bool add_entry(struct mta *mta, const struct mts_stored *stored, const struct mts_delivery *delivery,
-                      const struct store_entry *entry, struct span name) {
+static bool add_entry(struct mta *mta, struct arena *arena, const struct mts_stored *stored,
+                      const struct mts_delivery *delivery, const struct store_entry *entry,
+                      struct span name) {
     struct delivered delivered = {
         .kind = stored->kind, .has_content = stored->has_content, .position = delivery->position};
     struct store_entry row = *entry;
@@ -218,7 +220,9 @@ static bool add_entry(struct mta *mta, const struct mts_stored *stored, const st
         stored->kind == MTS_REPORT ? x413_EntryType_delivered_report : x413_EntryType_delivered_message;
     uint32_t mailbox = store_mailbox(mta->view.store, name, NULL);
     buf_clear(&mta->scratch);
-    if (!mailbox || !delivered_write(&mta->scratch, &delivered))
+    if (!mailbox || !delivered_write(&mta->scratch, &delivered) ||
+        (delivery->envelope &&
+         !delivered_add_items(&mta->scratch, delivery, stored->content_length, arena, &row)))
         return false;
     row.data = buf_span(&mta->scratch);
     return store_add_entry(mta->batch.store, mailbox, &row, NULL) && quota_add(mta, mailbox, row.octets) &&
@@ -273,7 +277,7 @@ bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stor
     if (waits->removal || waits->instead)
         return true;
     if (quota_has_room(mta, name, entry.octets, stored->kind == MTS_REPORT))
-        return add_entry(mta, stored, &delivery, &entry, name);
+        return add_entry(mta, run->arena, stored, &delivery, &entry, name);
     quota_turned_away(mta, name);
     do
         mts_work_failed(run, stored, &mailbox_full, more);

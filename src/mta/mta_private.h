@@ -116,9 +116,10 @@ struct mta {
     size_t hop_count;
     struct net_process *nets;
     struct guesses *guesses; /* who binds wrongly */
-    struct client *backup;   /* who makes one; NULL: nobody */
-    uint64_t ping_number;    /* of the last ping */
-    struct batch batch;      /* fills */
+    struct sealer *sealer;
+    struct client *backup; /* who makes one; NULL: nobody */
+    uint64_t ping_number;  /* of the last ping */
+    struct batch batch;    /* fills */
     struct batches batches;
     struct arena arena;   /* for the unit that is being worked on */
     struct buf head;      /* frame fields that are being put together */

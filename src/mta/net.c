@@ -11,6 +11,7 @@
 #include "mta/inbound.h"
 #include "mta/link.h"
 #include "mta/lost.h"
+#include "mta/ms_change.h"
 #include "mta/mta_private.h"
 #include "mta/net.h"
 #include "mta/outcome.h"
@@ -71,6 +72,9 @@ static const struct row {
     [IPC_USER_REQUEST] = {.user = user_request},
     [IPC_USER_DELIVER_READ] = {.user = user_delivery_read},
     [IPC_USER_DELIVER_RESULT] = {.user = user_delivery_ended},
+    [IPC_MS_ASK] = {.user = ms_ask},
+    [IPC_MS_READ] = {.user = ms_read},
+    [IPC_MS_CHANGE] = {.user = ms_change},
 };
 
 /* The store may have ended an association, or asked for its end, while a frame was on its way: what still

@@ -22,6 +22,7 @@
 #include "mta/lost.h"
 #include "mta/mailbox.h"
 #include "mta/mailbox_name.h"
+#include "mta/ms_seal.h"
 #include "mta/mta_private.h"
 #include "mta/net.h"
 #include "mta/outbound.h"
@@ -31,6 +32,7 @@
 #include "mta/quota.h"
 #include "mta/receive.h"
 #include "mta/reroute.h"
+#include "mta/seal.h"
 #include "mta/stop.h"
 #include "mta/submit.h"
 #include "mta/user_end.h"
@@ -116,6 +118,7 @@ static void after_commit(struct mta *mta, bool done) {
     if (end_if_taken_over(mta))
         return;
     go_on_with_what_waited(mta);
+    convert_look(mta);
     destinations_pump(mta);
     pace_release(mta);
     if (store_behind(mta->view.store))
@@ -159,12 +162,12 @@ static bool open_all(struct mta *mta, struct error *err) {
     mta->kinds = kinds;
     if (!schedule_init(&mta->schedule, 0) || !batch_init(mta, &hooks) || !open_events(mta) ||
         !peers_configure(mta) || !deliver_init(mta) || !convert_init(mta) ||
-        !(mta->guesses = guesses_new()) ||
+        !(mta->guesses = guesses_new()) || !(mta->sealer = sealer_new()) ||
         !(mta->hashing = hashing_new(mta, mta->view.config->hashing_thread)))
         return error_set(err, STORE_NO_MEMORY, "no memory");
     if (!identifiers_begin(mta, err) || !mailboxes_rename(mta->view.store, &mta->arena, err) ||
-        !load_disabled(mta, err) || !users_load(&mta->view, err) || !outcome_load(mta, err) ||
-        !load_queue(mta, err))
+        !ms_seal_begin(mta->view.store, err) || !load_disabled(mta, err) || !users_load(&mta->view, err) ||
+        !outcome_load(mta, err) || !load_queue(mta, err))
         return false;
     mailboxes_tell_full(mta);
     mailboxes_remark_unowned(&mta->view);
@@ -246,6 +249,7 @@ void mta_free(struct mta *mta) {
     mem_free(mta->hop_down);
     mem_free(mta->hop_disabled);
     guesses_free(mta->guesses);
+    sealer_free(mta->sealer);
     hashing_free(mta->hashing);
     view_free(&mta->view);
     arena_free(&mta->arena);

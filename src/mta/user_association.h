@@ -1,5 +1,5 @@
-/* Associations of users of the MTS (X.411 §8.1), who bind by P3: found by their refs and numbers, told what
- * became of what they asked, and ended. */
+/* Associations of users of the MTS (X.411 §8.1), who bind by P3 or P7: found by their refs and numbers, told
+ * what became of what they asked, and ended. */
 #ifndef MTA_USER_ASSOCIATION_H
 #define MTA_USER_ASSOCIATION_H
 
@@ -24,6 +24,7 @@ struct user_association {
     struct bytes *names; /* head: the user's address as it stands here, or as he gave it; rest: where he calls
                             from */
     enum user_association_state state;
+    bool of_store;                 /* he binds to his message store (P7), else to the MTS (P3) */
     bool security_context;         /* asked: the bind wants one */
     uint8_t failed;                /* enum attempt_error: why what comes in of a submission is let go by */
     bool restricted;               /* the user was told by submission-control that nothing is taken now */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "mta/guesses.h"
 #include "mta/hashing.h"
+#include "mta/ms_change.h"
 #include "mta/mta_private.h"
 #include "mta/user_agent.h"
 #include "mta/user_association.h"
@@ -101,6 +102,8 @@ static bool decide(struct user_association *association, bool matches) {
         refuse(net, association->ref, IPC_BIND_UNACCEPTABLE_SECURITY_CONTEXT, no_labels);
     } else if (busy)
         refuse_busy(net, association->ref, user, host, busy);
+    else if (association->of_store && !ms_open(association))
+        refuse_busy(net, association->ref, user, host, "the store can't be read now");
     else {
         admit(association);
         return true;
@@ -126,6 +129,7 @@ static void ask(struct net_process *net, uint64_t ref, const struct ipc_bind *bi
         refuse_busy(net, ref, name, bind->address, "no memory");
         return;
     }
+    association->of_store = bind->binder == IPC_BINDER_MS_USER;
     association->security_context = bind->security_context;
     if (hashing_compare(net->mta->hashing, user && !strong ? user->password : NULL,
                         bind->credentials.password, compared, association->number))

@@ -117,6 +117,7 @@ static void fill_delivery(struct ruling *ruling, const struct branch *branch, si
     out->recipient =
         ruling_address(ruling, &subject->envelope.per_recipient_fields.items[position].recipient_name);
     out->identifier = subject->identifier;
+    out->envelope = &subject->envelope;
     out->position = (uint32_t)position;
 }
 

@@ -301,11 +301,12 @@ struct mts_delivery {
     struct span
         returned_content; /* of a report that came with it; with has_content it is the stored content */
     const char *mailbox;
-    int64_t time;              /* seconds: when its user confirmed it by protocol; 0: he is not asked */
-    struct span originator;    /* O/R address as text (a report: none) */
-    struct span recipient;     /* O/R address as text */
-    struct span identifier;    /* message-delivery-identifier or subject's identifier as text */
-    struct mts_decisions more; /* reports, alternates, events */
+    int64_t time;           /* seconds: when its user confirmed it by protocol; 0: he is not asked */
+    struct span originator; /* O/R address as text (a report: none) */
+    struct span recipient;  /* O/R address as text */
+    struct span identifier; /* message-delivery-identifier or subject's identifier as text */
+    const struct x411_MessageTransferEnvelope *envelope; /* what is stored, decoded; NULL: a report */
+    struct mts_decisions more;                           /* reports, alternates, events */
 };
 
 /*

@@ -38,7 +38,8 @@ bool row_read(struct span data, struct row *row) {
 
 bool delivered_write(struct buf *out, const struct delivered *delivered) {
     return buf_append_byte(out, (uint8_t)(SHARES_ENVELOPE | delivered->kind)) &&
-           buf_append_byte(out, delivered->has_content) && buf_append_u32(out, delivered->position);
+           buf_append_byte(out, delivered->has_content) && buf_append_u32(out, delivered->position) &&
+           buf_append_span(out, delivered->items);
 }
 
 bool delivered_read(struct span data, struct delivered *delivered) {
@@ -48,6 +49,8 @@ bool delivered_read(struct span data, struct delivered *delivered) {
     delivered->has_content = reader_u8(&r);
     if (form & SHARES_ENVELOPE)
         delivered->position = reader_u32(&r);
+    if (form & SHARES_ENVELOPE)
+        delivered->items = reader_take(&r, reader_left(&r));
     else
         delivered->envelope = reader_take(&r, reader_left(&r));
     return !r.failed && (delivered->kind == MTS_MESSAGE || delivered->kind == MTS_REPORT);

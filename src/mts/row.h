@@ -21,11 +21,12 @@ struct delivered {
     bool has_content;
     uint32_t position; /* of mts_delivery */
     struct span
-        envelope; /* absent; of entries written before schema version 4 the delivery envelope itself */
+        envelope;      /* absent; of entries written before schema version 4 the delivery envelope itself */
+    struct span items; /* what the caller adds: values of attributes (ms/entry.h) */
 };
 
 bool delivered_write(struct buf *out, const struct delivered *delivered);
-/* The envelope points into `data`. False when it is no entry of ours. */
+/* Envelope and items point into `data`. False when it is no entry of ours. */
 bool delivered_read(struct span data, struct delivered *delivered);
 
 bool row_write(struct buf *out, const struct row *row);

@@ -148,10 +148,11 @@ static bool is_sated(const struct connection *c) {
 /* Gives `in` to the association as far as it takes it; returns the octets used. */
 static size_t feed(struct connection *c, struct span in) {
     size_t total = 0;
-    c->more = false;
+    c->more = c->held = false;
     for (unsigned tpdus = 0;; tpdus++) {
         drain_events(c);
-        if (net_store_is_full(c->net) || is_sated(c))
+        c->held = net_store_is_full(c->net) || is_sated(c);
+        if (c->held)
             return total;
         c->more = tpdus >= TPDUS_A_TURN && total < in.len;
         if (c->more)
@@ -241,6 +242,8 @@ static void settle(struct connection *c) {
             end_association(c);
         return;
     }
+    if (c->held && c->input.len > 0 && !net_store_is_full(c->net) && !is_sated(c))
+        c->more = true; /* with the last event the service took up again */
     /* Octets that were not taken wait for an answer: TCP holds the rest back until then. */
     if (c->input.len > 0 || c->read_after || net_store_is_full(c->net) || is_sated(c))
         event_del(c->readable);

@@ -111,7 +111,6 @@ static void on_bind_answer(struct p3 *p3, const struct ipc_bind_answer *answer) 
     case IPC_BIND_RESOLVE:
     case IPC_BIND_AUTHENTICATION_ERROR:
     case IPC_BIND_CANNOT_RECOVER:
-    case IPC_BIND_NOT_SUPPORTED:
         refuse_later(p3);
         break;
     }

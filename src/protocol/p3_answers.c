@@ -125,8 +125,9 @@ bool p3_on_answer(struct p3 *p3, struct span payload) {
 }
 
 bool p3_on_control(struct p3 *p3, struct span payload) {
+    bool of_store = osi_context_uses(osi_context_row(p3->open.context), OSI_SYNTAX_MS_MSSE);
     struct osi_ro ro = {.kind = OSI_RO_INVOKE,
-                        .syntax = OSI_SYNTAX_MSSE,
+                        .syntax = of_store ? OSI_SYNTAX_MS_MSSE : OSI_SYNTAX_MSSE,
                         .has_code = true,
                         .code = x419_op_submission_control};
     put(p3, &ro, payload);

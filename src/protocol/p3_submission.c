@@ -29,21 +29,22 @@ static void tell(struct p3 *p3, enum ipc_type type, struct span head, struct spa
                               "the store process can't take more");
 }
 
-static bool is(const struct osi_ro *ro, enum osi_syntax syntax, int64_t code) {
-    return ro->syntax == syntax && ro->code == code;
+/* To the MTS, or to a message store of 1994, whose operations have the same codes. */
+static bool is_submission(const struct osi_ro *ro) {
+    return ro->syntax == OSI_SYNTAX_MSSE || ro->syntax == OSI_SYNTAX_MS_MSSE;
 }
 
 static bool is_message(const struct p3 *p3) {
-    return is(&p3->ro, OSI_SYNTAX_MSSE, x419_op_message_submission);
+    return is_submission(&p3->ro) && p3->ro.code == x419_op_message_submission;
 }
 
 static bool is_probe(const struct p3 *p3) {
-    return is(&p3->ro, OSI_SYNTAX_MSSE, x419_op_probe_submission);
+    return is_submission(&p3->ro) && p3->ro.code == x419_op_probe_submission;
 }
 
 /* As the store process knows the other operations. */
 static enum ipc_user_operation operation_of(const struct osi_ro *ro) {
-    if (ro->syntax == OSI_SYNTAX_MSSE)
+    if (is_submission(ro))
         return IPC_USER_CANCEL;
     if (ro->syntax == OSI_SYNTAX_MDSE_88)
         return IPC_USER_DELIVERY_CONTROL_88;

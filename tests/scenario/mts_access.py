@@ -32,7 +32,7 @@ def _():
 def _():
     with stage_with_users() as stage:
         for wrong in (lambda: p3.bind(stage.mta.port, "mts-access-94", ANN, ANNS), lambda: bind(stage, "mts-forced-access-94"),
-                      lambda: bind(stage, "ms-access-94"), lambda: Association.open(stage.users_port, mta="NEAR", password="near's secret")):
+                      lambda: Association.open(stage.users_port, mta="NEAR", password="near's secret")):
             try:
                 wrong().close()
             except (BindRefused, Aborted, Closed) as error:
