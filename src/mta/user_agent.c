@@ -150,7 +150,8 @@ void user_agent_leave(struct user_association *association) {
 void user_agent_follow(struct user_association *association) {
     struct mta *mta = association->net->mta;
     const struct local_user *user = user_find(&mta->view, user_association_address(association));
-    bool takes = user && user->by_p3 && !user->leaving && association->state == USER_UP;
+    bool takes = user && user->by_p3 && !user->leaving && association->state == USER_UP &&
+                 !association->of_store; /* P7 has no delivery port */
     struct user_agent *agent = takes ? user_agent_for(mta, user) : NULL;
     if (agent == association->agent)
         return;
