@@ -105,6 +105,9 @@ bool ipc_bind_answer_write(const struct ipc_bind_answer *answer, struct buf *out
     payload_put_octets(out, answer->parameter);
     payload_put_octets(out, answer->cause);
     ipc_credentials_write(&answer->credentials, out);
+    buf_append_byte(out, answer->waiting_told);
+    for (size_t i = 0; i < 3; i++)
+        buf_append_u32(out, answer->waiting[i]);
     buf_append_span(out, answer->hosts);
     return !out->failed;
 }
@@ -116,6 +119,9 @@ bool ipc_bind_answer_read(struct span payload, struct ipc_bind_answer *answer) {
     answer->parameter = payload_octets(&r);
     answer->cause = payload_octets(&r);
     bool ok = ipc_credentials_read(&r, &answer->credentials);
+    answer->waiting_told = reader_u8(&r);
+    for (size_t i = 0; i < 3; i++)
+        answer->waiting[i] = reader_u32(&r);
     answer->hosts = payload_rest(&r);
     return ok && payload_done(&r) && answer->verdict >= IPC_BIND_ADMITTED &&
            answer->verdict <= IPC_BIND_CANNOT_RECOVER && hosts_read(answer->hosts);

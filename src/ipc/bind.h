@@ -57,7 +57,9 @@ struct ipc_bind_answer {
     struct span parameter;              /* OUT, refused: what did not match, in X.411's words */
     struct span cause;                  /* refused: a line for the log */
     struct ipc_credentials credentials; /* IN, admitted: ours, for the bind's result */
-    struct span hosts;                  /* IPC_BIND_RESOLVE: the names that are to be resolved */
+    bool waiting_told;   /* IN, admitted, a user who takes deliveries: messages that wait for */
+    uint32_t waiting[3]; /* him, urgent, normal, non-urgent */
+    struct span hosts;   /* IPC_BIND_RESOLVE: the names that are to be resolved */
 };
 
 bool ipc_credentials_write(const struct ipc_credentials *credentials, struct buf *out);

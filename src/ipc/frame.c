@@ -67,7 +67,8 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
         {"bind-answer", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_ASKED, BOUNDED, .secret = true,
          FIELDS(U8("verdict (enum ipc_bind_verdict)", IPC_BIND_ADMITTED, IPC_BIND_CANNOT_RECOVER),
                 OCTETS("peer", 0, ANY32), OCTETS("parameter", 0, ANY32), OCTETS("cause", 0, ANY32),
-                CREDENTIALS, REST("names of hosts to resolve, octets each", 0, ANY32)),
+                CREDENTIALS, U8("messages waiting are told", 0, 1), U32("urgent ones"), U32("normal ones"),
+                U32("non-urgent ones"), REST("names of hosts to resolve, octets each", 0, ANY32)),
          .help = "For RT-RECOVER the peer is the one that the broken association belonged "
                  "to: the store process has fenced that, and found the same address."},
     [IPC_ASSOCIATION_CLOSE] =
@@ -192,7 +193,7 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                           .secret = true,
                           FIELDS(LENGTH("invocation", ANY32),
                                  U8("operation (enum ipc_user_operation)", IPC_USER_CANCEL,
-                                    IPC_USER_CHANGE_CREDENTIALS),
+                                    IPC_USER_REGISTER_88),
                                  REST("argument", 0, ANY32)),
                           .help = "Any other operation; its argument is BER of X.411's type."},
     [IPC_USER_ANSWER] =

@@ -200,7 +200,9 @@ enum ipc_user_operation {
     IPC_USER_CANCEL = 1, /* cancel-deferred-delivery */
     IPC_USER_DELIVERY_CONTROL,
     IPC_USER_REGISTER,
-    IPC_USER_CHANGE_CREDENTIALS
+    IPC_USER_CHANGE_CREDENTIALS,
+    IPC_USER_DELIVERY_CONTROL_88, /* the same with arguments of 1988 */
+    IPC_USER_REGISTER_88
 };
 
 /* What an operation of a user is answered with: its result, an abstract error, a reject. */

@@ -22,6 +22,10 @@ struct job {
     size_t length;
     uint8_t password[IPC_BIND_TEXT_MAX];
     char hash[PASSWORD_HASH_SIZE];
+    size_t fresh_length;
+    uint8_t fresh[IPC_BIND_TEXT_MAX];
+    bool is_made;
+    char made[PASSWORD_HASH_SIZE];
 };
 
 struct hashing {
@@ -37,6 +41,8 @@ static void compare(void *argument) {
     struct job *job = argument;
     bool same = password_matches(job->hash, span_of(job->password, job->length));
     job->matches = same && job->somebody;
+    if (job->calls->changed && job->matches)
+        job->is_made = password_hash(span_of(job->fresh, job->fresh_length), job->made);
 }
 
 static void job_free(struct job *job) {
@@ -70,7 +76,10 @@ static void begin_next(struct hashing *hashing) {
 }
 
 static void tell(struct hashing *hashing, const struct job *job) {
-    job->calls->done(hashing->mta, job->number, job->names, job->hash, job->matches);
+    if (job->calls->changed)
+        job->calls->changed(hashing->mta, job->number, job->matches, job->is_made ? job->made : NULL);
+    else
+        job->calls->done(hashing->mta, job->number, job->names, job->hash, job->matches);
 }
 
 static void on_ended(evutil_socket_t fd, short what, void *arg) {
@@ -168,8 +177,9 @@ static bool make_room(struct hashing *hashing, const struct job *newcomer) {
 /* ---- a question ---- */
 
 static struct job *job_new(const struct hashing_question *question, const struct hashing_calls *calls) {
-    struct span password = question->password, host = bytes_rest(question->names);
-    struct job *job = password.len <= IPC_BIND_TEXT_MAX ? mem_alloc(sizeof *job) : NULL;
+    struct span password = question->password, fresh = question->fresh, host = bytes_rest(question->names);
+    bool fits = password.len <= IPC_BIND_TEXT_MAX && fresh.len <= IPC_BIND_TEXT_MAX;
+    struct job *job = fits ? mem_alloc(sizeof *job) : NULL;
     char text[HOST_TEXT_SIZE];
     if (!job)
         return NULL;
@@ -177,9 +187,12 @@ static struct job *job_new(const struct hashing_question *question, const struct
                         .number = question->number,
                         .names = bytes_keep(question->names),
                         .somebody = question->hash,
-                        .length = password.len};
+                        .length = password.len,
+                        .fresh_length = fresh.len};
     if (password.len)
         memcpy(job->password, password.data, password.len);
+    if (fresh.len)
+        memcpy(job->fresh, fresh.data, fresh.len);
     snprintf(job->hash, sizeof job->hash, "%s", question->hash ? question->hash : password_nobody);
     snprintf(text, sizeof text, "%.*s", (int)host.len, (const char *)host.data);
     host_network(text, HOST_SITE_BITS, job->site);

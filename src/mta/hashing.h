@@ -27,6 +27,7 @@ struct hashing_question {
     struct span password;
     uint64_t number;     /* of who asks, for the calls below */
     struct bytes *names; /* head: whose password; rest: the host that asks. A reference is kept */
+    struct span fresh;   /* with `changed`: if it is, what is the hash of this? */
 };
 
 /* Who asks hears of it in a later turn of the loop, or at once where there is no thread. */
@@ -35,6 +36,9 @@ struct hashing_calls {
     bool (*may)(struct mta *mta, uint64_t number);
     /* It is compared; also if who asked has gone meanwhile. `hash`: with this. */
     void (*done)(struct mta *mta, uint64_t number, const struct bytes *names, const char *hash, bool matches);
+    /* Instead of `done`, of a password that is changed; `made` NULL: the old one is wrong, or there is no
+     * memory for the new one's hash. */
+    void (*changed)(struct mta *mta, uint64_t number, bool matches, const char *made);
     /* It gave way to another, and is not compared. */
     void (*gave_way)(struct mta *mta, uint64_t number);
 };

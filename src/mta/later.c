@@ -123,6 +123,9 @@ bool later_put(struct mta *mta, void *owner, const struct later_kind *kind, uint
 }
 
 static void forget(struct later *later) {
+    struct span payload = bytes_rest(later->payload);
+    if (later->kind->secret && payload.len)
+        explicit_bzero((uint8_t *)(uintptr_t)payload.data, payload.len);
     bytes_drop(later->payload);
     mem_free(later);
 }

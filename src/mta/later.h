@@ -23,6 +23,7 @@ struct later_kind {
     void (*run)(void *owner, uint64_t ref, struct span payload, void *object);
     void (*refuse)(void *owner, uint64_t ref);
     void (*drop)(struct mta *mta, void *object);
+    bool secret; /* the payload may hold a password: its copy is wiped */
 };
 
 struct later_asked {

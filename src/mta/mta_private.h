@@ -117,7 +117,7 @@ struct mta {
     struct net_process *nets;
     struct guesses *guesses; /* who binds wrongly */
     struct sealer *sealer;
-    size_t kept_next; /* the user whose mailbox kept_expire looked at last */
+    size_t kept_next;      /* the user whose mailbox kept_expire looked at last */
     struct client *backup; /* who makes one; NULL: nobody */
     uint64_t ping_number;  /* of the last ping */
     struct batch batch;    /* fills */

@@ -7,15 +7,18 @@
 #include "mta/jump.h"
 #include "mta/waiting.h"
 
-static json_t *refuse_doubtful(const struct queue_change *change, const struct peer *peer) {
-    if ((peer->config && queue_change_is(change, "queue-retry")) || queue_change_is(change, "queue-hold") ||
+/* `peer` NULL: it is a user's, whose program may have it. */
+static json_t *refuse_doubtful(const struct queue_change *change, const struct destination *destination,
+                               const struct peer *peer) {
+    bool gone = peer && !peer->config;
+    if ((!gone && queue_change_is(change, "queue-retry")) || queue_change_is(change, "queue-hold") ||
         change->may_arrive_twice)
         return NULL;
     return client_error("wrong-state",
-                        "the copy may have arrived at %s: its recipients and route are frozen, and it is "
+                        "the copy may have arrived at %.300s: its recipients and route are frozen, and it is "
                         "tried again there only%s; with --may-arrive-twice it can be changed all the same",
-                        peer->name,
-                        peer->config ? "" : " (that peer is not in the configuration: put it back)");
+                        destination->name,
+                        gone ? " (that peer is not in the configuration: put it back)" : "");
 }
 
 static json_t *refuse_failures(json_t *failures) {
@@ -88,7 +91,7 @@ json_t *queue_refuse(const struct queue_change *change, const struct work *work)
         return client_error("wrong-state", "the copy is held already; 'mhs queue release' lets it go");
     if (held && queue_change_is(change, "queue-retry"))
         return client_error("wrong-state", "the copy is held: 'mhs queue release' lets it go");
-    if (work->in_doubt && peer && (wrong = refuse_doubtful(change, peer)))
+    if (work->in_doubt && (wrong = refuse_doubtful(change, destination, peer)))
         return wrong;
     if (queue_change_is(change, "queue-retry") && peer && destination_blocked(change->mta, destination))
         return client_error("wrong-state",

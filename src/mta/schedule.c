@@ -290,6 +290,8 @@ static void enter_state(struct schedule *schedule, struct work *work, enum work_
 }
 
 static void leave_state(struct schedule *schedule, struct work *work) {
+    schedule->barred -= work->barred;
+    work->barred = false;
     schedule->states[work->state]--;
     schedule->retried -= work->retried;
     queue_of(schedule, work)->retried -= work->retried;
@@ -302,6 +304,12 @@ void schedule_set(struct schedule *schedule, struct work *work, enum work_state 
                   bool front) {
     leave_state(schedule, work);
     enter_state(schedule, work, state, due, front);
+}
+
+void schedule_bar(struct schedule *schedule, struct work *work, int64_t due) {
+    schedule_set(schedule, work, WORK_WAITING, due, false);
+    work->barred = true;
+    schedule->barred++;
 }
 
 void schedule_cause(struct work *work, const char *cause) {

@@ -90,6 +90,7 @@ struct schedule {
     size_t states[WORK_STATES];
     size_t retried; /* of those that wait: after a try; the others are deferred */
     size_t in_doubt;
+    size_t barred;
 };
 
 bool schedule_init(struct schedule *schedule, size_t destinations);
@@ -124,6 +125,10 @@ struct work *schedule_first(const struct schedule *schedule, uint32_t destinatio
  * repeat). */
 void schedule_set(struct schedule *schedule, struct work *work, enum work_state state, int64_t due,
                   bool front);
+
+/* The unit waits, to `due` at the longest, as delivery controls do not let it through: until it is moved to a
+ * state. */
+void schedule_bar(struct schedule *schedule, struct work *work, int64_t due);
 
 /* Keeps why the unit's last try failed; without memory that is not known. */
 void schedule_cause(struct work *work, const char *cause);

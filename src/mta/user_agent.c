@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "mta/jump.h"
 #include "mta/mailbox_name.h"
 #include "mta/mta_private.h"
 #include "mta/user_association.h"
@@ -99,6 +100,31 @@ struct user_agent *user_agent_of_mailbox(struct mta *mta, struct arena *arena, c
 
 /* ---- who is bound ---- */
 
+static bool count_one(void *context, struct work *work) {
+    uint32_t *waiting = context;
+    if (work->state != WORK_HELD && !work->taken)
+        waiting[work->lane]++;
+    return true;
+}
+
+void user_agent_waiting(const struct mta *mta, const struct user_agent *agent,
+                        uint32_t waiting[static LANES]) {
+    schedule_each_of(&mta->schedule, agent->destination.number, count_one, waiting);
+}
+
+static bool unbar(void *context, struct work *work) {
+    struct mta *mta = context;
+    if (work->barred)
+        schedule_set(&mta->schedule, work, WORK_READY, jump_now(mta), work->in_doubt);
+    return true;
+}
+
+void user_agent_unbar(struct mta *mta, struct user_agent *agent) {
+    if (mta->schedule.barred)
+        schedule_each_of(&mta->schedule, agent->destination.number, unbar, mta);
+    destination_mark(mta, &agent->destination);
+}
+
 static void join(struct user_agent *agent, struct user_association *association) {
     struct user_association **at = &agent->first;
     while (*at)
@@ -106,7 +132,7 @@ static void join(struct user_agent *agent, struct user_association *association)
     *at = association;
     association->next_of_agent = NULL;
     association->agent = agent;
-    destination_mark(association->net->mta, &agent->destination);
+    user_agent_unbar(association->net->mta, agent);
 }
 
 void user_agent_leave(struct user_association *association) {
@@ -117,12 +143,15 @@ void user_agent_leave(struct user_association *association) {
     if (at && *at)
         *at = association->next_of_agent;
     association->agent = NULL;
+    if (agent)
+        user_agent_unbar(association->net->mta, agent);
 }
 
 void user_agent_follow(struct user_association *association) {
     struct mta *mta = association->net->mta;
     const struct local_user *user = user_find(&mta->view, user_association_address(association));
-    bool takes = user && user->by_p3 && !user->leaving && association->state == USER_UP;
+    bool takes = user && user->by_p3 && !user->leaving && association->state == USER_UP &&
+                 !association->of_store; /* P7 has no delivery port */
     struct user_agent *agent = takes ? user_agent_for(mta, user) : NULL;
     if (agent == association->agent)
         return;

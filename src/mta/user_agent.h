@@ -6,6 +6,7 @@
 #define MTA_USER_AGENT_H
 
 #include "mta/destination.h"
+#include "mta/schedule.h"
 
 struct arena;
 struct local_user;
@@ -43,6 +44,13 @@ struct user_agent *user_agent_of_mailbox(struct mta *mta, struct arena *arena, c
 void user_agent_follow(struct user_association *association);
 /* It goes. */
 void user_agent_leave(struct user_association *association);
+
+/* How many copies wait for the user, by lane: what X.411 tells him when he binds (§8.1.1.1.2.2). */
+void user_agent_waiting(const struct mta *mta, const struct user_agent *agent,
+                        uint32_t waiting[static LANES]);
+
+/* What delivery controls held up is looked at again. */
+void user_agent_unbar(struct mta *mta, struct user_agent *agent);
 
 /* A delivery failed: what operators are shown. */
 void user_agent_error(struct user_agent *agent, const char *cause);

@@ -16,6 +16,7 @@ void user_association_free(struct user_association *association) {
     map_remove(&association->net->users, association->ref);
     map_remove(&association->net->mta->user_associations, association->number);
     bytes_drop(association->names);
+    bytes_drop(association->controls);
     mem_free(association);
 }
 
@@ -82,6 +83,10 @@ unsigned user_submissions(const struct mta *mta) {
         count += association && association->submission;
     }
     return count;
+}
+
+bool user_association_is_idle(const struct user_association *association) {
+    return association->state == USER_UP && !association->delivering;
 }
 
 unsigned user_deliveries(const struct mta *mta) {

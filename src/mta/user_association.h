@@ -30,6 +30,7 @@ struct user_association {
     uint8_t failed;                /* enum attempt_error: why what comes in of a submission is let go by */
     bool restricted;               /* the user was told by submission-control that nothing is taken now */
     uint64_t told_octets;          /* and that no content is longer; 0: he may send any */
+    uint32_t changing;             /* the invocation of change-credentials that is being compared; 0: none */
     uint32_t invocation;           /* the net process's number of the submission that comes in */
     struct submission *submission; /* NULL: none does */
     /* deliveries (user_delivery.h) */
@@ -40,6 +41,7 @@ struct user_association {
     enum ipc_user_delivery what;   /* it is */
     struct bytes *prefix;          /* of it: the argument before its content, and a short content */
     struct store_content *content; /* of it, when it is read in pieces */
+    struct bytes *controls;        /* BER of Controls (user_controls.h); NULL: he has set none */
     uint64_t read;                 /* octets of that which were asked for */
 };
 
@@ -67,6 +69,9 @@ unsigned user_associations_of(const struct mta *mta, struct span address);
 
 /* Submissions that come in of all users. */
 unsigned user_submissions(const struct mta *mta);
+/* It is up, and nothing is being delivered on it. */
+bool user_association_is_idle(const struct user_association *association);
+
 /* Deliveries that are under way to all users. */
 unsigned user_deliveries(const struct mta *mta);
 

@@ -88,15 +88,18 @@ static const char *why_busy(const struct mta *mta, struct span address) {
 static void admit(struct user_association *association) {
     struct mta *mta = association->net->mta;
     const char *mta_name = mts_self_of(mta->view.config->tables)->mta_name;
+    struct ipc_bind_answer given = {.verdict = IPC_BIND_ADMITTED,
+                                    .peer = user_association_address(association),
+                                    .credentials = {.form = IPC_CREDENTIALS_OCTET_STRING,
+                                                    .name = span_str(mta_name),
+                                                    .password = SPAN_LIT("")}};
     association->state = USER_UP;
-    answer(association->net, association->ref,
-           &(struct ipc_bind_answer){.verdict = IPC_BIND_ADMITTED,
-                                     .peer = user_association_address(association),
-                                     .credentials = {.form = IPC_CREDENTIALS_OCTET_STRING,
-                                                     .name = span_str(mta_name),
-                                                     .password = SPAN_LIT("")}});
+    user_agent_follow(association); /* what it marks is pumped behind the answer */
+    given.waiting_told = association->agent != NULL;
+    if (association->agent)
+        user_agent_waiting(mta, association->agent, given.waiting);
+    answer(association->net, association->ref, &given);
     user_port_open(association);
-    user_agent_follow(association);
 }
 
 static const char *no_password(const struct local_user *user) {

@@ -14,6 +14,7 @@
 #include "mta/user_agent.h"
 #include "mta/user_answer.h"
 #include "mta/user_association.h"
+#include "mta/user_controls.h"
 
 /* Most octets before the content: more does not fit into the frame. */
 #define PREFIX_MOST (IPC_PAYLOAD_MAX - IPC_CHUNK)
@@ -22,10 +23,6 @@
  */
 #define BROKEN_RETRY_FIRST SECOND
 #define BROKEN_RETRY_MOST  (300 * SECOND)
-
-bool user_delivery_may_begin(const struct user_association *association) {
-    return association->state == USER_UP && !association->delivering;
-}
 
 /* ---- the beginning ---- */
 
@@ -187,17 +184,27 @@ static bool begin_marked(struct user_association *association, struct work *work
     return true;
 }
 
-bool user_delivery_begin(struct user_association *association, struct work *work) {
-    struct mta *mta = association->net->mta;
+/* Whose controls nobody lifts has it till it expires; one that never does is looked at again. */
+#define BARRED_MOST (24 * 3600 * SECOND)
+
+static void bar(struct mta *mta, struct work *work) {
+    int64_t expiry = schedule_expiry(work), longest = jump_now(mta) + BARRED_MOST;
+    schedule_bar(&mta->schedule, work, expiry < longest ? expiry : longest);
+}
+
+bool user_delivery_begin(struct mta *mta, struct user_agent *agent, struct work *work) {
     struct copy copy;
     struct error err = {0};
-    bool durable = false;
+    bool durable = false, later;
     if (!copy_load(mta, work, &copy, &err)) {
         copy_put_off(mta, work, "read", &err);
         return true;
     }
-    enum step step = give(association, work, &copy, &durable);
+    struct user_association *association = user_controls_choose(mta, agent, &copy, &later);
+    enum step step = association ? give(association, work, &copy, &durable) : later ? NOT_NOW : ENDED;
     copy_release(&copy);
+    if (!association && !later)
+        bar(mta, work);
     return step == ENDED || (step == GIVEN && begin_marked(association, work, durable));
 }
 

@@ -11,14 +11,13 @@
 #include "base/span.h"
 
 struct mta;
+struct user_agent;
 struct user_association;
 struct work;
 
-/* Takes it a delivery now? */
-bool user_delivery_may_begin(const struct user_association *association);
-/* Gives it the copy, which waits with its agent; or the rules know something else to do with that. False: not
- * now. */
-bool user_delivery_begin(struct user_association *association, struct work *work);
+/* Gives the copy to one of the agent's associations that is idle; or the rules know something else to do with
+ * it, or it is barred. False: not now. */
+bool user_delivery_begin(struct mta *mta, struct user_agent *agent, struct work *work);
 /* The user has confirmed the copy, and that is to be written. */
 void user_delivery_note(struct mta *mta, struct work *work);
 

@@ -15,8 +15,7 @@ void user_association_gone(struct user_association *association) {
     user_delivery_lost(association);
     if (association->submission)
         submission_free(mta, association->submission);
-    if (association->state == USER_ASKED)
-        hashing_forget(mta->hashing, association->number);
+    hashing_forget(mta->hashing, association->number);
     later_leave(mta, association);
     user_association_free(association);
 }

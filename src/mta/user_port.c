@@ -8,6 +8,8 @@
 #include "mta/user_answer.h"
 #include "mta/user_association.h"
 #include "mta/user_cancel.h"
+#include "mta/user_controls.h"
+#include "mta/user_register.h"
 #include "mta/users.h"
 #include "names/oraddress.h"
 #include "schema/x419.h"
@@ -288,18 +290,6 @@ bool user_submit_end(struct user_association *association, struct span payload) 
 
 /* ---- other operations ---- */
 
-/* What is not done here is refused in the operation's own words. */
-static void refuse_control(const struct user_association *association, uint32_t invocation) {
-    static const struct x411p3_RefusedOperation refused = {
-        .refused_argument = {.choice = x411p3_RefusedOperation_refused_argument_built_in_argument,
-                             .u.built_in_argument = x411p3_RefusedArgument_restrict},
-        .refusal_reason = x411p3_RefusalReason_facility_unavailable};
-    struct mta *mta = association->net->mta;
-    buf_clear(&mta->prefix);
-    ber_encode(&x411p3_RefusedOperation_type, &refused, &mta->prefix, NULL);
-    user_answer(association, invocation, IPC_USER_ERROR, USER_OPERATION_REFUSED, buf_span(&mta->prefix));
-}
-
 static void run_request(void *owner, uint64_t ref, struct span payload, void *object) {
     struct user_association *association = owner;
     struct reader r = reader_of(payload);
@@ -312,13 +302,15 @@ static void run_request(void *owner, uint64_t ref, struct span payload, void *ob
         user_cancel(association, invocation, argument);
         break;
     case IPC_USER_DELIVERY_CONTROL:
-        refuse_control(association, invocation);
+    case IPC_USER_DELIVERY_CONTROL_88:
+        user_delivery_control(association, invocation, argument, operation == IPC_USER_DELIVERY_CONTROL_88);
         break;
     case IPC_USER_REGISTER:
-        user_error(association, invocation, USER_REGISTER_REJECTED);
+    case IPC_USER_REGISTER_88:
+        user_register(association, invocation, argument, operation == IPC_USER_REGISTER_88);
         break;
     case IPC_USER_CHANGE_CREDENTIALS:
-        user_error(association, invocation, USER_NEW_CREDENTIALS_UNACCEPTABLE);
+        user_change_credentials(association, invocation, argument);
         break;
     }
 }
@@ -327,7 +319,7 @@ static void refuse_request(void *owner, uint64_t ref) {
     user_reject(owner, (uint32_t)ref, USER_RELEASE_IN_PROGRESS);
 }
 
-static const struct later_kind late_request = {.run = run_request, .refuse = refuse_request};
+static const struct later_kind late_request = {.run = run_request, .refuse = refuse_request, .secret = true};
 
 bool user_request(struct user_association *association, struct span payload) {
     struct reader r = reader_of(payload);

@@ -42,11 +42,11 @@ static bool move_all(struct mta *mta, struct user_agent *agent) {
     return false;
 }
 
-static struct user_association *idle_association(const struct user_agent *agent) {
-    struct user_association *association = agent->first;
-    while (association && !user_delivery_may_begin(association))
+static bool has_idle(const struct user_agent *agent) {
+    const struct user_association *association = agent->first;
+    while (association && !user_association_is_idle(association))
         association = association->next_of_agent;
-    return association;
+    return association != NULL;
 }
 
 static bool pump(struct mta *mta, struct destination *destination) {
@@ -60,13 +60,12 @@ static bool pump(struct mta *mta, struct destination *destination) {
         return false;
     for (unsigned i = 0; i < A_TURN; i++) {
         struct work *work = next_ready(mta, agent);
-        struct user_association *association = work && !work->taken ? idle_association(agent) : NULL;
-        if (!work || (!work->taken && !association))
+        if (!work || (!work->taken && !has_idle(agent)))
             return false;
         batch_request(mta);
         if (work->taken)
             user_delivery_note(mta, work);
-        else if (!user_delivery_begin(association, work))
+        else if (!user_delivery_begin(mta, agent, work))
             return false;
     }
     return true;

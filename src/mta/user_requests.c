@@ -9,6 +9,7 @@
 #include "mta/requests.h"
 #include "mta/telling.h"
 #include "mta/user_change.h"
+#include "mta/user_registration.h"
 #include "mta/users.h"
 #include "mta/users_many.h"
 #include "mta/view.h"
@@ -88,10 +89,12 @@ static json_t *change_user(struct mta *mta, struct local_user *user, struct loca
     struct error err = {0}, ignored;
     char *name = fresh->directory_name ? mem_strdup(fresh->directory_name) : NULL;
     char *password = fresh->password ? mem_strdup(fresh->password) : NULL;
-    if ((fresh->directory_name && !name) || (fresh->password && !password) ||
+    char *given = fresh->password ? mem_strdup(fresh->password) : NULL;
+    if ((fresh->directory_name && !name) || (fresh->password && (!password || !given)) ||
         !user_change_with_batch(mta, &user_changed, user->address)) {
         mem_free(name);
         mem_free(password);
+        mem_free(given);
         return client_error("unavailable", "no memory");
     }
     user->open++;
@@ -102,13 +105,16 @@ static json_t *change_user(struct mta *mta, struct local_user *user, struct loca
         user->in_rules = user->in_rules && user_add_to_rules(&mta->view, user, &ignored);
         mem_free(name);
         mem_free(password);
+        mem_free(given);
         return client_error(fresh->in_rules ? "unavailable" : "bad-request", "%s",
                             fresh->in_rules ? "no memory" : err.text);
     }
     mem_free(user->directory_name);
     mem_free(user->password);
+    mem_free(user->given);
     user->directory_name = name;
     user->password = password;
+    user->given = given;
     user->uid = fresh->uid;
     user->has_uid = fresh->has_uid;
     user->by_p3 = fresh->by_p3;
@@ -164,7 +170,7 @@ static bool remove_others(struct mta *mta, const struct local_user *user) {
 
 static bool remove_record(struct mta *mta, const struct local_user *user) {
     return store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)) &&
-           remove_others(mta, user) && users_next_version(mta);
+           remove_others(mta, user) && registration_remove(mta, user) && users_next_version(mta);
 }
 
 /*

@@ -8,6 +8,7 @@
 #include "ipc/frames.h"
 #include "ipc/payload.h"
 #include "mta/client.h"
+#include "mta/user_registration.h"
 #include "mta/users.h"
 #include "mta/view.h"
 #include "names/oraddress.h"
@@ -30,6 +31,8 @@ static void forget_user(struct local_user *user) {
     mem_free(user->address);
     mem_free(user->directory_name);
     mem_free(user->password);
+    mem_free(user->given);
+    buf_free(&user->registered);
     buf_free(&user->key);
 }
 
@@ -112,8 +115,12 @@ static bool copy_user(const struct local_user *given, struct local_user *user) {
     user->address = mem_strdup(given->address);
     user->directory_name = given->directory_name ? mem_strdup(given->directory_name) : NULL;
     user->password = given->password ? mem_strdup(given->password) : NULL;
+    const char *first = given->given ? given->given : given->password;
+    user->given = first ? mem_strdup(first) : NULL;
     buf_init(&user->key, 0);
-    if (user->address && (!given->directory_name || user->directory_name) &&
+    buf_init(&user->registered, 0);
+    if (buf_append_span(&user->registered, buf_span(&given->registered)) && (!first || user->given) &&
+        user->address && (!given->directory_name || user->directory_name) &&
         (!given->password || user->password) && read_key(span_str(given->address), &user->key))
         return true;
     forget_user(user);
@@ -165,8 +172,10 @@ bool user_add_to_rules(struct view *view, const struct local_user *user, struct 
                             : error_set(err, 0, "there is no directory")))
         return false;
     if (mts_tables_add_user(config->tables,
-                            &(struct mts_user){.address = user->address, .mailbox = user->address}, err))
+                            &(struct mts_user){.address = user->address, .mailbox = user->address}, err)) {
+        mts_tables_register(config->tables, user->address, buf_span(&user->registered), &(struct error){0});
         return true;
+    }
     if (user->directory_name)
         directory_remove(config->directory, user->directory_name);
     return false;
@@ -291,6 +300,25 @@ static bool take_record(struct view *view, struct span name, struct span data) {
     return user_add(&view->users, &user);
 }
 
+static bool load_registration(void *context, struct span name, struct span data) {
+    struct view *view = context;
+    const struct local_user *user = users_with_key(&view->users, name);
+    if (user)
+        registration_apply(view, &view->users.all[user - view->users.all], data);
+    return true;
+}
+
+static bool reread_registration(struct view *view, struct span address) {
+    const struct local_user *user = user_find(view, address);
+    struct error err = {0};
+    if (!user)
+        return true;
+    buf_clear(&view->scratch);
+    if (store_get_record(view->store, USER_REGISTRATION, buf_span(&user->key), &view->scratch, &err))
+        return load_registration(view, buf_span(&user->key), buf_span(&view->scratch));
+    return err.code == STORE_NOT_FOUND;
+}
+
 bool user_reread(struct view *view, struct span address) {
     const struct local_user *user = user_find(view, address);
     struct error err = {0};
@@ -307,7 +335,7 @@ bool user_reread(struct view *view, struct span address) {
     }
     if (found)
         take_record(view, address, buf_span(&view->scratch));
-    return true;
+    return reread_registration(view, address);
 }
 
 /* 0: nobody was ever added by hand. */
@@ -376,6 +404,8 @@ static bool keep_open(struct view *view, const struct users *before) {
         if (now && now->configured && !user->configured)
             remark_on_loss(view, now, user);
         if (now) {
+            if (now->configured && user->configured)
+                registration_keep(view, &view->users.all[now - view->users.all], user);
             view->users.all[now - view->users.all].open = user->open;
             view->users.all[now - view->users.all].unsure = true;
         } else if (!user->configured)
@@ -409,7 +439,8 @@ static bool load_all(struct view *view, const struct users *before, struct error
                                                            .configured = true});
     }
     arena_free(&arena);
-    if (done && store_each_record(view->store, STORE_USER, load_record, &loading, err))
+    if (done && store_each_record(view->store, STORE_USER, load_record, &loading, err) &&
+        store_each_record(view->store, USER_REGISTRATION, load_registration, view, err))
         return keep_open(view, before) || error_set(err, STORE_NO_MEMORY, "no memory");
     return false;
 }

@@ -13,9 +13,11 @@ struct client;
 struct view;
 
 struct local_user {
-    char *address;        /* as the rules print it; names the mailbox */
-    char *directory_name; /* RFC 4514, or NULL */
-    char *password;       /* its hash (security/password.h), or NULL: he can't bind */
+    char *address;         /* as the rules print it; names the mailbox */
+    char *directory_name;  /* RFC 4514, or NULL */
+    char *password;        /* its hash (security/password.h), or NULL: he can't bind */
+    char *given;           /* the hash that an operator gave; he may have changed his password since */
+    struct buf registered; /* BER of RegisterArgument (user_registration.h); empty: nothing */
     uint32_t uid;
     bool has_uid, configured;
     bool by_p3;       /* messages are delivered to his own program (user_agent.h), else into a mailbox */

@@ -20,7 +20,10 @@ const char *waiting_state(const struct mta *mta, const struct work *work) {
     case WORK_READY:
         return blocked ? blocked : destination_waits(mta, destination) ? "backing-off" : "ready";
     case WORK_WAITING:
-        return !work->tries ? "deferred" : blocked ? blocked : "backing-off";
+        return work->barred   ? (blocked ? blocked : "restricted")
+               : !work->tries ? "deferred"
+               : blocked      ? blocked
+                              : "backing-off";
     case WORK_HELD:
         return "held";
     default:
@@ -33,7 +36,7 @@ const char *waiting_lane(const struct work *work) {
 }
 
 bool waiting_is_deferred(const struct work *work) {
-    return work->tries == 0 && !work->in_doubt && work->due > clock_now_us();
+    return work->tries == 0 && !work->in_doubt && !work->barred && work->due > clock_now_us();
 }
 
 /* Why its last try failed, of a copy that an earlier run of the process tried, or why it is held: its history
@@ -79,6 +82,8 @@ struct span waiting_cause(struct mta *mta, struct work *work) {
         return span_str(destination_trouble(mta, destination));
     if (!work->cause && !work->recalled && (work->tries || work->state == WORK_HELD))
         waiting_recall_cause(mta, work);
+    if (work->barred)
+        return SPAN_LIT("the user's delivery controls do not let it through for now");
     if (work->cause)
         return span_str(work->cause);
     bool waits = destination_waits(mta, destination) && !waiting_is_deferred(work);
@@ -89,7 +94,7 @@ struct span waiting_cause(struct mta *mta, struct work *work) {
 int64_t waiting_next_try(const struct mta *mta, const struct work *work) {
     const struct destination *destination = waiting_destination(mta, work);
     int64_t own = work->state == WORK_WAITING ? work->due : clock_now_us();
-    int64_t its = destination_next_try(mta, destination);
+    int64_t its = work->barred ? INT64_MAX : destination_next_try(mta, destination);
     if (work->state == WORK_HELD || work->state == WORK_SENDING)
         return 0;
     return own > its ? own : its;

@@ -116,7 +116,11 @@ bool check_user(struct ruling *ruling, const struct subject *subject, const reci
         !label_among(ruling, user->labels, user->label_count, &envelope->extensions, true))
         return refuse(cause, x411_NonDeliveryReasonCode_transfer_failure_for_security_reason,
                       x411_NonDeliveryDiagnosticCode_security_policy_violation, NULL);
-    if (!restrictions_permit(ruling, user->restrictions, user->restriction_count, subject, recipient, true))
+    const struct registration *registered = user->registration;
+    bool own = registered && registered->restriction_count;
+    if (!restrictions_permit(ruling, own ? registered->restrictions : user->restrictions,
+                             own ? registered->restriction_count : user->restriction_count, subject,
+                             recipient, true))
         return refuse(cause, x411_NonDeliveryReasonCode_restricted_delivery, -1, NULL);
     if (!content_type_in(&user->content_types, &envelope->content_type))
         return refuse(cause, UNABLE(content_type_not_supported), NULL);

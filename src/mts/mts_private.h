@@ -276,6 +276,9 @@ bool redirection_loops(struct ruling *ruling, const recipient_fields *recipient,
 const struct x411_ORName *redirection_assigned(struct ruling *ruling, const struct user *user,
                                                const struct subject *subject,
                                                const recipient_fields *recipient);
+/* The classes that the user has registered as deliverable take it; else why not. */
+bool registration_takes(struct ruling *ruling, const struct user *user, const struct subject *subject,
+                        const recipient_fields *recipient, struct cause *cause);
 const struct x411_ORName *redirection_of_report(struct ruling *ruling, const struct user *user,
                                                 const struct x411_Report *report);
 /* Gives the report another destination and records that; false when it was there before or was redirected too
@@ -329,6 +332,13 @@ void content_type_of_item(struct span item, struct x411_ContentType *type);
 bool eits_of_items(struct arena *arena, const struct name_set *set,
                    struct x411_EncodedInformationTypes *types);
 bool eits_meet(const struct name_set *set, const struct x411_EncodedInformationTypes *types, bool all);
+/* The other way: each type as an object identifier. */
+bool items_of_eits(struct arena *arena, const struct x411_EncodedInformationTypes *types,
+                   struct name_set *set);
+bool items_of_content_types(struct arena *arena, const struct x411_ContentTypes *types, struct name_set *set);
+/* EncodedInformationTypesConstraints (X.411 §8.4.1.1.1.3); `types` NULL: nobody told. */
+bool constraints_take(const struct x411p3_EncodedInformationTypesConstraints *constraints,
+                      const struct x411_EncodedInformationTypes *types);
 
 /* downgrade_1984.c and upgrade_1984.c */
 bool downgrade_possible(struct ruling *ruling, const struct hop *hop, const struct subject *subject,

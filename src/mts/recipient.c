@@ -79,7 +79,8 @@ static void resolve_user(struct ruling *ruling, struct branch *branch, size_t po
                                x411_RedirectionReason_recipient_assigned_alternate_recipient);
         return;
     }
-    if (!check_user(ruling, subject, fields_of(branch, position), user, &cause)) {
+    if (!check_user(ruling, subject, fields_of(branch, position), user, &cause) ||
+        !registration_takes(ruling, user, subject, fields_of(branch, position), &cause)) {
         fail_or_redirect(ruling, branch, position, cause);
         return;
     }

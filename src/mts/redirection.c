@@ -55,17 +55,65 @@ static bool class_fits(struct ruling *ruling, const struct user_redirection *red
            class_has_label(ruling, redirection, facts->extensions);
 }
 
-const struct x411_ORName *redirection_assigned(struct ruling *ruling, const struct user *user,
-                                               const struct subject *subject,
-                                               const recipient_fields *recipient) {
+/* Those that he has registered himself, if he has, take the place of the configuration's. */
+static const struct user_redirection *redirections_of(const struct user *user, size_t *count) {
+    const struct registration *registered = user->registration;
+    bool own = registered && registered->redirection_count;
+    *count = own ? registered->redirection_count : user->redirection_count;
+    return own ? registered->redirections : user->redirections;
+}
+
+static struct facts facts_of(const struct subject *subject) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
-    struct facts facts = {.content_type = &envelope->content_type,
+    return (struct facts){.content_type = &envelope->content_type,
                           .types = subject_types(subject),
                           .extensions = &envelope->extensions,
                           .length = subject->has_length ? subject->length : 0,
                           .priority = 1u << priority_lane(envelope->priority)};
-    for (size_t i = 0; i < user->redirection_count; i++) {
-        const struct user_redirection *redirection = &user->redirections[i];
+}
+
+/* What the classes that a user has registered as deliverable say of a message that is of none: the first part
+ * in which each of them differs. */
+static int why_undeliverable(const struct registration *registered, const struct facts *facts) {
+    bool type = false, length = false;
+    for (size_t i = 0; i < registered->class_count; i++) {
+        const struct user_redirection *class = &registered->classes[i];
+        bool of_type = content_type_in(&class->content_types, facts->content_type);
+        type = type || of_type;
+        length =
+            length || (of_type && (!class->class.max_length || facts->length <= class->class.max_length));
+    }
+    return !type     ? x411_NonDeliveryDiagnosticCode_content_type_not_supported
+           : !length ? x411_NonDeliveryDiagnosticCode_content_too_long
+                     : x411_NonDeliveryDiagnosticCode_encoded_information_types_unsupported;
+}
+
+bool registration_takes(struct ruling *ruling, const struct user *user, const struct subject *subject,
+                        const recipient_fields *recipient, struct cause *cause) {
+    const struct registration *registered = user->registration;
+    struct facts facts = facts_of(subject);
+    if (!registered || !registered->class_count)
+        return true;
+    for (size_t i = 0; i < registered->class_count; i++) {
+        const struct user_redirection *class = &registered->classes[i];
+        if (class_fits(ruling, class, &facts) &&
+            restrictions_permit(ruling, class->applies_only_to, class->applies_only_to_count, subject,
+                                recipient, !class->applies_only_to_count))
+            return true;
+    }
+    *cause = (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
+                            why_undeliverable(registered, &facts), NULL};
+    return false;
+}
+
+const struct x411_ORName *redirection_assigned(struct ruling *ruling, const struct user *user,
+                                               const struct subject *subject,
+                                               const recipient_fields *recipient) {
+    struct facts facts = facts_of(subject);
+    size_t count;
+    const struct user_redirection *redirections = redirections_of(user, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct user_redirection *redirection = &redirections[i];
         if (class_fits(ruling, redirection, &facts) &&
             restrictions_permit(ruling, redirection->applies_only_to, redirection->applies_only_to_count,
                                 subject, recipient, !redirection->applies_only_to_count))
@@ -81,9 +129,11 @@ const struct x411_ORName *redirection_of_report(struct ruling *ruling, const str
                           .types = report->content.original_encoded_information_types,
                           .extensions = &report->envelope.extensions,
                           .report = true};
-    for (size_t i = 0; i < user->redirection_count; i++)
-        if (class_fits(ruling, &user->redirections[i], &facts))
-            return user->redirections[i].alternate;
+    size_t count;
+    const struct user_redirection *redirections = redirections_of(user, &count);
+    for (size_t i = 0; i < count; i++)
+        if (class_fits(ruling, &redirections[i], &facts))
+            return redirections[i].alternate;
     return NULL;
 }
 

@@ -106,9 +106,19 @@ struct mts_tables *mts_tables_new(const struct mts_self *self, struct error *err
     return NULL;
 }
 
+static void forget_registration(struct entry *entry) {
+    if (!entry->user)
+        return;
+    registration_free(entry->user->registration);
+    entry->user->registration = NULL;
+}
+
 void mts_tables_free(struct mts_tables *tables) {
     if (!tables)
         return;
+    for (size_t i = 0; tables->entries && i < tables->entry_buckets; i++)
+        for (struct entry *entry = tables->entries[i]; entry; entry = entry->next)
+            forget_registration(entry);
     mem_free(tables->entries);
     mem_free(tables->hops);
     arena_free(&tables->arena);
@@ -284,6 +294,7 @@ static bool remove_key(struct mts_tables *tables, struct span key) {
         return false;
     *at = entry->next;
     tables->entry_count--;
+    forget_registration(entry);
     return true;
 }
 
@@ -484,6 +495,27 @@ bool mts_tables_remove(struct mts_tables *tables, const char *text) {
                  remove_key(tables, address.key);
     arena_free(&arena);
     return found;
+}
+
+bool mts_tables_register(struct mts_tables *tables, const char *text, struct span octets, struct error *err) {
+    struct arena arena;
+    struct x411_ORName name;
+    struct address address;
+    struct registration *registration = NULL;
+    const struct entry *entry = NULL;
+    arena_init(&arena, SCRATCH_LIMIT);
+    if (address_parse(&arena, text, &name, err) && address_of(&arena, &name, &address))
+        entry = entry_find(tables, address.key);
+    bool done =
+        entry && entry->user && (!octets.len || (registration = registration_new(octets, entry->key, err)));
+    arena_free(&arena);
+    if (!done && !(entry && entry->user))
+        error_set(err, BAD, "no user has this address");
+    if (!done)
+        return false;
+    registration_free(entry->user->registration);
+    entry->user->registration = registration;
+    return true;
 }
 
 /* ---- reading ---- */

@@ -198,6 +198,11 @@ bool mts_tables_add_alias(struct mts_tables *tables, const char *address, const 
  */
 bool mts_tables_set_catch_all(struct mts_tables *tables, const char *address, struct error *err);
 
+/* What the user with this address has registered by P3: BER of RegisterArgument (X.411 §8.4.1.1); without
+ * octets, nothing. False with an error, and all stays: it can't be obeyed. It goes with the user. */
+bool mts_tables_register(struct mts_tables *tables, const char *address, struct span octets,
+                         struct error *err);
+
 /* False when there is no such user, list or alias, or the address is no valid one. */
 bool mts_tables_remove(struct mts_tables *tables, const char *address);
 

@@ -7,6 +7,7 @@
 #include "mts/tables.h"
 #include "names/pattern.h"
 #include "schema/x411.h"
+#include "schema/x411p3.h"
 
 /* Content types or encoded information types: contents octets of OBJECT IDENTIFIERs. */
 struct name_set {
@@ -65,6 +66,18 @@ struct user_redirection {
     struct x411_ORName *alternate;
 };
 
+/* What the user registered himself (registration.c), in an arena of its own. */
+struct registration {
+    struct arena arena;
+    struct x411p3_RegisterArgument given;
+    struct user_redirection *classes; /* deliverable-class; their alternates are nobody's */
+    size_t class_count;
+    struct user_redirection *redirections;
+    size_t redirection_count;
+    struct restriction *restrictions;
+    size_t restriction_count;
+};
+
 struct user {
     struct mts_user given;
     struct name_set content_types;
@@ -76,6 +89,7 @@ struct user {
     size_t restriction_count;
     struct x411_SecurityLabel *labels;
     size_t label_count;
+    struct registration *registration; /* or NULL */
 };
 
 struct dl {
@@ -121,6 +135,10 @@ struct mts_tables {
 
 /* The entry at a canonical address, or NULL. */
 const struct entry *entry_find(const struct mts_tables *tables, struct span key);
+
+/* registration.c: of BER of RegisterArgument, by the user with that canonical address. NULL with an error. */
+struct registration *registration_new(struct span octets, struct span own, struct error *err);
+void registration_free(struct registration *registration);
 
 /* routing.c */
 void route_insert(struct mts_tables *tables, struct route *route);

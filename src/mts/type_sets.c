@@ -131,3 +131,55 @@ bool eits_of_items(struct arena *arena, const struct name_set *set,
     }
     return true;
 }
+
+bool items_of_eits(struct arena *arena, const struct x411_EncodedInformationTypes *types,
+                   struct name_set *set) {
+    const struct x411_ExtendedEncodedInformationTypes *extended = &types->extended_encoded_information_types;
+    uint8_t octets[4];
+    *set = (struct name_set){.items = arena_array(arena, extended->count + 10, sizeof *set->items)};
+    for (unsigned bit = 0; set->items && bit < 10; bit++)
+        if (ber_bit(&types->built_in_encoded_information_types, bit)) {
+            set->items[set->count] = arena_dup(arena, eit_octets(octets, bit));
+            if (!set->items[set->count++].data)
+                return false;
+        }
+    for (size_t i = 0; set->items && i < extended->count; i++)
+        set->items[set->count++] = extended->items[i];
+    return set->items != NULL;
+}
+
+static struct name_set set_of(const struct x411_ExtendedEncodedInformationTypes *types) {
+    return (struct name_set){types->items, types->count};
+}
+
+/* As of a class (redirection.c), but that a message whose types nobody told is in all of them. */
+bool constraints_take(const struct x411p3_EncodedInformationTypesConstraints *constraints,
+                      const struct x411_EncodedInformationTypes *types) {
+    struct name_set unacceptable = set_of(&constraints->unacceptable_eits),
+                    acceptable = set_of(&constraints->acceptable_eits),
+                    exclusive = set_of(&constraints->exclusively_acceptable_eits);
+    if (!types)
+        return true;
+    if (unacceptable.count && eits_meet(&unacceptable, types, false))
+        return false;
+    if (!acceptable.count && !constraints->exclusively_acceptable_eits.items)
+        return true;
+    return (acceptable.count && eits_meet(&acceptable, types, false)) ||
+           (constraints->exclusively_acceptable_eits.items && eits_meet(&exclusive, types, true));
+}
+
+bool items_of_content_types(struct arena *arena, const struct x411_ContentTypes *types,
+                            struct name_set *set) {
+    uint8_t octets[3];
+    *set = (struct name_set){.items = arena_array(arena, types->count + 1, sizeof *set->items)};
+    for (size_t i = 0; set->items && i < types->count; i++) {
+        const struct x411_ContentType *type = &types->items[i];
+        set->items[i] = type->choice == x411_ContentType_built_in
+                            ? arena_dup(arena, built_in(octets, type->u.built_in))
+                            : type->u.extended;
+        if (!set->items[i].data)
+            return false;
+        set->count++;
+    }
+    return set->items != NULL;
+}

@@ -165,8 +165,18 @@ bool bind_read_user(struct span argument, struct arena *arena, struct span *user
            take(SPAN_LIT(""), &value.initiator_credentials, given, why);
 }
 
-struct span bind_user_result(const struct ipc_credentials *ours, struct arena *arena) {
+static int64_t queue_of(uint32_t waiting) {
+    return waiting < x411_ub_queue_size ? waiting : x411_ub_queue_size;
+}
+
+struct span bind_user_result(const struct ipc_bind_answer *answer, struct arena *arena) {
+    const struct ipc_credentials *ours = &answer->credentials;
     struct x411p3_MTSBindResult result = {.responder_name = {.choice = x411p3_ObjectName_mTA}};
+    struct x411p3_MessagesWaiting waiting = {.urgent.messages = queue_of(answer->waiting[0]),
+                                             .normal.messages = queue_of(answer->waiting[1]),
+                                             .non_urgent.messages = queue_of(answer->waiting[2])};
+    if (answer->waiting_told)
+        result.messages_waiting = &waiting;
     result.responder_name.u.mTA = ours->name;
     put_credentials(ours, OSI_MTS_TRANSFER, &result.responder_credentials);
     return encode(&x411p3_MTSBindResult_type, &result, BIND_RESULT_TAG, OSI_MTS_TRANSFER, arena);

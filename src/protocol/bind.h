@@ -45,8 +45,8 @@ bool bind_read_result(struct span result, enum osi_context context, struct arena
  * another name; the rest as bind_read_argument. */
 bool bind_read_user(struct span argument, struct arena *arena, struct span *user,
                     struct ipc_credentials *given, bool *security_context, char *why);
-/* The result that gives our MTA name and password. */
-struct span bind_user_result(const struct ipc_credentials *ours, struct arena *arena);
+/* The result that gives our MTA name and password, and what waits for the user, where that is told. */
+struct span bind_user_result(const struct ipc_bind_answer *answer, struct arena *arena);
 
 /* MS-bind (X.413 §7.1): reads a user's argument into `value` too, whose name is an O/R address. Result and
  * error as octets. */

@@ -288,7 +288,8 @@ static void count_segment(struct connection *c, size_t octets) {
 static void on_readable(evutil_socket_t fd, short what, void *arg) {
     (void)what;
     struct connection *c = arg;
-    bool secret = c->state < CONNECTION_OPEN; /* a bind, or the answer to ours */
+    /* A bind, or the answer to ours; or a user may change his password. */
+    bool secret = c->state < CONNECTION_OPEN || (c->service && c->service->users);
     ssize_t got = recv(fd, read_buffer, READ_SIZE, 0);
     if (got < 0 && (errno == EINTR || errno == EAGAIN))
         return;

@@ -81,7 +81,7 @@ static void admit(struct p3 *p3, const struct ipc_bind_answer *answer) {
     struct connection *c = p3->connection;
     struct arena arena;
     arena_init_secret(&arena, 4096);
-    struct span result = bind_user_result(&answer->credentials, &arena);
+    struct span result = bind_user_result(answer, &arena);
     if (connection_name(c, answer->peer) && result.data &&
         osi_association_accept(c->association, result, clock_monotonic_us())) {
         connection_bound(c);

@@ -46,9 +46,13 @@ static bool is_probe(const struct p3 *p3) {
 static enum ipc_user_operation operation_of(const struct osi_ro *ro) {
     if (is_submission(ro))
         return IPC_USER_CANCEL;
-    if (ro->syntax == OSI_SYNTAX_MDSE_88 || ro->syntax == OSI_SYNTAX_MDSE_94)
+    if (ro->syntax == OSI_SYNTAX_MDSE_88)
+        return IPC_USER_DELIVERY_CONTROL_88;
+    if (ro->syntax == OSI_SYNTAX_MDSE_94)
         return IPC_USER_DELIVERY_CONTROL;
-    return ro->code == x419_op_register ? IPC_USER_REGISTER : IPC_USER_CHANGE_CREDENTIALS;
+    return ro->code == x419_op_change_credentials ? IPC_USER_CHANGE_CREDENTIALS
+           : ro->syntax == OSI_SYNTAX_MASE_88     ? IPC_USER_REGISTER_88
+                                                  : IPC_USER_REGISTER;
 }
 
 bool p3_tell_cut(const struct p3 *p3) {

@@ -53,6 +53,14 @@ struct world {
     unsigned invoked, answered;
     enum osi_ro_kind wanted;
     int64_t wanted_code;
+    /* the delivery that is under way */
+    uint64_t ref; /* of the association */
+    bool delivering;
+    enum ipc_user_delivered delivered; /* what the store process heard of the last one; 0: nothing */
+    unsigned answers;                  /* how the user answers it */
+    struct osi_ro delivery;
+    uint8_t argument[4096], came[4096];
+    size_t argument_len, came_len, prefix_len;
 };
 
 static struct world world;
@@ -135,15 +143,34 @@ static void hear_end(uint64_t ref) {
 }
 
 static void hear_request(struct span payload, uint64_t ref) {
-    static const int64_t results[] = {0, x419_op_cancel_deferred_delivery, x419_op_delivery_control,
-                                      x419_op_register, x419_op_change_credentials};
-    static const uint16_t errors[] = {0, 7, 14, 10, 6};
+    static const int64_t results[] = {0,
+                                      x419_op_cancel_deferred_delivery,
+                                      x419_op_delivery_control,
+                                      x419_op_register,
+                                      x419_op_change_credentials,
+                                      x419_op_delivery_control,
+                                      x419_op_register};
+    static const uint16_t errors[] = {0, 7, 14, 10, 6, 14, 10};
     struct reader r = reader_of(payload);
     uint32_t number = reader_u32(&r);
     uint8_t operation = reader_u8(&r);
     require(!world.right && number > world.last);
     world.last = number;
     answer(ref, number, results[operation], errors[operation]);
+}
+
+static void hear_read(struct span payload, uint64_t ref) {
+    struct reader r = reader_of(payload);
+    uint64_t offset = reader_u64(&r);
+    uint32_t length = reader_u32(&r);
+    struct span content = span_sub(span_of(world.argument, world.argument_len), world.prefix_len, SIZE_MAX);
+    struct buf data;
+    require(offset <= content.len && length <= content.len - offset);
+    buf_init(&data, 0);
+    buf_append_u64(&data, offset);
+    buf_append_span(&data, span_sub(content, offset, length));
+    say(IPC_USER_DELIVER_DATA, ref, buf_span(&data));
+    buf_free(&data);
 }
 
 static void judge(const struct end *end, struct span payload) {
@@ -154,8 +181,12 @@ static void judge(const struct end *end, struct span payload) {
     require(frame && (frame->from & IPC_NET));
     if (end->length <= sizeof end->payload)
         require(ipc_frame_take(&side, type, end->heard, payload, why));
-    require(ipc_frame_judge(frame, world.state, why) == IPC_LEGAL);
+    unsigned delivers = !(world.state & IPC_STATE_USER) ? 0
+                        : world.delivering              ? IPC_STATE_DELIVERING
+                                                        : IPC_STATE_NO_DELIVERY;
+    require(ipc_frame_judge(frame, world.state | delivers, why) == IPC_LEGAL);
     if (type == IPC_BIND) {
+        world.ref = end->heard;
         world.state = IPC_STATE_USER | IPC_STATE_NO_SUBMISSION;
         admit(end->heard);
     } else if (type == IPC_USER_SUBMIT_BEGIN) {
@@ -171,10 +202,47 @@ static void judge(const struct end *end, struct span payload) {
         world.state = IPC_STATE_USER | IPC_STATE_NO_SUBMISSION;
     } else if (type == IPC_USER_REQUEST) {
         hear_request(payload, end->heard);
+    } else if (type == IPC_USER_DELIVER_READ) {
+        hear_read(payload, end->heard);
+    } else if (type == IPC_USER_DELIVER_RESULT) {
+        world.delivering = false;
+        world.delivered = (enum ipc_user_delivered)payload.data[0];
     }
 }
 
 /* ---- the user ---- */
+
+/* By the low bits of `answers`: rightly, in other words, or in none that there are. */
+static void answer_delivery(void) {
+    static const int64_t codes[] = {1, 12, 13, 16, 99};
+    struct osi_ro ro = {.kind = world.answers & 1 ? OSI_RO_ERROR : OSI_RO_RESULT,
+                        .syntax = world.delivery.syntax,
+                        .has_id = true,
+                        .id = world.delivery.id,
+                        .has_code = true,
+                        .code = world.answers & 1 ? codes[(world.answers >> 1) % 5] : world.delivery.code};
+    static const char *const values[] = {"\x31\0", "\x05\0", "\x30\0", "\x02\0"};
+    struct span value = span_of((const uint8_t *)values[(world.answers >> 2) % 4], 2);
+    require(span_eq(span_of(world.came, world.came_len), span_of(world.argument, world.argument_len)));
+    if ((world.answers & 15) == 14)
+        osi_ro_reject(world.user, ro.id, ro.syntax, OSI_RO_INVOKE_PROBLEM, world.answers >> 4, 0);
+    else if ((world.answers & 15) == 10)
+        osi_association_user_abort(world.user, (struct span){NULL, 0});
+    else
+        osi_ro_send(world.user, &ro, value, 0);
+}
+
+static void take_octets(struct span octets) {
+    require(world.came_len + octets.len <= sizeof world.came);
+    memcpy(world.came + world.came_len, octets.data, octets.len);
+    world.came_len += octets.len;
+}
+
+/* Of an answer of ours to a delivery. */
+static bool is_of_answer(const struct osi_ro *ro) {
+    return ro->kind == OSI_RO_REJECT &&
+           (ro->problem_kind == OSI_RO_RESULT_PROBLEM || ro->problem_kind == OSI_RO_ERROR_PROBLEM);
+}
 
 static void handle(const struct osi_event *event) {
     if (event->type == OSI_EVENT_OPEN_CONFIRM)
@@ -183,9 +251,16 @@ static void handle(const struct osi_event *event) {
         world.closed = true;
     else if (event->type == OSI_EVENT_TURN_PLEASE)
         osi_rt_turn_give(world.user, 0);
-    else if (event->type == OSI_EVENT_RO_BEGIN) {
+    else if (event->type == OSI_EVENT_RO_BEGIN && event->u.ro.kind == OSI_RO_INVOKE) {
+        require(world.delivering && !world.delivery.has_id);
+        world.delivery = event->u.ro;
+    } else if (event->type == OSI_EVENT_RO_DATA && world.delivery.has_id) {
+        take_octets(event->u.data);
+    } else if (event->type == OSI_EVENT_RO_END && world.delivery.has_id) {
+        answer_delivery();
+        world.delivery.has_id = false;
+    } else if (event->type == OSI_EVENT_RO_BEGIN && !is_of_answer(&event->u.ro)) {
         const struct osi_ro *ro = &event->u.ro;
-        require(ro->kind != OSI_RO_INVOKE);
         world.answered++;
         if (world.wanted) /* the store process has spoken: so it must come */
             require(ro->kind == world.wanted && (ro->kind == OSI_RO_REJECT ? ro->problem == world.wanted_code
@@ -298,6 +373,44 @@ static void invoke(enum osi_context context, unsigned what, struct span octets) 
     buf_free(&argument);
 }
 
+static bool is_delivered(void) {
+    return !world.delivering;
+}
+
+/* `how`: in the frame or by pieces, a message or a report, and what the user answers. What is a right result
+ * is told so, and nothing else is. */
+static void deliver(unsigned how, struct span content) {
+    struct buf payload;
+    uint8_t head[] = {0x30, 0x82, 0, 0, 0x04, 0x82, 0, 0};
+    bool pieces = how & 0x100 && content.len;
+    if (world.delivering)
+        return;
+    head[2] = (uint8_t)((content.len + 4) >> 8), head[3] = (uint8_t)(content.len + 4);
+    head[6] = (uint8_t)(content.len >> 8), head[7] = (uint8_t)content.len;
+    world.prefix_len = sizeof head;
+    memcpy(world.argument, head, sizeof head);
+    if (content.len)
+        memcpy(world.argument + sizeof head, content.data, content.len);
+    world.argument_len = sizeof head + content.len;
+    world.came_len = 0;
+    world.answers = how | 0x200;
+    world.delivered = (enum ipc_user_delivered)0;
+    buf_init(&payload, 0);
+    buf_append_byte(&payload, IPC_USER_MESSAGE);
+    buf_append_u64(&payload, content.len);
+    payload_put_octets(&payload, span_of(head, sizeof head));
+    if (!pieces)
+        buf_append_span(&payload, content);
+    world.delivering = true;
+    say(IPC_USER_DELIVER, world.ref, buf_span(&payload));
+    buf_free(&payload);
+    turn(is_delivered);
+    bool result = !(how & 1) && (how & 15) != 14 && (how & 15) != 10;
+    if (is_delivered() && !world.closed)
+        require((world.delivered == IPC_USER_TAKEN) == (result && (how >> 2) % 4 == 0));
+    world.answers = 0;
+}
+
 /* ---- the world ---- */
 
 static int listen_at(struct sockaddr_un *address, socklen_t *length) {
@@ -358,7 +471,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         unsigned what = reader_u8(&in);
         size_t length = reader_u16(&in);
         length = length < reader_left(&in) ? length : reader_left(&in);
-        invoke(context, what, reader_take(&in, length < 2000 ? length : 2000));
+        struct span octets = reader_take(&in, length < 2000 ? length : 2000);
+        if ((what & 0x87) == 0x87 && octets.len)
+            deliver((what >> 3 & 15) | (unsigned)octets.data[0] << 4, octets);
+        else
+            invoke(context, what, octets);
     }
     finish();
     return 0;

@@ -3,41 +3,20 @@
 with it."""
 import contextlib
 import json
+import random
+import tempfile
 import threading
 import time
 
 from players import ANN, BEN, HOME, Unharmed
+from interop import tshark_judge
 from peer import ber, local, p3, rose, tap
-from peer.association import Aborted
+from peer.association import Aborted, BindRefused
 from peer.transport import Closed
-from mts_cast import ANNS, BENS, bind, entries, hashed, letter, stage_with_users, submit
+from mts_cast import (ANNS, BENS, BY_P3, CONTEXTS, ben, bind, controls, copies, entries, for_tshark, hashed, letter, said_by_tshark,
+                      send, stage_of_agents, states, submit, wait_empty)
 
 case, check, equal = tap.case, tap.check, tap.equal
-CONTEXTS = ("mts-access-88", "mts-access-94", "mts-reliable-access-88", "mts-reliable-access-94")
-BY_P3 = {ANN: {"password-hash": hashed(ANNS)}, BEN: {"password-hash": hashed(BENS), "delivery": "p3"}}
-
-
-def stage_of_agents(**settings):
-    """ANN has a mailbox, BEN's own program takes his messages."""
-    return stage_with_users(users=settings.pop("users", BY_P3), **settings)
-
-
-def ben(stage, context="mts-access-94"):
-    return bind(stage, context, BEN, BENS)
-
-
-def send(stage, subject="A letter", recipients=(BEN,), content=None, **options):
-    with stage.mta.client() as client:
-        envelope = local.submission_envelope(ANN, list(recipients), **options)
-        return client.submit(envelope, letter(ANN, [BEN], subject) if content is None else content)
-
-
-def copies(stage):
-    return stage.mta.request("queue-list")["entries"]
-
-
-def wait_empty(stage):
-    tap.wait_until(lambda: not copies(stage), what="an empty queue")
 
 
 @case("a message is held until its user binds, and is delivered in each context; its result ends it")
@@ -63,6 +42,19 @@ def _():
 
 def calendar_time(text):
     return time.mktime(time.strptime(text, "%y%m%d%H%M%SZ")) - time.timezone
+
+
+@case("the result of a bind tells how many messages of each priority wait; who has a mailbox is told nothing")
+def _():
+    with stage_of_agents() as stage:
+        for priority in (1, None, None, 2, 2, 2):
+            send(stage, priority=priority)
+        tap.wait_until(lambda: len(copies(stage)) == 6, what="six copies")
+        with ben(stage) as user:
+            waiting = user.bind_result[0].get(1)[0]
+            equal([waiting.get(lane).get(0).integer() for lane in range(3)], [3, 2, 1])
+        with bind(stage) as user:
+            equal(user.bind_result[0].get(1), None)
 
 
 @case("a content of 20 MB is delivered as the octets that came, directly and over RTSE, and none is as good as any")
@@ -123,7 +115,10 @@ def _():
         check(again == first, "a repeat of other octets")
         stage.mta.kill()
         stage.mta.start()
-        equal(copies(stage)[0]["state"], "in-doubt")
+        copy, = copies(stage)
+        equal(copy["state"], "in-doubt")
+        refused = stage.mta.mhs("queue", "redirect", "--address", ANN, str(copy["id"]), check=False)
+        check("may have arrived at user" in refused.stderr and "--may-arrive-twice" in refused.stderr, refused)
         time.sleep(1.1)         # or another delivery time would not show
         with ben(stage) as user:
             delivery = user.take()
@@ -312,6 +307,131 @@ def _():
             equal(stage.mta.request("status")["users"][0]["associations"], 1)
             shown = stage.mta.mhs("status").stdout + stage.mta.mhs("queue", "list").stdout
             check(BEN in shown, shown)
+
+
+def waiting(user, argument):
+    """What waits for the controls: operations, messages."""
+    what, _, code, node = user.call(p3.DELIVERY_CONTROL, argument, p3.MDSE)
+    equal((what, code), ("result", p3.DELIVERY_CONTROL))
+    return tuple(node.get(n).bits() if node.get(n) else set() for n in (0, 1))
+
+
+REPORTS, MESSAGES = 0, 1        # bits of Operations
+LONG, LOW = 0, 1                # bits of WaitingMessages
+
+
+@case("delivery-control holds up what it says, tells what waits, and holds on its association alone")
+def _():
+    ia5 = ber.seq(ber.ctx(2, ber.oid("2.6.3.4.2")))              # exclusively acceptable
+    voice = ber.seq(ber.ctx(0, ber.oid("2.6.3.4.2")))            # ia5-text is unacceptable
+    for context in CONTEXTS[1::2]:
+        with stage_of_agents() as stage, ben(stage, context) as user:
+            for argument, told, free in ((controls(operations=(REPORTS,)), ({MESSAGES}, set()), controls(operations=(MESSAGES,))),
+                                         (controls(most=10), ({MESSAGES}, {LONG}), controls(most=100_000)),
+                                         (controls(lowest=2), ({MESSAGES}, {LOW}), controls(lowest=1)),
+                                         (controls(types=(2,)), ({MESSAGES}, set()), controls(types=(2, 22))),
+                                         (controls(eits=voice), ({MESSAGES}, set()), controls(eits=ia5)),
+                                         (controls(operations=()), ({MESSAGES}, set()), controls(restrict=False))):
+                equal(waiting(user, argument), (set(), set()))
+                send(stage)
+                copy, = tap.wait_until(lambda: [c for c in copies(stage) if c["state"] == "restricted"], what="a copy that is held up")
+                check("delivery controls" in copy["last-error"] and copy["next-try"] is None, copy)
+                equal(stage.mta.request("status")["work"]["restricted"], 1)
+                equal(waiting(user, argument), told)
+                equal(waiting(user, free), (set(), set()))
+                user.take()
+                wait_empty(stage)
+            waiting(user, controls(operations=()))
+            send(stage)
+            tap.wait_until(lambda: states(stage) == ["restricted"], what="a copy that is held up")
+            with ben(stage) as other:
+                other.take()
+                wait_empty(stage)
+            send(stage)
+            tap.wait_until(lambda: states(stage) == ["restricted"], what="a copy that is held up")
+            user.release()
+            tap.wait_until(lambda: states(stage) == ["unbound"], what="an end of the controls")
+
+
+@case("the controls of 1988 have types in their own form; what is no argument is rejected, a security context refused")
+def _():
+    with stage_of_agents() as stage, ben(stage, "mts-access-88") as user:
+        waiting(user, controls(eits=ber.app(5, ber.prim(0, ber.bits_octets((5,))))))
+        send(stage)
+        tap.wait_until(lambda: states(stage) == ["restricted"], what="a copy that is held up")
+        waiting(user, controls(eits=ber.app(5, ber.prim(0, ber.bits_octets((2, 5))))))
+        user.take()
+        equal(user.call(p3.DELIVERY_CONTROL, ber.null(), p3.MDSE)[2:], (rose.INVOKE, p3.MISTYPED))
+        what, _, code, node = user.call(p3.DELIVERY_CONTROL, ber.set_(ber.ctx(5, ber.set_(ber.integer(1)))), p3.MDSE)
+        equal((what, code, node.get(1).integer(), node.get(2).integer()), ("error", p3.REFUSED, 16, 0))
+
+
+@case("tshark finds nothing malformed in deliveries, controls and registrations over presentation, and reads their values")
+def _():
+    if not tshark_judge.available():
+        raise tap.Skip("tshark is not here")
+    users = {ANN: {"password-hash": hashed(ANNS), "delivery": "p3"}, BEN: BY_P3[BEN]}
+    for context in ("mts-access-88", "mts-access-94"):
+        with stage_of_agents(users=users) as stage, tempfile.NamedTemporaryFile(suffix=".pcap") as file:
+            sent = send(stage, recipients=[BEN, f"{HOME}/S=NOBODY"], content_identifier="judged")
+            with ben(stage, context) as user, bind(stage, context) as ann:
+                user.take()
+                report = ann.take()
+                equal((report.report, report.identifier), (True, sent))
+                send(stage)
+                user.refuse(user.delivery(), p3.SECURITY, ber.integer(21))
+                waiting(user, controls(operations=(), most=1000, lowest=2, types=(22,)))
+                send(stage)
+                tap.wait_until(lambda: "restricted" in states(stage), what="a copy that is held up")
+                waiting(user, controls(restrict=False))
+                user.take()
+                user.call(p3.REGISTER, ber.set_(), p3.MASE)
+                user.release()
+                ann.take()                                      # the report of the security-error
+                ann.release()
+                for one in (user, ann):
+                    read = tshark_judge.rewritten(file.name, [for_tshark(one.transport.log)])
+                    equal([(c.layer, c.message, c.path[-3:]) for c in tshark_judge.found_fault(read)], [], context)
+                    check("local-identifier: " + sent in said_by_tshark(file.name), f"{context}: no {sent}")
+
+
+@case("SIGKILL around deliveries: none is lost, and none comes twice to who keeps the MTS-identifiers")
+def _():
+    random.seed(4)
+    with stage_of_agents() as stage:
+        sent, got = [], {}
+        for number in range(8):
+            stopped = threading.Event()
+            taker = threading.Thread(target=take_till, args=(stage, CONTEXTS[number % 4], stopped, got))
+            taker.start()
+            for _ in range(random.randrange(1, 12)):
+                sent.append(send(stage, f"{number}", content=bytes(random.choice((10, 1000, 400_000)))))
+            time.sleep(random.random() / 5)
+            stage.mta.kill()
+            stopped.set()
+            taker.join()
+            stage.mta.start()
+        with ben(stage) as user:
+            while copies(stage):
+                note_delivery(got, user.take())
+        equal(sorted(got), sorted(sent))
+        tap.note(f"{len(sent)} messages, {sum(len(c) for c in got.values()) - len(sent)} of them came again")
+
+
+def note_delivery(got, delivery):
+    """A repeat is the same octets."""
+    seen = got.setdefault(delivery.identifier, [])
+    check(all(octets == delivery.octets for octets in seen), f"{delivery} came again in other octets")
+    seen.append(delivery.octets)
+
+
+def take_till(stage, context, stopped, got):
+    with contextlib.suppress(Aborted, Closed, OSError, BindRefused):
+        with ben(stage, context) as user:
+            while not stopped.is_set():
+                delivery = user.delivery()
+                note_delivery(got, delivery)
+                user.take(delivery)
 
 
 @case("a stop waits for a delivery that is under way")

@@ -40,7 +40,7 @@ static void gave_way(struct mta *mta, uint64_t number) {
     heard.gave_way[heard.gave_way_count++] = number;
 }
 
-static const struct hashing_calls calls = {may, done, gave_way};
+static const struct hashing_calls calls = {.may = may, .done = done, .gave_way = gave_way};
 
 static struct mta *begin(void) {
     static struct mta mta;

@@ -1,0 +1,124 @@
+#!/usr/bin/python3
+"""What users register by P3, and the passwords that they change: a real daemon, and a user agent in Python that shares no code with it."""
+import json
+
+from players import ANN, BEN, HOME
+from peer import ber, names, p3, tap
+from mts_cast import (ANNS, BENS, BY_P3, ben, bind, bind_error, controls, entries, hashed, send, stage_of_agents, states, wait_empty)
+
+case, check, equal = tap.case, tap.check, tap.equal
+FAY_HERE = f"{HOME}/S=fay"
+
+
+@case("register: what a user takes, where he redirects, whom he permits and his default controls are obeyed, told, and kept over a restart")
+def _():
+    with stage_of_agents(users={**BY_P3, FAY_HERE: {"available": True}}) as stage:
+        with ben(stage) as user:
+            equal(register(user, deliverable(most=100_000)), ("result", None))
+            sent = send(stage, content=bytes(200_000))
+            tap.wait_until(lambda: len(entries(stage, ANN)) == 1, what="the report of what is too long")
+            check("content-too-long" in history(stage, sent), history(stage, sent))
+            equal(register(user, deliverable(types=(2,))), ("result", None))
+            sent = send(stage)
+            tap.wait_until(lambda: len(entries(stage, ANN)) == 2, what="the report of another type")
+            check("content-type-not-supported" in history(stage, sent), history(stage, sent))
+            equal(register(user, deliverable(types=(2, 22))), ("result", None))
+            send(stage)
+            user.take()
+            equal(register(user, ber.ctx(4, ber.set_(ber.boolean(False), names.or_name_under(0, ANN)))), ("result", None))
+            send(stage)
+            tap.wait_until(lambda: len(entries(stage, ANN)) == 3, what="the report of restricted delivery")
+            equal(register(user, ber.ctx(4, ber.set_())), ("result", None))
+            equal(register(user, ber.ctx(2, controls(most=10))), ("result", None))
+            send(stage)
+            tap.wait_until(lambda: states(stage) == ["restricted"], what="a copy that the default controls hold up")
+            equal(register(user, ber.ctx(2, controls(most=10_000))), ("result", None))
+            user.take()
+            wait_empty(stage)
+            equal(register(user, redirection(FAY_HERE)), ("result", None))
+            send(stage)
+            tap.wait_until(lambda: len(entries(stage, FAY_HERE)) == 1, what="a letter that was redirected")
+        stage.mta.stop()
+        stage.mta.start()
+        send(stage)
+        tap.wait_until(lambda: len(entries(stage, FAY_HERE)) == 2, what="a letter that was redirected after a restart")
+        stage.mta.reload()
+        tap.wait_until(lambda: "configuration was reread" in stage.mta.log(), what="a reload")
+        send(stage)
+        tap.wait_until(lambda: len(entries(stage, FAY_HERE)) == 3, what="a letter that was redirected after a reload")
+        with ben(stage) as user:
+            what, _, code, node = user.call(p3.REGISTER, ber.set_(ber.ctx(5, ber.prim(0, ber.bits_octets(range(6))))), p3.MASE)
+            equal((what, code), ("result", p3.REGISTER))
+            told = node.get(0)
+            equal(sorted(child.number for child in told), [2, 3, 4, 17])
+            what, _, code, node = user.call(p3.REGISTER, ber.set_(ber.ctx(5, ber.prim(0, ber.bits_octets((4,))))), p3.MASE)
+            equal([child.number for child in node.get(0)], [3])
+
+
+def history(stage, sent):
+    return json.dumps(stage.mta.request("track", mts_identifier=f"[/PRMD=ALPHA/ADMD=GOLD/C=GB/;{sent}]"))
+
+
+def register(user, *parts):
+    what, _, code, node = user.call(p3.REGISTER, ber.set_(*parts), p3.MASE)
+    return (what, None) if what == "result" else (what, code if what == "error" else node)
+
+
+def deliverable(most=None, types=()):
+    return ber.set_(ber.set_(ber.ctx(0, *(ber.app_prim(6, ber.integer_octets(t)) for t in types)) if types else b"",
+                             ber.prim(1, ber.integer_octets(most)) if most else b""))
+
+
+def redirection(*addresses):
+    return ber.ctx(3, *(ber.set_(names.or_name_under(1, a)) for a in addresses))
+
+
+@case("the register of 1988 says the same in its own form; what can't be is rejected and changes nothing")
+def _():
+    with stage_of_agents(users={**BY_P3, FAY_HERE: {"available": True}}) as stage, ben(stage, "mts-access-88") as user:
+        equal(register(user, ber.ctx(1, ber.app_prim(6, b"\x05")))[0], "reject")
+        equal(register(user, ber.ctx(1, ber.integer(100_000)), ber.ctx(3, ber.app_prim(6, b"\x16"))), ("result", None))
+        send(stage, content=bytes(200_000))
+        tap.wait_until(lambda: len(entries(stage, ANN)) == 1, what="the report of what is too long")
+        equal(register(user, names.or_name(ANN)), ("error", p3.REGISTER_REJECTED))
+        equal(register(user, names.or_name(BEN)), ("result", None))
+        equal(register(user, ber.ctx(4, ber.set_(names.or_name_under(1, BEN)))), ("error", p3.REGISTER_REJECTED))
+        send(stage)
+        user.take()
+        equal(register(user, ber.ctx(4, ber.set_(names.or_name_under(1, FAY_HERE)))), ("result", None))
+        send(stage)
+        tap.wait_until(lambda: len(entries(stage, FAY_HERE)) == 1, what="a letter that was redirected")
+
+
+def change(user, old, new):
+    argument = ber.set_(ber.ctx(0, p3.password(old)), ber.ctx(1, p3.password(new)))
+    return user.call(p3.CHANGE_CREDENTIALS, argument, p3.MASE)[::2]
+
+
+@case("change-credentials: the new password binds, also after a restart, the old one no more; an operator has the last word")
+def _():
+    with stage_of_agents(users={ANN: {"password-hash": hashed(ANNS)}}) as stage:
+        stage.mta.mhs("user", "add", BEN, "--password-command", f"echo \"{BENS}\"")
+        for address, secret in ((ANN, ANNS), (BEN, BENS)):
+            with bind(stage, "mts-reliable-access-94", address, secret) as user:
+                equal(change(user, "wrong", "fresh one"), ("error", p3.OLD_CREDENTIALS))
+                equal(change(user, secret, ""), ("error", p3.NEW_CREDENTIALS))
+                equal(change(user, secret, "x" * 63), ("error", p3.NEW_CREDENTIALS))
+                equal(change(user, secret, "fresh one"), ("result", p3.CHANGE_CREDENTIALS))
+                equal(change(user, secret, "another"), ("error", p3.OLD_CREDENTIALS))
+            equal(bind_error(stage, address=address, secret=secret), 2)
+            bind(stage, address=address, secret="fresh one").release()
+        stage.mta.stop()
+        stage.mta.start()
+        for address, secret in ((ANN, ANNS), (BEN, BENS)):
+            equal(bind_error(stage, address=address, secret=secret), 2)
+            bind(stage, address=address, secret="fresh one").release()
+        stage.mta.mhs("user", "set", BEN, "--password-command", "echo given")
+        bind(stage, address=BEN, secret="given").release()
+        stage.mta.mhs("user", "remove", BEN)
+        stage.mta.mhs("user", "add", BEN, "--password-command", f"echo \"{BENS}\"")
+        bind(stage, address=BEN, secret=BENS).release()
+
+
+if __name__ == "__main__":
+    tap.main()

@@ -1,0 +1,192 @@
+/* Deliveries by P3: to whom a copy belongs while its user has not said that he has it (I2, I3, I4, I6). */
+#include "hold.h"
+
+#include "security/password.h"
+
+static char hash[PASSWORD_HASH_SIZE];
+
+/* jones takes his messages by P3; beta has its association 1, and an operator is client 1. */
+static void begin(struct world *world) {
+    world_begin(world);
+    world_stop(world);
+    world->users[0].by_p3 = true;
+    world->users[0].password_hash = hash;
+    world_start(world);
+    associate(world, 1, "beta");
+    client(world, 1, 0);
+}
+
+static void bind_jones_to(struct world *world, uint64_t ref, enum ipc_binder binder) {
+    struct ipc_bind bind = {.direction = IPC_DIRECTION_IN,
+                            .binder = binder,
+                            .user = SPAN_LIT(JONES),
+                            .address = SPAN_LIT("192.0.2.3"),
+                            .mode = IPC_MODE_NORMAL,
+                            .credentials = {IPC_CREDENTIALS_OCTET_STRING, SPAN_LIT(""), SPAN_LIT("secret")}};
+    say_bind(world, ref, &bind);
+    assert_int_equal(bind_answer(world, ref).verdict, IPC_BIND_ADMITTED);
+}
+
+static void bind_jones(struct world *world, uint64_t ref) {
+    bind_jones_to(world, ref, IPC_BINDER_MTS_USER);
+}
+
+static void ended(struct world *world, uint64_t ref, enum ipc_user_delivered what, uint16_t code) {
+    struct buf payload;
+    buf_init(&payload, 0);
+    buf_append_byte(&payload, (uint8_t)what);
+    buf_append_u16(&payload, code);
+    payload_put_octets(&payload, SPAN_LIT("test"));
+    tell(world, IPC_USER_DELIVER_RESULT, ref, buf_span(&payload), NOTHING);
+    buf_free(&payload);
+}
+
+/* The delivery on the association, into `out` where that is given. */
+static void expect_delivery(struct world *world, uint64_t ref, struct buf *out) {
+    struct reader r = expect(world, IPC_USER_DELIVER, ref);
+    assert_int_equal(reader_u8(&r), IPC_USER_MESSAGE);
+    assert_int_equal(reader_u64(&r), strlen("content"));
+    if (!out)
+        return;
+    buf_init(out, 0);
+    buf_append_span(out, buf_span(&world->last.payload));
+}
+
+static void it_is_his_with_his_result_alone(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world);
+    comes_in(&world, JONES);
+    assert_int_equal(copies_in(&world, "unbound"), 1);
+    bind_jones(&world, 2);
+    expect_delivery(&world, 2, NULL);
+    assert_int_equal(copies_in(&world, "sending"), 1);
+    ended(&world, 2, IPC_USER_TAKEN, 0);
+    expect_drained(&world);
+    assert_int_equal(entries_of(&world, JONES), 0);
+    expect_none(&world, IPC_USER_DELIVER);
+    world_end(&world);
+}
+
+static void what_broke_off_in_time_is_not_in_doubt(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world);
+    bind_jones(&world, 2);
+    comes_in(&world, JONES);
+    expect_delivery(&world, 2, NULL);
+    ended(&world, 2, IPC_USER_BROKEN, 0);
+    close_association(&world, 2, IPC_CLOSE_BROKEN);
+    EVENTUALLY(copies_in(&world, "unbound") == 1);
+    assert_int_equal(copies_in(&world, "in-doubt"), 0);
+    bind_jones(&world, 3);
+    expect_delivery(&world, 3, NULL);
+    ended(&world, 3, IPC_USER_TAKEN, 0);
+    expect_drained(&world);
+    world_end(&world);
+}
+
+/* The same octets, with the time of the first try, from the row alone. */
+static void what_may_be_his_comes_again_as_the_same_octets(void **state) {
+    struct world world;
+    struct buf first, again;
+    (void)state;
+    begin(&world);
+    bind_jones(&world, 2);
+    comes_in(&world, JONES);
+    expect_delivery(&world, 2, &first);
+    usleep(1100000); /* another time of delivery would be another second */
+    world_kill(&world);
+    begin_again(&world);
+    assert_int_equal(copies_in(&world, "in-doubt"), 1);
+    bind_jones(&world, 2);
+    expect_delivery(&world, 2, &again);
+    assert_true(span_eq(buf_span(&first), buf_span(&again)));
+    close_association(&world, 2, IPC_CLOSE_BROKEN); /* without a word about the delivery */
+    EVENTUALLY(copies_in(&world, "in-doubt") == 1);
+    buf_free(&again);
+    bind_jones(&world, 3);
+    expect_delivery(&world, 3, &again);
+    assert_true(span_eq(buf_span(&first), buf_span(&again)));
+    ended(&world, 3, IPC_USER_TAKEN, 0);
+    expect_drained(&world);
+    buf_free(&first);
+    buf_free(&again);
+    world_end(&world);
+}
+
+static void an_error_for_good_is_a_report(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world);
+    bind_jones(&world, 2);
+    comes_in(&world, JONES);
+    expect_delivery(&world, 2, NULL);
+    ended(&world, 2, IPC_USER_REFUSED, 12);
+    EVENTUALLY(copies_in(&world, "unbound") == 0 && queued(&world) == 1); /* the report, for beta */
+    expect_none(&world, IPC_USER_DELIVER);
+    world_end(&world);
+}
+
+/* I3: nothing leaves before the mark is on disk; and whoever goes meanwhile has seen nothing of it. */
+static void nothing_leaves_before_its_mark_is_on_disk(void **state) {
+    struct world world;
+    (void)state;
+    if (!getenv("CHASQUI_TEST_LATE")) /* nobody holds its commits */
+        return;
+    begin(&world);
+    comes_in(&world, JONES);
+    hold_commits(true);
+    bind_jones(&world, 2);
+    expect_none(&world, IPC_USER_DELIVER);
+    close_association(&world, 2, IPC_CLOSE_BROKEN);
+    hold_commits(false);
+    bind_jones(&world, 3);
+    expect_delivery(&world, 3, NULL);
+    assert_int_equal(copies_in(&world, "in-doubt"), 0);
+    ended(&world, 3, IPC_USER_TAKEN, 0);
+    expect_drained(&world);
+    world_end(&world);
+}
+
+static void who_binds_to_his_store_is_given_nothing(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world);
+    comes_in(&world, JONES);
+    bind_jones_to(&world, 2, IPC_BINDER_MS_USER);
+    expect_none(&world, IPC_USER_DELIVER);
+    assert_int_equal(copies_in(&world, "unbound"), 1);
+    world_end(&world);
+}
+
+/* A net process that answers for what it was not given breaks the rules. */
+static void a_result_of_nothing_is_a_breach(void **state) {
+    struct world world;
+    uint8_t octet;
+    (void)state;
+    begin(&world);
+    bind_jones(&world, 2);
+    comes_in(&world, JONES);
+    expect_delivery(&world, 2, NULL);
+    ended(&world, 2, IPC_USER_TAKEN, 0);
+    expect_drained(&world);
+    ended(&world, 2, IPC_USER_TAKEN, 0);
+    assert_false(read_all(world.net, &octet, 1, 10000) && read_all(world.net, &octet, 1, 1000));
+    world_abandon(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        CASE(it_is_his_with_his_result_alone),
+        CASE(what_broke_off_in_time_is_not_in_doubt),
+        CASE(what_may_be_his_comes_again_as_the_same_octets),
+        CASE(an_error_for_good_is_a_report),
+        CASE(nothing_leaves_before_its_mark_is_on_disk),
+        CASE(who_binds_to_his_store_is_given_nothing),
+        CASE(a_result_of_nothing_is_a_breach),
+    };
+    if (!password_init() || !password_hash(SPAN_LIT("secret"), hash))
+        return 1;
+    return cmocka_run_group_tests_name("user_delivery", tests, NULL, NULL);
+}
