@@ -250,7 +250,8 @@ def every_operation(user, stage):
     user.probe(local.probe_envelope(ANN, [local.recipient(BEN, local.REPORT)], "judged", 100))
     user.call(p3.DELIVERY_CONTROL, ber.set_(), p3.MDSE)
     user.call(p3.REGISTER, ber.set_(), p3.MASE)
-    user.call(p3.CHANGE_CREDENTIALS, ber.set_(ber.ctx(0, p3.password(ANNS)), ber.ctx(1, p3.password("new"))), p3.MASE)
+    for old in ("wrong", ANNS):
+        user.call(p3.CHANGE_CREDENTIALS, ber.set_(ber.ctx(0, p3.password(old)), ber.ctx(1, p3.password(ANNS))), p3.MASE)
     submit(user, content=bytes(200_000))
     return deferred
 

@@ -115,6 +115,18 @@ static void what_may_be_his_comes_again_as_the_same_octets(void **state) {
     world_end(&world);
 }
 
+static void who_goes_without_a_word_may_have_it(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world);
+    bind_jones(&world, 2);
+    comes_in(&world, JONES);
+    expect_delivery(&world, 2, NULL);
+    close_association(&world, 2, IPC_CLOSE_BROKEN);
+    EVENTUALLY(copies_in(&world, "in-doubt") == 1);
+    world_end(&world);
+}
+
 static void an_error_for_good_is_a_report(void **state) {
     struct world world;
     (void)state;
@@ -181,6 +193,7 @@ int main(void) {
         CASE(it_is_his_with_his_result_alone),
         CASE(what_broke_off_in_time_is_not_in_doubt),
         CASE(what_may_be_his_comes_again_as_the_same_octets),
+        CASE(who_goes_without_a_word_may_have_it),
         CASE(an_error_for_good_is_a_report),
         CASE(nothing_leaves_before_its_mark_is_on_disk),
         CASE(who_binds_to_his_store_is_given_nothing),
