@@ -214,14 +214,16 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
          .help = "A user of a message store is about to be admitted (bind-answer). Each result is BER of "
                  "MSBindResult, with what a bind is told of the store where it asks for that."},
     [IPC_MS_ASK] =
-        {"ms-ask", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER, PAYLOAD,
+        {"ms-ask", .from = IPC_NET, .to = IPC_STORE | IPC_READER, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER,
+         PAYLOAD,
          FIELDS(LENGTH("invocation", ANY32), OCTETS("seal", 1, IPC_MS_SEAL_MAX),
                 OCTETS("mailbox, an O/R address", 1, IPC_BIND_ADDRESS_MAX), U16("operation, X.419's code"),
                 U8("edition: 0 is 1988, 1 is 1994", 0, 1),
                 OCTETS("the bind's fetch-restrictions, or none", 0, ANY32), REST("argument", 0, ANY32)),
          .help = "Summarize, list, fetch or delete (X.413 §8.2). The restrictions are BER of Restrictions."},
     [IPC_MS_ANSWER] =
-        {"ms-answer", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER, PAYLOAD,
+        {"ms-answer", .from = IPC_STORE | IPC_READER, .to = IPC_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER,
+         PAYLOAD,
          FIELDS(LENGTH("invocation", ANY32),
                 U8("what (enum ipc_user_answer)", IPC_USER_RESULT, IPC_USER_REJECT),
                 U16("code of the operation or error, or the reject's invoke problem"),
@@ -232,12 +234,14 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
          .help = "Entries are pairs of u32, the first and the last of some. A slice is u32 the offset in the "
                  "result before which it belongs, u64 entry, u64 offset in its content, u64 length: they are "
                  "read by ms-read."},
-    [IPC_MS_READ] = {"ms-read", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER, BOUNDED,
+    [IPC_MS_READ] = {"ms-read", .from = IPC_NET, .to = IPC_STORE | IPC_READER, IPC_ABOUT_ASSOCIATION,
+                     IPC_STATE_USER, BOUNDED,
                      FIELDS(LENGTH("invocation", ANY32), OCTETS("seal", 1, IPC_MS_SEAL_MAX),
                             OCTETS("mailbox, an O/R address", 1, IPC_BIND_ADDRESS_MAX), U64("entry"),
                             U64("offset in its content"), LENGTH("length", IPC_CHUNK)),
                      .help = "One at a time."},
-    [IPC_MS_DATA] = {"ms-data", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER, .most = IPC_CHUNK + 1024,
+    [IPC_MS_DATA] = {"ms-data", .from = IPC_STORE | IPC_READER, .to = IPC_NET, IPC_ABOUT_ASSOCIATION,
+                     IPC_STATE_USER, .most = IPC_CHUNK + 1024,
                      FIELDS(LENGTH("invocation", ANY32), U64("offset"), REST("octets", 0, IPC_CHUNK)),
                      .help = "None: they can't be read, or are there no more."},
     [IPC_MS_CHANGE] =

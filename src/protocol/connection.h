@@ -30,6 +30,8 @@ struct service {
     bool (*frame)(struct connection *c, enum ipc_type type, struct span payload);
     /* It takes no octets for now: connection_kick when it does again. NULL: it always does. */
     bool (*sated)(const struct connection *c);
+    /* A reader has gone (mailbox_readers.h), with what it was asked. NULL: it never is. */
+    void (*reader_lost)(struct connection *c, const void *reader);
     /* Something other than octets is due at `due`, monotonic µs (INT64_MAX: nothing is); then `wake`. */
     int64_t (*due)(const struct connection *c);
     void (*wake)(struct connection *c);

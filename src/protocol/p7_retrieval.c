@@ -4,6 +4,7 @@
  * before it did, statuses too. What comes meanwhile waits in the network.
  */
 #include "base/alloc.h"
+#include "protocol/mailbox_readers.h"
 #include "protocol/p7_private.h"
 #include "schema/x419.h"
 
@@ -74,27 +75,43 @@ static struct p7_question *take_first(struct p7 *p7) {
     return question;
 }
 
-static void ask(struct p7 *p7, const struct p7_question *question) {
+static void ask(struct p7 *p7) {
+    struct connection *c = p7->p3.connection;
     struct buf head;
-    p7->ro = question->ro;
-    p7->asked = p3_number(&p7->p3, &p7->ro);
-    if (!p7->asked) {
-        p3_reject(&p7->p3, &p7->ro, OSI_RO_RESOURCE_LIMITATION);
-        return;
-    }
     buf_init(&head, 0);
     p7_ask_head(p7, p7->asked, &head);
     buf_append_u16(&head, (uint16_t)p7->ro.code);
     buf_append_byte(&head, p7_is_1994(p7));
     payload_put_octets(&head, buf_span(&p7->bind.restrictions));
-    tell(p7, IPC_MS_ASK, &head, buf_span(&question->argument));
+    if (head.failed || !mailbox_readers_ask(c->net, IPC_MS_ASK, c->ref, buf_span(&head),
+                                            buf_span(&p7->question->argument), &p7->asked_of))
+        osi_association_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
+                              "who answers for the mailbox can't take more");
+    buf_free(&head);
+}
+
+void p7_ask_anew(struct p7 *p7, const void *reader) {
+    if (p7->asked && p7->asked_of == reader)
+        ask(p7);
+}
+
+static void answered(struct p7 *p7) {
+    question_free(p7->question);
+    p7->question = NULL;
+    p7->asked = 0;
 }
 
 void p7_ask_next(struct p7 *p7) {
     while (p7->first && !p7->asked && !p7->changes && !p7->answer.is) {
-        struct p7_question *question = take_first(p7);
-        ask(p7, question);
-        question_free(question);
+        p7->question = take_first(p7);
+        p7->ro = p7->question->ro;
+        p7->asked = p3_number(&p7->p3, &p7->ro);
+        if (p7->asked) {
+            ask(p7);
+            return;
+        }
+        p3_reject(&p7->p3, &p7->ro, OSI_RO_RESOURCE_LIMITATION);
+        answered(p7);
     }
 }
 
@@ -180,7 +197,7 @@ bool p7_on_answer(struct p7 *p7, struct span payload) {
     bool changes = runs[0].len || runs[1].len || runs[2].len, deletes = runs[2].len > 0;
     if (r.failed || !p7->asked || number != p7->asked || !p7_slices_fit(slices, value.len))
         return false;
-    p7->asked = 0;
+    answered(p7);
     if (changes)
         change(p7, number, runs, deletes ? value : nothing);
     else
@@ -204,6 +221,7 @@ bool p7_on_changed(struct p7 *p7, struct span payload) {
 
 void p7_retrieval_free(struct p7 *p7) {
     question_free(p7->coming);
+    question_free(p7->question);
     while (p7->first)
         question_free(take_first(p7));
 }

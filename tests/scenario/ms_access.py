@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """Users bind to their message store by P7: a real daemon, and a user agent in Python that shares no code with it."""
 import contextlib
+import os
+import signal
 import tempfile
 import threading
 import time
@@ -12,6 +14,7 @@ from peer import ber, local, names, p3, p7, tap, x413
 from peer.association import Aborted, BindRefused
 from peer.p7 import CONTENT, CONTENT_LENGTH, CONTENT_TYPE, CREATION, ENTRY_TYPE, ENVELOPE, LISTED, NEW, PRIORITY, PROCESSED, SEQUENCE, STATUS
 from peer.transport import Closed
+from scenario import proc
 
 case, check, equal = tap.case, tap.check, tap.equal
 ERRORS = x413.ERRORS
@@ -398,6 +401,52 @@ def _():
         equal(sorted(gone), list(range(1, 121)))
         equal(entries(stage, ANN), [])
         unharmed.served("many")
+
+
+def processes(stage, kind):
+    return [pid for pid in proc.children(stage.mta.process.pid) if proc.name(pid).rstrip("0123456789") == kind]
+
+
+@case("readers answer: while the store process stands still all is read, and what looks at a status waits for the last one's end")
+def _():
+    with stage_with_users() as stage:
+        contents = deliver(stage, 2)
+        with bind(stage) as user:
+            equal(statuses(user), [NEW, NEW])
+            equal(statuses(user), [LISTED, LISTED])
+            store, = processes(stage, "store")
+            os.kill(store, signal.SIGSTOP)
+            try:
+                equal(p7.summarized(user.summarize())[1], 2)
+                equal(statuses(user), [LISTED, LISTED])
+                equal(p7.fetched(user.fetch(2, [CONTENT]))[0][1][CONTENT][0].octets(), contents[1])
+                asked = user.ask(21, x413.list_(x413.selector(), p7.wanted([STATUS])), p7.MRSE)
+                user.transport.sock.settimeout(0.3)
+                try:
+                    user.answer(asked)
+                    raise AssertionError("it was answered before the status was on disk")
+                except TimeoutError:
+                    pass
+            finally:
+                os.kill(store, signal.SIGCONT)
+            user.transport.sock.settimeout(tap.PATIENCE)
+            equal([e[1][STATUS][0].integer() for e in p7.listed(user.answer(asked))[1]], [LISTED, PROCESSED])
+
+
+@case("readers that are killed lose no question: each is asked anew, and a content goes on where it was")
+def _():
+    with stage_with_users() as stage:
+        content = deliver(stage, 1, content=bytes(range(256)) * 20_000)[0]
+        with bind(stage) as user:
+            for _ in range(4):
+                asked = [user.ask(22, x413.fetch(1, p7.wanted([CONTENT])), p7.MRSE) for _ in range(3)]
+                before = processes(stage, "reader")
+                for pid in before:
+                    os.kill(pid, signal.SIGKILL)
+                for number in asked:
+                    check(p7.fetched(user.answer(number))[0][1][CONTENT][0].octets() == content, "other octets")
+                tap.wait_until(lambda: len(processes(stage, "reader")) == len(before) and not set(before) & set(processes(stage, "reader")),
+                               what="readers that follow")
 
 
 def every_operation(user, stage):
