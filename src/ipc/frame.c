@@ -206,6 +206,28 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
     [IPC_USER_CONTROL] = {"user-control", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER, BOUNDED,
                           FIELDS(REST("argument of submission-control", 1, ANY32)),
                           .help = "Invoke submission-control (X.411 §8.2.1.4). No answer to it comes back."},
+    [IPC_USER_DELIVER] =
+        {"user-deliver", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_NO_DELIVERY, PAYLOAD,
+         FIELDS(U8("what (enum ipc_user_delivery)", IPC_USER_MESSAGE, IPC_USER_REPORT),
+                U64("octets of the content"), OCTETS("prefix", 1, ANY32), REST("content", 0, ANY32)),
+         .help =
+             "Invoke message-delivery or report-delivery (X.411 §8.3.1). The prefix is the argument's "
+             "octets before those of the content, which end it. A content of at most IPC_WHOLE_MAX octets "
+             "comes with it, any other by user-deliver-read."},
+    [IPC_USER_DELIVER_READ] = {"user-deliver-read", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_DELIVERING,
+                               BOUNDED, FIELDS(U64("offset in the content"), LENGTH("length", IPC_CHUNK)),
+                               .help = ""},
+    [IPC_USER_DELIVER_DATA] = {"user-deliver-data", TO_NET, IPC_ABOUT_ASSOCIATION,
+                               IPC_STATE_DELIVERING | IPC_STATE_NO_DELIVERY, PAYLOAD,
+                               FIELDS(U64("offset"), REST("content", 0, ANY32)),
+                               .help = "The delivery may have ended meanwhile."},
+    [IPC_USER_DELIVER_RESULT] = {"user-deliver-result", TO_STORE, IPC_ABOUT_ASSOCIATION,
+                                 IPC_STATE_DELIVERING | IPC_STATE_CLOSING, BOUNDED,
+                                 FIELDS(
+                                     U8("what (enum ipc_user_delivered)", IPC_USER_TAKEN, IPC_USER_IN_DOUBT),
+                                     U16("code of the error, or the reject's problem"),
+                                     OCTETS("cause", 0, ANY32)),
+                                 .help = "What became of it, once."},
     /* ---- a user of a message store ---- */
     [IPC_MS_OPEN] =
         {"ms-open", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_ASKED, BOUNDED,
@@ -497,6 +519,10 @@ const char *ipc_state_name(enum ipc_state state) {
         return "no submission comes in";
     case IPC_STATE_SUBMITTING:
         return "a submission comes in";
+    case IPC_STATE_NO_DELIVERY:
+        return "nothing is being delivered";
+    case IPC_STATE_DELIVERING:
+        return "a delivery goes out";
     }
     return "?";
 }
@@ -507,7 +533,7 @@ enum ipc_judgement ipc_frame_judge(const struct ipc_frame *frame, unsigned state
     if (state & IPC_STATE_GONE)
         return IPC_LATE;
     size_t length = (size_t)snprintf(why, IPC_WHY, "frame %s, which may not come now:", frame->name);
-    for (unsigned bit = IPC_STATE_GONE; bit <= IPC_STATE_SUBMITTING && length < IPC_WHY; bit <<= 1)
+    for (unsigned bit = IPC_STATE_GONE; bit <= IPC_STATE_DELIVERING && length < IPC_WHY; bit <<= 1)
         if (state & bit)
             length += (size_t)snprintf(why + length, IPC_WHY - length, " (%s)",
                                        ipc_state_name((enum ipc_state)bit));

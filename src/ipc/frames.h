@@ -80,6 +80,10 @@ enum ipc_type {
     IPC_USER_REQUEST = 28,
     IPC_USER_ANSWER = 29,
     IPC_USER_CONTROL = 30,
+    IPC_USER_DELIVER = 31,
+    IPC_USER_DELIVER_READ = 32,
+    IPC_USER_DELIVER_DATA = 33,
+    IPC_USER_DELIVER_RESULT = 34,
 
     IPC_MS_OPEN = 40,
     IPC_MS_ASK = 41,
@@ -202,6 +206,17 @@ enum ipc_user_operation {
 /* What an operation of a user is answered with: its result, an abstract error, a reject. */
 enum ipc_user_answer { IPC_USER_RESULT = 1, IPC_USER_ERROR, IPC_USER_REJECT };
 
+/* What a user is given (X.411 §8.3.1.1, §8.3.1.2), */
+enum ipc_user_delivery { IPC_USER_MESSAGE = 1, IPC_USER_REPORT };
+
+/* and what becomes of it. */
+enum ipc_user_delivered {
+    IPC_USER_TAKEN = 1, /* the result came: it is the user's */
+    IPC_USER_REFUSED,   /* an abstract error came, which the code names */
+    IPC_USER_REJECTED,  /* a reject came, with this problem, or an error that is none of the operation's */
+    IPC_USER_BROKEN,    /* the association ended before the argument's last octet was handed over */
+    IPC_USER_IN_DOUBT   /* it ended after that, or what came is no result: the user may have it */
+};
 /* Most octets of a seal: what says that an association may ask of a mailbox. */
 #define IPC_MS_SEAL_MAX 32
 

@@ -1,8 +1,10 @@
 #include "mhs/backup.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "mhs/daemon.h"
 #include "mhs/output.h"
@@ -72,11 +74,11 @@ static void show_progress(void *context, uint64_t done, uint64_t total) {
     progress_at(done);
 }
 
-/* A refusal is no failure: a daemon has the store, a folder is not empty, a server copies by its own means.
- */
+/* A refusal is no failure: a daemon has the store, it was moved away, a folder is not empty, a server copies
+ * by its own means. */
 static int fail(const struct error *err) {
     bool refused = err->code == STORE_IN_USE || err->code == STORE_LOCKED || err->code == STORE_BAD_REQUEST ||
-                   err->code == STORE_CORRUPT;
+                   err->code == STORE_CORRUPT || err->code == STORE_MOVED;
     return command_fail(refused ? COMMAND_NO : COMMAND_FAILED, "%s: %s",
                         store_code_text((enum store_code)err->code), err->text);
 }
@@ -116,14 +118,38 @@ static int verify(const char *folder) {
                               folder, (unsigned long long)findings);
 }
 
-static int tell_done(const char *what, const char *store, const char *folder) {
+/* `text` is printed, without JSON; the store as it is found from anywhere, for it may not be the one meant.
+ */
+static int tell_done(const char *store, const char *folder, const char *text) {
     if (command_settings.json) {
         json_t *answer = json_pack("{s:s, s:s, s:b}", "store", store, "copy", folder, "checked", 1);
         out_json(answer);
         json_decref(answer);
-    } else
-        printf("%s: %s; every invariant holds\n", folder, what);
+    } else {
+        out_line(text);
+        putchar('\n');
+    }
     return COMMAND_OK;
+}
+
+static int tell_copied(const char *store, const char *folder) {
+    char text[9000];
+    snprintf(text, sizeof text, "%s: the store at %s was copied to it; every invariant holds", folder, store);
+    return tell_done(store, folder, text);
+}
+
+static int tell_restored(const char *place, const char *folder, bool replaced, bool older) {
+    char text[20000], *store = store_full_place(place);
+    if (!store)
+        return command_fail(COMMAND_FAILED, "no memory");
+    int end = snprintf(text, sizeof text, "%s: %s the copy in %s%s; every invariant holds", store,
+                       replaced ? "the store was restored from" : "a new store was made from", folder,
+                       older ? ", and brought to this version's schema" : "");
+    if (replaced && end < (int)sizeof text)
+        snprintf(text + end, sizeof text - (size_t)end, "; what was there is kept in %s/replaced", store);
+    int status = tell_done(store, folder, text);
+    mem_free(store);
+    return status;
 }
 
 static int copy(struct line *line, const char *store, bool alone) {
@@ -162,7 +188,7 @@ int backup_command(int argc, char **argv) {
     if (status == COMMAND_OK)
         status = verify(line.folder);
     if (status == COMMAND_OK)
-        status = tell_done("the store was copied", line.store ? line.store : served, line.folder);
+        status = tell_copied(line.store ? line.store : served, line.folder);
     free(served);
     return status;
 }
@@ -183,11 +209,11 @@ int restore_command(int argc, char **argv) {
     if (store_is_folder(line.store) && !older && (status = verify(line.folder)) != COMMAND_OK)
         return status;
     log_set_level(LOG_LEVEL_WARNING);
+    bool replaced = store_is_folder(line.store) && store_is_there(line.store, &err);
+    err = (struct error){0};
     bool done = store_restore(line.folder, line.store, line.force, show_progress, &line, &err);
     progress_end();
     if (!done || (older && (status = verify(line.store)) != COMMAND_OK))
         return done ? status : fail(&err);
-    return tell_done(older ? "the store was restored from it, and brought to this version's schema"
-                           : "the store was restored from it",
-                     line.store, line.folder);
+    return tell_restored(line.store, line.folder, replaced, older);
 }

@@ -4,7 +4,8 @@
  * originator's mailbox: reports, receipts, replies.
  *
  * An outcome is {"mts-identifier", "submitted", "recipients": [{"recipient", "state",
- * "steps": [{"step", "time", "detail"}]}]}; the state is the last step.
+ * "steps": [{"step", "time", "detail"}]}]}; the state is the last step, or what is waited for. One recipient
+ * has one row, however his address is spelled; it shows the first spelling that was told of.
  */
 #ifndef MHS_OUTCOME_H
 #define MHS_OUTCOME_H
@@ -13,7 +14,7 @@
 
 #include "mhs/command.h"
 
-/* Out of an element of `track`'s answer. */
+/* Out of an element of `track`'s answer; outcome_complete ends what was begun here. */
 json_t *outcome_of_history(const json_t *message);
 
 /* What came back into a mailbox since then (seconds since 1970): read once, for several outcomes. NULL when
@@ -23,6 +24,9 @@ json_t *outcome_answers(const char *mailbox, int64_t since);
 /* Adds to an outcome those of the answers that are on its message. False when the daemon could not be asked;
  * said. */
 bool outcome_add_answers(json_t *outcome, json_t *answers);
+
+/* All is told: what was kept to find its rows by goes. */
+void outcome_complete(json_t *outcome);
 
 /* The row of a recipient, made where there is none (who got it by a list, say), and a step more in it;
  * `detail` may be NULL. */

@@ -61,12 +61,15 @@ struct run {
     struct entry entry;
     struct ipm_content content;
     bool all;
+    bool oneself; /* the one who replies is a recipient as others are */
 };
 
-/* Adds a user as a recipient, unless the user has no address, is the one who replies, or is there already. */
+/* Adds a user as a recipient, unless the user has no address, is left out as the one who replies, or is there
+ * already. */
 static void add_user(struct run *run, const struct ipm_user *user, enum draft_role role) {
     struct draft *draft = &run->draft;
-    if (!user->formal_name || address_same(user->formal_name, &draft->originator, &run->arena))
+    if (!user->formal_name ||
+        (!run->oneself && address_same(user->formal_name, &draft->originator, &run->arena)))
         return;
     for (size_t i = 0; i < draft->recipient_count; i++)
         if (address_same(user->formal_name, &draft->recipients[i].name, &run->arena))
@@ -128,8 +131,8 @@ static void warn_if_late(const struct ipm_heading *heading) {
                 clock_format(heading->reply_time, text));
 }
 
-static bool fill_reply(struct run *run) {
-    const struct ipm_heading *heading = &run->content.ipm->heading;
+/* Whom the message itself wants answers to go to. */
+static void add_addressed(struct run *run, const struct ipm_heading *heading) {
     const struct ipm_user originator = {&run->entry.message->other_fields.originator_name, NULL, NULL};
     for (size_t i = 0; i < heading->reply_recipients.count; i++)
         add_user(run, &heading->reply_recipients.items[i], DRAFT_TO);
@@ -137,8 +140,16 @@ static bool fill_reply(struct run *run) {
         add_user(run,
                  heading->originator && heading->originator->formal_name ? heading->originator : &originator,
                  DRAFT_TO);
+}
+
+static bool fill_reply(struct run *run) {
+    const struct ipm_heading *heading = &run->content.ipm->heading;
+    add_addressed(run, heading);
     add_others(run, &heading->primary_recipients);
     add_others(run, &heading->copy_recipients);
+    run->oneself = run->draft.recipient_count == 0; /* a note to oneself, which is answered too */
+    if (run->oneself)
+        add_addressed(run, heading);
     run->draft.heading.replied_to_ipm = &heading->this_ipm;
     if (!run->draft.heading.subject)
         run->draft.heading.subject = prefixed("Re: ", heading->subject, &run->arena);

@@ -122,8 +122,10 @@ static void print_sent(const json_t *outcomes) {
 static int complete(const char *mailbox, const json_t *outcomes) {
     json_t *answers = outcome_answers(mailbox, oldest(outcomes));
     bool done = answers != NULL;
-    for (size_t i = 0; done && i < json_array_size(outcomes); i++)
+    for (size_t i = 0; done && i < json_array_size(outcomes); i++) {
         done = outcome_add_answers(json_array_get(outcomes, i), answers);
+        outcome_complete(json_array_get(outcomes, i));
+    }
     json_decref(answers);
     if (done && command_settings.json) {
         json_t *all = json_pack("{s:O}", "messages", outcomes);

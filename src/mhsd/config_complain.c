@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/charset.h"
 #include "base/lines.h"
 #include "base/map.h"
 #include "mhsd/config_private.h"
@@ -12,11 +13,17 @@
 /* Of what is said of one place, without its file and line: all of it, with names of files within it. */
 #define CONFIG_TEXT_SIZE 600
 
-/* What a file holds must not command the terminal or the log that tells of it. */
+/* What a file holds must not command the terminal or the log that tells of it, and is UTF-8 as all that is
+ * answered: an octet of no character, as the cut of a title leaves one too, is not. */
 static void make_printable(char *text) {
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7F)
+    struct span left = span_str(text);
+    uint32_t code;
+    for (size_t octets; left.len; text += octets, left = span_sub(left, octets, SIZE_MAX)) {
+        bool shows = (octets = charset_utf8_character(left, &code)) && code >= ' ' && code != 0x7F;
+        octets = octets ? octets : 1;
+        if (!shows)
             *text = '?';
+    }
 }
 
 static void name_line(struct config_place place, char line[static 16]) {

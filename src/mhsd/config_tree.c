@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/nearest.h"
+#include "base/text.h"
 #include "mhsd/config_private.h"
 
 /* Titles seen, to find one that stands twice without a walk over all. */
@@ -284,7 +285,20 @@ static bool check_length(struct loader *l, struct config_section *section, struc
                        (long long)length, (long long)row->least, (long long)row->most);
 }
 
+#define NO_UTF8 "it is no UTF-8: save the file as UTF-8"
+
+/* What people read is text; a password may be octets. */
+static bool check_characters(struct loader *l, struct config_section *section,
+                             const struct config_value *value) {
+    for (size_t i = 0; i < value->count && !(value->option->flags & CONFIG_SECRET); i++)
+        if (!text_is_utf8(span_str(value->items[i])))
+            return config_fail(l, section, value->option->name, NO_UTF8);
+    return true;
+}
+
 static bool check_value(struct loader *l, struct config_section *section, struct config_value *value) {
+    if (!check_characters(l, section, value))
+        return false;
     switch (value->option->type) {
     case CONFIG_NUMBER:
         return check_number(l, section, value);
@@ -425,8 +439,8 @@ static struct config_section *begin_section(struct reading *r, struct config_sec
                         title ? " \"" : "", title ? title : "", title ? "\"" : "",
                         r->l->files[section->place.file], section->place.line);
     section->place = place;
-    if (!once && row->type == CONFIG_TITLED)
-        add_title(r, section);
+    if (!once && row->type == CONFIG_TITLED && add_title(r, section) && !text_is_utf8(span_str(title)))
+        config_fail(r->l, section, NULL, NO_UTF8);
     return section;
 }
 

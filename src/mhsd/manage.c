@@ -5,6 +5,7 @@
 
 #include "base/lines.h"
 #include "base/nearest.h"
+#include "mta/json.h"
 
 /* Elements of an array that make a response: each is far shorter than a frame may be. */
 #define PART_ELEMENTS 200
@@ -13,14 +14,8 @@
  */
 #define SHOWN_MOST 50000
 
-/* A text that need not be UTF-8. */
-static json_t *text_of(const char *text, size_t length) {
-    json_t *value = json_stringn(text, length);
-    return value ? value : json_string("(no UTF-8)");
-}
-
 json_t *manage_error(const char *code, const char *text) {
-    return json_pack("{s:{s:s, s:o}}", "error", "code", code, "text", text_of(text, strlen(text)));
+    return json_pack("{s:{s:s, s:o}}", "error", "code", code, "text", json_text(span_str(text)));
 }
 
 /* ---- lines of a report ---- */
@@ -28,7 +23,7 @@ json_t *manage_error(const char *code, const char *text) {
 static void each_line(struct span lines, void (*take)(json_t *array, json_t *line), json_t *array) {
     struct span line;
     while (lines_next(&lines, &line))
-        take(array, text_of((const char *)line.data, line.len));
+        take(array, json_text(line));
 }
 
 static void take_line(json_t *array, json_t *line) {
@@ -73,7 +68,7 @@ json_t *manage_refused(const struct config_report *report) {
 static json_t *list_of(const char *const *items) {
     json_t *list = json_array();
     for (; *items; items++)
-        json_array_append_new(list, text_of(*items, strlen(*items)));
+        json_array_append_new(list, json_text(span_str(*items)));
     return list;
 }
 
@@ -90,7 +85,7 @@ static json_t *value_of(const struct config_shown *shown) {
     case CONFIG_WORDS:
         return list_of(items);
     default:
-        return *items ? text_of(*items, strlen(*items)) : json_null();
+        return *items ? json_text(span_str(*items)) : json_null();
     }
 }
 
@@ -125,8 +120,8 @@ static bool add_option(void *context, const struct config_shown *option) {
     shown->too_many = json_array_size(shown->options) >= SHOWN_MOST;
     if (shown->too_many)
         return false;
-    json_t *text = option->text ? text_of(option->text, strlen(option->text)) : json_null();
-    json_t *section = *option->section ? text_of(option->section, strlen(option->section)) : json_null();
+    json_t *text = option->text ? json_text(span_str(option->text)) : json_null();
+    json_t *section = *option->section ? json_text(span_str(option->section)) : json_null();
     json_array_append_new(shown->options,
                           json_pack("{s:o, s:s, s:o, s:o, s:b, s:b}", "section", section, "option",
                                     option->row->name, "value", value_of(option), "text", text, "set",
@@ -252,7 +247,7 @@ static json_t *show(const struct config *running, const json_t *request) {
 /* ---- diff ---- */
 
 static void add_change(void *context, const struct config_option *row, const char *line) {
-    json_array_append_new(context, json_pack("{s:o, s:b}", "text", text_of(line, strlen(line)), "restart",
+    json_array_append_new(context, json_pack("{s:o, s:b}", "text", json_text(span_str(line)), "restart",
                                              (row->flags & CONFIG_RESTART) != 0));
 }
 

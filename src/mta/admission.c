@@ -13,6 +13,7 @@
 #include "mta/recovery.h"
 #include "mta/user_association.h"
 #include "mta/user_bind.h"
+#include "mta/user_end.h"
 
 static void answer(const struct net_process *net, uint64_t ref, const struct ipc_bind_answer *given) {
     struct buf *head = &net->mta->head;

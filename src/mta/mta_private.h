@@ -169,6 +169,7 @@ struct mta {
     struct buf lost_lines;
     struct map associations;      /* by their numbers */
     struct map user_associations; /* by theirs, which are drawn from the same */
+    struct map user_agents;       /* struct user_agent by the hash of the user's key (user_agent.c) */
     uint64_t association_number;  /* of the last that came */
     struct hashing *hashing;      /* compares users' passwords */
     uint64_t users_looked;        /* the version of the users when associations were last looked at */

@@ -9,6 +9,7 @@
 #include "mta/decide.h"
 #include "mta/event.h"
 #include "mta/jump.h"
+#include "mta/peer.h"
 #include "mta/telling.h"
 #include "mta/waiting.h"
 #include "mts/summary.h"
@@ -87,7 +88,7 @@ static bool update_row(const struct queue_change *change, struct work *work, boo
     return true;
 }
 
-/* Who did it, and why, for the history. */
+/* Who did it, and why, for the history, which also tells where the copy was to go. */
 static struct span note_text(const struct queue_change *change, const struct work *work, char *out,
                              size_t size) {
     bool twice = work->in_doubt && change->may_arrive_twice;
@@ -98,7 +99,8 @@ static struct span note_text(const struct queue_change *change, const struct wor
 
 static bool note(const struct queue_change *change, const struct work *work, enum event_own what) {
     char text[400];
-    return event_copy(change->mta, work->message, what, NULL, note_text(change, work, text, sizeof text));
+    return event_copy(change->mta, work->message, what, peer_at(change->mta, work->destination),
+                      note_text(change, work, text, sizeof text));
 }
 
 static enum redirect_result redirect(const struct queue_change *change, struct work *work) {

@@ -35,8 +35,9 @@
 #include "mta/seal.h"
 #include "mta/stop.h"
 #include "mta/submit.h"
-#include "mta/user_association.h"
+#include "mta/user_end.h"
 #include "mta/user_port.h"
+#include "mta/user_pump.h"
 #include "mta/users.h"
 #include "mta/users_many.h"
 #include "mta/watch.h"
@@ -128,7 +129,8 @@ static void after_commit(struct mta *mta, bool done) {
 static const struct destination_operations *const kinds[DESTINATION_KINDS] = {
     [DESTINATION_MTA] = &peer_operations,
     [DESTINATION_MAILBOX] = &mailbox_operations,
-    [DESTINATION_CONVERSION] = &conversion_operations};
+    [DESTINATION_CONVERSION] = &conversion_operations,
+    [DESTINATION_USER] = &user_agent_operations};
 
 static const struct batch_hooks hooks = {before_commit, after_commit};
 
@@ -239,6 +241,7 @@ void mta_free(struct mta *mta) {
     log_causer_forget(&mta->lines);
     map_free(&mta->associations);
     map_free(&mta->user_associations);
+    map_free(&mta->user_agents);
     map_free(&mta->leaving_in);
     map_free(&mta->notified);
     map_free(&mta->unread);
@@ -263,7 +266,7 @@ static void work_is_due(struct mta *mta, struct work *work, int64_t now) {
         copy_lost(mta, work);
         return;
     }
-    if (schedule_expiry(work) <= now) {
+    if (schedule_expiry(work) <= now && !work->taken) {
         copy_expire(mta, work);
         return;
     }
@@ -338,7 +341,7 @@ static void keep_store(struct mta *mta, int64_t now) {
 static void look_at_users(struct mta *mta) {
     uint64_t version = mta->view.users.version + mta->view.users.loads;
     user_ports_tick(mta, clock_monotonic_us());
-    if (version != mta->users_looked)
+    if (version != mta->users_looked && !mta->stopping) /* a stop sees to them when nothing is under way */
         user_associations_look(mta);
     mta->users_looked = version;
 }

@@ -6,7 +6,9 @@
 #include "mta/hashing.h"
 #include "mta/ms_change.h"
 #include "mta/mta_private.h"
+#include "mta/user_agent.h"
 #include "mta/user_association.h"
+#include "mta/user_end.h"
 #include "mta/user_port.h"
 #include "mta/users.h"
 #include "names/oraddress.h"
@@ -75,6 +77,7 @@ static void admit(struct user_association *association) {
                                                      .name = span_str(mta_name),
                                                      .password = SPAN_LIT("")}});
     user_port_open(association);
+    user_agent_follow(association);
 }
 
 static const char no_labels[] = "a security context was asked for; there is no label policy here";

@@ -10,7 +10,8 @@ struct row {
     enum mts_copy_kind copy;
     bool has_content;
     struct span plan;
-    int64_t latest; /* µs since 1970: struct work has it; 0: none */
+    int64_t latest;   /* µs since 1970: struct work has it; 0: none */
+    int64_t delivery; /* s since 1970: the message-delivery-time of the last try by protocol; 0: none */
 };
 
 /* The data of a mailbox entry. The envelope is not in it: it is made of the message's when somebody reads it

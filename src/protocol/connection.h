@@ -78,7 +78,6 @@ struct connection {
     int64_t read_after;     /* tiny segments wait until then to become more; monotonic µs, 0: not */
     int64_t segments_since; /* when the count of tiny segments began */
     unsigned segments;
-    bool held; /* octets were not taken, since the service or the store process took no more */
     bool more; /* its share of this turn of the loop is over: it goes on in the next */
     struct event *readable;
     struct event *writable;

@@ -52,6 +52,8 @@ static const struct row {
     [IPC_SEND_DATA] = {.connection = to_service},
     [IPC_USER_ANSWER] = {.connection = to_service},
     [IPC_USER_CONTROL] = {.connection = to_service},
+    [IPC_USER_DELIVER] = {.connection = to_service},
+    [IPC_USER_DELIVER_DATA] = {.connection = to_service},
     [IPC_MS_OPEN] = {.connection = to_service},
     [IPC_MS_ANSWER] = {.connection = to_service},
     [IPC_MS_DATA] = {.connection = to_service},

@@ -70,10 +70,22 @@ static bool is_empty(struct store *store, bool *empty, struct error *err) {
     return done;
 }
 
+/* Who opens a store to write brings it to our schema, and the program that made it knows it no more. What is
+ * not moved yet, or not to be replaced, is to stay its: false where it is of an older one. */
+static bool is_of_our_schema(const char *place, struct error *err) {
+    static const struct store_options reader = {.read_only = true, .moved = true};
+    struct error inner = {0};
+    struct store *store = store_open(place, &reader, &inner);
+    store_close(store);
+    return store || inner.code != STORE_VERSION || error_set(err, inner.code, "%s", inner.text);
+}
+
 /* There is a store at `to`: may it go? */
 static bool may_replace(struct move *move, struct error *err) {
     struct mark mark;
     bool empty = false;
+    if (!move->replace && !is_of_our_schema(move->to, err))
+        return error_append(err, "; it is looked at, and removed if it was moved away, with --replace");
     struct store *store = open_soon(move->to, &writer, err);
     bool done = store && mark_read(store, &mark, err) && (mark.state || is_empty(store, &empty, err));
     store_close(store);
@@ -199,6 +211,8 @@ static bool end_what_is_left(struct move *move, const struct mark *moved, struct
 
 static bool run(struct move *move, struct error *err) {
     struct mark state;
+    if (!is_of_our_schema(move->from, err))
+        return false;
     move->old = open_soon(move->from, &writer, err);
     if (!move->old || !mark_read(move->old, &state, err))
         return false;

@@ -23,7 +23,8 @@ typedef void store_move_cb(void *context, const char *what, uint64_t done, uint6
  * be opened and no more: `from` until all of `to` is on disk and compared, then none for a moment, then `to`;
  * the other is refused with STORE_MOVED. The same call again begins anew, or does what was left to do.
  *
- * STORE_IN_USE: there is something at `to`; what an unfinished move left there is removed, and a store that
+ * STORE_VERSION: `from` is of an older schema, and stays so: mhsd brings it to ours. STORE_IN_USE: there is
+ * something at `to`; what an unfinished move left there is removed, and a store that
  * was moved away too, with `replace`. STORE_MOVED: `from` was moved away before. STORE_CORRUPT: `from` is
  * damaged, or `to` is not the same. `progress` may be NULL. Root's new files belong to the owner of the
  * folder, or of that above a new one.

@@ -144,6 +144,8 @@ def _():
         with stage.mta.client() as client:
             client.request("mailbox-delete", mailbox=BEN, entry=entries[0]["entry"])
         equal(stage.mta.stop(), 0)
+        done = mhs("store", "restore", "--store", f"{store}e", copy)       # a slip
+        equal((done.returncode, done.stdout), (0, f"{store}e: a new store was made from the copy in {copy}; every invariant holds\n"))
         done = mhs("store", "restore", "--store", store, copy)
         equal(done.returncode, 1)
         itself = mhs("store", "restore", "--store", store, "--force", store)
@@ -168,6 +170,9 @@ def _():
         done = mhs("--json", "store", "restore", "--store", store, "--force", copy)
         equal((done.returncode, json.loads(done.stdout)), (0, {"store": store, "copy": copy, "checked": True}))
         equal(mhs("store", "check", os.path.join(store, "replaced")).returncode, 0, "what was there is kept")
+        shutil.rmtree(os.path.join(store, "replaced"))
+        done = mhs("store", "restore", "--store", store, "--force", copy)
+        equal(done.stdout, f"{store}: the store was restored from the copy in {copy}; every invariant holds; what was there is kept in {store}/replaced\n")
         stage.mta.start()
         equal(len(contents(stage, BEN)), 2)
 

@@ -216,7 +216,8 @@ def _():
 @case("what was sent is told step by step to each recipient, here and at another MTA")
 def _():
     with folder() as path, Pair(path) as pair:
-        sent = ask(pair.alpha, "send", "--from", ADA, "--to", UWE, "--cc", NOBODY, "--to", ADA, "--report", "delivery", "--notify", "rn",
+        uwe = "/C=de/A=viat/P=beta/S=uwe"           # who answers spells his address otherwise
+        sent = ask(pair.alpha, "send", "--from", ADA, "--to", uwe, "--cc", NOBODY, "--to", ADA.replace("S=Ada", "S=ADA"), "--report", "delivery", "--notify", "rn",
                    "--subject", "Plan", "--text", "x")["mts-identifier"]
         entry = str(pair.entries(pair.beta, UWE, 1)[0]["entry"])
         pair.entries(pair.alpha, ADA, 4)
@@ -226,18 +227,34 @@ def _():
         pair.entries(pair.alpha, ADA, 6)
         told, = ask(pair.alpha, "status", "--user", ADA, sent)["messages"]
         steps = {row["recipient"]: [step["step"] for step in row["steps"]] for row in told["recipients"]}
-        equal((told["mts-identifier"], steps), (sent, {UWE: ["transferred", "delivered", "read", "replied"],
+        equal((told["mts-identifier"], steps), (sent, {uwe: ["transferred", "delivered", "read", "replied"],
                                                        NOBODY: ["transferred", "failed"], ADA: ["delivered"]}))
         rows = {row["recipient"]: row for row in told["recipients"]}
-        equal((rows[UWE]["state"], rows[NOBODY]["state"]), ("replied", "failed"))
-        equal((rows[UWE]["steps"][0]["detail"], rows[UWE]["steps"][-1]["detail"]), ("BETA", "Re: Plan"))
-        check("detail" not in rows[UWE]["steps"][1], rows)      # the time is the report's own, nobody's word
+        equal((rows[uwe]["state"], rows[NOBODY]["state"]), ("replied", "failed"))
+        equal((rows[uwe]["steps"][0]["detail"], rows[uwe]["steps"][-1]["detail"]), ("BETA", "Re: Plan"))
+        check("detail" not in rows[uwe]["steps"][1], rows)      # the time is the report's own, nobody's word
         check("unrecognised-OR-name" in rows[NOBODY]["steps"][-1]["detail"], rows)
         shown = pair.alpha.mhs("status", "--user", ADA, sent).stdout
-        for words in (UWE, "transferred ", "  BETA", "read ", "replied ", "failed "):
+        for words in (uwe, "transferred ", "  BETA", "read ", "replied ", "failed "):
             check(words in shown, (words, shown))
-        line = [row for row in pair.alpha.mhs("--wide", "sent", "--user", ADA).stdout.splitlines() if UWE in row][0]
+        line = [row for row in pair.alpha.mhs("--wide", "sent", "--user", ADA).stdout.splitlines() if uwe in row][0]
         check("\u2713 replied" in line and "Re: Plan" in line, line)
+
+
+@case("what an operator holds, releases and deletes is told to its originator, of the copy that he did it with")
+def _():
+    with folder() as path, Pair(path) as pair:
+        sent = ask(pair.alpha, "send", "--from", ADA, "--to", UWE, "--to", ADA, "--deferred", "+1h", "--text", "later")["mts-identifier"]
+        copy, = [entry for entry in ask(pair.alpha, "queue", "list")["entries"] if entry["next-hop"] == "BETA"]
+
+        def states():
+            told, = ask(pair.alpha, "status", "--user", ADA, sent)["messages"]
+            return [{row["recipient"]: row["state"] for row in told["recipients"]}[name] for name in (UWE, ADA)]
+        for words, state in (("hold", "held"), ("release", "waiting"), ("hold", "held"), ("delete", "deleted")):
+            pair.alpha.mhs("queue", words, str(copy["id"]), "--reason", f"to {words}")
+            equal(states(), [state, "deferred"], words)
+        shown = pair.alpha.mhs("--wide", "sent", "--user", ADA).stdout
+        check("\u2717 deleted" in shown and "to delete" in shown, shown)
 
 
 @case("a receipt goes back when it was asked for, and only then")
@@ -323,6 +340,19 @@ def _():
         blind_copy = ask(pair.beta, "read", "--user", EVA, str(pair.entries(pair.beta, EVA, 1)[0]["entry"]))
         check("bcc" not in open_copy["ipm"] and EVA not in json.dumps(open_copy), open_copy)
         equal([user["address"] for user in blind_copy["ipm"]["bcc"]], [EVA])
+
+
+@case("a note to oneself is answered to oneself; who answers is left out only where somebody else remains")
+def _():
+    with folder() as path, Pair(path) as pair:
+        pair.alpha.mhs("send", "--from", ADA, "--to", ADA, "--subject", "note", "--text", "x")
+        pair.alpha.mhs("send", "--from", ADA, "--to", ADA, "--cc", UWE, "--subject", "both", "--text", "x")
+        note, both = (entry["entry"] for entry in pair.entries(pair.alpha, ADA, 2))
+        pair.alpha.mhs("reply", "--from", ADA, "--text", "y", str(note))
+        pair.alpha.mhs("reply-all", "--from", ADA, "--text", "y", str(note))
+        pair.alpha.mhs("reply-all", "--from", ADA, "--text", "y", str(both))
+        pair.entries(pair.beta, UWE, 2)
+        equal([e["subject"] for e in pair.entries(pair.alpha, ADA, 4)], ["note", "both", "Re: note", "Re: note"])
 
 
 @case("what is not there is named, what was not deleted too, and a mailbox may be named as --user where one is answered")

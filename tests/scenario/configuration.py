@@ -391,6 +391,29 @@ def _():
             equal(examine(f"{path}/outer.conf")[:2], (1, f"mhsd: {path}/outer.conf: line 5: the file '{path}/inner.conf' {said}\n"))
 
 
+@case("a title or a text that is no UTF-8 is refused with its line; a password may be octets, and a cut title stays text")
+def _():
+    with folder() as path:
+        head = HEAD.replace('store = "/tmp/chasqui-nowhere"\n', f'store = "{path}/store"\nsocket = "{path}/sock"\n').encode()
+        peer = b'peer "%s" {\n  mta-name = "%s"\n  password = "%s"\n}\nroute "/C=FR/O=%s" { next-hop "%s" { } }\n'
+        for values, said in (((b"M\xfcnchen", b"BETA", b"x", b"a", b"BETA"), ('line 6: peer "M?nchen": it is no UTF-8: save the file as UTF-8',)),
+                             ((b"BETA", b"B\xfc", b"x", b"a", b"BETA"), ('line 7: peer "BETA": mta-name: it is no UTF-8: save the file as UTF-8',)),
+                             ((b"BETA", b"BETA", b"x", b"\\xfc", b"\xfcETA"), ('line 10: route "/C=FR/O=?": it is no UTF-8', 'line 10: next-hop "?ETA": it is no UTF-8'))):
+            with open(f"{path}/main.conf", "wb") as file:
+                file.write(head + peer % values)
+            status, told = examine(f"{path}/main.conf")[:2]
+            equal(status, 1)
+            for line in said:
+                check(f"mhsd: {path}/main.conf: {line}" in told, told)
+        long = b"a" + "ü".encode() * 31
+        mta = Mhsd(path)
+        with open(mta.path, "ab") as file:
+            file.write(peer % (b"BETA", b"BETA", b"p\xfc", b"a", b"BETA") + peer % (long, b"GAMMA", b"", b"b", long))
+        with mta:
+            warnings = ask(mta, "reload")["warnings"]
+            check(any("ü?" in warning for warning in warnings), warnings)
+
+
 @case("what can't do what it says is warned of: rings of alternates, waits over lifetimes, listeners that are none")
 def _():
     ring = [f"{OURS}/S={name}" for name in ("ann", "ben", "cem", "dan", "eve")]

@@ -8,7 +8,7 @@ import threading
 import time
 
 from players import ANN, BEN, HOME, Unharmed
-from user_stage import ANNS, BENS, entries, letter, said_by_tshark, stage_with_users
+from mts_cast import ANNS, BENS, entries, letter, said_by_tshark, stage_with_users
 from interop import tshark_judge
 from peer import ber, local, names, p3, p7, tap, x413
 from peer.association import Aborted, BindRefused

@@ -7,23 +7,13 @@ import threading
 import time
 
 from players import ANN, BEN, FAY, HOME, Unharmed
-from user_stage import ANNS, BENS, entries, hashed, letter, said_by_tshark, stage_with_users
 from interop import tshark_judge
 from peer import ber, local, p3, rose, tap
 from peer.association import AUTHENTICATION_ERROR, BUSY, UNACCEPTABLE_SECURITY_CONTEXT, Aborted, Association, BindRefused
 from peer.transport import Closed
+from mts_cast import ANNS, BENS, bind, bind_error, entries, hashed, letter, said_by_tshark, stage_with_users, submit
 
 case, check, equal = tap.case, tap.check, tap.equal
-def bind(stage, context="mts-access-94", address=ANN, secret=ANNS, **options):
-    return p3.bind(stage.users_port, context, address, secret, **options)
-
-
-def bind_error(stage, **options):
-    try:
-        bind(stage, **options).close()
-    except BindRefused as error:
-        return error.reason
-    raise AssertionError("the bind was accepted")
 
 
 @case("a user binds in each context, with and without RTSE, of 1988 and 1994; the result names the MTA")
@@ -134,11 +124,6 @@ def _():
 
 
 # --- submission
-
-def submit(user, originator=ANN, recipients=(BEN,), subject="A letter", content=None, **options):
-    return user.submit(local.submission_envelope(originator, list(recipients), **options),
-                       letter(originator, [r for r in recipients if isinstance(r, str)], subject) if content is None else content)
-
 
 @case("a message that a user submits is delivered; the result has identifier, time and content identifier; a probe's too")
 def _():

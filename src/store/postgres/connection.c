@@ -15,12 +15,17 @@
 
 /* ---- errors ---- */
 
+/* That transactions may only read may have been the default when the session began, or be the host's lot:
+ * both are the session's for good, whatever the server's administrator does since. It is given up, for
+ * another. */
+#define READ_ONLY_TRANSACTION "25006"
+
 /* PostgreSQL's manual, appendix A, by class or by whole code; the first that fits. */
 static const struct {
     const char *sqlstate;
     enum store_code code;
 } codes[] = {
-    {"53100", STORE_FULL},      {"53200", STORE_NO_MEMORY}, {"25006", STORE_READ_ONLY},
+    {"53100", STORE_FULL},      {"53200", STORE_NO_MEMORY}, {READ_ONLY_TRANSACTION, STORE_READ_ONLY},
     {"42501", STORE_READ_ONLY}, {"28", STORE_READ_ONLY},    {"3D000", STORE_NOT_FOUND},
     {"XX001", STORE_CORRUPT},   {"XX002", STORE_CORRUPT},   {"23", STORE_BAD_REQUEST},
     {"22", STORE_BAD_REQUEST},  {"CH", STORE_BAD_REQUEST},  {"55P03", STORE_LOCKED},
@@ -42,10 +47,12 @@ static bool say(const struct pg *pg, enum store_code code, const char *text, str
     return error_set(err, code, "%s: %.*s", pg->place ? pg->place : "postgresql", length, text);
 }
 
-static bool result_error(const struct pg *pg, const PGresult *result, struct error *err) {
+static bool result_error(struct pg *pg, const PGresult *result, struct error *err) {
     const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    return say(pg, code_of(PQresultErrorField(result, PG_DIAG_SQLSTATE)),
-               primary ? primary : PQresultErrorMessage(result), err);
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (sqlstate && strcmp(sqlstate, READ_ONLY_TRANSACTION) == 0)
+        pg->lost = true;
+    return say(pg, code_of(sqlstate), primary ? primary : PQresultErrorMessage(result), err);
 }
 
 static bool is_lost(struct pg *pg, const char *text, struct error *err) {

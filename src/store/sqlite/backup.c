@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "store/backup.h"
+#include "store/mark_private.h"
 #include "store/sqlite/sqlite_private.h"
 
 #define PAGES_A_STEP 256
@@ -218,6 +219,14 @@ static bool copy_segments(struct copy *copy, struct error *err) {
 
 /* ---- the whole ---- */
 
+/* Was it moved away, or is a move into it not at its end? `err` says it then. A mark that can't be read (the
+ * store is damaged, or older than marks are) is none. */
+static bool is_no_more(struct sqlite *store, struct error *err) {
+    struct error mark = {0};
+    return !move_is_over(&store->head, &mark) && mark.code == STORE_MOVED &&
+           !error_set(err, mark.code, "%s", mark.text);
+}
+
 static bool copy_all(struct copy *copy, struct error *err) {
     char segments[PATH_ROOM], unfinished[PATH_ROOM], database[PATH_ROOM];
     struct stat store = {.st_uid = geteuid()};
@@ -244,8 +253,8 @@ static bool copy_store(const char *place, struct copy *copy, bool alone, struct 
     copy->from = !copy->octets    ? NULL
                  : copy->bring_up ? sqlite_open_older(place, err)
                                   : sqlite_open(place, &options, err);
-    bool ok =
-        copy->from ? copy_all(copy, err) : copy->octets || error_set(err, STORE_NO_MEMORY, "out of memory");
+    bool ok = copy->from ? !is_no_more(copy->from, err) && copy_all(copy, err)
+                         : copy->octets || error_set(err, STORE_NO_MEMORY, "out of memory");
     ok = ok && copy->from;
     sqlite_close(copy->from);
     mem_free(copy->octets);
@@ -435,10 +444,31 @@ static bool is_within(const char *from, const char *place) {
     return false;
 }
 
+/* What a restore replaces would be a store again: where it was moved away, or is being moved to, that would
+ * be a second one of one MTA. What can't be opened has no mark: it is to be replaced. */
+static bool may_be_replaced(const char *place, struct error *err) {
+    struct error untold = {0};
+    struct sqlite *there = sqlite_open_older(place, &untold);
+    bool no_more = there && is_no_more(there, err);
+    sqlite_close(there);
+    return !no_more ||
+           error_prefix(err, "nothing was restored, for two stores of one MTA must never be served");
+}
+
+/* `force`: also where there is a store already. */
+static bool may_be_made(const char *place, bool force, struct error *err) {
+    struct error untold = {0};
+    if (!sqlite_is_there(place, &untold))
+        return true;
+    if (!force)
+        return error_set(err, STORE_IN_USE,
+                         "%s: there is a store already; with --force it is replaced, and kept aside", place);
+    return may_be_replaced(place, err);
+}
+
 bool sqlite_restore(const char *from, const char *place, bool force, store_progress_cb *progress,
                     void *context, struct error *err) {
     struct copy copy = {.progress = progress, .context = context};
-    struct error there = {0};
     struct stat owner;
     bool made;
     if (is_within(from, place))
@@ -449,10 +479,7 @@ bool sqlite_restore(const char *from, const char *place, bool force, store_progr
     int lock = store_lock(place, err);
     if (lock < 0)
         return false;
-    bool ok = force || !sqlite_is_there(place, &there) ||
-              error_set(err, STORE_IN_USE,
-                        "%s: there is a store already; with --force it is replaced, and kept aside", place);
-    ok = ok && restore(from, place, &owner, &copy, err);
+    bool ok = may_be_made(place, force, err) && restore(from, place, &owner, &copy, err);
     if (!ok)
         leave_place(place, &owner, made);
     close(lock);

@@ -5,6 +5,7 @@
  */
 #include "world.h"
 
+#include "content/ipm.h"
 #include "ipc/client.h"
 #include "ms/entry.h"
 #include "ms/sealed.h"
@@ -276,6 +277,86 @@ static bool seals_at_last(struct world *world, void (*work)(int fd), unsigned mo
     return false;
 }
 
+/* ---- lists ---- */
+
+/* The numbers of the entries that a list of these members gives, in its order, as `3 2 1 `. */
+static char *numbers_of(struct world *world, const char *members) {
+    static char text[8192];
+    json_t *answer, *row;
+    size_t i, at = 0;
+    char *request =
+        arena_printf(&world->arena, "{\"operation\":\"mailbox-list\",\"mailbox\":\"%s\",\"limit\":1000%s}",
+                     JONES, members);
+    answer = ask(world, request);
+    if (!json_is_array(json_object_get(answer, "entries")))
+        fail_msg("%s: %s", members, json_dumps(answer, 0));
+    text[0] = '\0';
+    json_array_foreach(json_object_get(answer, "entries"), i, row) at += (size_t)snprintf(
+        text + at, sizeof text - at, "%lld ", json_integer_value(json_object_get(row, "entry")));
+    json_decref(answer);
+    return text;
+}
+
+#define HELGE BETA "/O=Acme Ltd/S=Svensson/G=Helge"
+
+static void lists_are_right(struct world *world) {
+    assert_string_equal(numbers_of(world, ",\"subject\":\"SUBJECT 12\",\"before\":130"),
+                        "12 120 121 122 123 124 125 126 127 128 129 ");
+    assert_string_equal(numbers_of(world, ",\"subject\":\"subject 299\""), "299 ");
+    assert_string_equal(numbers_of(world, ",\"from\":\"svens\""), "50 280 ");
+    assert_string_equal(numbers_of(world, ",\"from\":\"acme\",\"newest\":true"), "280 50 ");
+    assert_string_equal(numbers_of(world, ",\"from\":\"/O=acme/S=SVENSS\""), "50 280 ");
+    assert_string_equal(numbers_of(world, ",\"from\":\"/O=acme/S=other\""), "");
+    assert_string_equal(numbers_of(world, ",\"from\":\"nobody\""), "");
+    assert_string_equal(numbers_of(world, ",\"from\":\"svensson\",\"subject\":\"28\""), "280 ");
+    assert_string_equal(numbers_of(world, ",\"unseen\":true,\"before\":8"), "1 2 4 5 6 7 "); /* 3 was read */
+    assert_string_equal(numbers_of(world, ",\"newest\":true,\"after\":297"), "300 299 298 ");
+    assert_string_equal(numbers_of(world, ",\"newest\":true,\"after\":1,\"before\":4"), "3 2 ");
+    assert_string_equal(numbers_of(world, ",\"since\":4000000000"), "");
+    assert_string_equal(numbers_of(world, ",\"since\":1,\"after\":298"), "299 300 ");
+    assert_string_equal(numbers_of(world, ",\"after\":9,\"before\":10"), "");
+    assert_string_equal(numbers_of(world, ",\"subject\":\"p\u00e4\u4e2d\""), "60 "); /* T.61 can't hold it */
+}
+
+/* By the columns and by each entry: it is the same. */
+static void lists_are_the_same_when_sealed(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    give_numbered(&world, 1, 49);
+    world.originator = HELGE;
+    give_numbered(&world, 50, 50);
+    world.originator = NULL;
+    give_numbered(&world, 51, 59);
+    struct ipm_heading heading = {.this_ipm = {.user_relative_identifier = "wide"},
+                                  .subject = "P\u00e4\u4e2d"};
+    struct ipm_plan plan;
+    struct error err = {0};
+    assert_true(ipm_plan(&heading, NULL, 0, &world.arena, &plan, &err) && plan.count);
+    struct buf content;
+    buf_init(&content, 0);
+    for (size_t i = 0; i < plan.count; i++)
+        buf_append_span(&content, plan.pieces[i].octets);
+    give(&world, buf_span(&content));
+    buf_free(&content);
+    give_numbered(&world, 61, 279);
+    world.originator = HELGE;
+    give_numbered(&world, 280, 280);
+    world.originator = NULL;
+    give_numbered(&world, 281, 300);
+    client(&world, 1, 1001);
+    json_decref(
+        ask(&world, "{\"operation\":\"mailbox-mark\",\"mailbox\":\"" JONES "\",\"entry\":3,\"seen\":true}"));
+    lists_are_right(&world);
+    assert_false(is_sealed(&world, 0));
+    pid_t work = begin_work(&world, work_well);
+    EVENTUALLY(is_sealed(&world, 0));
+    lists_are_right(&world);
+    end_work(work);
+    world_end(&world);
+}
+
 static void a_content_that_ends_work_processes_is_told(void **state) {
     struct world world;
     (void)state;
@@ -285,6 +366,10 @@ static void a_content_that_ends_work_processes_is_told(void **state) {
     give(&world, content_with(&world, BOMB, 0));
     give_numbered(&world, 101, 255);
     assert_true(seals_at_last(&world, work_badly, 10));
+    client(&world, 1, 1001);
+    /* It is not opened again, and stands in the lists for which it need not be. */
+    assert_string_equal(numbers_of(&world, ",\"subject\":\"" BOMB "\""), "");
+    assert_string_equal(numbers_of(&world, ",\"from\":\"eva\",\"after\":98,\"before\":102"), "99 100 101 ");
     world_end(&world);
 }
 
@@ -344,6 +429,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_are_made_of_contents),
         cmocka_unit_test(long_and_broken_headings_are_told),
+        cmocka_unit_test(lists_are_the_same_when_sealed),
         cmocka_unit_test(a_content_that_ends_work_processes_is_told),
         cmocka_unit_test(who_answers_wrongly_is_ended),
         cmocka_unit_test(a_kill_at_any_moment_leaves_no_gap),

@@ -7,6 +7,7 @@
 #include "room.h"
 #include "store/backup.h"
 #include "store/check.h"
+#include "store/move.h"
 #include "store/place.h"
 
 enum { LONG = 200000, COUNT = 30 };
@@ -191,6 +192,51 @@ static void expect_refused(bool done, const struct error *err, int code, const c
         fail_msg("%d: %s", done ? 0 : err->code, err->text);
 }
 
+/* Two stores of one MTA are never to be served: a folder that says that it is the store no more is neither
+ * copied nor made one again, whatever its schema; nor does a copy of its files become one. */
+static void what_was_moved_away_is_no_store(void **state) {
+    struct room *room = *state;
+    struct writer writer = {0};
+    struct error err = {0};
+    struct store_moved moved;
+    char to[PLACE_MAX], files[PLACE_MAX + 16], other[PLACE_MAX + 16], command[5 * PLACE_MAX];
+    const char *schemas[] = {"", "PRAGMA user_version = 3"};
+    begin(&writer, room);
+    assert_true(place_make_folder(to));
+    if (!store_backup(room->path, writer.to, false, NULL, NULL, &err))
+        fail_msg("backup: %s", err.text);
+    room_close(room);
+    if (!store_move(room->path, to, false, NULL, NULL, &moved, &err))
+        fail_msg("move: %s", err.text);
+    snprintf(other, sizeof other, "%s/other", room->path);
+    expect_refused(store_backup(room->path, other, true, NULL, NULL, &err), &err, STORE_MOVED,
+                   "was moved to");
+    expect_refused(store_restore(writer.to, room->path, false, NULL, NULL, &err), &err, STORE_IN_USE,
+                   "--force");
+    snprintf(files, sizeof files, "%s/files", room->path);
+    snprintf(command, sizeof command, "mkdir %s && cp -r %s/queue.db %s/segments %s", files, room->path,
+             room->path, files);
+    assert_int_equal(system(command), 0);
+    expect_refused(store_restore(files, other, false, NULL, NULL, &err), &err, STORE_MOVED, "was moved to");
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(place_spoil(room->path, schemas[i], ""));
+        expect_refused(store_restore(writer.to, room->path, true, NULL, NULL, &err), &err, STORE_MOVED,
+                       "two stores of one MTA");
+    }
+    /* What is not wholly there is no more a store than what left. */
+    assert_true(
+        place_spoil(to, "INSERT INTO record SELECT 3, CAST('move' AS BLOB), x'01' || zeroblob(17)", ""));
+    expect_refused(store_restore(writer.to, to, true, NULL, NULL, &err), &err, STORE_MOVED,
+                   "is not at its end");
+    expect_refused(store_backup(to, other, true, NULL, NULL, &err), &err, STORE_MOVED, "is not at its end");
+    /* What can't be opened has no mark. */
+    snprintf(command, sizeof command, "echo garbage > %s/queue.db", room->path);
+    assert_int_equal(system(command), 0);
+    if (!store_restore(writer.to, room->path, true, NULL, NULL, &err))
+        fail_msg("restore: %s", err.text);
+    assert_true(place_remove(to));
+}
+
 /* Under whatever name, and what a restore makes within it and takes away again. */
 static void a_store_is_no_copy_of_itself(void **state) {
     struct room *room = *state;
@@ -358,6 +404,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(without_keeping_the_check_finds_it, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_ends_the_keeping, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(restore_replaces_only_when_told, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(what_was_moved_away_is_no_store, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(a_store_is_no_copy_of_itself, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(a_backup_that_was_broken_off_is_told_as_that, room_setup,
                                         room_teardown),

@@ -126,8 +126,10 @@ static void wrong_columns_are_found_and_made_anew(void **state) {
         {"UPDATE col SET data = (SELECT data FROM col c WHERE c.id = col.id + 1) WHERE id & 255 = 1",
          "UPDATE col SET data = (SELECT data FROM col c WHERE c.kind = col.kind AND c.mailbox = col.mailbox"
          " AND c.chunk = 2) WHERE chunk = 1"},
-        {"DELETE FROM col WHERE id >> 23 & 31 = 11 AND id & 255 = 1", "DELETE FROM col WHERE kind = 11 AND chunk = 1"},
-        {"DELETE FROM col WHERE id >> 23 & 31 = 0 AND id & 255 = 1", "DELETE FROM col WHERE kind = 0 AND chunk = 1"},
+        {"DELETE FROM col WHERE id >> 23 & 31 = 11 AND id & 255 = 1",
+         "DELETE FROM col WHERE kind = 11 AND chunk = 1"},
+        {"DELETE FROM col WHERE id >> 23 & 31 = 0 AND id & 255 = 1",
+         "DELETE FROM col WHERE kind = 0 AND chunk = 1"},
         {"DELETE FROM col WHERE id & 255 = 1", "DELETE FROM col WHERE chunk = 1"}};
     struct room *room = *state;
     struct error err;

@@ -16,6 +16,7 @@
 
 #include "store/backup.h"
 #include "store/check.h"
+#include "store/move.h"
 #include "store/place.h"
 #include "store/sqlite/sqlite_private.h"
 
@@ -339,6 +340,29 @@ static void old_copy_is_restored(void **state) {
     }
 }
 
+/* An older program can go on with what was not moved. */
+static void a_move_that_is_refused_migrates_nothing(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    struct store_moved moved;
+    const struct store_options reader = {.read_only = true}, maker = {.create = true};
+    char other[96];
+    snprintf(other, sizeof other, "%.80s.other", room->path);
+    shell("rm -rf %s", other);
+    make_old(room, 2);
+    assert_false(store_move(room->path, "/nowhere/at/all", false, NULL, NULL, &moved, &err));
+    assert_int_equal(err.code, STORE_VERSION);
+    store_close(store_open(other, &maker, NULL));
+    assert_false(store_move(other, room->path, false, NULL, NULL, &moved, &err));
+    assert_int_equal(err.code, STORE_VERSION);
+    assert_non_null(strstr(err.text, "--replace"));
+    assert_null(store_open(room->path, &reader, &err));
+    assert_int_equal(err.code, STORE_VERSION);
+    shell("rm -rf %s", other);
+    room_open(room);
+    expect_old(room, 2);
+}
+
 /* ---- a migration that ends in between ---- */
 
 static long operations_left = -1; /* the process ends at this one; negative: never */
@@ -588,6 +612,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_ROOM(old_store_goes_on_with_all_that_it_holds),
         IN_ROOM(old_copy_is_restored),
+        IN_ROOM(a_move_that_is_refused_migrates_nothing),
         IN_ROOM(reader_does_not_migrate),
         IN_ROOM(interrupted_migration_begins_again),
         IN_ROOM(interrupted_creation_begins_again),

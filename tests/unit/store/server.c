@@ -190,6 +190,38 @@ static void killed_server_loses_nothing(void **state) {
     assert_int_equal(count_work(room), 21);
 }
 
+/* A session keeps what was the default as it began: those of a time when all was read-only are given up, the
+ * one that writes, and the one by which contents go. */
+static void what_was_read_only_is_written_to_again(void **state) {
+    struct room *room = *state;
+    struct error err = {0};
+    char database[32], text[120];
+    place_database(room->path, database);
+    snprintf(text, sizeof text, "ALTER DATABASE %s SET default_transaction_read_only = on", database);
+    assert_true(place_run("postgres", text));
+    end_sessions(database);
+    add_one(room, 100, 1, NULL);
+    assert_false(store_commit(room->batch, &err));
+    for (int64_t end = clock_monotonic_us() + 60000000; err.code != STORE_READ_ONLY; usleep(20000)) {
+        assert_true(clock_monotonic_us() < end);
+        assert_false(store_probe(room->store));
+        err = *store_cause(room->store);
+    }
+    struct store_content *content = store_content_create(room->store, 3u << 20, &err);
+    static uint8_t octets[100000];
+    for (unsigned i = 0; content && i < 30; i++)
+        store_content_append(content, span_of(octets, sizeof octets), &err);
+    store_content_release(content);
+    snprintf(text, sizeof text, "ALTER DATABASE %s RESET default_transaction_read_only", database);
+    assert_true(place_run("postgres", text));
+    assert_true(recovers(room));
+    room_commit(room);
+    uint64_t message = add_one(room, 3u << 20, 2, NULL);
+    room_commit(room);
+    expect_message(room, message, 3u << 20, 2);
+    assert_int_equal(count_work(room), 2);
+}
+
 /* What was streamed and not committed is gone with the session; the next ones are whole. */
 static void content_under_way_fails_with_the_server(void **state) {
     struct room *room = *state;
@@ -764,6 +796,7 @@ int main(void) {
         IN_ROOM(unanswered_commit_is_found_done),
         IN_ROOM(broken_commit_is_found_undone),
         IN_ROOM(killed_server_loses_nothing),
+        IN_ROOM(what_was_read_only_is_written_to_again),
         IN_ROOM(content_under_way_fails_with_the_server),
         IN_ROOM(unread_name_is_told_from_none),
         IN_ROOM(lost_chunk_is_noticed),

@@ -1,10 +1,11 @@
-"""A daemon whose users bind, by P3 or P7: what the plays of both set up and look at."""
+"""What plays of P3 share: a stage with users who have passwords, their binds, what they submit, and what is in mailboxes."""
 import contextlib
 import json
 import subprocess
 
 from players import ANN, BEN, SANITIZER, Stage, folder
-from peer import ipm
+from peer import ipm, local, p3
+from peer.association import BindRefused
 from scenario import chasqui
 
 ANNS, BENS = "ann's secret", "ben's secret"
@@ -28,12 +29,29 @@ def stage_with_users(**settings):
             yield stage
 
 
+def bind(stage, context="mts-access-94", address=ANN, secret=ANNS, **options):
+    return p3.bind(stage.users_port, context, address, secret, **options)
+
+
+def bind_error(stage, **options):
+    try:
+        bind(stage, **options).close()
+    except BindRefused as error:
+        return error.reason
+    raise AssertionError("the bind was accepted")
+
+
 def letter(originator, recipients, subject):
     return ipm.ipm(subject, originator, recipients, subject, ipm.text("Hello"))
 
 
 def entries(stage, address):
     return stage.mta.request("mailbox-list", mailbox=address)["entries"]
+
+
+def submit(user, originator=ANN, recipients=(BEN,), subject="A letter", content=None, **options):
+    return user.submit(local.submission_envelope(originator, list(recipients), **options),
+                       letter(originator, [r for r in recipients if isinstance(r, str)], subject) if content is None else content)
 
 
 def said_by_tshark(path):
