@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/charset.h"
 #include "base/clock.h"
 #include "base/log_out.h"
 #include "base/text.h"
@@ -103,13 +104,23 @@ void log_write(enum log_level level, const char *format, ...) {
     va_end(args);
 }
 
+/* Is what begins here a character that shows as itself? A backslash begins an octet that does not. */
+static bool is_plain(struct span text, size_t *octets) {
+    uint32_t code;
+    *octets = charset_utf8_character(text, &code);
+    bool plain = *octets && code != '\\' && !text_control(text);
+    *octets = *octets ? *octets : 1;
+    return plain;
+}
+
 const char *log_text(struct span s, char out[static LOG_TEXT_SIZE]) {
-    size_t at = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        bool plain = s.data[i] >= 0x20 && s.data[i] <= 0x7E && s.data[i] != '\\';
-        if (at + (plain ? 1 : 4) > LOG_TEXT_SIZE - 1)
+    size_t at = 0, octets;
+    for (; s.len; s = span_sub(s, octets, SIZE_MAX)) {
+        bool plain = is_plain(s, &octets);
+        if (at + octets * (plain ? 1 : 4) > LOG_TEXT_SIZE - 1)
             break;
-        at += (size_t)snprintf(out + at, LOG_TEXT_SIZE - at, plain ? "%c" : "\\x%02X", s.data[i]);
+        for (size_t i = 0; i < octets; i++)
+            at += (size_t)snprintf(out + at, LOG_TEXT_SIZE - at, plain ? "%c" : "\\x%02X", s.data[i]);
     }
     out[at] = '\0';
     return out;

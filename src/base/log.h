@@ -102,7 +102,8 @@ void log_tell_left_out(void);
 
 #define LOG_TEXT_SIZE 129
 
-/* `s` as printable text, octets outside 0x20..0x7E as \xHH, cut at 128 characters. Returns `out`. */
+/* `s` as printable text, UTF-8: control characters, a backslash and octets of no character as \xHH, cut
+ * between characters at 128 octets. Returns `out`. */
 const char *log_text(struct span s, char out[static LOG_TEXT_SIZE]);
 
 #endif

@@ -248,13 +248,19 @@ const char *const command_priorities[] = {"urgent", "normal", "non-urgent", NULL
 bool command_word(const struct command_usage *usage, const char *option, const char *value,
                   const char *const *words) {
     char known[200] = "";
+    struct nearest nearest = nearest_begin(span_str(value));
     for (size_t i = 0; words[i]; i++) {
         if (strcmp(value, words[i]) == 0)
             return true;
+        nearest_try(&nearest, words[i]);
         size_t length = strlen(known);
         snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "", words[i]);
     }
-    command_usage_error(usage, "--%s: '%.40s' is none of: %s", option, value, known);
+    if (nearest.name)
+        command_usage_error(usage, "--%s: '%.40s' is none of: %s; did you mean '%s'?", option, value, known,
+                            nearest.name);
+    else
+        command_usage_error(usage, "--%s: '%.40s' is none of: %s", option, value, known);
     return false;
 }
 

@@ -1,9 +1,11 @@
 #include "mhs/compose.h"
+#include "base/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "mhs/address.h"
 #include "mhs/aliases.h"
@@ -193,6 +195,14 @@ static bool take_flag(struct draft *draft, int id) {
     }
 }
 
+/* What is to wait for a time that is past would go at once, which nobody can want who names one. */
+static int defer(const struct command_usage *usage, const char *value, int64_t *seconds) {
+    int status = compose_future(usage, "--deferred", value, seconds);
+    if (status != COMMAND_OK || *seconds >= clock_now_us() / 1000000)
+        return status;
+    return command_usage_error(usage, "--deferred: %s is past; give a time to come, as +2h", value);
+}
+
 static bool add_exempted(struct draft *draft, const char *address) {
     struct x411_DLExemptedRecipients *exempted = &draft->exempted;
     if (!exempted->items)
@@ -208,7 +218,7 @@ static int take_envelope_value(struct draft *draft, const struct command_usage *
     case COMPOSE_PRIORITY:
         return compose_choose(usage, priorities, value, &draft->priority);
     case COMPOSE_DEFERRED:
-        return compose_future(usage, "--deferred", value, &draft->deferred);
+        return defer(usage, value, &draft->deferred);
     case COMPOSE_LATEST:
         return compose_future(usage, "--latest", value, &draft->latest);
     case COMPOSE_EXEMPT:

@@ -145,7 +145,8 @@ int main(int argc, char **argv) {
     setlocale(LC_ALL, "");
     ber_utctime_set_now(clock_now_us() / 1000000);
     command_settings.json = asks_for_json(argc, argv);
-    command_settings.socket = getenv("CHASQUI_SOCKET");
+    const char *socket = getenv("CHASQUI_SOCKET");
+    command_settings.socket = socket && *socket ? socket : NULL;
     int status = COMMAND_OK;
     int at = read_globals(argc, argv, &status);
     if (!at)

@@ -22,14 +22,14 @@ static void mark_seen(const struct entry *entry) {
         daemon_failed(code);
 }
 
-static enum command_status show(struct entry *entry) {
+static enum command_status show(struct entry *entry, const char *user) {
     json_t *view = view_entry(entry);
     if (!view)
         return (enum command_status)command_fail(COMMAND_FAILED, "no memory");
     if (command_settings.json)
         out_json(view);
     else
-        view_print(view);
+        view_print(view, user);
     json_decref(view);
     return COMMAND_OK;
 }
@@ -64,7 +64,7 @@ int cmd_read(int argc, char **argv) {
     if (status == COMMAND_OK)
         status = entry_fetch(&entry);
     if (status == COMMAND_OK)
-        status = show(&entry);
+        status = show(&entry, user);
     if (status == COMMAND_OK && !keep)
         mark_seen(&entry);
     entry_close(&entry);

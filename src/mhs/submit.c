@@ -233,9 +233,17 @@ static void keep_result(json_t *result) {
         results = result;
 }
 
+/* Who can't be told on standard output is not to send it once more. */
+static void tell_if_unheard(const char *identifier) {
+    if (fflush(stdout) != 0 || ferror(stdout))
+        fprintf(stderr, "mhs: it was submitted all the same, and is not to be sent again: %s\n", identifier);
+}
+
 static void print_results(void) {
-    if (results)
+    if (results) {
         out_json(results);
+        tell_if_unheard(out_text(results, "mts-identifier"));
+    }
     json_decref(results);
     results = NULL;
 }
@@ -260,6 +268,8 @@ static void print_result(const struct draft *draft, enum round round, const stru
         printf("%s%s submitted at %s: %s%s%s\n", draft->word ? draft->word : "Message",
                round == ROUND_BLIND ? " to the blind copy recipients" : "", time, out_style(OUT_BOLD),
                submitted->identifier, out_end());
+    if (!command_settings.json)
+        tell_if_unheard(submitted->identifier);
 }
 
 static enum command_status submit_round(struct draft *draft, enum round round) {

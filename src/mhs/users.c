@@ -41,6 +41,7 @@ static void print_users(const json_t *answer) {
 
     static const struct out_column columns[] = {{"ADDRESS", "address", false, TABLE_CUT_START},
                                                 {"UID", "uid", false},
+                                                {"PASSWORD", "password", false},
                                                 {"ENTRIES", "entries", true},
                                                 {"DIRECTORY NAME", "directory-name", false, TABLE_CUT_END},
                                                 {"DELIVERY", "delivery", false},
@@ -49,7 +50,7 @@ static void print_users(const json_t *answer) {
     out_table(json_object_get(answer, "users"), columns);
 }
 
-/* As other lists do; whoever is shown alone has his whole address. */
+/* With aliases, as other lists have them. */
 static void print_listed(const json_t *answer) {
     json_t *user;
     size_t i;
@@ -61,6 +62,18 @@ static void print_listed(const json_t *answer) {
 static void print_done(const json_t *answer) {
     (void)answer;
     printf("done\n");
+}
+
+/* All that is known of one. */
+static void print_user(const json_t *answer) {
+    static const char *const members[] = {"address",  "directory-name", "uid",       "password",
+                                          "delivery", "entries",        "configured"};
+    json_t *user = json_array_get(json_object_get(answer, "users"), 0);
+    name_login(user);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (!json_is_null(json_object_get(user, members[i])))
+            out_field(strcmp(members[i], "configured") == 0 ? "in configuration" : members[i],
+                      out_text(user, members[i]));
 }
 
 static int user_list(int argc, char **argv) {
@@ -82,7 +95,7 @@ static int user_show(int argc, char **argv) {
         return line.status;
     if (!(address = aliases_resolve(address)))
         return COMMAND_USAGE;
-    return daemon_ask(json_pack("{s:s, s:s}", "operation", "user-list", "address", address), print_users);
+    return daemon_ask(json_pack("{s:s, s:s}", "operation", "user-list", "address", address), print_user);
 }
 
 /* ---- changes ---- */

@@ -15,7 +15,8 @@ void view_content(json_t *object, struct span octets, struct arena *arena);
 /* Prints the members that view_content added. */
 void view_print_content(const json_t *view);
 
-/* Prints what view_entry made: headings, texts, and a line for each other part. */
-void view_print(const json_t *view);
+/* Prints what view_entry made: headings, texts, and a line for each other part. `user` as it was given with
+ * --user, which commands that it hints at need too; NULL: it was not. */
+void view_print(const json_t *view, const char *user);
 
 #endif

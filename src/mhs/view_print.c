@@ -255,6 +255,17 @@ struct place {
     char path[64];
 };
 
+static const char *mailbox; /* as it was given, of what is printed; NULL: it was not */
+
+static void print_save(const char *entry, const char *what) {
+    printf("mhs save %s %s", entry, what);
+    if (mailbox) {
+        printf(" --user '");
+        out_line(mailbox);
+        putchar('\'');
+    }
+}
+
 /* `[part 2: file, 7.9 kB, NAME · mhs save 5 2]` */
 static void print_part_line(const json_t *part, const struct place *place) {
     const char *type = out_text(part, "type"), *charset = member(part, "charset"),
@@ -269,8 +280,10 @@ static void print_part_line(const json_t *part, const struct place *place) {
         printf(", ");
         out_line(file_name);
     }
-    if (*place->entry && !member(part, "text"))
-        printf(" \u00B7 mhs save %s %s", place->entry, place->path);
+    if (*place->entry && !member(part, "text")) {
+        printf(" \u00B7 ");
+        print_save(place->entry, place->path);
+    }
     printf("]%s\n", out_end());
 }
 
@@ -435,12 +448,15 @@ void view_print_content(const json_t *view) {
     }
 }
 
-void view_print(const json_t *view) {
+void view_print(const json_t *view, const char *user) {
+    mailbox = user;
     if (strcmp(out_text(view, "kind"), "report") == 0)
         print_report(view);
     else
         print_envelope(view);
     view_print_content(view);
-    if (member(view, "content-error"))
-        printf("'mhs save %s --content FILE' keeps it as it is.\n", out_text(view, "entry"));
+    if (member(view, "content-error")) {
+        print_save(out_text(view, "entry"), "--content FILE");
+        printf(" keeps it as it is.\n");
+    }
 }

@@ -1,5 +1,8 @@
 /* Values of one attribute, as they are found. */
+#include "asn1/table.h"
 #include "ms/object_private.h"
+
+#define CHECKING_MOST ((size_t)16 << 20)
 
 void making_add(struct making *making, struct span element) {
     if (!element.data || making->failed)
@@ -19,6 +22,16 @@ void making_add(struct making *making, struct span element) {
     making->values[making->count++] = element;
 }
 
+void making_add_checked(struct making *making, struct span element) {
+    static const struct ber_limits limits = {.relax_bounds = true, .relax_characters = true};
+    struct arena scratch;
+    arena_init(&scratch, CHECKING_MOST);
+    void *value = arena_alloc(&scratch, making->attribute->type->size);
+    if (element.data && value && ber_decode(making->attribute->type, element, &scratch, &limits, value, NULL))
+        making_add(making, element);
+    arena_free(&scratch);
+}
+
 void making_encode(struct making *making, const void *value) {
     struct span element;
     if (making->failed)
@@ -34,7 +47,7 @@ void making_add_each(struct making *making, struct span sequence) {
         return;
     struct span rest = ber_element_contents(sequence, &head);
     while (rest.len && ber_element_read(rest, &head, NULL)) {
-        making_add(making, span_sub(rest, 0, head.total));
+        making_add_checked(making, span_sub(rest, 0, head.total));
         rest = span_sub(rest, head.total, rest.len - head.total);
     }
 }

@@ -34,7 +34,7 @@ static bool add_extension(struct making *making, const struct x411_Extensions *e
             if (extensions_of[i].each)
                 making_add_each(making, value);
             else
-                making_add(making, value);
+                making_add_checked(making, value);
             return true;
         }
     return false;

@@ -123,7 +123,7 @@ static void add_extension(struct making *making, const struct x420_IPMSExtension
             if (extensions_of[row].each)
                 making_add_each(making, extension->value);
             else
-                making_add(making, extension->value);
+                making_add_checked(making, extension->value);
         }
 }
 
@@ -133,7 +133,7 @@ static void add_incomplete_copy(struct making *making, const struct x420_IPMSExt
     for (size_t i = 0; i < extensions->count; i++)
         if (span_eq(extensions->items[i].type, x420_id_hex_incomplete_copy)) {
             if (extensions->items[i].value.data)
-                making_add(making, extensions->items[i].value);
+                making_add_checked(making, extensions->items[i].value);
             else
                 making_encode(making, &yes);
         }

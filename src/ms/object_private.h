@@ -17,9 +17,11 @@ struct making {
 
 /* Adds a whole element; the absent one is none. */
 void making_add(struct making *making, struct span element);
+/* Adds one that a stranger chose, where it is of the attribute's type: else there is none. */
+void making_add_checked(struct making *making, struct span element);
 /* Adds what `value` encodes to in the attribute's type. */
 void making_encode(struct making *making, const void *value);
-/* Adds each element within a SEQUENCE OF or SET OF. */
+/* Adds each element within a SEQUENCE OF or SET OF that is of the type. */
 void making_add_each(struct making *making, struct span sequence);
 /* Adds the object identifiers of encoded information types; NULL: there are none. */
 void making_add_eits(struct making *making, const struct x411_EncodedInformationTypes *types);

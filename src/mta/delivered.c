@@ -77,3 +77,26 @@ bool delivered_add_items(struct buf *out, const struct mts_delivery *delivery, u
                         : MS_NO_PRIORITY;
     return !adding.failed;
 }
+
+struct span delivered_items_anew(struct view *view, struct store_entry *entry, struct arena *arena) {
+    static const struct ber_limits limits = {.relax_bounds = true};
+    struct mts_delivery delivery = {.delivered = true};
+    struct x411_MessageTransferEnvelope *envelope = arena_alloc(arena, sizeof *envelope);
+    struct span items = {NULL, 0};
+    struct loaded loaded;
+    struct error err = {0};
+    struct buf out;
+    if (!envelope || !delivered_load(view, entry, arena, &loaded, &err) ||
+        loaded.delivered.kind != MTS_MESSAGE ||
+        !ber_decode(&x411_MessageTransferEnvelope_type, loaded.message.envelope, arena, &limits, envelope,
+                    NULL))
+        return items;
+    delivery.envelope = envelope;
+    buf_init(&out, 0);
+    if (delivered_add_items(&out, &delivery, loaded.message.content_length, arena, entry))
+        items = arena_dup(arena, buf_span(&out));
+    buf_free(&out);
+    if (!items.data)
+        entry->known = 0;
+    return items;
+}

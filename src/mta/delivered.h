@@ -27,6 +27,10 @@ struct span delivered_envelope(const struct loaded *loaded, struct arena *arena)
 /* The values of attributes in the entry's row (ms/entry.h). */
 struct span delivered_items(const struct store_entry *entry);
 
+/* The same of an entry of an earlier release, out of the message for which it stands; and what is then known
+ * of it, in `entry`. The absent span: it can't be read. Lives in the arena. */
+struct span delivered_items_anew(struct view *view, struct store_entry *entry, struct arena *arena);
+
 /* Appends those of a message's envelope that are known when it is delivered, and says so in the row:
  * `priority` and `known`. */
 bool delivered_add_items(struct buf *out, const struct mts_delivery *delivery, uint64_t content_length,

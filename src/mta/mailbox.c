@@ -16,6 +16,7 @@
 #include "mta/view.h"
 #include "mts/row.h"
 #include "mts/summary.h"
+#include "store/mailbox_rows.h"
 
 bool mailbox_is_seen(const struct store_entry *entry) {
     return entry->status == STORE_PROCESSED && !(entry->flags & FLAG_UNREAD);
@@ -287,7 +288,10 @@ static bool remove_entry(void *context, const struct store_entry *entry) {
 
 bool mailbox_discard(struct mta *mta, uint32_t mailbox, struct span why) {
     struct removal removal = {mta, mailbox, why, false};
-    return store_each_entry(mta->view.store, mailbox, 0, 0, remove_entry, &removal, NULL) &&
+    struct error err = {0};
+    bool more;
+    return store_drop_rows(mta->batch.store, 0, mailbox, 0, UINT64_MAX, SIZE_MAX, &more, &err) &&
+           store_each_entry(mta->view.store, mailbox, 0, 0, remove_entry, &removal, NULL) &&
            !removal.failed && quota_forget(mta, mailbox);
 }
 

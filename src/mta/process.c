@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "mta/view.h"
+#include "store/place.h"
 #include "store/store.h"
 
 void process_init(struct process *process, enum ipc_party party, const struct process_operations *operations,
@@ -111,7 +112,10 @@ static bool process_attach(struct process *process, const struct mta_descriptors
            (descriptors->parent < 0 || process_attach_parent(process, descriptors->parent));
 }
 
-static const char *remedy_of(int code) {
+/* A server's own words say what is wrong there. */
+static const char *remedy_of(int code, const char *store) {
+    if (!store_is_folder(store) && code != STORE_LOCKED)
+        return "";
     switch (code) {
     case STORE_LOCKED:
         return "; end that first, or let 'store' name another place";
@@ -125,10 +129,10 @@ static const char *remedy_of(int code) {
     }
 }
 
-int process_serve(struct process *process, const struct mta_descriptors *descriptors,
+int process_serve(struct process *process, const char *store, const struct mta_descriptors *descriptors,
                   const struct error *err) {
     if (!process) {
-        log_error("this process can't start: %s%s", err->text, remedy_of(err->code));
+        log_error("this process can't start: %s%s", err->text, remedy_of(err->code, store));
         return err->code == STORE_LOCKED || err->code == STORE_VERSION || err->code == STORE_MOVED
                    ? MTA_EXIT_NO_RETRY
                    : 1;

@@ -46,9 +46,9 @@ bool process_attach_parent(struct process *process, int fd);
 /* Leaves the loop, in good order. */
 void process_stopped(struct process *process);
 
-/* Runs until it is stopped; NULL: it can't start, and says why, by
- * `err`. Returns the process's exit status. */
-int process_serve(struct process *process, const struct mta_descriptors *descriptors,
+/* Runs until it is stopped; NULL: it can't start, and says why, by `err`, and what is to be done with
+ * `store`, the store's place. Returns the process's exit status. */
+int process_serve(struct process *process, const char *store, const struct mta_descriptors *descriptors,
                   const struct error *err);
 
 #endif

@@ -103,7 +103,7 @@ int reader_run(const struct mta_config *config, const struct mta_reload *reload,
     struct error err = {.text = "no memory"};
     struct event_base *loop = event_base_new();
     struct mta_reader *reader = loop ? reader_new(loop, config, reload, &err) : NULL;
-    int status = process_serve(reader ? &reader->process : NULL, descriptors, &err);
+    int status = process_serve(reader ? &reader->process : NULL, config->store_place, descriptors, &err);
     reader_free(reader);
     if (loop)
         event_base_free(loop);

@@ -429,7 +429,7 @@ int mta_run(const struct mta_config *config, const struct mta_reload *reload,
     struct error err = {.text = "no memory"};
     struct event_base *loop = event_base_new();
     struct mta *mta = loop ? mta_new(loop, config, reload, &err) : NULL;
-    int status = process_serve(mta ? &mta->process : NULL, descriptors, &err);
+    int status = process_serve(mta ? &mta->process : NULL, config->store_place, descriptors, &err);
     mta_free(mta);
     if (loop)
         event_base_free(loop);

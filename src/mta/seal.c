@@ -8,6 +8,7 @@
 #include "mta/batch.h"
 #include "mta/delivered.h"
 #include "mta/mta_private.h"
+#include "schema/x413.h"
 
 #define A_JOB      16                   /* entries */
 #define JOB_OCTETS ((size_t)512 * 1024) /* and not many more octets */
@@ -25,7 +26,7 @@ struct sealer {
     bool longer;              /* its content's beginning is as long as it may be */
     bool waits;               /* the columns are in a batch */
     bool damaged;             /* a row is: the chunk gets no columns */
-    struct arena arena, scratch;
+    struct arena arena, scratch, beginning;
     struct span facts[STORE_CHUNK]; /* as ms_facts_write has them; absent: there is no such entry */
 };
 
@@ -35,7 +36,8 @@ struct sealer *sealer_new(void) {
         return NULL;
     *sealer = (struct sealer){.waits = false};
     arena_init(&sealer->arena, (size_t)16 << 20);
-    arena_init(&sealer->scratch, (size_t)4 << 20);
+    arena_init(&sealer->scratch, (size_t)16 << 20);
+    arena_init(&sealer->beginning, (size_t)1 << 20);
     return sealer;
 }
 
@@ -44,6 +46,7 @@ void sealer_free(struct sealer *sealer) {
         return;
     arena_free(&sealer->arena);
     arena_free(&sealer->scratch);
+    arena_free(&sealer->beginning);
     mem_free(sealer);
 }
 
@@ -102,42 +105,51 @@ static bool keep_unread_number(struct mta *mta, uint64_t number) {
 struct gathering {
     struct mta *mta;
     struct buf *arguments;
-    size_t most;
+    size_t most, seen;
     bool failed;
 };
 
-/* False: it can't be read, as far as it is asked for. */
+/* False: it can't be read, for `err`. */
 static bool read_beginning(struct mta *mta, const struct store_entry *entry, uint64_t *length,
-                           struct span *beginning) {
+                           struct span *beginning, struct error *err) {
     struct sealer *sealer = mta->sealer;
     struct delivered delivered;
     size_t got = 0, most = sealer->longer ? MS_BEGINNING : FIRST;
     *length = 0;
     *beginning = (struct span){NULL, 0};
+    arena_reset(&sealer->beginning);
     if (!delivered_read(entry->data, &delivered))
-        return false;
+        return error_set(err, STORE_CORRUPT, "an entry of a form that is not known");
     if (!delivered.has_content || delivered.kind == MTS_REPORT)
         return true;
-    struct store_content *content = store_content_open(mta->view.store, entry->message, NULL);
+    struct store_content *content = store_content_open(mta->view.store, entry->message, err);
     if (!content)
         return false;
     *length = store_content_length(content);
     size_t len = *length < most ? (size_t)*length : most;
-    uint8_t *octets = arena_alloc(&sealer->scratch, len + 1);
-    bool read = octets && store_content_read(content, 0, octets, len, &got, NULL) && got == len;
+    uint8_t *octets = arena_alloc(&sealer->beginning, len + 1);
+    bool read = (octets || error_set(err, STORE_NO_MEMORY, "no memory")) &&
+                store_content_read(content, 0, octets, len, &got, err) &&
+                (got == len || error_set(err, STORE_CORRUPT, "a content is shorter than it was"));
     *beginning = span_of(octets, got);
     store_content_release(content);
     return read;
 }
 
-static bool put_entry(struct gathering *gathering, const struct store_entry *entry) {
+static bool put_entry(struct gathering *gathering, const struct store_entry *row) {
     struct sealer *sealer = gathering->mta->sealer;
-    struct span items = delivered_items(entry), beginning;
+    struct store_entry told = *row, *entry = &told;
+    struct span items = delivered_items(row), beginning;
+    struct error err = {0};
     uint64_t length;
     arena_reset(&sealer->scratch);
-    if (items.len > ITEMS_MOST || !read_beginning(gathering->mta, entry, &length, &beginning))
-        return keep_unread(sealer, entry);
-    sealer->numbers[sealer->count++] = entry->sequence;
+    if (!row->known && row->type == x413_EntryType_delivered_message) /* of an earlier release */
+        items = delivered_items_anew(&gathering->mta->view, entry, &sealer->scratch);
+    if (items.len > ITEMS_MOST)
+        return keep_unread(sealer, row);
+    if (!read_beginning(gathering->mta, row, &length, &beginning, &err))
+        return (err.code == STORE_CORRUPT || err.code == STORE_NOT_FOUND) && keep_unread(sealer, row);
+    sealer->numbers[sealer->count++] = row->sequence;
     return buf_append_byte(gathering->arguments, entry->type) &&
            buf_append_byte(gathering->arguments, entry->known) &&
            payload_put_octets(gathering->arguments, items) && buf_append_u64(gathering->arguments, length) &&
@@ -150,6 +162,7 @@ static bool gather(void *context, const struct store_entry *entry) {
     if (entry->sequence >= end_of(sealer))
         return false;
     sealer->damaged = entry->damaged;
+    gathering->seen++;
     gathering->failed = sealer->damaged || !put_entry(gathering, entry);
     sealer->next = entry->sequence + 1;
     return !gathering->failed && sealer->count < gathering->most &&
@@ -160,15 +173,19 @@ static bool gather(void *context, const struct store_entry *entry) {
 static bool gather_job(struct mta *mta, struct buf *arguments) {
     struct sealer *sealer = mta->sealer;
     struct error err = {0};
-    struct gathering gathering = {mta, arguments, sealer->next < sealer->alone ? 1 : A_JOB, false};
-    uint64_t from = sealer->next;
-    if (from >= end_of(sealer))
-        return true;
-    bool read = store_each_entry(mta->view.store, sealer->chunk.mailbox, from ? from - 1 : 0, STORE_CHUNK,
-                                 gather, &gathering, &err);
-    if (read && !sealer->count && !gathering.failed)
-        sealer->next = end_of(sealer);
-    return read && !gathering.failed && !arguments->failed;
+    struct gathering gathering = {.mta = mta, .arguments = arguments};
+    while (!sealer->count && sealer->next < end_of(sealer)) {
+        uint64_t from = sealer->next;
+        gathering.most = from < sealer->alone ? 1 : A_JOB;
+        gathering.seen = 0;
+        if (!store_each_entry(mta->view.store, sealer->chunk.mailbox, from ? from - 1 : 0, gathering.most,
+                              gather, &gathering, &err) ||
+            gathering.failed)
+            return false;
+        if (!gathering.seen)
+            sealer->next = end_of(sealer);
+    }
+    return !arguments->failed;
 }
 
 /* ---- the chunk is whole ---- */

@@ -60,8 +60,21 @@ void waiting_recall_cause(struct mta *mta, struct work *work) {
     json_decref(events);
 }
 
+/* What is wrong with the destination, where a copy that is due waits for that; NULL: it waits for itself. */
+static const char *longest_wait(const struct mta *mta, const struct work *work) {
+    const struct destination *destination = waiting_destination(mta, work);
+    int64_t own = work->state == WORK_WAITING ? work->due : clock_now_us();
+    bool tried = work->state == WORK_WAITING || work->state == WORK_READY;
+    return tried && destination_waits(mta, destination) && destination_next_try(mta, destination) > own
+               ? destination_trouble(mta, destination)
+               : NULL;
+}
+
 struct span waiting_cause(struct mta *mta, struct work *work) {
     const struct destination *destination = waiting_destination(mta, work);
+    const char *longest = waiting_is_deferred(work) ? NULL : longest_wait(mta, work);
+    if (longest)
+        return span_str(longest);
     if (work->state != WORK_HELD && work->state != WORK_SENDING && destination_blocked(mta, destination))
         return span_str(destination_trouble(mta, destination));
     if (!work->cause && !work->recalled && (work->tries || work->state == WORK_HELD))

@@ -230,6 +230,10 @@ struct store_engine {
                        struct error *err);
     bool (*each_record)(struct store *store, uint32_t kind, store_record_cb *cb, void *context,
                         struct error *err);
+    /* Those of a kind above 192 whose names are from `from` on and below `to`, octet by octet; at most
+     * `most`, in the order of their names. */
+    bool (*each_record_in)(struct store *store, uint32_t kind, struct span from, struct span to, size_t most,
+                           store_record_cb *cb, void *context, struct error *err);
 };
 
 /* The home of a place (homes.c, the one list of them). */

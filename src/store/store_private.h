@@ -36,6 +36,8 @@
  *  I18 Columns say what the rows of their entries say, those that went
  *      included, or are not there: a mailbox's numbers were all given out when
  *      its chunk was made, and one whose entries have all gone has none.
+ *  I19 A row that a mailbox has beside its entries is what was stored, and its
+ *      mailbox is there.
  */
 #ifndef STORE_STORE_PRIVATE_H
 #define STORE_STORE_PRIVATE_H

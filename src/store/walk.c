@@ -1,3 +1,4 @@
+#include "store/mailbox_rows_private.h"
 #include "store/walk_private.h"
 
 #define PIECE ((size_t)256 << 10)
@@ -259,6 +260,29 @@ static bool each_entry(void *context, const struct store_entry *entry) {
             added(walk, batch_copy_entry(walk->batch, walk->mailbox_into, entry), entry->data.len));
 }
 
+static bool each_row(void *context, const struct store_row *row) {
+    struct walk *walk = context;
+    struct store_row copy = *row;
+    if (!is_whole(walk, row->damaged, "row", row->number))
+        return false;
+    PUT(walk, (uint64_t)row->kind, row->number);
+    put_span(walk, walk->mailbox_name);
+    put_span(walk, row->name);
+    put_span(walk, row->data);
+    copy.mailbox = walk->mailbox_into;
+    return count(walk, RECORDS) &&
+           (!walk->batch || added(walk, store_put_row(walk->batch, &copy), row->data.len));
+}
+
+static bool each_row_of(struct walk *walk, uint32_t mailbox) {
+    for (unsigned kind = 1; kind < STORE_ROW_KINDS; kind++)
+        if (!store_each_row(walk->store, (enum store_row_kind)kind, mailbox, 0, UINT64_MAX, each_row, walk,
+                            &walk->err) ||
+            failed(walk))
+            return false;
+    return true;
+}
+
 static bool each_mailbox(void *context, uint32_t mailbox, struct span name, uint64_t next) {
     struct walk *walk = context;
     walk->mailbox_name = name;
@@ -269,14 +293,15 @@ static bool each_mailbox(void *context, uint32_t mailbox, struct span name, uint
                                                               &walk->mailbox_into, &walk->err) &&
                           added(walk, batch_number_entry(walk->batch, walk->mailbox_into, next), 0))))
         return false;
-    return store_each_entry(walk->store, mailbox, 0, 0, each_entry, walk, &walk->err) && !failed(walk);
+    return store_each_entry(walk->store, mailbox, 0, 0, each_entry, walk, &walk->err) && !failed(walk) &&
+           each_row_of(walk, mailbox);
 }
 
 /* ---- the rest ---- */
 
 static bool each_record(void *context, uint32_t kind, struct span name, struct span data) {
     struct walk *walk = context;
-    if (kind == STORE_MOVE)
+    if (kind == STORE_MOVE || rows_is_kind(kind)) /* these come with their mailboxes, whose keys are others */
         return true;
     PUT(walk, kind);
     put_span(walk, name);

@@ -31,7 +31,7 @@ static void print(const json_t *view) {
     FILE *before = stdout, *memory = open_memstream(&text, &length);
     require(memory);
     stdout = memory;
-    view_print(view);
+    view_print(view, NULL);
     stdout = before;
     fclose(memory);
     check_printed(span_of((uint8_t *)text, length));

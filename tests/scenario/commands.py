@@ -375,6 +375,7 @@ def _():
         pair.alpha.mhs("send", "--from", ADA, "--to", ADA, "--attach", pair.alpha.path)
         last = pair.entries(pair.alpha, ADA, 5)[-1]["entry"]
         shown = pair.alpha.mhs("read", "--user", ADA, str(last)).stdout
+        check(f"mhs save {last} 1 --user '{ADA}']" in shown, shown)
         check(re.search(r"\nfile-attributes object-size: \d+\n", shown), shown)
         check(re.search(r"\nfile-attributes date-and-time-of-last-modification: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n", shown), shown)
         check("no other option" in refuse(pair.alpha, 2, "list", "--mailboxes", "--user", ADA))
@@ -529,6 +530,8 @@ def _():
         check("has no address for" in refuse(pair.alpha, 2, "track", "--recipient", "DN:CN=Nobody,C=GB"))
         pair.alpha.mhs("delete", "--user", new, "1")
         equal([u["address"] for u in ask(pair.alpha, "user", "list")["users"]], [ADA, new])
+        pair.alpha.mhs("user", "set", "--password-command", "echo secret", new)
+        check(re.search(r"^ADDRESS +UID +PASSWORD .*\n.* yes ", pair.alpha.mhs("user", "show", new).stdout), pair.alpha.mhs("user", "show", new).stdout)
         pair.alpha.mhs("user", "remove", new)
         refuse(pair.alpha, 1, "user", "remove", ADA)
         pair.beta.stop()
@@ -547,6 +550,17 @@ def _():
         for option in "--latest", "--deferred", "--expiry", "--reply-by":
             said = refuse(pair.alpha, 2, "send", "--from", ADA, "--to", UWE, option, "-1h", "--text", "x")
             check(f"{option}: -1h is past" in said, said)
+        said = refuse(pair.alpha, 2, "send", "--from", ADA, "--to", UWE, "--deferred", "2020-01-01T00:00:00Z", "--text", "x")
+        check("--deferred: 2020-01-01T00:00:00Z is past" in said, said)
+        for words, near in (("queue", "list", "--state", "redy"), "ready"), (("send", "--from", ADA, "--to", UWE, "--priority", "urgnt", "--text", "x"), "urgent"):
+            check(f"did you mean '{near}'?" in refuse(pair.alpha, 2, *words))
+        with open("/dev/full", "w") as full:        # who can't be told of it does not send it twice
+            for json_too in (), ("--json",):
+                done = subprocess.run([program("mhs"), *json_too, "send", "--from", ADA, "--to", UWE, "--text", "x"], stdout=full,
+                                      stderr=subprocess.PIPE, text=True, check=False, env={**os.environ, "CHASQUI_SOCKET": pair.alpha.socket_path})
+                check(done.returncode == 4 and re.search(r"submitted all the same, .*: \[.*\]\n", done.stderr), done)
+        done = subprocess.run([program("mhs"), "status"], capture_output=True, text=True, check=False, env={**os.environ, "CHASQUI_SOCKET": ""})
+        check("daemon at :" not in done.stderr, done)
         elsewhere = ask(pair.alpha, "send", "--from", ADA, "--to", "/C=US/A=NONE/S=x", "--text", "x")
         report = pair.entries(pair.alpha, ADA, 1)[0]["entry"]
         said, = ask(pair.alpha, "read", "--user", ADA, str(report))["recipients"]

@@ -367,7 +367,7 @@ def _():
         lines = "\n".join(tshark_reads(content))
         check(f"application-reference: {UNKNOWN_ATTACHMENT}" in lines, lines)
         shown = here.mhs("read", "--user", EVA, entry).stdout
-        check(f"[part 2: file, 264 B, Φωτογραφία.png \u00b7 mhs save {entry} 2]" in shown, shown)
+        check(f"[part 2: file, 264 B, Φωτογραφία.png \u00b7 mhs save {entry} 2 --user '{EVA}']" in shown, shown)
         target = os.path.join(here.path, "out")
         os.makedirs(target)
         for number, (name, octets) in enumerate(files.items(), 2):
@@ -408,7 +408,7 @@ def _():
         check(not any(ord(c) < 32 and c not in "\n\f" for c in shown) and "Größe" in shown and "Čech" in shown and "Цена" in shown, shown)
         for number, (kind, size) in enumerate((("videotex", "256 B"), ("voice", "256 B"), ("nationally-defined", None), ("encrypted", "256 B"),
                                                ("2.999.1", None), ("bilaterally-defined", "256 B")), 6):
-            check(f"[part {number}: {kind}, " in shown and f"\u00b7 mhs save {entry} {number}]" in shown, (kind, shown))
+            check(f"[part {number}: {kind}, " in shown and f"\u00b7 mhs save {entry} {number} --user '{EVA}']" in shown, (kind, shown))
             check(size is None or f"{kind}, {size}" in shown, (kind, shown))
         saved = os.path.join(here.path, "saved")
         for number, wanted in ((6, octets), (7, octets), (8, value), (9, octets), (10, octets), (11, octets), (2, b"Gr\xc8o\xfbe2 \xbd")):
@@ -530,7 +530,7 @@ def _():
         subjects = [row["subject"] for row in here.entries(UWE, 3)]
         equal(subjects, ["Fw: Plan", "Fw: Plan", "Fw: notification"])
         shown = [here.mhs("read", "--user", UWE, str(number)).stdout for number in (1, 2, 3)]
-        check("[part 1.2: file, 3 B, plan.bin \u00b7 mhs save 1 1.2]" in shown[0], shown[0])
+        check(f"[part 1.2: file, 3 B, plan.bin \u00b7 mhs save 1 1.2 --user '{UWE}']" in shown[0], shown[0])
         check("NOT delivered to " + HOME + "/S=Nobody" in shown[1] and "There is no such recipient" in shown[1], shown[1])
         check("[part 2: notification, " in shown[2] and "receipt-time" in shown[2] and EVA in shown[2], shown[2])
         saved = os.path.join(here.path, "nested")

@@ -109,6 +109,21 @@ def refused(peer, apdu):
         return True
 
 
+@case("a copy that was refused once waits for its peer, and the list says what is wrong with that")
+def _():
+    with folder() as path, Stage(path, far=FullNeighbour(), schedule={"normal": {"first-retry": 1, "longest-retry": 1}}) as stage:
+        stage.hand_over(text_message("once", [FAY]))
+        wait_until(lambda: stage.far.refusals)
+        wait_until(lambda: IN_WORDS in (stage.mta.request("queue-list")["entries"][0]["last-error"] or ""), what="its own cause")
+        stage.far.aborts = True
+        stage.far.close()
+
+        def same():
+            [peer], [copy] = stage.mta.request("peer-status", peer="FAR")["peers"], stage.mta.request("queue-list")["entries"]
+            return copy["next-try"] and "refused" in peer["last-error"] and all(copy[key] == peer[key] for key in ("next-try", "last-error"))
+        wait_until(same, 60, what="the peer's cause beside the peer's time")
+
+
 @case("each priority is tried again by its own schedule")
 def _():
     lanes = {"urgent": 600, "normal": 6000, "non-urgent": 60000}

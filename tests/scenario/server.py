@@ -56,6 +56,9 @@ def _():
         equal((done.returncode, done.stdout), (0, f"{uri}: every invariant holds\n"))
         done = mhs("store", "backup", "--store", uri, os.path.join(path, "copy"))
         check(done.returncode != 0 and "pg_dump" in done.stderr, done)
+        postgres.ask(uri, "CREATE ROLE stranger LOGIN")         # as after a pg_restore by another role than that of the daemon
+        done = mhs("store", "check", uri.replace("postgres@", "stranger@"))
+        check("permission denied" in done.stderr and "must belong to the role that 'store' names" in done.stderr, done)
 
 
 @case("a store whose schema is dropped while it is served takes no mail, and log and status say so")
@@ -68,7 +71,8 @@ def _():
             postgres.ask(uri, "ALTER SCHEMA chasqui RENAME TO away")
             check(not send(stage.mta, "refused"))
             wait_until(lambda: stage.mta.request("status")["state"] == "refusing", what="a refusal")
-            check("does not exist" in stage.mta.request("status")["cause"])
+            cause = stage.mta.request("status")["cause"]
+            check("does not exist" in cause and "restore the database" in cause, cause)
             wait_until(lambda: "no message is taken any more" in stage.mta.log(), what="the log's line")
             postgres.ask(uri, "ALTER SCHEMA away RENAME TO chasqui")
             wait_until(lambda: send(stage.mta, "after"), what="mail is taken again")

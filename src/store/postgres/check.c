@@ -11,6 +11,7 @@
 #include "store/check.h"
 #include "store/check_private.h"
 #include "store/columns_private.h"
+#include "store/mailbox_rows_private.h"
 #include "store/postgres/postgres_private.h"
 
 #define MESSAGE_REFS                                                                                         \
@@ -528,6 +529,21 @@ static bool drop_columns(void *context, uint32_t mailbox, uint64_t chunk, struct
     return pg_script(&check->rules, text, err);
 }
 
+static bool drop_row(void *context, uint32_t kind, struct span name, struct error *err) {
+    struct check *check = context;
+    struct buf text;
+    buf_init(&text, 0);
+    buf_printf(&text, "DELETE FROM record WHERE kind = %u AND name = '\\x", (unsigned)kind);
+    for (size_t i = 0; i < name.len; i++)
+        buf_printf(&text, "%02x", name.data[i]);
+    buf_printf(&text, "'::bytea");
+    const char *command = check_text(&text);
+    bool done =
+        command ? pg_script(&check->rules, command, err) : error_set(err, STORE_NO_MEMORY, "out of memory");
+    buf_free(&text);
+    return done;
+}
+
 static bool check_all(struct check *check, struct error *err) {
     check_begin_step(&check->report, "checking the rows", 0);
     for (enum check_row what = 0; what < CHECK_ROWS; what++)
@@ -536,7 +552,8 @@ static bool check_all(struct check *check, struct error *err) {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (!apply_rule(check, &rules[i], err))
             return false;
-    if (!columns_check(&check->pg->head, &check->report, drop_columns, check, err))
+    if (!columns_check(&check->pg->head, &check->report, drop_columns, check, err) ||
+        !rows_check(&check->pg->head, &check->report, drop_row, check, err))
         return false;
     return !check->report.deep ||
            (check_events(check, err) && check_contents(check, err) && check_messages(check, err));

@@ -20,23 +20,44 @@
  * another. */
 #define READ_ONLY_TRANSACTION "25006"
 
-/* PostgreSQL's manual, appendix A, by class or by whole code; the first that fits. */
-static const struct {
+#define TABLES_GONE                                                                                          \
+    "; somebody took away what lies in the schema chasqui: put it back, or stop the daemon and restore the " \
+    "database (docs/guide-backup.md)"
+
+/* PostgreSQL's manual, appendix A, by class or by whole code; the first that fits. `remedy`: where its words
+ * leave it open what is to be done; NULL: they don't. */
+static const struct cause {
     const char *sqlstate;
     enum store_code code;
-} codes[] = {
-    {"53100", STORE_FULL},      {"53200", STORE_NO_MEMORY}, {READ_ONLY_TRANSACTION, STORE_READ_ONLY},
-    {"42501", STORE_READ_ONLY}, {"28", STORE_READ_ONLY},    {"3D000", STORE_NOT_FOUND},
-    {"XX001", STORE_CORRUPT},   {"XX002", STORE_CORRUPT},   {"23", STORE_BAD_REQUEST},
-    {"22", STORE_BAD_REQUEST},  {"CH", STORE_BAD_REQUEST},  {"55P03", STORE_LOCKED},
-    {"42P01", STORE_VERSION},   {"42703", STORE_VERSION},
+    const char *remedy;
+} causes[] = {
+    {"53100", STORE_FULL},
+    {"53200", STORE_NO_MEMORY},
+    {READ_ONLY_TRANSACTION, STORE_READ_ONLY,
+     "; it is tried again by itself until the database may be written to"},
+    {"42501", STORE_READ_ONLY,
+     "; the schema chasqui and all that lies in it must belong to the role that 'store' names (ALTER … OWNER "
+     "TO; "
+     "'pg_restore --no-owner' as that role)"},
+    {"28", STORE_READ_ONLY},
+    {"3D000", STORE_NOT_FOUND},
+    {"XX001", STORE_CORRUPT},
+    {"XX002", STORE_CORRUPT},
+    {"23", STORE_BAD_REQUEST},
+    {"22", STORE_BAD_REQUEST},
+    {"CH", STORE_BAD_REQUEST},
+    {"55P03", STORE_LOCKED},
+    {"42P01", STORE_VERSION, TABLES_GONE},
+    {"42703", STORE_VERSION, TABLES_GONE},
+    {"3F000", STORE_VERSION, TABLES_GONE},
 };
 
-static enum store_code code_of(const char *sqlstate) {
-    for (size_t i = 0; sqlstate && i < sizeof codes / sizeof *codes; i++)
-        if (!strncmp(sqlstate, codes[i].sqlstate, strlen(codes[i].sqlstate)))
-            return codes[i].code;
-    return STORE_IO;
+static const struct cause *cause_of(const char *sqlstate) {
+    static const struct cause other = {"", STORE_IO};
+    for (size_t i = 0; sqlstate && i < sizeof causes / sizeof *causes; i++)
+        if (!strncmp(sqlstate, causes[i].sqlstate, strlen(causes[i].sqlstate)))
+            return &causes[i];
+    return &other;
 }
 
 /* libpq's texts have several lines; the first says what it was. */
@@ -52,7 +73,9 @@ static bool result_error(struct pg *pg, const PGresult *result, struct error *er
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (sqlstate && strcmp(sqlstate, READ_ONLY_TRANSACTION) == 0)
         pg->lost = true;
-    return say(pg, code_of(sqlstate), primary ? primary : PQresultErrorMessage(result), err);
+    const struct cause *cause = cause_of(sqlstate);
+    say(pg, cause->code, primary ? primary : PQresultErrorMessage(result), err);
+    return cause->remedy && error_append(err, cause->remedy);
 }
 
 static bool is_lost(struct pg *pg, const char *text, struct error *err) {

@@ -187,4 +187,5 @@ const struct store_engine postgres_engine = {
     .count_chunks = pg_count_chunks,
     .get_record = pg_get_record,
     .each_record = pg_each_record,
+    .each_record_in = pg_each_record_in,
 };

@@ -128,6 +128,7 @@ enum query {
     Q_COUNT_COLUMNS,
     Q_GET_RECORD,
     Q_EACH_RECORD,
+    Q_EACH_RECORD_IN,
     Q_UNNAME_MAILBOX,
     Q_NAME_MAILBOX,
     Q_JOIN_BITS,
@@ -428,6 +429,8 @@ bool pg_each_column(struct store *store, uint32_t mailbox, unsigned column, uint
 bool pg_last_entry(struct store *store, uint32_t mailbox, uint64_t *sequence, struct error *err);
 bool pg_count_chunks(struct store *store, uint32_t mailbox, uint64_t *chunks, struct error *err);
 bool pg_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out, struct error *err);
+bool pg_each_record_in(struct store *store, uint32_t kind, struct span from, struct span to, size_t most,
+                       store_record_cb *cb, void *context, struct error *err);
 bool pg_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,
                     struct error *err);
 bool pg_track(struct store *store, struct span key, store_event_cb *cb, void *context, struct error *err);

@@ -266,6 +266,21 @@ bool pg_get_record(struct store *store, uint32_t kind, struct span name, struct 
     return ok;
 }
 
+bool pg_each_record_in(struct store *store, uint32_t kind, struct span from, struct span to, size_t most,
+                       store_record_cb *cb, void *context, struct error *err) {
+    struct pg_parameters parameters = {0};
+    pg_add_number(&parameters, kind);
+    pg_add_octets(&parameters, from);
+    pg_add_octets(&parameters, to);
+    pg_add_number(&parameters, (int64_t)most);
+    PGresult *rows = pg_read(pg_of(store), Q_EACH_RECORD_IN, &parameters, err);
+    bool goes_on = rows != NULL;
+    for (int row = 0; goes_on && row < PQntuples(rows); row++)
+        goes_on = cb(context, pg_octets(rows, row, 0), pg_octets(rows, row, 1));
+    PQclear(rows);
+    return rows != NULL;
+}
+
 static bool give_record(struct walk *walk, const PGresult *rows, int row) {
     return walk->cb.record(walk->context, pg_octets(rows, row, 0), pg_octets(rows, row, 1));
 }

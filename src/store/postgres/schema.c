@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "store/postgres/postgres_private.h"
 
-#define VERSION 6
+#define VERSION 7
 
 static const char *const steps[VERSION] = {
     "CREATE SCHEMA chasqui;"
@@ -96,6 +96,8 @@ static const char *const steps[VERSION] = {
     "CREATE TABLE col(mailbox bigint, kind bigint, chunk bigint, data bytea NOT NULL,"
     " PRIMARY KEY(mailbox, kind, chunk)) WITH (toast_tuple_target = 8160);"
     "ALTER TABLE col ALTER data SET STORAGE EXTERNAL;",
+    /* Rows of mailboxes (mailbox_rows.c) are records that are read by ranges. */
+    "CREATE INDEX record_range ON record(kind, name) WHERE kind >= 192;",
 };
 
 bool pg_schema_version(struct pg *pg, int *version, struct error *err) {

@@ -312,6 +312,9 @@ const struct pg_statement pg_statements[QUERIES] = {
     [Q_GET_RECORD] = {"get_record", "SELECT data FROM record WHERE kind = $1::bigint"
                                     " AND sha256(name) = sha256($2::bytea)"},
     [Q_EACH_RECORD] = {"each_record", "SELECT name, data FROM record WHERE kind = $1::bigint ORDER BY name"},
+    [Q_EACH_RECORD_IN] = {"each_record_in",
+                          "SELECT name, data FROM record WHERE kind = $1::bigint AND kind >= 192"
+                          " AND name >= $2::bytea AND name < $3::bytea ORDER BY name LIMIT $4::bigint"},
     [Q_UNNAME_MAILBOX] = {"unname_mailbox",
                           "UPDATE mailbox SET name = convert_to(format('renamed %s', id), 'UTF8')"
                           " WHERE id = $1::bigint"},

@@ -9,6 +9,7 @@
 #include "store/check.h"
 #include "store/check_private.h"
 #include "store/columns_private.h"
+#include "store/mailbox_rows_private.h"
 #include "store/sqlite/sqlite_private.h"
 
 /* Every row that refers to a message, and every one that refers to a content. */
@@ -691,6 +692,18 @@ static bool drop_columns(void *context, uint32_t mailbox, uint64_t chunk, struct
     return sql_exec(check->store, text, err);
 }
 
+/* ---- rows of mailboxes (I19) ---- */
+
+static bool drop_row(void *context, uint32_t kind, struct span name, struct error *err) {
+    struct check *check = context;
+    sqlite3_stmt *statement = sql(check->store, SQL_DROP_RECORD);
+    if (!statement)
+        return db_error(check->store, "records", err);
+    sqlite3_bind_int64(statement, 1, kind);
+    sql_bind_span(statement, 2, name);
+    return sql_run(check->store, SQL_DROP_RECORD, NULL, err);
+}
+
 /* ---- packed rows and their runs ---- */
 
 struct packed_check {
@@ -812,7 +825,8 @@ static bool check_all(struct check *check, struct error *err) {
         if (!apply_rule(check, &rules[i], err))
             return false;
     if (!check_bits(check, err) ||
-        !columns_check(&check->store->head, &check->report, drop_columns, check, err))
+        !columns_check(&check->store->head, &check->report, drop_columns, check, err) ||
+        !rows_check(&check->store->head, &check->report, drop_row, check, err))
         return false;
     check_begin_step(&check->report, "checking the record", 0);
     return check_packed(check, false, err) && check_packed(check, true, err) &&

@@ -136,4 +136,5 @@ const struct store_engine sqlite_engine = {
     .count_chunks = sqlite_count_chunks,
     .get_record = sqlite_get_record,
     .each_record = sqlite_each_record,
+    .each_record_in = sqlite_each_record_in,
 };

@@ -144,6 +144,27 @@ bool sqlite_get_record(struct store *head, uint32_t kind, struct span name, stru
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
+bool sqlite_each_record_in(struct store *head, uint32_t kind, struct span from, struct span to, size_t most,
+                           store_record_cb *cb, void *context, struct error *err) {
+    struct sqlite *store = sqlite_of(head);
+    struct error inner = {0};
+    sqlite3_stmt *walk = sql_walk(store,
+                                  "SELECT name, data FROM record WHERE kind = ?1 AND name >= ?2 AND name < ?3"
+                                  " ORDER BY name LIMIT ?4",
+                                  err);
+    if (!walk)
+        return false;
+    sqlite3_bind_int64(walk, 1, kind);
+    sql_bind_span(walk, 2, from);
+    sql_bind_span(walk, 3, to);
+    sqlite3_bind_int64(walk, 4, (sqlite3_int64)most);
+    while (sql_next(store, walk, &inner))
+        if (!cb(context, sql_span(walk, 0), sql_span(walk, 1)))
+            break;
+    sqlite3_finalize(walk);
+    return !inner.code || error_set(err, inner.code, "%s", inner.text);
+}
+
 bool sqlite_each_record(struct store *head, uint32_t kind, store_record_cb *cb, void *context,
                         struct error *err) {
     struct sqlite *store = sqlite_of(head);

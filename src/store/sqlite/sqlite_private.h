@@ -516,6 +516,8 @@ bool sqlite_last_entry(struct store *store, uint32_t mailbox, uint64_t *sequence
 bool sqlite_count_chunks(struct store *store, uint32_t mailbox, uint64_t *chunks, struct error *err);
 bool sqlite_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out,
                        struct error *err);
+bool sqlite_each_record_in(struct store *store, uint32_t kind, struct span from, struct span to, size_t most,
+                           store_record_cb *cb, void *context, struct error *err);
 bool sqlite_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,
                         struct error *err);
 

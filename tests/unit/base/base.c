@@ -234,6 +234,15 @@ static void log_text_is_printable_and_bounded(void **state) {
     (void)state;
     char out[LOG_TEXT_SIZE];
     assert_string_equal(log_text(SPAN_LIT("a\n\\b"), out), "a\\x0A\\x5Cb");
+    assert_string_equal(log_text(SPAN_LIT("Gr\xC3\xB6\xC3\x9F"
+                                          "e \xC3\xE2\x80\xAE\xC2\x85\x7F"),
+                                 out),
+                        "Gr\xC3\xB6\xC3\x9F"
+                        "e \\xC3\\xE2\\x80\\xAE\\xC2\\x85\\x7F");
+    uint8_t umlauts[LOG_TEXT_SIZE + 2];
+    for (size_t i = 0; i < sizeof umlauts; i++)
+        umlauts[i] = i == 0 ? 'a' : i % 2 ? 0xC3 : 0xB6;
+    assert_int_equal(strlen(log_text(span_of(umlauts, sizeof umlauts), out)), 127); /* no half of one */
     uint8_t long_text[500];
     memset(long_text, 7, sizeof long_text);
     assert_int_equal(strlen(log_text(span_of(long_text, sizeof long_text), out)), 128);

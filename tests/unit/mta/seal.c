@@ -394,6 +394,54 @@ static void told(void *context, const struct store_finding *finding) {
     (void)context;
 }
 
+/* As they were before rows had items: the message is asked. */
+static void entries_of_an_earlier_release_are_sealed(void **state) {
+    struct world world;
+    struct store_options writer = {.alone = false};
+    struct error err = {0};
+    struct seen seen = {0};
+    uint64_t message = 0;
+    (void)state;
+    world_begin(&world);
+    associate(&world, 1, "beta");
+    give_numbered(&world, 1, 1);
+    world_stop(&world);
+    struct store *store = store_open(world.place, &writer, &err);
+    struct store_batch *batch = store_batch_new(store);
+    struct store_entry first;
+    struct arena arena;
+    struct buf data;
+    arena_init(&arena, 1 << 20);
+    buf_init(&data, 0);
+    uint32_t mailbox =
+        store_find_mailbox(store, mailbox_name(&arena, mts_mailbox_of(world.config.tables, JONES)), &err);
+    assert_true(store_get_entry(store, mailbox, 1, &arena, &first, &err));
+    message = first.message;
+    assert_true(delivered_write(&data, &(struct delivered){.kind = MTS_MESSAGE, .has_content = true}));
+    for (unsigned i = 2; i <= 255; i++)
+        assert_true(store_add_entry(
+            batch, mailbox,
+            &(struct store_entry){.message = message, .at = first.at, .data = buf_span(&data)}, NULL));
+    assert_true(store_commit(batch, &err));
+    store_batch_free(batch);
+    store_close(store);
+    buf_free(&data);
+    arena_free(&arena);
+    world_start(&world);
+    pid_t work = begin_work(&world, work_well);
+    EVENTUALLY(is_sealed(&world, 0));
+    buf_init(&seen.octets, 0);
+    look(&world, &seen);
+    struct store_column_view *view = column_of(&seen, STORE_COLUMN_ORIGINATOR_TEXT, 0);
+    assert_true(view && memmem(view->texts[200].data, view->texts[200].len, "eva", 3));
+    view = column_of(&seen, STORE_COLUMN_SUBJECT_TEXT, 0);
+    assert_true(span_eq(view->texts[200], SPAN_LIT("subject 1")));
+    store_close(seen.store);
+    buf_free(&seen.octets);
+    end_work(work);
+    world_end(&world);
+}
+
 static void a_kill_at_any_moment_leaves_no_gap(void **state) {
     struct world world;
     struct error err = {0};
@@ -432,6 +480,7 @@ int main(void) {
         cmocka_unit_test(lists_are_the_same_when_sealed),
         cmocka_unit_test(a_content_that_ends_work_processes_is_told),
         cmocka_unit_test(who_answers_wrongly_is_ended),
+        cmocka_unit_test(entries_of_an_earlier_release_are_sealed),
         cmocka_unit_test(a_kill_at_any_moment_leaves_no_gap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
