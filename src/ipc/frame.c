@@ -235,14 +235,15 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                 REST("result of 1994", 1, ANY32)),
          .help = "A user of a message store is about to be admitted (bind-answer). Each result is BER of "
                  "MSBindResult, with what a bind is told of the store where it asks for that."},
-    [IPC_MS_ASK] =
-        {"ms-ask", .from = IPC_NET, .to = IPC_STORE | IPC_READER, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER,
-         PAYLOAD,
-         FIELDS(LENGTH("invocation", ANY32), OCTETS("seal", 1, IPC_MS_SEAL_MAX),
-                OCTETS("mailbox, an O/R address", 1, IPC_BIND_ADDRESS_MAX), U16("operation, X.419's code"),
-                U8("edition: 0 is 1988, 1 is 1994", 0, 1),
-                OCTETS("the bind's fetch-restrictions, or none", 0, ANY32), REST("argument", 0, ANY32)),
-         .help = "Summarize, list, fetch or delete (X.413 §8.2). The restrictions are BER of Restrictions."},
+    [IPC_MS_ASK] = {"ms-ask", .from = IPC_NET, .to = IPC_STORE | IPC_READER, IPC_ABOUT_ASSOCIATION,
+                    IPC_STATE_USER, PAYLOAD,
+                    FIELDS(LENGTH("invocation", ANY32), OCTETS("seal", 1, IPC_MS_SEAL_MAX),
+                           OCTETS("mailbox, an O/R address", 1, IPC_BIND_ADDRESS_MAX),
+                           U16("operation, X.419's code"), U8("edition: 0 is 1988, 1 is 1994", 0, 1),
+                           OCTETS("the bind's fetch-restrictions, or none", 0, ANY32),
+                           REST("argument", 0, ANY32)),
+                    .help = "Summarize, list, fetch, delete or register-MS (X.413 §8.2). The restrictions "
+                            "are BER of Restrictions."},
     [IPC_MS_ANSWER] =
         {"ms-answer", .from = IPC_STORE | IPC_READER, .to = IPC_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER,
          PAYLOAD,
@@ -251,7 +252,8 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                 U16("code of the operation or error, or the reject's invoke problem"),
                 OCTETS("entries that are listed from now on", 0, ANY32),
                 OCTETS("entries that are processed from now on", 0, ANY32),
-                OCTETS("entries that are to be deleted", 0, ANY32), OCTETS("slices", 0, ANY32),
+                OCTETS("entries that are to be deleted", 0, ANY32),
+                OCTETS("what is to be kept of registrations", 0, ANY32), OCTETS("slices", 0, ANY32),
                 REST("result or parameter", 0, ANY32)),
          .help = "Entries are pairs of u32, the first and the last of some. A slice is u32 the offset in the "
                  "result before which it belongs, u64 entry, u64 offset in its content, u64 length: they are "
@@ -269,7 +271,8 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
     [IPC_MS_CHANGE] =
         {"ms-change", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER, PAYLOAD,
          FIELDS(LENGTH("invocation", ANY32), U16("operation, X.419's code"), OCTETS("listed", 0, ANY32),
-                OCTETS("processed", 0, ANY32), OCTETS("deleted", 0, ANY32), REST("result", 0, ANY32)),
+                OCTETS("processed", 0, ANY32), OCTETS("deleted", 0, ANY32),
+                OCTETS("registrations", 0, IPC_MS_REGISTERED_MAX), REST("result", 0, ANY32)),
          .help = "What an answer said of entries is to be so. Answered by user-answer with that operation "
                  "and result, when it is on disk."},
 

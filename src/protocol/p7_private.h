@@ -55,7 +55,7 @@ struct p7 {
     struct p7_question *question; /* that, while it is awaited */
     const void *asked_of;         /* who answers it: a reader, or NULL */
     uint32_t changes;             /* of the one whose changes are not on disk yet; 0: none is */
-    bool deletes;                 /* these are deletions: the result is said when they are */
+    bool awaited;                 /* the result is said when these are */
     struct p7_answer answer;
     bool reading; /* a piece of a content was asked for */
     const void *read_of;

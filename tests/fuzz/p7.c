@@ -166,6 +166,7 @@ static void hear_ask(struct span payload, uint64_t ref) {
     payload_put_octets(&answer, changes ? SPAN_LIT("\0\0\0\1\0\0\0\2") : SPAN_LIT(""));
     payload_put_octets(&answer, SPAN_LIT(""));
     payload_put_octets(&answer, SPAN_LIT(""));
+    payload_put_octets(&answer, SPAN_LIT(""));
     put_slices(&answer, slices);
     put_text(&answer, slices);
     world.changing = changes ? number : 0;

@@ -241,7 +241,7 @@ def every_error(user, edition_94=True):
     yield user.fetch(1, of=x413.SUBMISSION_LOG), "entry-class-error" if edition_94 else "service-error"
     extended = ber.set_(ber.ctx(1, x413.selector()), ber.ctx(4, x413.extensions(x413.extension("2.6.4.9.77", ber.null()))))
     yield user.retrieve(21, extended), "ms-extension-error" if edition_94 else "service-error"
-    yield user.retrieve(24, ber.set_()), "service-error"
+    yield user.retrieve(24, ber.set_(ber.ctx(7, ber.set_()))), "register-ms-error" if edition_94 else "service-error"
 
 
 @case("each error with its parameters, by edition; arguments that are none are rejected")
@@ -264,6 +264,44 @@ def _():
             equal(p7.problems(user.list(kinds=[x413.ATT + "58"]))[0][0], 1)         # of 1994
             equal(user.retrieve(26, ber.set_())[2:], (p3.rose.INVOKE, p3.UNRECOGNIZED))
         unharmed.served("errors")
+
+
+def register(user, listed=None, fetched=None, *rest):
+    return user.retrieve(24, ber.set_(b"" if listed is None else ber.ctx(2, x413.oids(ber.set_, *listed)),
+                                      b"" if fetched is None else ber.ctx(3, x413.oids(ber.set_, *fetched)), *rest))
+
+
+@case("register-MS: what list and fetch show where they are asked for nothing, kept over a restart; what can't be registered is said")
+def _():
+    with stage_with_users() as stage:
+        deliver(stage, 1)
+        with bind(stage, "ms-access-88") as old, bind(stage) as user:
+            what, _, code, node = register(old, [SEQUENCE, SUBJECT])
+            equal((what, code, node.tag), ("result", 24, (ber.UNIVERSAL, 5)))
+            equal(sorted(p7.listed(user.list())[1][0][1]), sorted([SEQUENCE, SUBJECT]))
+            equal(p7.listed(user.list(kinds=[STATUS]))[1][0][1].keys(), {STATUS})
+            equal(p7.listed(user.list(kinds=[]))[1][0][1], {})
+            equal(p7.fetched(user.fetch(1))[0][1], {})
+            status = ber.ctx(9, ber.set_(ber.ctx(0, ber.bits(1, 2))))
+            what, _, _, node = register(user, None, [PRIORITY], status)
+            equal((what, {n.oid() for n in p7.explicit(node, 1)}, [n.oid() for n in p7.explicit(node, 2)]), ("result", {SEQUENCE, SUBJECT}, [PRIORITY]))
+            for rest, wanted in ((ber.ctx(0, ber.set_(x413.registration(x413.ACT + "1"))), "auto-action-request-error"),
+                                 (ber.ctx(6, ber.set_(ber.set_(ber.ctx(0, ber.printable("UA"))))), "register-ms-error"),
+                                 (ber.ctx(8, ber.seq(ber.ctx(1, x413.group("a")))), "register-ms-error")):
+                equal(register(user, [STATUS], None, rest)[::2], ("error", ERRORS[wanted]))
+            equal(register(user, [CONTENT])[::2], ("error", ERRORS["attribute-error"]))
+            equal(register(user, [x413.ATT + "99"])[::2], ("error", ERRORS["attribute-error"]))
+            credentials = ber.ctx(4, ber.seq(ber.ctx(0, ber.ia5(ANNS)), ber.ctx(1, ber.ia5("new"))))
+            equal(register(user, [STATUS], None, credentials)[::2], ("error", p3.NEW_CREDENTIALS))
+        stage.mta.stop()
+        stage.mta.start()
+        with bind(stage) as user, bind(stage, address=BEN, secret=BENS) as ben:
+            equal(sorted(p7.listed(user.list())[1][0][1]), sorted([SEQUENCE, SUBJECT]))
+            equal(p7.fetched(user.fetch(1))[0][1].keys(), {PRIORITY})
+            what, _, _, node = register(user, [], None, status)
+            equal((what, node.get(1)), ("result", None))
+            equal(p7.listed(user.list())[1][0][1], {})
+            equal(register(ben, None, None, status)[3].get(2), None)
 
 
 @case("the restrictions of a bind hold for what is fetched, unless the selector overrides them")
