@@ -15,7 +15,9 @@ void host_text(const struct sockaddr_storage *address, char out[static HOST_TEXT
  * a /64 or more of addresses (RFC 6177), so whoever counts what a host does counts
  * the first `bits` of its address (`2001:db8::/64`). An IPv4 address, and what is no
  * address, stays as it is.
+ * Some have a /48 of such networks: a site.
  */
+enum { HOST_NETWORK_BITS = 64, HOST_SITE_BITS = 48 };
 void host_network(const char *host, unsigned bits, char out[static HOST_TEXT_SIZE]);
 
 #endif

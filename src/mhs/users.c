@@ -34,11 +34,8 @@ static bool read_login(const char *text, json_int_t *uid) {
     return login != NULL;
 }
 
+/* With aliases, as other lists have them. */
 static void print_users(const json_t *answer) {
-    json_t *user;
-    size_t i;
-    json_array_foreach(json_object_get(answer, "users"), i, user) name_login(user);
-
     static const struct out_column columns[] = {{"ADDRESS", "address", false, TABLE_CUT_START},
                                                 {"UID", "uid", false},
                                                 {"PASSWORD", "password", false},
@@ -47,16 +44,13 @@ static void print_users(const json_t *answer) {
                                                 {"DELIVERY", "delivery", false},
                                                 {"IN CONFIGURATION", "configured", false},
                                                 {NULL, NULL, false}};
-    out_table(json_object_get(answer, "users"), columns);
-}
-
-/* With aliases, as other lists have them. */
-static void print_listed(const json_t *answer) {
     json_t *user;
     size_t i;
-    json_array_foreach(json_object_get(answer, "users"), i, user)
+    json_array_foreach(json_object_get(answer, "users"), i, user) {
+        name_login(user);
         json_object_set_new(user, "address", json_string(aliases_short(out_text(user, "address"))));
-    print_users(answer);
+    }
+    out_table(json_object_get(answer, "users"), columns);
 }
 
 static void print_done(const json_t *answer) {
@@ -83,7 +77,7 @@ static int user_list(int argc, char **argv) {
     command_line_init(&line, &usage, argc, argv);
     if (command_line_operands(&line, 0, 0, NULL) < 0)
         return line.status;
-    return daemon_ask(json_pack("{s:s}", "operation", "user-list"), print_listed);
+    return daemon_ask(json_pack("{s:s}", "operation", "user-list"), print_users);
 }
 
 static int user_show(int argc, char **argv) {

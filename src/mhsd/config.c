@@ -49,6 +49,7 @@ static void read_timers(struct loader *l) {
     mta->repeat_seconds = (unsigned)config_number(timers, "repeat-keys");
     mta->resume_seconds = (unsigned)config_number(timers, "resume");
     mta->track_seconds = (unsigned)config_number(timers, "tracking");
+    mta->kept_seconds = (unsigned)config_number(timers, "submitted");
 }
 
 /* Who may act as an operator: the members of a group. */

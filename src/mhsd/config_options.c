@@ -86,6 +86,10 @@ static const struct config_option timer_options[] = {
      .number = 3 * DAY, .help = "How long a broken transfer can be resumed."},
     {"tracking", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_STORE, 60, INT32_MAX, .number = 30 * DAY,
      .help = "How long the history of a message is kept."},
+    {"submitted", CONFIG_NUMBER, CONFIG_SECONDS, CONFIG_STORE, 0, INT32_MAX, .number = 0,
+     .help = "How long what a user submits is kept in his mailbox, as an entry of class submission that P7 "
+             "can list; "
+             "it counts for mailbox-octets, and is not kept where that is full; 0: not at all."},
     {0},
 };
 

@@ -58,7 +58,7 @@ static void read_kept(struct ms_operation *operation, struct x413_Register_MSArg
     struct span octets = operation->service->registered;
     if (!octets.len ||
         !ber_decode(&x413_Register_MSArgument_type, octets, &operation->arena, NULL, kept, NULL))
-        *kept = (struct x413_Register_MSArgument){{NULL, 0}};
+        *kept = (struct x413_Register_MSArgument){.raw = {NULL, 0}};
     ber_forget_raw(&x413_Register_MSArgument_type, kept);
 }
 
@@ -76,7 +76,7 @@ selection_of(struct ms_operation *operation, const x413_AttributeType *types, si
 const struct x413_EntryInformationSelection *
 ms_requested(struct ms_operation *operation, const struct x413_EntryInformationSelection *requested,
              bool list) {
-    struct x413_Register_MSArgument kept = {{NULL, 0}};
+    struct x413_Register_MSArgument kept = {.raw = {NULL, 0}};
     const struct x413_EntryInformationSelection *chosen = requested;
     if (!requested->items) {
         read_kept(operation, &kept);
@@ -134,7 +134,7 @@ static bool put_result(struct ms_operation *operation, const struct x413_Registr
 }
 
 bool ms_register(struct ms_operation *operation) {
-    struct x413_Register_MSArgument argument = {{NULL, 0}}, kept = {{NULL, 0}};
+    struct x413_Register_MSArgument argument = {.raw = {NULL, 0}}, kept = {.raw = {NULL, 0}};
     if (!ms_read_argument(operation, &x413_Register_MSArgument_type, &argument) ||
         !ms_check_extensions(operation, &argument.register_ms_extensions) ||
         !check_supported(operation, &argument) ||

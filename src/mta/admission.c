@@ -127,7 +127,8 @@ static void bind_inbound(struct net_process *net, uint64_t ref, const struct ipc
     struct bind_judgement judgement;
     char address[LOG_TEXT_SIZE];
     int64_t now = clock_monotonic_us();
-    if (guesses_are_too_many(mta->guesses, bind->address, bind->credentials.name, now)) {
+    struct guess guess = {.address = bind->address, .name = bind->credentials.name};
+    if (guesses_are_too_many(mta->guesses, &guess, now)) {
         refuse(net, ref, IPC_BIND_AUTHENTICATION_ERROR, "", "too many wrong binds");
         return;
     }
@@ -141,8 +142,9 @@ static void bind_inbound(struct net_process *net, uint64_t ref, const struct ipc
         note_password(peer, judgement.former_password);
         admit(net, ref, peer, bind);
     } else {
-        struct guess guess = {bind->address, bind->credentials.name, peer ? peer->name : NULL,
-                              judgement.parameter, judgement.cause};
+        guess.peer = peer ? peer->name : NULL;
+        guess.parameter = judgement.parameter;
+        guess.cause = judgement.cause;
         if (!judgement.unknown || guesses_wrong(mta->guesses, &guess, now))
             log_caused(LOG_LEVEL_WARNING, "peer=%s address=%s bind refused: %s: %s", peer ? peer->name : "?",
                        log_text(bind->address, address), judgement.parameter, judgement.cause);

@@ -7,13 +7,23 @@
 #include "base/clock.h"
 #include "mta/decide.h"
 #include "mta/event.h"
+#include "mta/kept.h"
 #include "mta/quota.h"
 #include "names/oraddress.h"
 
 /* ---- what came ---- */
 
+size_t submission_end(struct mta *mta, struct submission *submission) {
+    size_t envelope = bytes_head(submission->envelope).len;
+    if (!submission->ended)
+        quota_end(mta, submission->payer, envelope);
+    submission->ended = true;
+    return envelope;
+}
+
 void submission_free(struct mta *mta, struct submission *submission) {
-    quota_submitted(mta, submission->payer, bytes_head(submission->envelope).len, submission->octets);
+    submission_end(mta, submission);
+    quota_submitted(mta, submission->payer, submission->octets);
     store_content_release(submission->content);
     bytes_drop(submission->envelope);
     mem_free(submission);
@@ -201,8 +211,11 @@ static bool store_it(struct attempt *attempt, struct mts_run *run) {
     struct store_content *content = attempt->submission->content;
     struct content carried = {.who = attempt->who};
     if (!is_probe(attempt))
-        carried = (struct content){content, store_content_length(content), store_content_memory(content),
-                                   attempt->who};
+        carried = (struct content){.stored = content,
+                                   .length = store_content_length(content),
+                                   .memory = store_content_memory(content),
+                                   .who = attempt->who,
+                                   .keep_in = kept_for(mta, attempt_address(mta, originator(attempt)))};
     name_submitter(attempt);
     return decide_apply(mta, run, &attempt->decisions, &carried) && encode_result(attempt) &&
            attempt->answer(attempt, buf_span(&mta->prefix));

@@ -14,6 +14,7 @@ struct submission {
     uint64_t payer;  /* whose quota it counts for (quota.h) */
     int64_t heard;   /* monotonic µs of its last frame */
     uint64_t octets; /* of the content, counted for the payer */
+    bool ended;      /* it is none of his open ones any more */
     struct bytes *envelope;
     struct store_content *content;
 };
@@ -22,6 +23,9 @@ struct submission {
 struct submission *submission_new(struct mta *mta, enum ipc_submission kind, uint64_t payer,
                                   struct span envelope, struct error *err);
 void submission_free(struct mta *mta, struct submission *submission);
+/* All of it has come: it is no open one any more, though what it holds waits to be decided on. Returns the
+ * octets of its envelope. */
+size_t submission_end(struct mta *mta, struct submission *submission);
 
 /* What is wrong with it; the rest are told by the rules' own error. */
 enum attempt_error {

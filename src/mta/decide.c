@@ -5,6 +5,7 @@
 #include "mta/delivered.h"
 #include "mta/event.h"
 #include "mta/jump.h"
+#include "mta/kept.h"
 #include "mta/mailbox_name.h"
 #include "mta/mta_private.h"
 #include "mta/pace.h"
@@ -34,7 +35,8 @@ struct decision {
     struct spent {
         size_t decoded; /* octets */
         unsigned deliveries;
-    } * spent; /* of the inner ones, too */
+        bool kept; /* the submission was */
+    } * spent;     /* of the inner ones, too */
     struct telling *telling;
 };
 
@@ -318,6 +320,16 @@ static bool is_for_now(const struct decision *decision, const struct mts_object 
            (opened || spent->decoded + object->octets.len < DECODE_AT_ONCE);
 }
 
+/* The first message that a submission leads to is what was submitted. */
+static bool keep(const struct decision *decision, const struct mts_object *object, uint64_t message) {
+    const struct content *content = decision->content;
+    if (!content->keep_in.data || object->kind != MTS_MESSAGE || decision->spent->kept || decision->depth)
+        return true;
+    decision->spent->kept = true;
+    return kept_add(decision->mta, decision->run->arena, content->keep_in, object,
+                    object->has_content ? content->length : 0, message);
+}
+
 static bool add_object(const struct decision *decision, const struct mts_object *object) {
     struct mta *mta = decision->mta;
     if (!object->copy_count)
@@ -327,7 +339,7 @@ static bool add_object(const struct decision *decision, const struct mts_object 
     uint64_t message =
         store_add_message(mta->batch.store, came ? came : decision->run->now * SECOND, object->octets,
                           object->has_content ? decision->content->stored : NULL);
-    if (!message || !event_message(mta, object->identifier, message) ||
+    if (!message || !event_message(mta, object->identifier, message) || !keep(decision, object, message) ||
         (held && !event_copy(mta, message, EVENT_HELD, NULL, span_str(held))))
         return false;
     struct mts_opened *opened = NULL;

@@ -20,8 +20,9 @@ struct content {
     const char *who;    /* caused it, as the log names him; NULL: it stands in the decision, or nobody did */
     /* Of what was decided on a copy that waited: objects of its kind go on for it. 0: none does. */
     enum mts_kind successor_of;
-    int64_t arrival;  /* theirs, µs: when the copy's own message came; 0: now */
-    const char *held; /* their copies are held, and that is why; NULL: they are not */
+    struct span keep_in; /* the mailbox that keeps the message of a submission (kept.h); absent: none does */
+    int64_t arrival;     /* theirs, µs: when the copy's own message came; 0: now */
+    const char *held;    /* their copies are held, and that is why; NULL: they are not */
 };
 
 /* A call's circumstances for the rules. decide_apply takes note of the identifiers that were used. */

@@ -41,8 +41,11 @@ struct guesses *guesses_new(void) {
     return NULL;
 }
 
+/* "wrong binds …": by whom. */
 static const char *words_of(const struct entry *entry) {
-    return entry->user ? "of the user" : "with the MTA name";
+    return !entry->by_name ? entry->user ? "of users" : "of MTAs"
+           : entry->user   ? "of the user"
+                           : "with the MTA name";
 }
 
 static void forget(struct entry *entry) {
@@ -51,8 +54,8 @@ static void forget(struct entry *entry) {
                    entry->network, entry->untold, words_of(entry), entry->name,
                    entry->last ? "; the last that was looked at: " : "", entry->last ? entry->last : "");
     else if (entry->key && entry->untold)
-        log_caused(LOG_LEVEL_WARNING, "network=%s %u more wrong binds in a minute", entry->network,
-                   entry->untold);
+        log_caused(LOG_LEVEL_WARNING, "network=%s %u more wrong binds %s in a minute", entry->network,
+                   entry->untold, words_of(entry));
     mem_free(entry->last);
     entry->last = NULL;
     entry->key = 0;
@@ -77,16 +80,19 @@ void guesses_free(struct guesses *guesses) {
 /* Whom a bind is counted for: name and network, network, site. The last two are one for IPv4. */
 struct place {
     char network[HOST_TEXT_SIZE];
+    bool user;
     struct span name; /* absent: all names */
     unsigned most;
 };
 
-static size_t places_of(struct span address, struct span name, struct place places[static 3]) {
+static size_t places_of(struct span address, struct span name, bool user, struct place places[static 3]) {
     char host[HOST_TEXT_SIZE];
     snprintf(host, sizeof host, "%.*s", (int)(address.len < sizeof host ? address.len : sizeof host - 1),
              address.data ? (const char *)address.data : "");
-    for (size_t i = 0; i < 3; i++)
-        host_network(host, i == 2 ? 48 : 64, places[i].network);
+    for (size_t i = 0; i < 3; i++) {
+        host_network(host, i == 2 ? HOST_SITE_BITS : HOST_NETWORK_BITS, places[i].network);
+        places[i].user = user;
+    }
     places[0].name = name.data ? name : SPAN_LIT("");
     places[1].name = places[2].name = (struct span){NULL, 0};
     places[0].most = MOST_OF_NAME;
@@ -99,7 +105,7 @@ static uint64_t key_of(const struct guesses *guesses, const struct place *place)
     struct buf text;
     buf_init(&text, 0);
     buf_append_u64(&text, guesses->seed);
-    buf_append_byte(&text, place->name.data ? 1 : 0);
+    buf_append_byte(&text, (uint8_t)(place->name.data != NULL) | (uint8_t)(place->user << 1));
     buf_append_span(&text, span_str(place->network));
     buf_append_byte(&text, 0);
     buf_append_span(&text, place->name);
@@ -136,7 +142,8 @@ static struct entry *add(struct guesses *guesses, const struct place *place, int
     *best = (struct entry){.key = key,
                            .name_hash = hash_of_name(guesses, place->name),
                            .since = now,
-                           .by_name = place->name.data};
+                           .by_name = place->name.data,
+                           .user = place->user};
     memcpy(best->network, place->network, sizeof best->network);
     log_text(place->name, best->name);
     return best;
@@ -144,9 +151,9 @@ static struct entry *add(struct guesses *guesses, const struct place *place, int
 
 /* ---- counting ---- */
 
-bool guesses_are_too_many(struct guesses *guesses, struct span address, struct span name, int64_t now) {
+bool guesses_are_too_many(struct guesses *guesses, const struct guess *guess, int64_t now) {
     struct place places[3];
-    size_t count = places_of(address, name, places);
+    size_t count = places_of(guess->address, guess->name, guess->user, places);
     for (size_t i = 0; i < count; i++) {
         struct entry *entry = find(guesses, &places[i], now);
         if (!entry || entry->wrong < places[i].most)
@@ -185,13 +192,12 @@ static bool tell_cause(struct entry *entry, const char *cause) {
 
 bool guesses_wrong(struct guesses *guesses, const struct guess *guess, int64_t now) {
     struct place places[3];
-    size_t count = places_of(guess->address, guess->name, places);
+    size_t count = places_of(guess->address, guess->name, guess->user, places);
     bool tell = false;
     for (size_t i = 0; i < count; i++) {
         struct entry *entry = find(guesses, &places[i], now);
         if (!entry)
             entry = add(guesses, &places[i], now);
-        entry->user = guess->user;
         if (i == 0) {
             keep_last(entry, guess);
             tell = tell_cause(entry, guess->cause);
@@ -199,10 +205,9 @@ bool guesses_wrong(struct guesses *guesses, const struct guess *guess, int64_t n
         }
         if (++entry->wrong == places[i].most)
             log_caused(LOG_LEVEL_WARNING,
-                       "network=%s %u wrong binds in a minute%s%s%s%s%s: the next are refused unread for "
+                       "network=%s %u wrong binds in a minute %s%s%s%s: the next are refused unread for "
                        "%lld s",
-                       entry->network, entry->wrong, entry->by_name ? " " : "",
-                       entry->by_name ? words_of(entry) : "", entry->by_name ? " '" : "", entry->name,
+                       entry->network, entry->wrong, words_of(entry), entry->by_name ? " '" : "", entry->name,
                        entry->by_name ? "'" : "", (long long)((entry->since + MINUTE - now) / 1000000));
     }
     return tell;
@@ -216,7 +221,7 @@ typedef void entry_cb(void *context, struct entry *entry, unsigned most);
 static void each_entry_at(const struct guesses *guesses, const char *address, struct span name, entry_cb *cb,
                           void *context) {
     struct place places[3];
-    size_t count = places_of(span_str(address), name, places);
+    size_t count = places_of(span_str(address), name, false, places);
     for (size_t i = 0; i < count; i++) {
         uint64_t key = key_of(guesses, &places[i]);
         for (size_t way = 0; way < WAYS; way++) {
@@ -236,7 +241,7 @@ static void each_entry_anywhere(const struct guesses *guesses, struct span name,
         for (size_t way = 0; way < WAYS; way++) {
             const struct entry *entry = &guesses->entries[set][way];
             struct place place = {.name = name};
-            if (!entry->key || !entry->by_name || entry->name_hash != name_hash)
+            if (!entry->key || !entry->by_name || entry->user || entry->name_hash != name_hash)
                 continue;
             memcpy(place.network, entry->network, sizeof place.network);
             if (key_of(guesses, &place) != entry->key)

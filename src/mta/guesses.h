@@ -1,6 +1,7 @@
 /*
  * Binds of callers that are not who they say: counted by network and name, by
- * network, and by IPv6 site (base/host.h). Whoever has been wrong too often in a
+ * network, and by IPv6 site (base/host.h), MTAs and users each for themselves: a user
+ * agent keeps out no MTA that calls from where it does. Whoever has been wrong too often in a
  * minute is refused unread until the minute is over, so that passwords can't be
  * guessed in numbers; peers that call from elsewhere are not touched by it. The log
  * gets a line for each cause, up to GUESSES_CAUSES_MOST of a network and name, one
@@ -20,17 +21,18 @@ struct guesses;
 /* A bind that was judged. `name` is an MTA name, or what a user is called. */
 struct guess {
     struct span address, name; /* the caller's, and the MTA name that it gives */
-    const char *peer;          /* whom it came nearest to; NULL: nobody */
+    bool user;                 /* `name` is a user's, not an MTA's */
+    /* once it was judged: */
+    const char *peer; /* whom it came nearest to; NULL: nobody */
     const char *parameter, *cause;
-    bool user; /* `name` is a user's, not an MTA's */
 };
 
 /* NULL without memory. `guesses_free` tells what is untold. */
 struct guesses *guesses_new(void);
 void guesses_free(struct guesses *guesses);
 
-/* The caller at `address` has been wrong too often: its bind by this MTA name is not looked at. */
-bool guesses_are_too_many(struct guesses *guesses, struct span address, struct span name, int64_t now);
+/* The caller has been wrong too often: its bind by this name is not looked at. */
+bool guesses_are_too_many(struct guesses *guesses, const struct guess *guess, int64_t now);
 
 /* It is wrong again. True: say so in the log, nothing with this cause has come in this minute. */
 bool guesses_wrong(struct guesses *guesses, const struct guess *guess, int64_t now);

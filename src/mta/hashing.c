@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "ipc/bind.h"
 #include "mta/mta_private.h"
 #include "security/password.h"
@@ -11,8 +12,11 @@
 
 struct job {
     struct job *next;
-    hashing_done *done;
+    const struct hashing_calls *calls;
     uint64_t number;
+    uint64_t turn; /* the queue's order */
+    struct bytes *names;
+    char site[HOST_TEXT_SIZE], network[HOST_TEXT_SIZE];
     bool somebody; /* `hash` is a user's */
     bool matches;
     size_t length;
@@ -24,7 +28,8 @@ struct hashing {
     struct mta *mta;
     struct store_thread *thread;
     struct event *ended;
-    struct job *running, *first, *last;
+    struct job *running, *first;
+    uint64_t turn; /* of what began last */
     unsigned waiting;
 };
 
@@ -35,21 +40,37 @@ static void compare(void *argument) {
 }
 
 static void job_free(struct job *job) {
-    if (job)
-        explicit_bzero(job, sizeof *job);
+    if (!job)
+        return;
+    bytes_drop(job->names);
+    explicit_bzero(job, sizeof *job);
     mem_free(job);
 }
 
-static void begin_next(struct hashing *hashing) {
-    struct job *job = hashing->first;
-    hashing->running = job;
-    if (!job)
-        return;
-    hashing->first = job->next;
-    if (!job->next)
-        hashing->last = NULL;
+static struct job *take_out(struct hashing *hashing, struct job **at) {
+    struct job *job = *at;
+    *at = job->next;
     hashing->waiting--;
-    store_thread_begin(hashing->thread, compare, job);
+    return job;
+}
+
+static void begin_next(struct hashing *hashing) {
+    hashing->running = NULL;
+    while (hashing->first && !hashing->running) {
+        struct job *job = take_out(hashing, &hashing->first);
+        if (job->calls->may(hashing->mta, job->number))
+            hashing->running = job;
+        else
+            job_free(job);
+    }
+    if (!hashing->running)
+        return;
+    hashing->turn = hashing->running->turn;
+    store_thread_begin(hashing->thread, compare, hashing->running);
+}
+
+static void tell(struct hashing *hashing, const struct job *job) {
+    job->calls->done(hashing->mta, job->number, job->names, job->hash, job->matches);
 }
 
 static void on_ended(evutil_socket_t fd, short what, void *arg) {
@@ -59,9 +80,11 @@ static void on_ended(evutil_socket_t fd, short what, void *arg) {
     store_thread_heard(hashing->thread);
     if (!job || !store_thread_ended(hashing->thread, false))
         return;
-    begin_next(hashing);
-    job->done(hashing->mta, job->number, job->matches);
+    hashing->running = NULL;
+    tell(hashing, job); /* first: whether the next may be compared hangs on it */
     job_free(job);
+    if (!hashing->running)
+        begin_next(hashing);
 }
 
 struct hashing *hashing_new(struct mta *mta, struct store_thread *thread) {
@@ -86,40 +109,115 @@ void hashing_free(struct hashing *hashing) {
     if (hashing->ended)
         event_free(hashing->ended);
     job_free(hashing->running);
-    while (hashing->first) {
-        struct job *job = hashing->first;
-        hashing->first = job->next;
-        job_free(job);
-    }
+    while (hashing->first)
+        job_free(take_out(hashing, &hashing->first));
     mem_free(hashing);
 }
 
-static struct job *job_new(const char *hash, struct span password, hashing_done *done, uint64_t number) {
+/* ---- whose turn it is ---- */
+
+/* One after the last of its site, which at most runs now: sites that ask once come before who asks often. */
+static uint64_t turn_of(const struct hashing *hashing, const struct job *job) {
+    uint64_t turn = hashing->turn;
+    for (const struct job *other = hashing->first; other; other = other->next)
+        if (strcmp(other->site, job->site) == 0)
+            turn = other->turn;
+    return turn + 1;
+}
+
+static void put(struct hashing *hashing, struct job *job) {
+    struct job **at = &hashing->first;
+    job->turn = turn_of(hashing, job);
+    while (*at && (*at)->turn <= job->turn)
+        at = &(*at)->next;
+    job->next = *at;
+    *at = job;
+    hashing->waiting++;
+}
+
+/* How much of what waits would be of the site, and then of the network, with the newcomer. */
+static unsigned weight(const struct hashing *hashing, const struct job *newcomer, const struct job *job) {
+    unsigned site = strcmp(newcomer->site, job->site) == 0;
+    unsigned network = strcmp(newcomer->network, job->network) == 0;
+    for (const struct job *other = hashing->first; other; other = other->next) {
+        site += strcmp(other->site, job->site) == 0;
+        network += strcmp(other->network, job->network) == 0;
+    }
+    return site * (HASHING_MOST + 2) + network;
+}
+
+/* Makes a place for the newcomer. False: none has more than he would have. */
+static bool make_room(struct hashing *hashing, const struct job *newcomer) {
+    struct job **victim = NULL;
+    unsigned most = weight(hashing, newcomer, newcomer);
+    for (struct job **at = &hashing->first; *at; at = &(*at)->next) {
+        unsigned has = weight(hashing, newcomer, *at);
+        if (has < most || (has == most && !victim))
+            continue;
+        most = has;
+        victim = at;
+    }
+    if (!victim)
+        return false;
+    struct job *job = take_out(hashing, victim);
+    job->calls->gave_way(hashing->mta, job->number);
+    job_free(job);
+    return true;
+}
+
+/* ---- a question ---- */
+
+static struct job *job_new(const struct hashing_question *question, const struct hashing_calls *calls) {
+    struct span password = question->password, host = bytes_rest(question->names);
     struct job *job = password.len <= IPC_BIND_TEXT_MAX ? mem_alloc(sizeof *job) : NULL;
+    char text[HOST_TEXT_SIZE];
     if (!job)
         return NULL;
-    *job = (struct job){.done = done, .number = number, .somebody = hash, .length = password.len};
+    *job = (struct job){.calls = calls,
+                        .number = question->number,
+                        .names = bytes_keep(question->names),
+                        .somebody = question->hash,
+                        .length = password.len};
     if (password.len)
         memcpy(job->password, password.data, password.len);
-    snprintf(job->hash, sizeof job->hash, "%s", hash ? hash : password_nobody);
+    snprintf(job->hash, sizeof job->hash, "%s", question->hash ? question->hash : password_nobody);
+    snprintf(text, sizeof text, "%.*s", (int)host.len, (const char *)host.data);
+    host_network(text, HOST_SITE_BITS, job->site);
+    host_network(text, HOST_NETWORK_BITS, job->network);
     return job;
 }
 
-bool hashing_compare(struct hashing *hashing, const char *hash, struct span password, hashing_done *done,
-                     uint64_t number) {
-    struct job *job = hashing->waiting < HASHING_MOST ? job_new(hash, password, done, number) : NULL;
+static void compare_at_once(struct hashing *hashing, struct job *job) {
+    if (job->calls->may(hashing->mta, job->number)) {
+        compare(job);
+        tell(hashing, job);
+    }
+    job_free(job);
+}
+
+bool hashing_compare(struct hashing *hashing, const struct hashing_question *question,
+                     const struct hashing_calls *calls) {
+    struct job *job = job_new(question, calls);
     if (!job)
         return false;
     if (!hashing->thread) {
-        compare(job);
-        done(hashing->mta, number, job->matches);
-        job_free(job);
+        compare_at_once(hashing, job);
         return true;
     }
-    *(hashing->last ? &hashing->last->next : &hashing->first) = job;
-    hashing->last = job;
-    hashing->waiting++;
+    if (hashing->waiting == HASHING_MOST && !make_room(hashing, job)) {
+        job_free(job);
+        return false;
+    }
+    put(hashing, job);
     if (!hashing->running)
         begin_next(hashing);
     return true;
+}
+
+void hashing_forget(struct hashing *hashing, uint64_t number) {
+    for (struct job **at = &hashing->first; *at; at = &(*at)->next)
+        if ((*at)->number == number) {
+            job_free(take_out(hashing, at));
+            return;
+        }
 }

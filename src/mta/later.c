@@ -1,11 +1,17 @@
 #include "mta/later.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "mta/mta_private.h"
 
-/* Octets of all that waits, less what objects hold, which has bounds of its own (quota.h). The process of the
- * clients lets each user have a small part of it open. */
-#define LATER_MOST ((size_t)4 << 20)
+/* Octets of all that waits, less what objects hold, and of what waits of one payer, with that: what is above
+ * is refused him. Users' associations each have a small part of it open (protocol/p3.c), and the process of
+ * the clients lets each of them. */
+#define LATER_MOST    ((size_t)64 << 20)
+#define LATER_MOST_BY ((size_t)16 << 20)
+
+/* What users ask for takes so long in a turn of the loop, or one thing takes what it takes. µs */
+#define TURN_MOST 5000
 
 struct later {
     struct later *next;
@@ -13,40 +19,110 @@ struct later {
     const struct later_kind *kind;
     uint64_t ref;
     void *object;
+    size_t octets; /* the object's */
     struct bytes *payload;
+};
+
+/* He is kept while he is ahead of those who wait: who asks for one thing at a time has no turn more. */
+struct later_payer {
+    struct later_payer *next;
+    uint64_t number;
+    int64_t used; /* µs, beginning at those of whoever was served when he came */
+    size_t octets;
+    struct later *first, *last;
 };
 
 static size_t octets_of(const struct later *later) {
     return sizeof *later + sizeof *later->payload + later->payload->length;
 }
 
-/* Nothing overtakes what waits. */
-bool later_awaits(const struct mta *mta) {
-    return mta->later_first || batch_awaited(mta, false);
+bool later_waits(const struct mta *mta) {
+    return mta->later_count > 0;
 }
 
-bool later_put(struct mta *mta, void *owner, const struct later_kind *kind, uint64_t ref, struct span payload,
-               void *object) {
+/* Nothing overtakes what waits. */
+bool later_awaits(const struct mta *mta) {
+    return later_waits(mta) || batch_awaited(mta, false);
+}
+
+/* ---- who pays ---- */
+
+static struct later_payer *payer_of(struct mta *mta, uint64_t number) {
+    struct later_payer *payer = mta->later_payers;
+    while (payer && payer->number != number)
+        payer = payer->next;
+    if (payer || !(payer = mem_alloc(sizeof *payer)))
+        return payer;
+    *payer = (struct later_payer){.next = mta->later_payers, .number = number, .used = mta->later_used};
+    mta->later_payers = payer;
+    return payer;
+}
+
+static void forget_idle(struct mta *mta) {
+    for (struct later_payer **at = &mta->later_payers, *payer; (payer = *at);) {
+        if (payer->first || (later_waits(mta) && payer->used > mta->later_used)) {
+            at = &payer->next;
+            continue;
+        }
+        *at = payer->next;
+        mem_free(payer);
+    }
+}
+
+/* Who has used least, of those who wait. */
+static struct later_payer *next_payer(const struct mta *mta) {
+    struct later_payer *least = NULL;
+    for (struct later_payer *payer = mta->later_payers; payer; payer = payer->next)
+        if (payer->first && (!least || payer->used < least->used))
+            least = payer;
+    return least;
+}
+
+/* ---- what waits ---- */
+
+static bool put(struct mta *mta, struct later_payer *payer, const struct later_asked *asked) {
     struct later *later = mem_alloc(sizeof *later);
-    struct bytes *copy = later ? bytes_new((struct span){NULL, 0}, payload) : NULL;
+    struct bytes *copy = later ? bytes_new((struct span){NULL, 0}, asked->payload) : NULL;
     if (!copy) {
         mem_free(later);
         return false;
     }
-    *later = (struct later){.owner = owner, .kind = kind, .ref = ref, .object = object, .payload = copy};
-    if (octets_of(later) > LATER_MOST - mta->later_octets) {
+    *later = (struct later){.owner = asked->owner,
+                            .kind = asked->kind,
+                            .ref = asked->ref,
+                            .object = asked->object,
+                            .octets = asked->octets,
+                            .payload = copy};
+    size_t octets = octets_of(later);
+    if (octets > LATER_MOST - mta->later_octets || octets + later->octets > LATER_MOST_BY - payer->octets) {
         bytes_drop(copy);
         mem_free(later);
         return false;
     }
-    mta->later_octets += octets_of(later);
-    *(mta->later_last ? &mta->later_last->next : &mta->later_first) = later;
-    mta->later_last = later;
+    mta->later_octets += octets;
+    mta->later_count++;
+    payer->octets += octets + later->octets;
+    *(payer->last ? &payer->last->next : &payer->first) = later;
+    payer->last = later;
     return true;
 }
 
-static void forget(struct mta *mta, struct later *later) {
-    mta->later_octets -= octets_of(later);
+static bool wait_for(struct mta *mta, uint64_t number, const struct later_asked *asked) {
+    struct later_payer *payer = payer_of(mta, number);
+    bool waits = payer && put(mta, payer, asked);
+    if (payer && !waits)
+        forget_idle(mta);
+    return waits;
+}
+
+bool later_put(struct mta *mta, void *owner, const struct later_kind *kind, uint64_t ref, struct span payload,
+               void *object) {
+    struct later_asked asked = {
+        .owner = owner, .kind = kind, .ref = ref, .payload = payload, .object = object};
+    return wait_for(mta, (uintptr_t)owner, &asked);
+}
+
+static void forget(struct later *later) {
     bytes_drop(later->payload);
     mem_free(later);
 }
@@ -54,44 +130,90 @@ static void forget(struct mta *mta, struct later *later) {
 static void drop(struct mta *mta, struct later *later) {
     if (later->kind->drop)
         later->kind->drop(mta, later->object);
-    forget(mta, later);
+    forget(later);
 }
 
-static struct later *take_first(struct mta *mta) {
-    struct later *later = mta->later_first;
-    mta->later_first = later->next;
-    if (!later->next)
-        mta->later_last = NULL;
+/* Takes what is at `at` out of the payer's. */
+static struct later *take_out(struct mta *mta, struct later_payer *payer, struct later **at,
+                              struct later *before) {
+    struct later *later = *at;
+    *at = later->next;
+    if (payer->last == later)
+        payer->last = before;
+    payer->octets -= octets_of(later) + later->octets;
+    mta->later_octets -= octets_of(later);
+    mta->later_count--;
     return later;
 }
 
-void later_go_on(struct mta *mta) {
-    while (mta->later_first && !batch_awaited(mta, true)) {
-        struct later *later = take_first(mta);
-        batch_request(mta);
-        later->kind->run(later->owner, later->ref, bytes_rest(later->payload), later->object);
-        forget(mta, later);
-    }
+/* ---- turns ---- */
+
+/* A stop has nobody to wait for, and no turns. */
+static bool has_had_its_time(const struct mta *mta) {
+    return mta->later_spent >= TURN_MOST && !mta->stopping;
 }
 
+/* The time that it takes is the loop's. */
+static int64_t run(struct mta *mta, const struct later_kind *kind, void *owner, uint64_t ref,
+                   struct span payload, void *object) {
+    static const struct timeval at_once = {0};
+    int64_t begun = clock_monotonic_us();
+    kind->run(owner, ref, payload, object);
+    int64_t took = clock_monotonic_us() - begun;
+    mta->later_spent += took;
+    if (has_had_its_time(mta))
+        event_add(mta->later_next, &at_once);
+    return took;
+}
+
+bool later_do(struct mta *mta, uint64_t payer, const struct later_asked *asked) {
+    if (later_awaits(mta) || has_had_its_time(mta))
+        return wait_for(mta, payer, asked);
+    run(mta, asked->kind, asked->owner, asked->ref, asked->payload, asked->object);
+    return true;
+}
+
+/* What it runs may have others leave: the payer, who has nothing waiting any more, stays. */
+static void serve(struct mta *mta, struct later_payer *payer) {
+    struct later *later = take_out(mta, payer, &payer->first, NULL);
+    mta->later_used = payer->used;
+    batch_request(mta);
+    payer->used += run(mta, later->kind, later->owner, later->ref, bytes_rest(later->payload), later->object);
+    forget(later);
+}
+
+void later_go_on(struct mta *mta) {
+    while (later_waits(mta) && !has_had_its_time(mta) && !batch_awaited(mta, true))
+        serve(mta, next_payer(mta));
+    forget_idle(mta);
+}
+
+void later_turn(struct mta *mta) {
+    mta->later_spent = 0;
+    later_go_on(mta);
+}
+
+/* ---- ends ---- */
+
 void later_leave(struct mta *mta, const void *owner) {
-    struct later *last = NULL;
-    for (struct later **at = &mta->later_first, *later; (later = *at);) {
-        if (later->owner != owner) {
-            last = later;
+    for (struct later_payer *payer = mta->later_payers; payer; payer = payer->next) {
+        struct later *before = NULL;
+        for (struct later **at = &payer->first, *later; (later = *at);) {
+            if (later->owner == owner) {
+                drop(mta, take_out(mta, payer, at, before));
+                continue;
+            }
+            before = later;
             at = &later->next;
-            continue;
         }
-        *at = later->next;
-        drop(mta, later);
     }
-    mta->later_last = last;
 }
 
 void later_refuse(struct mta *mta) {
-    while (mta->later_first) {
-        struct later *later = take_first(mta);
+    for (struct later_payer *payer; (payer = next_payer(mta));) {
+        struct later *later = take_out(mta, payer, &payer->first, NULL);
         later->kind->refuse(later->owner, later->ref);
         drop(mta, later);
     }
+    forget_idle(mta);
 }

@@ -16,6 +16,7 @@
 #include "mta/view.h"
 #include "mts/row.h"
 #include "mts/summary.h"
+#include "schema/x413.h"
 #include "store/mailbox_rows.h"
 
 bool mailbox_is_seen(const struct store_entry *entry) {
@@ -87,8 +88,9 @@ struct figures {
 
 static bool count_entry(void *context, const struct store_entry *entry) {
     struct figures *figures = context;
-    figures->entries++;
-    figures->unseen += !mailbox_is_seen(entry);
+    bool delivered = entry->entry_class == x413_EntryClass_delivery;
+    figures->entries += delivered;
+    figures->unseen += delivered && !mailbox_is_seen(entry);
     figures->octets += entry->octets;
     return true;
 }

@@ -132,13 +132,12 @@ static void refuse_change(void *owner, uint64_t ref) {
 static const struct later_kind late_change = {.run = run_change, .refuse = refuse_change};
 
 bool ms_change(struct user_association *association, struct span payload) {
-    struct mta *mta = association->net->mta;
     struct reader r = reader_of(payload);
+    struct later_asked asked = {.owner = association, .kind = &late_change};
     uint32_t invocation = reader_u32(&r);
-    struct span rest = payload_rest(&r);
-    if (!later_awaits(mta))
-        run_change(association, invocation, rest, NULL);
-    else if (!later_put(mta, association, &late_change, invocation, rest, NULL))
+    asked.ref = invocation;
+    asked.payload = payload_rest(&r);
+    if (!later_do(association->net->mta, user_association_payer(association), &asked))
         user_reject(association, invocation, USER_RESOURCE_LIMITATION);
     return true;
 }

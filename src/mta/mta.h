@@ -93,6 +93,7 @@ struct mta_limits {
     uint64_t leftover_octets; /* of their contents, 0: any number */
     unsigned names;           /* of one peer's transfers by which no message came, 0: any number */
     unsigned track_seconds;   /* how long tracking events are kept */
+    unsigned kept_seconds;    /* how long what a user submits is kept in his mailbox, 0: not at all */
     unsigned stop_seconds;    /* how long a stop waits for transfers, as it is told */
     bool relax_bounds;        /* take values over X.411's upper bounds */
 };

@@ -117,6 +117,7 @@ struct mta {
     struct net_process *nets;
     struct guesses *guesses; /* who binds wrongly */
     struct sealer *sealer;
+    size_t kept_next; /* the user whose mailbox kept_expire looked at last */
     struct client *backup; /* who makes one; NULL: nobody */
     uint64_t ping_number;  /* of the last ping */
     struct batch batch;    /* fills */
@@ -158,10 +159,13 @@ struct mta {
     struct aside *asides, *asides_last; /* of the associations that have frames put aside; the oldest first */
     struct aside *aside_next;           /* the one that comes next in a walk through them */
     size_t aside_octets, aside_unbound; /* of all of them; of those that are binds */
-    struct later *later_first, *later_last; /* what clients asked for and waits (later.h) */
-    size_t later_octets;                    /* of it */
-    bool peers_first;                       /* when a commit has landed, before what clients asked for */
-    size_t hot_octets;                      /* held by work's bytes */
+    struct later_payer *later_payers;   /* of what clients and users asked for and waits (later.h) */
+    size_t later_count, later_octets;   /* of it */
+    int64_t later_used;                 /* µs: what who was served last had used */
+    int64_t later_spent;                /* µs of this turn of the loop */
+    struct event *later_next;           /* the next turn */
+    bool peers_first;                   /* when a commit has landed, before what clients asked for */
+    size_t hot_octets;                  /* held by work's bytes */
     unsigned associations_in;
     bool held;             /* some channels are not read, as the store takes no octets (link.h) */
     struct event *release; /* then: looks whether it does */

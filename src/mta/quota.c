@@ -181,16 +181,28 @@ bool quota_submit(struct mta *mta, uint64_t payer, uint64_t octets) {
     return true;
 }
 
-void quota_submitted(struct mta *mta, uint64_t payer, uint64_t envelope, uint64_t octets) {
+static void forget_unused(struct mta *mta, uint64_t payer, struct submission_use *use) {
+    if (use->open || use->octets)
+        return;
+    map_remove(&mta->submission_use, payer + 1);
+    mem_free(use);
+}
+
+void quota_end(struct mta *mta, uint64_t payer, uint64_t envelope) {
+    struct submission_use *use = map_get(&mta->submission_use, payer + 1);
+    if (!use)
+        return;
+    use->envelopes -= envelope;
+    use->open--;
+    forget_unused(mta, payer, use);
+}
+
+void quota_submitted(struct mta *mta, uint64_t payer, uint64_t octets) {
     struct submission_use *use = map_get(&mta->submission_use, payer + 1);
     if (!use)
         return;
     use->octets -= octets;
-    use->envelopes -= envelope;
-    if (--use->open)
-        return;
-    map_remove(&mta->submission_use, payer + 1);
-    mem_free(use);
+    forget_unused(mta, payer, use);
 }
 
 static void free_map(struct map *map) {

@@ -22,13 +22,15 @@ bool quota_forget(struct mta *mta, uint32_t mailbox);
 
 /* Whose quota a submission counts for: a uid, or a number above UINT32_MAX that stands for a user who is
  * bound. It begins a submission, whose envelope of so many octets is held in memory until its end. NULL, or
- * why it can't: it has too many open, or too much in their envelopes. quota_submitted gives all back. */
+ * why it can't: it has too many open, or too much in their envelopes. */
 const char *quota_begin(struct mta *mta, uint64_t payer, uint64_t envelope);
 /* Octets that the content of an open submission gets. False: those of its payer have as much as they may, or
  * there is no memory. */
 bool quota_submit(struct mta *mta, uint64_t payer, uint64_t octets);
-/* The submission has ended; `octets` is what quota_submit granted it. */
-void quota_submitted(struct mta *mta, uint64_t payer, uint64_t envelope, uint64_t octets);
+/* The submission has ended, and gives back what quota_begin granted; it may have to wait yet. */
+void quota_end(struct mta *mta, uint64_t payer, uint64_t envelope);
+/* It gives back the octets that quota_submit granted. */
+void quota_submitted(struct mta *mta, uint64_t payer, uint64_t octets);
 
 void quota_free(struct mta *mta);
 

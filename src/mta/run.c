@@ -16,6 +16,7 @@
 #include "mta/hashing.h"
 #include "mta/identifiers.h"
 #include "mta/jump.h"
+#include "mta/kept.h"
 #include "mta/later.h"
 #include "mta/leftovers.h"
 #include "mta/load.h"
@@ -57,10 +58,17 @@ static void on_more(evutil_socket_t fd, short what, void *arg);
 static void on_fill(evutil_socket_t fd, short what, void *arg);
 static void on_release(evutil_socket_t fd, short what, void *arg);
 
+static void on_later(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    later_turn(arg);
+}
+
 static bool open_events(struct mta *mta) {
     mta->commit = event_new(mta->loop, -1, 0, batch_on_commit, mta);
     mta->tick = event_new(mta->loop, -1, EV_PERSIST, on_tick, mta);
     mta->more = event_new(mta->loop, -1, 0, on_more, mta);
+    mta->later_next = event_new(mta->loop, -1, 0, on_later, mta);
     mta->fill = event_new(mta->loop, -1, 0, on_fill, mta);
     mta->release = event_new(mta->loop, -1, 0, on_release, mta);
     struct timeval second = {.tv_sec = 1};
@@ -68,8 +76,8 @@ static bool open_events(struct mta *mta) {
     mta->pump = event_new(mta->loop, -1, 0, destinations_on_mark, mta);
     mta->add_users = event_new(mta->loop, -1, 0, users_on_adding, mta);
     mta->lost = event_new(mta->loop, -1, 0, lost_on_moment, mta);
-    return mta->commit && mta->pump && mta->tick && mta->more && mta->fill && mta->release && mta->pace &&
-           mta->add_users && mta->lost && event_add(mta->tick, &second) == 0;
+    return mta->commit && mta->pump && mta->tick && mta->more && mta->later_next && mta->fill &&
+           mta->release && mta->pace && mta->add_users && mta->lost && event_add(mta->tick, &second) == 0;
 }
 
 static void before_commit(struct mta *mta) {
@@ -209,7 +217,7 @@ static void free_work_bytes(struct mta *mta) {
 
 static void free_events(struct mta *mta) {
     struct event *events[] = {mta->commit, mta->tick, mta->more,      mta->fill, mta->release,
-                              mta->pace,   mta->pump, mta->add_users, mta->lost};
+                              mta->pace,   mta->pump, mta->add_users, mta->lost, mta->later_next};
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
         if (events[i])
             event_free(events[i]);
@@ -333,6 +341,7 @@ static void keep_store(struct mta *mta, int64_t now) {
         outbound_save_again(mta);
     int64_t track = mta->view.config->limits.track_seconds;
     store_maintain(mta->view.store, jump_drop_before(mta), jump_events_before(mta, track * SECOND), 2000);
+    kept_expire(mta);
     if (now / SECOND % 60 == 0)
         leftovers_expire(mta, jump_drop_before(mta));
 }

@@ -31,6 +31,7 @@ static struct under_way under_way(const struct mta *mta) {
         count.in += association->inbound != NULL;
         count.out += association->sending != NULL;
     }
+    count.in += user_submissions(mta);
     count.out += user_deliveries(mta);
     return count;
 }
@@ -103,8 +104,8 @@ static bool all_is_said(struct mta *mta) {
     if (!mta->say_until)
         mta->say_until = now + LANDING_MOST;
     while (batch_settle(mta, until)) {
-        if (!mta->later_first || clock_monotonic_us() >= until)
-            return !mta->later_first || now >= mta->say_until;
+        if (!later_waits(mta) || clock_monotonic_us() >= until)
+            return !later_waits(mta) || now >= mta->say_until;
         later_go_on(mta);
     }
     return batch_age(mta) >= LANDING_MOST;

@@ -57,12 +57,29 @@ struct span user_association_address(const struct user_association *association)
     return bytes_head(association->names);
 }
 
+void user_association_proved(struct user_association *association, const char *hash) {
+    association->password = span_hash(span_str(hash));
+}
+
+uint64_t user_association_payer(const struct user_association *association) {
+    return span_hash(user_association_address(association)) | (uint64_t)1 << 63;
+}
+
 unsigned user_associations_of(const struct mta *mta, struct span address) {
     unsigned count = 0;
     for (size_t i = 0; i < mta->user_associations.room; i++) {
         const struct user_association *association = mta->user_associations.slots[i].value;
         count += association && association->state == USER_UP &&
                  span_eq(user_association_address(association), address);
+    }
+    return count;
+}
+
+unsigned user_submissions(const struct mta *mta) {
+    unsigned count = 0;
+    for (size_t i = 0; i < mta->user_associations.room; i++) {
+        const struct user_association *association = mta->user_associations.slots[i].value;
+        count += association && association->submission;
     }
     return count;
 }

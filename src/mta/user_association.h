@@ -26,6 +26,7 @@ struct user_association {
     enum user_association_state state;
     bool of_store;                 /* he binds to his message store (P7), else to the MTS (P3) */
     bool security_context;         /* asked: the bind wants one */
+    uint64_t password;             /* up: a hash of that of the password by which he bound */
     uint8_t failed;                /* enum attempt_error: why what comes in of a submission is let go by */
     bool restricted;               /* the user was told by submission-control that nothing is taken now */
     uint32_t invocation;           /* the net process's number of the submission that comes in */
@@ -53,9 +54,18 @@ unsigned user_association_frame_state(const struct user_association *association
 /* Whose it is: the user's address as it stands here. */
 struct span user_association_address(const struct user_association *association);
 
+/* Who pays for what is asked for on it (quota.h, later.h): whoever is bound several times is one; no uid is
+ * so large. */
+uint64_t user_association_payer(const struct user_association *association);
+
+/* He has shown that he has the password with this hash. */
+void user_association_proved(struct user_association *association, const char *hash);
+
 /* How many the user has. */
 unsigned user_associations_of(const struct mta *mta, struct span address);
 
+/* Submissions that come in of all users. */
+unsigned user_submissions(const struct mta *mta);
 /* Deliveries that are under way to all users. */
 unsigned user_deliveries(const struct mta *mta);
 

@@ -1,6 +1,7 @@
 #include "mta/user_end.h"
 
 #include "mta/attempt.h"
+#include "mta/hashing.h"
 #include "mta/later.h"
 #include "mta/mta_private.h"
 #include "mta/user_agent.h"
@@ -14,6 +15,8 @@ void user_association_gone(struct user_association *association) {
     user_delivery_lost(association);
     if (association->submission)
         submission_free(mta, association->submission);
+    if (association->state == USER_ASKED)
+        hashing_forget(mta->hashing, association->number);
     later_leave(mta, association);
     user_association_free(association);
 }
@@ -31,7 +34,8 @@ static const char *why_not(const struct mta *mta, const struct user_association 
     const struct local_user *user = user_find(&mta->view, user_association_address(association));
     return !user || user->leaving ? "the user is none any more"
            : !user->password      ? "the user has no password any more"
-                                  : NULL;
+           : span_hash(span_str(user->password)) != association->password ? "the user's password was changed"
+                                                                          : NULL;
 }
 
 void user_associations_look(struct mta *mta) {

@@ -14,6 +14,8 @@
 
 /* Most names that recipient-improperly-specified tells: the answer to a million is no place for a million. */
 #define NAMES_MOST 1000
+/* And most octets of them, or one name. */
+#define NAMES_OCTETS_MOST ((size_t)16 * 1024)
 
 /* ---- submission-control ---- */
 
@@ -65,12 +67,15 @@ static void refuse_for_now(struct user_association *association, uint32_t invoca
 static void refuse_recipients(const struct user_association *association, uint32_t invocation,
                               const struct attempt *attempt) {
     struct mta *mta = attempt->mta;
-    size_t count = attempt->outcome.improper_count, found = 0;
+    size_t count = attempt->outcome.improper_count, found = 0, octets = 0;
     count = count < NAMES_MOST ? count : NAMES_MOST;
     struct x411p3_ImproperlySpecifiedRecipients names = {
         .items = arena_array(&mta->arena, count + 1, sizeof *names.items)};
     for (size_t i = 0; names.items && i < count; i++) {
         const struct x411_ORName *name = attempt_recipient(attempt, attempt->outcome.improper[i]);
+        octets += name ? name->raw.len : 0;
+        if (found && octets > NAMES_OCTETS_MOST)
+            break;
         if (name)
             names.items[found++] = *name;
     }
@@ -134,11 +139,6 @@ static void refuse(struct user_association *association, uint32_t invocation, en
 
 /* ---- a submission that comes in ---- */
 
-/* Whoever is bound several times pays once; no uid is so large. */
-static uint64_t payer_of(const struct user_association *association) {
-    return span_hash(user_association_address(association)) | (uint64_t)1 << 63;
-}
-
 static void let_go(struct user_association *association) {
     if (association->submission)
         submission_free(association->net->mta, association->submission);
@@ -158,7 +158,8 @@ bool user_submit_begin(struct user_association *association, struct span payload
         association->failed = ATTEMPT_UNAVAILABLE;
     else if (envelope.len > mta->view.config->limits.envelope_octets)
         association->failed = ATTEMPT_TOO_LARGE;
-    else if (!(association->submission = submission_new(mta, kind, payer_of(association), envelope, &err)))
+    else if (!(association->submission =
+                   submission_new(mta, kind, user_association_payer(association), envelope, &err)))
         association->failed = ATTEMPT_UNAVAILABLE;
     return true;
 }
@@ -240,20 +241,30 @@ static void drop_end(struct mta *mta, void *object) {
 
 static const struct later_kind late_end = {end_now, refuse_end, drop_end};
 
-bool user_submit_end(struct user_association *association, struct span payload) {
+static void end_in_turn(struct user_association *association, struct submission *submission,
+                        uint32_t invocation) {
     struct mta *mta = association->net->mta;
+    struct later_asked asked = {.owner = association,
+                                .kind = &late_end,
+                                .ref = invocation,
+                                .object = submission,
+                                .octets = submission_end(mta, submission)};
+    if (later_do(mta, user_association_payer(association), &asked))
+        return;
+    submission_free(mta, submission);
+    refuse_for_now(association, invocation);
+}
+
+bool user_submit_end(struct user_association *association, struct span payload) {
+    (void)payload;
     struct submission *submission = association->submission;
     uint32_t invocation = association->invocation;
     association->submission = NULL;
     association->invocation = 0;
     if (!submission)
         refuse(association, invocation, association->failed, NULL);
-    else if (!later_awaits(mta))
-        end_now(association, invocation, payload, submission);
-    else if (!later_put(mta, association, &late_end, invocation, payload, submission)) {
-        submission_free(mta, submission);
-        refuse_for_now(association, invocation);
-    }
+    else
+        end_in_turn(association, submission, invocation);
     return true;
 }
 
@@ -301,13 +312,12 @@ static void refuse_request(void *owner, uint64_t ref) {
 static const struct later_kind late_request = {.run = run_request, .refuse = refuse_request};
 
 bool user_request(struct user_association *association, struct span payload) {
-    struct mta *mta = association->net->mta;
     struct reader r = reader_of(payload);
+    struct later_asked asked = {.owner = association, .kind = &late_request};
     uint32_t invocation = reader_u32(&r);
-    struct span rest = payload_rest(&r);
-    if (!later_awaits(mta))
-        run_request(association, invocation, rest, NULL);
-    else if (!later_put(mta, association, &late_request, invocation, rest, NULL))
+    asked.ref = invocation;
+    asked.payload = payload_rest(&r);
+    if (!later_do(association->net->mta, user_association_payer(association), &asked))
         user_reject(association, invocation, USER_RESOURCE_LIMITATION);
     return true;
 }

@@ -37,6 +37,30 @@ static bool complete_name(struct submit *s, struct x411_ORName *name, enum mts_s
     return lookup == LOOKUP_FOUND;
 }
 
+/* A directory name beside the address goes out with it, as who originated the message: another's is forged,
+ * and one that the directory does not know for the address proves nothing. False: it must be asked for first,
+ * or the submission is refused. */
+static bool check_directory_name(struct submit *s, struct x411_ORName *originator,
+                                 const struct address *address) {
+    struct x411_ORName found;
+    struct address found_address;
+    struct cause cause;
+    if (!originator->directory_name)
+        return true;
+    enum lookup lookup = directory_look_up(s->ruling, originator->directory_name, &found, &cause);
+    if (lookup == LOOKUP_ASKED)
+        return false;
+    if (lookup == LOOKUP_NONE) {
+        originator->directory_name = NULL;
+        originator->raw = (struct span){NULL, 0};
+        return true;
+    }
+    if (!address_of(s->ruling->arena, &found, &found_address))
+        return out_of_memory(s);
+    return span_eq(found_address.key, address->key) ||
+           refuse(s, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator's directory name is somebody else's");
+}
+
 /* The originator is a user of ours, and the one who submits. */
 static bool check_originator(struct submit *s, struct x411_ORName *originator) {
     struct address address, user_address;
@@ -52,12 +76,11 @@ static bool check_originator(struct submit *s, struct x411_ORName *originator) {
         return refuse(s, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator is not a user of this MTA");
     if (entry->user->given.may_not_submit)
         return refuse(s, MTS_SUBMIT_ELEMENT_NOT_SUBSCRIBED, "the originator may not submit");
-    if (!s->user)
-        return true;
-    if (!address_parse(s->ruling->arena, s->user, &user, NULL) ||
-        !address_of(s->ruling->arena, &user, &user_address) || !span_eq(user_address.key, address.key))
+    if (s->user &&
+        (!address_parse(s->ruling->arena, s->user, &user, NULL) ||
+         !address_of(s->ruling->arena, &user, &user_address) || !span_eq(user_address.key, address.key)))
         return refuse(s, MTS_SUBMIT_ORIGINATOR_INVALID, "the originator is not the user who submits");
-    return true;
+    return check_directory_name(s, originator, &address);
 }
 
 /* Extensions critical for submission must be understood and done; proof of submission is not given here. */

@@ -10,8 +10,8 @@
 #include "protocol/connection.h"
 
 void crowd_place(struct connection *c) {
-    host_network(c->address, 48, c->site);
-    host_network(c->address, 64, c->network);
+    host_network(c->address, HOST_SITE_BITS, c->site);
+    host_network(c->address, HOST_NETWORK_BITS, c->network);
 }
 
 static bool is_opening(const struct connection *c) {

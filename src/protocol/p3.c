@@ -172,12 +172,14 @@ static void on_event(struct connection *c, struct osi_event *event) {
     }
 }
 
-/* With as many operations open as may be, the next waits in the network: who asks for much at a time is no
- * fault, and is not rejected (X.880's resource-limitation), as long as he reads his answers. */
+/* With as much open as may be, in operations and in octets of their arguments, the next waits in the network:
+ * who asks for much at a time is no fault, and is not rejected (X.880's resource-limitation), as long as he
+ * reads his answers. */
 static bool sated(const struct connection *c) {
     const struct p3 *p3 = p3_of(c);
     return !p3->coming && c->state == CONNECTION_OPEN &&
-           osi_ro_outstanding(c->association, false) >= OSI_RO_OUTSTANDING;
+           (osi_ro_outstanding(c->association, false) >= OSI_RO_OUTSTANDING ||
+            p3->open_octets >= P3_OPEN_OCTETS);
 }
 
 static int64_t due(const struct connection *c) {
@@ -257,7 +259,13 @@ static void reloaded(struct connection *c) {
     (void)c;
 }
 
+static bool tell_cut(struct connection *c) {
+    return p3_tell_cut(p3_of(c));
+}
+
 static void cut(struct connection *c) {
+    if (c->state == CONNECTION_OPEN)
+        tell_cut(c);
     if (c->announced)
         p3_delivery_ended(p3_of(c), "the daemon was stopped");
     if (c->announced)
@@ -277,5 +285,6 @@ const struct service p3_service = {.contexts = OSI_MTS_ACCESS_88 | OSI_MTS_RELIA
                                    .wake = wake,
                                    .over = over,
                                    .reloaded = reloaded,
+                                   .tell_cut = tell_cut,
                                    .cut = cut,
                                    .close = let_go};

@@ -24,16 +24,39 @@ static struct p3_open *find(struct p3 *p3, uint32_t number) {
     return NULL;
 }
 
+void p3_number_weighs(struct p3 *p3, uint32_t number, size_t octets) {
+    struct p3_open *open = find(p3, number);
+    if (!open)
+        return;
+    open->octets += octets;
+    p3->open_octets += octets;
+}
+
+static void forget(struct p3 *p3, struct p3_open *open) {
+    p3->open_octets -= open->octets;
+    *open = (struct p3_open){0};
+}
+
 void p3_number_free(struct p3 *p3, uint32_t number) {
     struct p3_open *open = find(p3, number);
     if (open)
-        *open = (struct p3_open){0};
+        forget(p3, open);
 }
 
 /* ---- the queue ---- */
 
 static void give_up(const struct p3 *p3) {
     osi_association_abort(p3->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+}
+
+static size_t octets_of(const struct p3_answer *answer) {
+    return sizeof *answer + answer->parameter.len;
+}
+
+static void end_if_untaken(const struct p3 *p3) {
+    struct osi_association *a = p3->connection->association;
+    if (p3->answers_octets > P3_ANSWERS_MOST && a && !osi_association_is_over(a))
+        osi_association_abort(a, OSI_ABORT_USER_ERROR, "it asks on and takes no answers");
 }
 
 static void put(struct p3 *p3, const struct osi_ro *ro, struct span parameter) {
@@ -50,11 +73,14 @@ static void put(struct p3 *p3, const struct osi_ro *ro, struct span parameter) {
     }
     *(p3->last ? &p3->last->next : &p3->first) = answer;
     p3->last = answer;
+    p3->answers_octets += octets_of(answer);
     p3_push(p3);
+    end_if_untaken(p3);
 }
 
 static void take_first(struct p3 *p3) {
     struct p3_answer *answer = p3->first;
+    p3->answers_octets -= octets_of(answer);
     p3->first = answer->next;
     if (!answer->next)
         p3->last = NULL;
@@ -112,7 +138,7 @@ bool p3_on_answer(struct p3 *p3, struct span payload) {
     if (!open)
         return false;
     struct osi_ro ro = {.id = open->id, .syntax = open->syntax};
-    *open = (struct p3_open){0};
+    forget(p3, open);
     if (what == IPC_USER_REJECT) {
         p3_reject(p3, &ro, code);
         return true;

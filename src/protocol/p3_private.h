@@ -22,7 +22,15 @@ struct p3_open {
     uint32_t number; /* 0: free */
     int64_t id;
     enum osi_syntax syntax;
+    size_t octets; /* of its argument, which the store process holds */
 };
+
+/* Most octets of arguments that are not answered, but for the last of them: no more is read till some are. */
+#define P3_OPEN_OCTETS ((size_t)256 * 1024)
+
+/* Most octets of answers that wait. Over a session that is full no more is read; over RTSE, where who has the
+ * turn may keep it and ask on, the association ends. */
+#define P3_ANSWERS_MOST ((size_t)1024 * 1024)
 
 /* What waits to be sent: answers in their order, and controls. */
 struct p3_answer {
@@ -58,8 +66,10 @@ struct p3 {
     bool told;       /* the store process got USER_SUBMIT_BEGIN */
     uint32_t number; /* of the last operation */
     struct p3_open opens[OSI_RO_OUTSTANDING];
-    unsigned faults; /* arguments in a row that were none */
+    size_t open_octets; /* of their arguments */
+    unsigned faults;    /* arguments in a row that were none */
     struct p3_answer *first, *last;
+    size_t answers_octets; /* that wait */
     struct p3_delivery delivery;
 };
 
@@ -75,6 +85,8 @@ void p3_end(struct p3 *p3);
 /* It was none, or was broken off; or the association ends. */
 void p3_dropped(struct p3 *p3);
 void p3_forget_argument(struct p3 *p3);
+/* The log hears of a submission that a stop cuts. False: none was coming in. */
+bool p3_tell_cut(const struct p3 *p3);
 
 /* ---- p3_delivery.c: deliveries ---- */
 
@@ -99,6 +111,8 @@ bool p3_on_deliver_data(struct p3 *p3, struct span payload);
 
 /* A number for the operation `ro`, by which it is answered. 0: there are too many. */
 uint32_t p3_number(struct p3 *p3, const struct osi_ro *ro);
+/* So many octets of its argument go to the store process. */
+void p3_number_weighs(struct p3 *p3, uint32_t number, size_t octets);
 /* It is not answered by that any more. */
 void p3_number_free(struct p3 *p3, uint32_t number);
 /* Answers it without the store process: an invoke problem. */

@@ -51,6 +51,14 @@ static enum ipc_user_operation operation_of(const struct osi_ro *ro) {
     return ro->code == x419_op_register ? IPC_USER_REGISTER : IPC_USER_CHANGE_CREDENTIALS;
 }
 
+bool p3_tell_cut(const struct p3 *p3) {
+    bool comes = p3->coming && p3->ro.kind == OSI_RO_INVOKE && (is_message(p3) || is_probe(p3));
+    if (comes)
+        connection_log_once(p3->connection, LOG_LEVEL_NOTICE,
+                            "the stop cuts a submission that comes in, and is not answered");
+    return comes;
+}
+
 void p3_forget_argument(struct p3 *p3) {
     ber_scanner_free(&p3->scanner);
     buf_free(&p3->gathered);
@@ -77,6 +85,7 @@ static void tell_begin(struct p3 *p3, enum ipc_submission kind, struct span enve
     buf_init(&head, 0);
     buf_append_u32(&head, number);
     buf_append_byte(&head, (uint8_t)kind);
+    p3_number_weighs(p3, number, envelope.len);
     tell(p3, IPC_USER_SUBMIT_BEGIN, buf_span(&head), envelope);
     buf_free(&head);
     p3->told = true;
@@ -203,6 +212,7 @@ static void end_gathered(struct p3 *p3) {
     buf_init(&head, 0);
     buf_append_u32(&head, number);
     buf_append_byte(&head, (uint8_t)operation_of(&p3->ro));
+    p3_number_weighs(p3, number, p3->gathered.len);
     tell(p3, IPC_USER_REQUEST, buf_span(&head), buf_span(&p3->gathered));
     buf_free(&head);
 }

@@ -84,7 +84,8 @@ static void on_event(struct connection *c, struct osi_event *event) {
 static bool sated(const struct connection *c) {
     const struct p7 *p7 = p7_of(c);
     return !p7->p3.coming && c->state == CONNECTION_OPEN &&
-           (p7_is_sated(p7) || osi_ro_outstanding(c->association, false) >= OSI_RO_OUTSTANDING);
+           (p7_is_sated(p7) || p7->p3.open_octets >= P3_OPEN_OCTETS ||
+            osi_ro_outstanding(c->association, false) >= OSI_RO_OUTSTANDING);
 }
 
 static int64_t due(const struct connection *c) {
@@ -176,7 +177,13 @@ static void reloaded(struct connection *c) {
     (void)c;
 }
 
+static bool tell_cut(struct connection *c) {
+    return p3_tell_cut(&p7_of(c)->p3);
+}
+
 static void cut(struct connection *c) {
+    if (c->state == CONNECTION_OPEN)
+        tell_cut(c);
     tell_close(c, IPC_CLOSE_ABORTED, "the daemon was stopped");
 }
 
@@ -193,5 +200,6 @@ const struct service p7_service = {.contexts = OSI_MS_ACCESS_88 | OSI_MS_RELIABL
                                    .wake = wake,
                                    .over = over,
                                    .reloaded = reloaded,
+                                   .tell_cut = tell_cut,
                                    .cut = cut,
                                    .close = let_go};

@@ -5,12 +5,9 @@
 #include "base/host.h"
 #include "base/log.h"
 
-/* One IPv6 subscriber may have a /48 (RFC 6177). */
-#define SITE_BITS 48
-
 void strangers_warn(const char *address, const char *text) {
     char network[HOST_TEXT_SIZE], who[HOST_TEXT_SIZE + 16];
-    host_network(address, SITE_BITS, network);
+    host_network(address, HOST_SITE_BITS, network);
     snprintf(who, sizeof who, "network=%s", network);
     log_caused_by_stranger(who, LOG_LEVEL_WARNING, "peer=? address=%s %s", address, text);
 }

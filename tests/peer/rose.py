@@ -99,7 +99,14 @@ class Operations(Association):
     @classmethod
     def open(cls, port, context, bind=BIND, size_code=11, tsdu=0, requirements=None, ports=None, arc=None):
         """`ports`, `arc`: instead of those of the context. Raises BindRefused, Aborted."""
-        peer = cls(Transport.dial(port))
+        peer = cls.ask_to_bind(Transport.dial(port), context, bind, size_code, tsdu, requirements, ports, arc)
+        peer.hear_of_bind()
+        return peer
+
+    @classmethod
+    def ask_to_bind(cls, transport, context, bind=BIND, size_code=11, tsdu=0, requirements=None, ports=None, arc=None):
+        """`open` without its answer."""
+        peer = cls(transport)
         known = {**CONTEXTS, **RELIABLE_CONTEXTS}[context]
         peer.contexts = definitions(known[1], known[2] if ports is None else ports)
         peer.transport.connect(size_code=size_code)
@@ -113,14 +120,16 @@ class Operations(Association):
             s.parameter(s.PI_REQUIREMENTS, (requirements or peer.requirements).to_bytes(2, "big")),
             s.parameter(s.PGI_USER_DATA,
                         connect_ppdu(known[0] if arc is None else arc, peer.contexts, peer.opening(bind)))))
-        spdu = peer.receive_spdu()
+        return peer
+
+    def hear_of_bind(self):
+        spdu = self.receive_spdu()
         if spdu.si == s.RF:
             raise x228.refusal(BindRefused, "normal", spdu.parameters.get(s.PI_REASON, b""))
         if spdu.si != s.AC:
             raise Unexpected(f"{spdu!r} for an AC")
-        peer.accept_spdu = spdu
-        peer.opened(accepted(spdu.user_data))
-        return peer
+        self.accept_spdu = spdu
+        self.opened(accepted(spdu.user_data))
 
     def accept_operations(self, bind_result=ber.ctx(17, ber.set_())):
         """As responder: any context, whatever is proposed."""

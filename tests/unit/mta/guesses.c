@@ -15,7 +15,10 @@
 
 static unsigned wrong(struct guesses *guesses, const char *address, const char *name, unsigned times,
                       int64_t now) {
-    struct guess guess = {span_str(address), span_str(name), NULL, "initiator-credentials", "the password"};
+    struct guess guess = {.address = span_str(address),
+                          .name = span_str(name),
+                          .parameter = "initiator-credentials",
+                          .cause = "the password"};
     unsigned lines = 0;
     for (unsigned i = 0; i < times; i++)
         lines += guesses_wrong(guesses, &guess, now);
@@ -23,7 +26,7 @@ static unsigned wrong(struct guesses *guesses, const char *address, const char *
 }
 
 static bool refused(struct guesses *guesses, const char *address, const char *name, int64_t now) {
-    return guesses_are_too_many(guesses, span_str(address), span_str(name), now);
+    return guesses_are_too_many(guesses, &(struct guess){span_str(address), span_str(name)}, now);
 }
 
 static void one_name_from_one_network(void **state) {
@@ -50,7 +53,7 @@ static void each_cause_is_told(void **state) {
     struct guesses *guesses = guesses_new();
     int64_t now = 1000 * SECOND;
     char cause[20];
-    struct guess guess = {SPAN_LIT("192.0.2.1"), SPAN_LIT("BETA"), "beta", "initiator-name", cause};
+    struct guess guess = {SPAN_LIT("192.0.2.1"), SPAN_LIT("BETA"), false, "beta", "initiator-name", cause};
     for (unsigned i = 0; i < 9; i++) {
         snprintf(cause, sizeof cause, "cause %u", i / 2);
         assert_int_equal(guesses_wrong(guesses, &guess, now), i % 2 == 0 && i / 2 < GUESSES_CAUSES_MOST);
@@ -132,6 +135,29 @@ static void many_names_from_one_network(void **state) {
     guesses_free(guesses);
 }
 
+/* User agents of a host, or behind one address, don't keep the MTA there out, nor the other way round. */
+static void users_and_mtas_are_counted_apart(void **state) {
+    (void)state;
+    struct guesses *guesses = guesses_new();
+    struct guess user = {.address = SPAN_LIT("192.0.2.1"),
+                         .name = SPAN_LIT("BETA"),
+                         .user = true,
+                         .parameter = "initiator-credentials",
+                         .cause = "the password"};
+    struct guess any = {.address = user.address, .name = SPAN_LIT("ANY"), .user = true};
+    int64_t now = 1000 * SECOND;
+    for (unsigned i = 0; i < 30; i++)
+        guesses_wrong(guesses, &user, now);
+    assert_true(guesses_are_too_many(guesses, &user, now) && guesses_are_too_many(guesses, &any, now));
+    assert_false(refused(guesses, "192.0.2.1", "BETA", now));
+    guesses_free(guesses);
+    guesses = guesses_new();
+    wrong(guesses, "192.0.2.1", "BETA", 30, now);
+    assert_true(refused(guesses, "192.0.2.1", "ANY", now));
+    assert_false(guesses_are_too_many(guesses, &user, now) || guesses_are_too_many(guesses, &any, now));
+    guesses_free(guesses);
+}
+
 /* An address more costs an IPv6 subscriber nothing; nor does a /64, where he has a /48. */
 static void ipv6_is_counted_by_networks(void **state) {
     (void)state;
@@ -198,6 +224,7 @@ int main(void) {
         cmocka_unit_test(an_operator_ends_the_wait),
         cmocka_unit_test(an_operator_ends_the_wait_of_the_network),
         cmocka_unit_test(many_names_from_one_network),
+        cmocka_unit_test(users_and_mtas_are_counted_apart),
         cmocka_unit_test(ipv6_is_counted_by_networks),
         cmocka_unit_test(there_is_room_for_the_worst),
         cmocka_unit_test(many_peers_are_looked_at_again),

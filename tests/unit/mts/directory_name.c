@@ -211,6 +211,26 @@ static void an_originator_by_directory_name_gets_the_address(void **state) {
     assert_int_equal(play->out.result, MTS_NEEDS);
 }
 
+/* Beside his address a user's own name goes out, another's never, and what nobody knows is left out. */
+static void an_originator_has_no_name_but_his_own(void **state) {
+    struct play *play = *state;
+    struct mts_submission submission;
+    struct x411_ORName alice = name_of(play, ALICE);
+    play->find = table;
+    alice.directory_name = dn(play, "CN=Alice,C=GB");
+    submit(play, alice, name_of(play, FRANK), NULL, &submission);
+    assert_string_equal(dn_of(play, &sent_to(play, "other")->originator_name), "CN=Alice,C=GB");
+    alice.directory_name = dn(play, "CN=Eve,C=GB");
+    submit(play, alice, name_of(play, FRANK), NULL, &submission);
+    assert_int_equal(play->out.result, MTS_DECIDED);
+    assert_null(sent_to(play, "other")->originator_name.directory_name);
+    assert_name(play, &sent_to(play, "other")->originator_name, ALICE);
+    alice.directory_name = dn(play, BOB_NAME);
+    submit(play, alice, name_of(play, FRANK), NULL, &submission);
+    assert_int_equal(play->out.result, MTS_INVALID);
+    assert_int_equal(submission.error, MTS_SUBMIT_ORIGINATOR_INVALID);
+}
+
 static void a_requested_alternate_gets_its_address_on_submission(void **state) {
     struct play *play = *state;
     struct mts_submission submission;
@@ -241,6 +261,7 @@ int main(void) {
         SCENE(members_are_needs_where_no_table_is),
         SCENE(tables_refuse_wrong_members),
         SCENE(an_originator_by_directory_name_gets_the_address),
+        SCENE(an_originator_has_no_name_but_his_own),
         SCENE(a_requested_alternate_gets_its_address_on_submission),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
