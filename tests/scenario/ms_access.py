@@ -412,6 +412,20 @@ def _():
                 user.release()
 
 
+@case("options of a submission to the store: those that ask for nothing are taken, others are refused, and none is mistyped")
+def _():
+    with stage_with_users() as stage, bind(stage) as user, bind(stage, "ms-access-88") as old:
+        def submit(to, options):
+            return to.call(p3.MESSAGE_SUBMISSION, ber.seq(local.submission_envelope(ANN, [BEN]), ber.octets(b"x"), ber.ctx(4, options)))
+        equal(submit(user, x413.submission_options(no_auto_modify=True))[0], "result")
+        equal(submit(user, ber.set_())[0], "result")
+        for options in (x413.submission_options(entry_class=x413.SUBMISSION), x413.submission_options(groups=[x413.group("a")])):
+            equal(submit(user, options)[::2], ("error", ERRORS["service-error"]))
+        equal(submit(user, ber.null())[2:], (p3.rose.INVOKE, p3.MISTYPED))
+        equal(submit(old, ber.set_())[2:], (p3.rose.INVOKE, p3.MISTYPED))
+        tap.wait_until(lambda: len(entries(stage, BEN)) == 2, what="the two letters, and no more")
+
+
 @case("many fetch and delete while letters come: every letter is seen once, none is lost, none comes back")
 def _():
     with stage_with_users(limits={"associations-per-user": 50}) as stage, Unharmed(stage) as unharmed:
