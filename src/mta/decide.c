@@ -300,12 +300,14 @@ static bool add_object(const struct decision *decision, const struct mts_object 
     uint64_t message =
         store_add_message(mta->batch.store, came ? came : decision->run->now * SECOND, object->octets,
                           object->has_content ? decision->content->stored : NULL);
-    if (!message || !event_message(mta, object->identifier, message) ||
-        (held && !event_copy(mta, message, EVENT_HELD, NULL, span_str(held))))
+    if (!message || !event_message(mta, object->identifier, message))
         return false;
     struct mts_opened *opened = NULL;
     for (size_t i = 0; i < object->copy_count; i++) {
         const struct mts_copy *copy = &object->copies[i];
+        if (held && !event_copy_at(mta, message, EVENT_HELD, destination_of(mta, copy),
+                                   span_str(copy->mailbox), span_str(held)))
+            return false;
         if (!(is_for_now(decision, object, copy, opened)
                   ? deliver_now(decision, object, copy, message, &opened)
                   : add_work(decision, object, copy, message)))
