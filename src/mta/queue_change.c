@@ -106,7 +106,8 @@ static struct span user_of(struct mta *mta, const struct work *work) {
     struct copy copy;
     struct error err = {0};
     size_t count = 0;
-    bool named = waiting_destination(mta, work)->kind == DESTINATION_MAILBOX &&
+    enum destination_kind kind = waiting_destination(mta, work)->kind;
+    bool named = (kind == DESTINATION_MAILBOX || kind == DESTINATION_USER) &&
                  copy_load_rows(mta, work, &copy, &err) && copy.stored.octets.len <= NAMED_MOST &&
                  mts_recipients(&copy.stored, &mta->arena, &recipients, &count) && count;
     return named ? recipients[0].name : (struct span){NULL, 0};
