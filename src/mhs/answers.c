@@ -115,8 +115,9 @@ static bool take_entry(void *context, const struct mhs_entry *entry) {
     return true;
 }
 
-static enum command_status read_mailbox(struct reading *reading) {
-    const struct mhs_list list = {.mailbox = reading->mailbox};
+/* At most so many entries (0: all): whose mailbox it is is asked in any case. */
+static enum command_status read_mailbox(struct reading *reading, unsigned most) {
+    const struct mhs_list list = {.mailbox = reading->mailbox, .limit = most};
     reading->deliveries = json_array();
     reading->by_ipm = json_object();
     arena_init(&reading->arena, ARENA_MAX);
@@ -253,9 +254,7 @@ enum command_status outcomes_add_answers(struct outcomes *outcomes, const char *
     for (size_t i = 0; i < outcomes->count; i++)
         if (outcomes->items[i].submitted < reading.since)
             reading.since = outcomes->items[i].submitted;
-    if (!outcomes->count)
-        return COMMAND_OK;
-    enum command_status status = read_mailbox(&reading);
+    enum command_status status = read_mailbox(&reading, outcomes->count ? 0 : 1);
     if (status == COMMAND_OK) {
         add_deliveries(outcomes, reading.deliveries);
         status = add_receipts_and_replies(outcomes, reading.by_ipm);
