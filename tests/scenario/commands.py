@@ -250,7 +250,7 @@ def _():
         def states():
             told, = ask(pair.alpha, "status", "--user", ADA, sent)["messages"]
             return [{row["recipient"]: row["state"] for row in told["recipients"]}[name] for name in (UWE, ADA)]
-        for words, state in (("hold", "held"), ("release", "waiting"), ("hold", "held"), ("delete", "deleted")):
+        for words, state in (("hold", "held"), ("release", "deferred"), ("hold", "held"), ("delete", "deleted")):
             pair.alpha.mhs("queue", words, str(copy["id"]), "--reason", f"to {words}")
             equal(states(), [state, "deferred"], words)
         shown = pair.alpha.mhs("--wide", "sent", "--user", ADA).stdout
