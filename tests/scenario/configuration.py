@@ -375,6 +375,18 @@ def ask(mta, *arguments, status=0):
     return json.loads(done.stdout)
 
 
+@case("a folder of the socket that is there, and not the user's to write, is not to be made")
+def _():
+    with folder() as path:
+        os.mkdir(f"{path}/others", 0o755)
+        os.chmod(path, 0o755)
+        write(f"{path}/main.conf", HEAD + f'socket = "{path}/others/sock"\n', 0o644)
+        if os.geteuid() == 0:
+            done = subprocess.run([program("mhsd"), "-t", "-c", f"{path}/main.conf"], capture_output=True, text=True, check=False, user=65534)
+            check("can't be served: Permission denied; start the daemon as a user who may write its folder" in done.stderr, done)
+            check("mkdir" not in done.stderr, done)
+
+
 @case("a byte order mark, UTF-16 and NUL are told as what they are, with the line, in an included file too")
 def _():
     text = (HEAD + 'nod = a\n').encode()
