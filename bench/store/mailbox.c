@@ -85,11 +85,14 @@ static void deliver(struct bench *b, uint32_t mailbox, unsigned number) {
 
 static void seal(struct bench *b) {
     struct error err = {0};
+    struct store_chunk chunk;
     bool more = true;
     while (more) {
-        if (!store_seal(b->batch, 16, ms_derive, &b->deriving, &more, &err))
+        if (!store_next_chunk(b->store, &chunk, &more, &err) ||
+            (chunk.mailbox && !store_seal_chunk(b->batch, &chunk, ms_derive, &b->deriving, &err)))
             die("seal", &err);
         commit(b);
+        store_chunk_done(b->store, &chunk);
     }
 }
 

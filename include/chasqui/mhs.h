@@ -229,13 +229,20 @@ struct mhs_list {
     uint64_t after;      /* only entries after this one */
     uint64_t limit;      /* at most so many; 0: all */
     bool unseen;         /* only those that were not read yet */
+    uint64_t before;     /* only entries before this one; 0: all */
+    bool newest;         /* the newest first */
+    int64_t since;       /* only what arrived then or later, seconds since 1970; 0: all */
+    const char *from; /* only from originators of whose address an element contains this word; or each element
+                         that an address names contains its value, as in `/O=acme/S=smi`. NULL: from all */
+    const char *subject; /* only those whose subject contains this, in any case, and those that have none, as
+                            reports; NULL: all */
 };
 
 /*
- * Tells of the entries, oldest first. The callback may ask the same session
+ * Tells of the entries, oldest first unless it says newest. The callback may ask the same session
  * other things but to submit, and returns false to stop (MHS_STOPPED). `*more`
- * (unless NULL): the entry to go on after when the limit was reached; 0: these
- * were all.
+ * (unless NULL): the entry to go on after (newest first: before) when the limit was
+ * reached; 0: these were all.
  */
 enum mhs_code mhs_list(struct mhs_session *session, const struct mhs_list *list,
                        bool (*each)(void *context, const struct mhs_entry *entry), void *context,

@@ -84,20 +84,40 @@ enum mhs_code local_mailboxes(struct mhs_session *session,
     return code;
 }
 
-/* One page; `*shown` counts on. */
-static enum mhs_code list_page(struct mhs_session *session, const struct mhs_list *list, uint64_t *after,
+static void add_number(json_t *request, const char *member, uint64_t number) {
+    if (number)
+        json_object_set_new(request, member, json_integer((json_int_t)number));
+}
+
+static void add_text(json_t *request, const char *member, const char *text) {
+    if (text)
+        json_object_set_new(request, member, json_string(text));
+}
+
+/* All but where it goes on. */
+static json_t *list_request(const struct mhs_list *list, uint64_t most) {
+    json_t *request = json_pack("{s:s, s:s, s:I}", "operation", "mailbox-list", "mailbox", list->mailbox,
+                                "limit", (json_int_t)most);
+    if (list->unseen)
+        json_object_set_new(request, "unseen", json_true());
+    if (list->newest)
+        json_object_set_new(request, "newest", json_true());
+    add_number(request, "since", list->since > 0 ? (uint64_t)list->since : 0);
+    add_text(request, "from", list->from);
+    add_text(request, "subject", list->subject);
+    return request;
+}
+
+/* One page; `*shown` counts on. It goes on at `*at`: after it, or before it. */
+static enum mhs_code list_page(struct mhs_session *session, const struct mhs_list *list, uint64_t *at,
                                uint64_t *shown, bool (*each)(void *context, const struct mhs_entry *entry),
                                void *context) {
     uint64_t left = list->limit ? list->limit - *shown : PAGE;
-    json_t *request = json_pack("{s:s, s:s, s:I}", "operation", "mailbox-list", "mailbox", list->mailbox,
-                                "limit", (json_int_t)(left < PAGE ? left : PAGE));
-    json_t *answer;
+    json_t *request = list_request(list, left < PAGE ? left : PAGE), *answer;
     const json_t *row;
     size_t i;
-    if (*after)
-        json_object_set_new(request, "after", json_integer((json_int_t)*after));
-    if (list->unseen)
-        json_object_set_new(request, "unseen", json_true());
+    add_number(request, "after", list->newest ? list->after : *at);
+    add_number(request, "before", list->newest ? *at : list->before);
     enum mhs_code code = local_request(session, request, &answer);
     json_array_foreach(json_object_get(answer, "entries"), i, row) {
         struct mhs_entry entry = entry_of(row);
@@ -105,7 +125,7 @@ static enum mhs_code list_page(struct mhs_session *session, const struct mhs_lis
         if (code == MHS_OK && !each(context, &entry))
             code = stopped(session);
     }
-    *after = number_of(answer, "cursor");
+    *at = number_of(answer, "cursor");
     json_decref(answer);
     return code;
 }
@@ -113,12 +133,12 @@ static enum mhs_code list_page(struct mhs_session *session, const struct mhs_lis
 enum mhs_code local_list(struct mhs_session *session, const struct mhs_list *list,
                          bool (*each)(void *context, const struct mhs_entry *entry), void *context,
                          uint64_t *more) {
-    uint64_t after = list->after, shown = 0;
+    uint64_t at = list->newest ? list->before : list->after, shown = 0;
     enum mhs_code code;
     do
-        code = list_page(session, list, &after, &shown, each, context);
-    while (code == MHS_OK && after && (!list->limit || shown < list->limit));
-    *more = code == MHS_OK ? after : 0;
+        code = list_page(session, list, &at, &shown, each, context);
+    while (code == MHS_OK && at && (!list->limit || shown < list->limit));
+    *more = code == MHS_OK ? at : 0;
     return code;
 }
 

@@ -118,5 +118,5 @@ bool ipc_bind_answer_read(struct span payload, struct ipc_bind_answer *answer) {
     bool ok = ipc_credentials_read(&r, &answer->credentials);
     answer->hosts = payload_rest(&r);
     return ok && payload_done(&r) && answer->verdict >= IPC_BIND_ADMITTED &&
-           answer->verdict <= IPC_BIND_NOT_SUPPORTED && hosts_read(answer->hosts);
+           answer->verdict <= IPC_BIND_CANNOT_RECOVER && hosts_read(answer->hosts);
 }

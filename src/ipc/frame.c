@@ -65,7 +65,7 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
                           "answered (OUT, PING): may it be?"},
     [IPC_BIND_ANSWER] =
         {"bind-answer", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_ASKED, BOUNDED, .secret = true,
-         FIELDS(U8("verdict (enum ipc_bind_verdict)", IPC_BIND_ADMITTED, IPC_BIND_NOT_SUPPORTED),
+         FIELDS(U8("verdict (enum ipc_bind_verdict)", IPC_BIND_ADMITTED, IPC_BIND_CANNOT_RECOVER),
                 OCTETS("peer", 0, ANY32), OCTETS("parameter", 0, ANY32), OCTETS("cause", 0, ANY32),
                 CREDENTIALS, REST("names of hosts to resolve, octets each", 0, ANY32)),
          .help = "For RT-RECOVER the peer is the one that the broken association belonged "
@@ -206,6 +206,69 @@ static const struct ipc_frame frames[IPC_NUMBERS] = {
     [IPC_USER_CONTROL] = {"user-control", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER, BOUNDED,
                           FIELDS(REST("argument of submission-control", 1, ANY32)),
                           .help = "Invoke submission-control (X.411 §8.2.1.4). No answer to it comes back."},
+    [IPC_USER_DELIVER] =
+        {"user-deliver", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_NO_DELIVERY, PAYLOAD,
+         FIELDS(U8("what (enum ipc_user_delivery)", IPC_USER_MESSAGE, IPC_USER_REPORT),
+                U64("octets of the content"), OCTETS("prefix", 1, ANY32), REST("content", 0, ANY32)),
+         .help =
+             "Invoke message-delivery or report-delivery (X.411 §8.3.1). The prefix is the argument's "
+             "octets before those of the content, which end it. A content of at most IPC_WHOLE_MAX octets "
+             "comes with it, any other by user-deliver-read."},
+    [IPC_USER_DELIVER_READ] = {"user-deliver-read", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_DELIVERING,
+                               BOUNDED, FIELDS(U64("offset in the content"), LENGTH("length", IPC_CHUNK)),
+                               .help = ""},
+    [IPC_USER_DELIVER_DATA] = {"user-deliver-data", TO_NET, IPC_ABOUT_ASSOCIATION,
+                               IPC_STATE_DELIVERING | IPC_STATE_NO_DELIVERY, PAYLOAD,
+                               FIELDS(U64("offset"), REST("content", 0, ANY32)),
+                               .help = "The delivery may have ended meanwhile."},
+    [IPC_USER_DELIVER_RESULT] = {"user-deliver-result", TO_STORE, IPC_ABOUT_ASSOCIATION,
+                                 IPC_STATE_DELIVERING | IPC_STATE_CLOSING, BOUNDED,
+                                 FIELDS(
+                                     U8("what (enum ipc_user_delivered)", IPC_USER_TAKEN, IPC_USER_IN_DOUBT),
+                                     U16("code of the error, or the reject's problem"),
+                                     OCTETS("cause", 0, ANY32)),
+                                 .help = "What became of it, once."},
+    /* ---- a user of a message store ---- */
+    [IPC_MS_OPEN] =
+        {"ms-open", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_ASKED, BOUNDED,
+         FIELDS(OCTETS("seal", 1, IPC_MS_SEAL_MAX), OCTETS("result of 1988", 1, ANY32),
+                REST("result of 1994", 1, ANY32)),
+         .help = "A user of a message store is about to be admitted (bind-answer). Each result is BER of "
+                 "MSBindResult, with what a bind is told of the store where it asks for that."},
+    [IPC_MS_ASK] =
+        {"ms-ask", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER, PAYLOAD,
+         FIELDS(LENGTH("invocation", ANY32), OCTETS("seal", 1, IPC_MS_SEAL_MAX),
+                OCTETS("mailbox, an O/R address", 1, IPC_BIND_ADDRESS_MAX), U16("operation, X.419's code"),
+                U8("edition: 0 is 1988, 1 is 1994", 0, 1),
+                OCTETS("the bind's fetch-restrictions, or none", 0, ANY32), REST("argument", 0, ANY32)),
+         .help = "Summarize, list, fetch or delete (X.413 §8.2). The restrictions are BER of Restrictions."},
+    [IPC_MS_ANSWER] =
+        {"ms-answer", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER, PAYLOAD,
+         FIELDS(LENGTH("invocation", ANY32),
+                U8("what (enum ipc_user_answer)", IPC_USER_RESULT, IPC_USER_REJECT),
+                U16("code of the operation or error, or the reject's invoke problem"),
+                OCTETS("entries that are listed from now on", 0, ANY32),
+                OCTETS("entries that are processed from now on", 0, ANY32),
+                OCTETS("entries that are to be deleted", 0, ANY32), OCTETS("slices", 0, ANY32),
+                REST("result or parameter", 0, ANY32)),
+         .help = "Entries are pairs of u32, the first and the last of some. A slice is u32 the offset in the "
+                 "result before which it belongs, u64 entry, u64 offset in its content, u64 length: they are "
+                 "read by ms-read."},
+    [IPC_MS_READ] = {"ms-read", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER, BOUNDED,
+                     FIELDS(LENGTH("invocation", ANY32), OCTETS("seal", 1, IPC_MS_SEAL_MAX),
+                            OCTETS("mailbox, an O/R address", 1, IPC_BIND_ADDRESS_MAX), U64("entry"),
+                            U64("offset in its content"), LENGTH("length", IPC_CHUNK)),
+                     .help = "One at a time."},
+    [IPC_MS_DATA] = {"ms-data", TO_NET, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER, .most = IPC_CHUNK + 1024,
+                     FIELDS(LENGTH("invocation", ANY32), U64("offset"), REST("octets", 0, IPC_CHUNK)),
+                     .help = "None: they can't be read, or are there no more."},
+    [IPC_MS_CHANGE] =
+        {"ms-change", TO_STORE, IPC_ABOUT_ASSOCIATION, IPC_STATE_USER, PAYLOAD,
+         FIELDS(LENGTH("invocation", ANY32), U16("operation, X.419's code"), OCTETS("listed", 0, ANY32),
+                OCTETS("processed", 0, ANY32), OCTETS("deleted", 0, ANY32), REST("result", 0, ANY32)),
+         .help = "What an answer said of entries is to be so. Answered by user-answer with that operation "
+                 "and result, when it is on disk."},
+
     [IPC_STOPPING] = {"stopping", TO_STORE, IPC_ABOUT_PROCESS, UP, BOUNDED,
                       .help =
                           "It was told to stop. Of each transfer in that was under way then it has said so "
@@ -452,6 +515,10 @@ const char *ipc_state_name(enum ipc_state state) {
         return "no submission comes in";
     case IPC_STATE_SUBMITTING:
         return "a submission comes in";
+    case IPC_STATE_NO_DELIVERY:
+        return "nothing is being delivered";
+    case IPC_STATE_DELIVERING:
+        return "a delivery goes out";
     }
     return "?";
 }
@@ -462,7 +529,7 @@ enum ipc_judgement ipc_frame_judge(const struct ipc_frame *frame, unsigned state
     if (state & IPC_STATE_GONE)
         return IPC_LATE;
     size_t length = (size_t)snprintf(why, IPC_WHY, "frame %s, which may not come now:", frame->name);
-    for (unsigned bit = IPC_STATE_GONE; bit <= IPC_STATE_SUBMITTING && length < IPC_WHY; bit <<= 1)
+    for (unsigned bit = IPC_STATE_GONE; bit <= IPC_STATE_DELIVERING && length < IPC_WHY; bit <<= 1)
         if (state & bit)
             length += (size_t)snprintf(why + length, IPC_WHY - length, " (%s)",
                                        ipc_state_name((enum ipc_state)bit));

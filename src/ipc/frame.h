@@ -56,7 +56,9 @@ enum ipc_state {
     /* an association of a user: */
     IPC_STATE_USER = 1 << 13,          /* it is there */
     IPC_STATE_NO_SUBMISSION = 1 << 14, /* no submission comes in */
-    IPC_STATE_SUBMITTING = 1 << 15     /* one does */
+    IPC_STATE_SUBMITTING = 1 << 15,    /* one does */
+    IPC_STATE_NO_DELIVERY = 1 << 16,   /* nothing is being delivered */
+    IPC_STATE_DELIVERING = 1 << 17     /* something is */
 };
 
 enum ipc_field_kind { IPC_U8, IPC_U16, IPC_U32, IPC_U64, IPC_OCTETS, IPC_REST };

@@ -80,6 +80,17 @@ enum ipc_type {
     IPC_USER_REQUEST = 28,
     IPC_USER_ANSWER = 29,
     IPC_USER_CONTROL = 30,
+    IPC_USER_DELIVER = 31,
+    IPC_USER_DELIVER_READ = 32,
+    IPC_USER_DELIVER_DATA = 33,
+    IPC_USER_DELIVER_RESULT = 34,
+
+    IPC_MS_OPEN = 40,
+    IPC_MS_ASK = 41,
+    IPC_MS_ANSWER = 42,
+    IPC_MS_READ = 43,
+    IPC_MS_DATA = 44,
+    IPC_MS_CHANGE = 45,
 
     IPC_PING = 48,
     IPC_PING_RESULT = 49,
@@ -116,8 +127,14 @@ enum ipc_type {
 enum ipc_work_operation {
     /* P22 to P2 (RFC 1328): arguments u8 flags (content/downgrade.h), octets our address of §3.1 as text or
        none, results u32 encoded information types */
-    IPC_WORK_DOWNGRADE = 1
+    IPC_WORK_DOWNGRADE = 1,
+    /* What columns are made of (ms/sealed.h): arguments for each entry u8 type, u8 known, octets items of its
+       row, u64 octets of its content, octets the beginning of that; there is no content to be read. Results
+       for each u8 IPC_WORK_FACTS and ms_facts_write's, or IPC_WORK_MORE: a longer beginning is wanted */
+    IPC_WORK_ATTRIBUTES = 2
 };
+
+enum ipc_work_facts { IPC_WORK_MORE, IPC_WORK_FACTS };
 
 enum ipc_work_verdict {
     IPC_WORK_DONE = 1,
@@ -175,8 +192,7 @@ enum ipc_bind_verdict {
     IPC_BIND_AUTHENTICATION_ERROR,
     IPC_BIND_UNACCEPTABLE_DIALOGUE_MODE,
     IPC_BIND_UNACCEPTABLE_SECURITY_CONTEXT,
-    IPC_BIND_CANNOT_RECOVER,
-    IPC_BIND_NOT_SUPPORTED /* no binder of this kind is served here */
+    IPC_BIND_CANNOT_RECOVER
 };
 
 /* An operation that a user of the MTS may ask for beside submissions (X.411 §8.2, §8.3, §8.4). */
@@ -189,6 +205,20 @@ enum ipc_user_operation {
 
 /* What an operation of a user is answered with: its result, an abstract error, a reject. */
 enum ipc_user_answer { IPC_USER_RESULT = 1, IPC_USER_ERROR, IPC_USER_REJECT };
+
+/* What a user is given (X.411 §8.3.1.1, §8.3.1.2), */
+enum ipc_user_delivery { IPC_USER_MESSAGE = 1, IPC_USER_REPORT };
+
+/* and what becomes of it. */
+enum ipc_user_delivered {
+    IPC_USER_TAKEN = 1, /* the result came: it is the user's */
+    IPC_USER_REFUSED,   /* an abstract error came, which the code names */
+    IPC_USER_REJECTED,  /* a reject came, with this problem, or an error that is none of the operation's */
+    IPC_USER_BROKEN,    /* the association ended before the argument's last octet was handed over */
+    IPC_USER_IN_DOUBT   /* it ended after that, or what came is no result: the user may have it */
+};
+/* Most octets of a seal: what says that an association may ask of a mailbox. */
+#define IPC_MS_SEAL_MAX 32
 
 enum ipc_close { IPC_CLOSE_RELEASED = 1, IPC_CLOSE_ABORTED, IPC_CLOSE_BROKEN };
 

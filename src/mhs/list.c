@@ -69,6 +69,8 @@ static bool add_row(void *context, const struct mhs_entry *entry) {
 
 /* ---- filters ---- */
 
+#define PAGE_MOST 200
+
 struct listing {
     const char *mailbox;
     const struct wish *wish;
@@ -82,27 +84,6 @@ static bool holds(const char *text, const char *part, struct arena *arena) {
     return whole.data && wanted.data && strstr((const char *)whole.data, (const char *)wanted.data);
 }
 
-static bool same_address(const char *a, const char *b, struct arena *arena) {
-    struct span first = oraddress_key_of(span_str(a), arena, NULL),
-                second = oraddress_key_of(span_str(b), arena, NULL);
-    return first.data && second.data && span_eq(first, second);
-}
-
-/* What the daemon's list tells is enough to leave it out. */
-static bool is_out(const struct listing *listing, const json_t *row, struct arena *arena) {
-    const struct wish *wish = listing->wish;
-    const char *originator = json_string_value(json_object_get(row, "originator"));
-    uint64_t number = (uint64_t)out_integer(row, "entry");
-    if (wish->since && out_time(row, "arrival") < wish->since)
-        return true;
-    if (wish->last_number && (number < wish->first_number || number > wish->last_number))
-        return true;
-    if (!wish->from)
-        return false;
-    return !originator || !((listing->from && same_address(originator, listing->from, arena)) ||
-                            holds(originator, wish->from, arena));
-}
-
 /* The subject of the message, or of that which a report is about. */
 static bool has_other_subject(const struct listing *listing, const json_t *row, struct arena *arena) {
     const char *about = json_string_value(json_object_get(row, "about"));
@@ -113,8 +94,6 @@ static bool has_other_subject(const struct listing *listing, const json_t *row, 
 /* Completes a row. False: it is not wanted. */
 static bool complete_row(struct listing *listing, json_t *row) {
     arena_reset(&listing->arena);
-    if (is_out(listing, row, &listing->arena))
-        return false;
     list_line_complete(listing->mailbox, row, &listing->arena);
     if (has_other_subject(listing, row, &listing->arena))
         return false;
@@ -142,15 +121,24 @@ static void complete(void *context, json_t *rows) {
 
 /* ---- list ---- */
 
-static enum command_status ask_entries(void *context, int64_t most, int64_t after, json_t **answer) {
-    const struct listing *listing = context;
+/* The range ends where it goes on. */
+static struct mhs_list list_of(const struct listing *listing, int64_t most) {
     const struct wish *wish = listing->wish;
-    const struct mhs_list list = {listing->mailbox, (uint64_t)after, (uint64_t)most, wish->unseen};
+    uint64_t first = wish->first_number > 1 ? wish->first_number - 1 : 0;
+    return (struct mhs_list){.mailbox = listing->mailbox,
+                             .limit = (uint64_t)most,
+                             .after = first > (uint64_t)wish->after ? first : (uint64_t)wish->after,
+                             .before = wish->last_number ? wish->last_number + 1 : 0,
+                             .unseen = wish->unseen,
+                             .since = wish->since,
+                             .from = listing->from ? listing->from : wish->from,
+                             .subject = wish->subject};
+}
+
+static enum command_status ask(const struct mhs_list *list, json_t **answer) {
     uint64_t more = 0;
     json_t *rows = json_array();
-    enum mhs_code code = mhs_list(daemon_session(), &list, add_row, rows, &more);
-    if (wish->last_number && more >= wish->last_number)
-        more = 0; /* the range is over */
+    enum mhs_code code = mhs_list(daemon_session(), list, add_row, rows, &more);
     *answer = json_pack("{s:o, s:I}", "entries", rows, "cursor", (json_int_t)more);
     if (code == MHS_OK)
         return COMMAND_OK;
@@ -159,39 +147,34 @@ static enum command_status ask_entries(void *context, int64_t most, int64_t afte
                                : daemon_failed(code);
 }
 
-/* Adds the rows that may be wanted. What is over the count goes as soon as no subject can decide. */
-static void keep_last(struct listing *listing, json_t *rows, const json_t *page) {
-    json_t *row;
-    size_t i;
-    json_array_foreach(page, i, row) {
-        arena_reset(&listing->arena);
-        if (!is_out(listing, row, &listing->arena))
-            json_array_append(rows, row);
-        if (!listing->wish->subject && json_array_size(rows) > (size_t)listing->wish->last)
-            json_array_remove(rows, 0);
-    }
+static enum command_status ask_entries(void *context, int64_t most, int64_t after, json_t **answer) {
+    struct mhs_list list = list_of(context, most);
+    list.after = (uint64_t)after;
+    return ask(&list, answer);
 }
 
-/* Of --last: all are asked for, what is not wanted is left out, and what is over the count at the beginning.
- */
+/* Of --last: the newest are asked for, until there are enough of those that are wanted. */
 static enum command_status ask_last(void *context, int64_t most, int64_t after, json_t **answer) {
     struct listing *listing = context;
     size_t wanted = (size_t)listing->wish->last;
-    json_t *rows = json_array();
+    struct mhs_list list = list_of(listing, most);
+    json_t *rows = json_array(), *page, *row;
     enum command_status status = COMMAND_OK;
+    size_t i;
+    (void)after;
+    list.newest = true;
     do {
-        status = ask_entries(context, most, after, answer);
+        list.limit = wanted - json_array_size(rows) < PAGE_MOST ? wanted - json_array_size(rows) : PAGE_MOST;
+        status = ask(&list, &page);
         if (status != COMMAND_OK)
             break;
-        keep_last(listing, rows, json_object_get(*answer, "entries"));
-        after = out_integer(*answer, "cursor");
-        json_decref(*answer);
-    } while (after);
-    for (size_t i = json_array_size(rows); i-- > 0;) {
-        bool has_room = json_array_size(rows) - i <= wanted;
-        if (!has_room || !complete_row(listing, json_array_get(rows, i)))
-            json_array_remove(rows, i);
-    }
+        json_array_foreach(json_object_get(page, "entries"), i, row) {
+            if (complete_row(listing, row))
+                json_array_insert(rows, 0, row);
+        }
+        list.before = (uint64_t)out_integer(page, "cursor");
+        json_decref(page);
+    } while (list.before && json_array_size(rows) < wanted);
     *answer = json_pack("{s:o, s:I}", "entries", rows, "cursor", (json_int_t)0);
     if (status != COMMAND_OK)
         json_decref(*answer);

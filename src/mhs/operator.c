@@ -33,6 +33,19 @@ static void print_numbers(const char *label, const json_t *numbers) {
     putchar('\n');
 }
 
+/* Those who take deliveries by P3, where one is bound or something waits for him. */
+static void print_users_bound(json_t *users) {
+    static const struct out_column columns[] = {{"USER", "address", false, TABLE_CUT_START},
+                                                {"BOUND", "associations", true},
+                                                {"WAIT", "copies", true},
+                                                {"LAST ERROR", "last-error", false, TABLE_FLOW},
+                                                {NULL, NULL, false}};
+    if (!json_array_size(users))
+        return;
+    putchar('\n');
+    out_table(users, columns);
+}
+
 static void print_status(const json_t *answer) {
     static const char *const members[] = {"mta",   "domain",  "version", "state",
                                           "cause", "started", "now",     "copies"};
@@ -62,6 +75,7 @@ static void print_status(const json_t *answer) {
         putchar('\n');
         out_table(peers, columns);
     }
+    print_users_bound(json_object_get(answer, "users"));
 }
 
 int cmd_status(int argc, char **argv) {

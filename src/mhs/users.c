@@ -44,12 +44,13 @@ static void print_users(const json_t *answer) {
                                                 {"PASSWORD", "password", false},
                                                 {"ENTRIES", "entries", true},
                                                 {"DIRECTORY NAME", "directory-name", false, TABLE_CUT_END},
+                                                {"DELIVERY", "delivery", false},
                                                 {"IN CONFIGURATION", "configured", false},
                                                 {NULL, NULL, false}};
     out_table(json_object_get(answer, "users"), columns);
 }
 
-/* As other lists do; whoever is shown alone has his whole address. */
+/* With aliases, as other lists have them. */
 static void print_listed(const json_t *answer) {
     json_t *user;
     size_t i;
@@ -61,6 +62,18 @@ static void print_listed(const json_t *answer) {
 static void print_done(const json_t *answer) {
     (void)answer;
     printf("done\n");
+}
+
+/* All that is known of one. */
+static void print_user(const json_t *answer) {
+    static const char *const members[] = {"address",  "directory-name", "uid",       "password",
+                                          "delivery", "entries",        "configured"};
+    json_t *user = json_array_get(json_object_get(answer, "users"), 0);
+    name_login(user);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (!json_is_null(json_object_get(user, members[i])))
+            out_field(strcmp(members[i], "configured") == 0 ? "in configuration" : members[i],
+                      out_text(user, members[i]));
 }
 
 static int user_list(int argc, char **argv) {
@@ -82,7 +95,7 @@ static int user_show(int argc, char **argv) {
         return line.status;
     if (!(address = aliases_resolve(address)))
         return COMMAND_USAGE;
-    return daemon_ask(json_pack("{s:s, s:s}", "operation", "user-list", "address", address), print_users);
+    return daemon_ask(json_pack("{s:s, s:s}", "operation", "user-list", "address", address), print_user);
 }
 
 /* ---- changes ---- */
@@ -348,6 +361,8 @@ static bool read_change(struct command_line *line, struct change *change, int *s
             change->password = value;
         else if (id == 'd')
             json_object_set_new(change->request, "discard", json_true());
+        else if (id == 'D')
+            json_object_set_new(change->request, "delivery", json_string(value));
         else if (!set_member(line->usage, change->request, id == 'u' ? "uid" : "directory-name", value))
             return false;
     }
@@ -376,14 +391,15 @@ static int user_change(const struct command_usage *usage, const char *operation,
         if (!change.file && strcmp(operation, "user-set") == 0 && json_object_size(change.request) == 2) {
             json_decref(change.request);
             return command_usage_error(
-                usage, "say what is to be changed: --uid, --directory-name or --password-command");
+                usage,
+                "say what is to be changed: --uid, --directory-name, --password-command or --delivery");
         }
         if (!change.file)
             return daemon_ask(change.request, print_done);
         status =
             json_object_size(change.request) > 1
                 ? command_usage_error(usage, "with --file, uid and directory name stand in its lines, and "
-                                             "passwords are given by 'mhs user set'")
+                                             "passwords and deliveries are set by 'mhs user set'")
                 : add_file(change.file);
     }
     json_decref(change.request);
@@ -392,11 +408,14 @@ static int user_change(const struct command_usage *usage, const char *operation,
 
 #define PASSWORD_HELP "the command whose first line is the password with which the user's programs bind"
 
+#define DELIVERY_HELP "'mailbox': messages are delivered here; 'p3': to the user's own program, when it binds"
+
 static int user_add(int argc, char **argv) {
     static const struct command_option options[] = {
         {'u', "uid", "UID", "the Unix user, by number or login, who may use the mailbox"},
         {'n', "directory-name", "NAME", "the user's directory name (RFC 4514)"},
         {'p', "password-command", "COMMAND", PASSWORD_HELP},
+        {'D', "delivery", "WHERE", DELIVERY_HELP},
         {'f', "file", "FILE", "many users, a line each ('-': standard input)"},
         {0}};
     static const struct command_usage usage = {
@@ -414,6 +433,7 @@ static int user_set(int argc, char **argv) {
          "the Unix user, by number or login, who may use the mailbox; 'none': nobody but operators"},
         {'n', "directory-name", "NAME", "the user's directory name (RFC 4514); 'none': it has none"},
         {'p', "password-command", "COMMAND", PASSWORD_HELP "; 'none': the user can't bind"},
+        {'D', "delivery", "WHERE", DELIVERY_HELP},
         {0}};
     static const struct command_usage usage = {"user set", "ADDRESS",
                                                "Changes a user that 'mhs user add' made.",

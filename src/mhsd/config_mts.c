@@ -214,6 +214,7 @@ static void read_mailbox(const struct config_section *section, struct mta_user *
     user->address = section->title;
     user->directory_name = config_text(section, "directory-name");
     user->password_hash = config_text(section, "password-hash");
+    user->by_p3 = strcmp(config_text(section, "delivery"), "p3") == 0;
     user->has_uid = login && login->ids;
     user->uid = user->has_uid ? login->ids[0] : 0;
 }

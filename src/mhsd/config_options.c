@@ -157,10 +157,11 @@ static const struct config_option top_options[] = {
              "\"\\\"592\\\"/Internet=0.0.0.0+102\"}. A host name is resolved when the daemon starts."},
     {"listen-users", CONFIG_TEXTS, CONFIG_RESTART, CONFIG_NET, .none = "nowhere: users can't bind",
      .help =
-         "The same for users, whose programs bind by P3 (mts-access, with and without RTSE, of 1988 and of "
-         "1994), as {\"Internet=0.0.0.0+3102\"}. Ports of `listen` can't be among them. A user binds with "
-         "his O/R address and a password (`mhs user set --password-command`, or `password-hash`), which "
-         "travels as it is: where others can listen on the way, let it go through a tunnel."},
+         "The same for users, whose programs bind by P3 (mts-access) or to their mailbox by P7 "
+         "(ms-access), with and without RTSE, of 1988 and of 1994, as {\"Internet=0.0.0.0+3102\"}. Ports of "
+         "`listen` can't be among them. A user binds with his O/R address and a password (`mhs user set "
+         "--password-command`, or `password-hash`), which travels as it is: where others can listen on the "
+         "way, let it go through a tunnel."},
     {"name-servers", CONFIG_TEXTS, 0, CONFIG_NET,
      .none = "those of /etc/resolv.conf, which is read, as /etc/hosts is, when a net process starts",
      .help = "IP addresses of the servers that resolve the peers' host names, with `:port` if it is not 53."},

@@ -59,12 +59,18 @@ static const struct config_option redirection_options[] = {
     {0},
 };
 
+static const char *const deliveries[] = {"mailbox", "p3", NULL};
+
 const struct config_option config_user_options[] = {
     {"login", CONFIG_LOGIN, 0, SWITCH, 1, .none = "only operators use the mailbox",
      .help = "The Unix user who may use it."},
     {"password-hash", CONFIG_TEXT, CONFIG_SECRET, CONFIG_STORE, 1, 127, .none = "the user can't bind",
      .help = "Of the password with which the user's own programs bind (P3): what `mhs user hash` prints, a "
              "hash by Argon2id."},
+    {"delivery", CONFIG_WORD, 0, SWITCH, .text = "mailbox", .words = deliveries,
+     .help = "Where messages and reports for the user are delivered: into a mailbox here, or (`p3`) to the "
+             "user's own program, a user agent or a message store, while that is bound by P3; they are held "
+             "for it till then, and expire as messages do that wait for a peer."},
     {"available", CONFIG_FLAG, 0, SWITCH, .number = true,
      .help = "`false`: registered, but nothing can be delivered."},
     {"may-submit", CONFIG_FLAG, 0, SWITCH, .number = true, .help = "The user may submit."},

@@ -6,6 +6,9 @@
 
 #include "ipc/door.h"
 
+/* Octets that wait between two processes. */
+#define CHANNEL_OCTETS (1 << 20)
+
 /* Passes an end through the child's door. One that has closed that and lives would be introduced to nobody.
  */
 static bool pass_end(struct child *to, enum ipc_end kind, const struct child *holder, int fd) {
@@ -19,11 +22,20 @@ static bool pass_end(struct child *to, enum ipc_end kind, const struct child *ho
     return false;
 }
 
+/* Long contents pass in few turns of the two ends. The system may give less (net.core.wmem_max), and then it is
+ * only slower. */
+static void widen(int fd) {
+    int octets = CHANNEL_OCTETS;
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof octets);
+}
+
 /* Gives `to` the end of a new channel; the other is for `of`, a process of that kind. -1 with errno. */
 static int introduce(struct child *to, enum ipc_end kind, const struct child *of) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         return -1;
+    widen(pair[0]);
+    widen(pair[1]);
     bool ok = pass_end(to, kind, of, pair[0]);
     int cause = errno;
     close(pair[0]);

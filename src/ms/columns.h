@@ -6,7 +6,21 @@
 #include "ms/filter.h"
 #include "store/columns.h"
 
-/* Derives columns: the `context` of store_derive_cb. */
+/* What an entry's columns are made of, as far as that hangs on no key of the store's: numbers; STORE_UNKNOWN;
+ * and spans that are hashed, or are texts. Head and creation-time are the store's own. */
+struct ms_facts {
+    uint64_t numbers[STORE_COLUMNS];
+    struct span spans[STORE_COLUMNS];
+};
+/* Of the entry's items, which may be more than its row has. False without memory. */
+bool ms_facts_of(const struct store_entry *entry, struct span items, struct arena *arena,
+                 struct ms_facts *facts);
+void ms_facts_columns(const struct store *store, const struct ms_facts *facts, struct store_columns *columns);
+/* From one process to another. Takes them from `rest`; false: they are none. */
+bool ms_facts_write(struct buf *out, const struct ms_facts *facts);
+bool ms_facts_read(struct span *rest, struct ms_facts *facts);
+
+/* Derives columns of rows alone: the `context` of store_derive_cb. */
 struct ms_deriving {
     const struct store *store;
     struct span (*items)(const struct store_entry *entry); /* where in its data they are */

@@ -29,11 +29,25 @@ struct span ms_item(struct span items, const struct ms_attribute *attribute) {
     return (struct span){NULL, 0};
 }
 
+bool ms_is_summary(const struct ms_attribute *attribute) {
+    static const uint8_t summary[][4] = {{0x56, 4, 3, 27}, {0x56, 4, 3, 19}, {0x56, 4, 3, 23},
+                                         {0x56, 4, 3, 8},  {0x56, 4, 3, 4},  {0x56, 4, 3, 6},
+                                         {0x56, 1, 6, 0},  {0x56, 1, 7, 1},  {0x56, 1, 7, 3},
+                                         {0x56, 1, 7, 4},  {0x56, 1, 7, 30}};
+    for (size_t i = 0; i < sizeof summary / sizeof *summary; i++)
+        if (span_eq(attribute->oid, span_of(summary[i], 4)))
+            return true;
+    return false;
+}
+
 bool ms_entry_lacks(const struct store_entry *entry, const struct ms_attribute *attribute) {
     bool envelope = attribute->origin == MS_GENERAL &&
                     (!strncmp(attribute->name, "mt-", 3) || !strcmp(attribute->name, "ms-content-length"));
-    return envelope ? entry->known & MS_KNOWS_ENVELOPE
-                    : attribute->origin == MS_IPM && entry->known & MS_KNOWS_HEADING;
+    if (!envelope && attribute->origin != MS_IPM)
+        return false;
+    return !(attribute->entry_types >> entry->type & 1) ||
+           entry->known & (envelope ? MS_KNOWS_ENVELOPE : MS_KNOWS_HEADING) ||
+           (entry->known & (envelope ? MS_KNOWS_SUMMARY : MS_KNOWS_SUBJECT) && ms_is_summary(attribute));
 }
 
 /* ---- values ---- */
@@ -63,7 +77,9 @@ static bool field_of(const struct ms_attribute *attribute, enum field *field) {
 }
 
 static bool has_field(const struct store_entry *row, enum field field) {
-    return field == PARENT ? row->parent != 0 : field != PRIORITY || row->priority != MS_NO_PRIORITY;
+    return field == PARENT     ? row->parent != 0
+           : field == PRIORITY ? row->known && row->priority != MS_NO_PRIORITY
+                               : true;
 }
 
 static int64_t number_in(const struct store_entry *row, enum field field) {

@@ -14,8 +14,11 @@
 /* Of `known`: which attributes the entry does not have where they are no items of its row. */
 #define MS_KNOWS_ENVELOPE 1u /* `mt-…`, and ms-content-length */
 #define MS_KNOWS_HEADING  2u /* those of X.420 */
+#define MS_KNOWS_SUMMARY  4u /* those of the envelope that ms_is_summary names */
+#define MS_KNOWS_SUBJECT  8u /* those of X.420 that it names */
 
-/* Of `priority`, which else is X.411's number: the row does not say. */
+/* Of `priority`, which else is X.411's number: the row does not say. Nor does one of which nothing is known:
+ * of an earlier release. */
 #define MS_NO_PRIORITY 15
 
 /* Appends an item: a whole element of the attribute's type. */
@@ -26,6 +29,11 @@ bool ms_item_next(struct span *rest, struct span *oid, struct span *element);
 
 /* The entry's first value of the attribute in the items; absent: it is not there. */
 struct span ms_item(struct span items, const struct ms_attribute *attribute);
+
+/* Is it one of those that lists show and columns hold? Of the envelope: mt-originator-name,
+ * mt-message-identifier, mt-message-submission-time, mt-content-type, mt-content-identifier,
+ * ms-content-length. Of X.420's: ipm-entry-type, this-ipm, replied-to-IPM, subject, extended-subject. */
+bool ms_is_summary(const struct ms_attribute *attribute);
 
 /* Does the entry not have the attribute, where no item says so? */
 bool ms_entry_lacks(const struct store_entry *entry, const struct ms_attribute *attribute);

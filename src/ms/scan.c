@@ -44,20 +44,40 @@ static unsigned hash_column(const struct ms_attribute *attribute) {
                                                : NO_COLUMN;
 }
 
+static bool is_subject(const struct ms_attribute *attribute) {
+    return is(attribute, "\x56\x01\x07\x04");
+}
+
+/* One that has it has a subject of which the column can't tell the text. */
+static bool is_extended_subject(const struct ms_attribute *attribute) {
+    return is(attribute, "\x56\x01\x07\x1E");
+}
+
 static bool by_rule(const struct item *item, enum ms_matching_rule rule) {
     return rule != MS_NO_MATCH && item->comparison == ms_comparison(rule);
 }
 
+/* Whether there is a value: a name that can't be hashed is one, so of names and identifiers no hash tells. */
+static unsigned presence_column(const struct ms_attribute *attribute) {
+    unsigned column = is_subject(attribute) ? STORE_COLUMN_SUBJECT_TEXT : number_column(attribute);
+    return column == STORE_COLUMN_SUBMITTED || column == STORE_COLUMN_SIZE || column >= STORE_FIRST_HASH
+               ? column
+               : NO_COLUMN;
+}
+
 static unsigned column_of(const struct item *item) {
     const struct ms_attribute *attribute = item->attribute;
-    if (item->problem != NO_PROBLEM || item->kind == ITEM_PRESENT)
+    if (item->problem != NO_PROBLEM)
         return NO_COLUMN;
+    if (item->kind == ITEM_PRESENT)
+        return presence_column(attribute);
     unsigned column = number_column(attribute);
     if (column != NO_COLUMN) /* other rules than these compare numbers otherwise */
         return item->kind != ITEM_MATCH || by_rule(item, attribute->equality) ? column : NO_COLUMN;
     if (item->kind == ITEM_MATCH && by_rule(item, attribute->equality))
         return hash_column(attribute);
-    if (item->kind == ITEM_MATCH && by_rule(item, attribute->substrings) && is(attribute, "\x56\x01\x07\x04"))
+    if (item->kind == ITEM_MATCH && by_rule(item, attribute->substrings) &&
+        (is_subject(attribute) || is_extended_subject(attribute)))
         return STORE_COLUMN_SUBJECT_TEXT;
     return is(attribute, "\x56\x04\x03\x1B") && (by_rule(item, MS_OR_NAME_SUBSTRING_ELEMENTS_MATCH) ||
                                                  by_rule(item, MS_OR_NAME_ELEMENTS_MATCH))
@@ -109,14 +129,14 @@ static enum says number_at(const struct item *item, unsigned column, const struc
                                      store_status_in(chunk->marks, chunk->number * STORE_CHUNK + slot))
               : priority ? head.priority
                          : head.type;
-    return priority && head.priority == MS_NO_PRIORITY ? PERHAPS : IS_TRUE;
+    return priority && (head.priority == MS_NO_PRIORITY || !head.known) ? PERHAPS : IS_TRUE;
 }
 
 static enum says says_number(const struct item *item, unsigned column, const struct ms_chunk *chunk,
                              size_t slot) {
     struct ms_operand stored = {0};
     enum says has = number_at(item, column, chunk, slot, &stored.number);
-    if (has != IS_TRUE)
+    if (has != IS_TRUE || item->kind == ITEM_PRESENT)
         return has;
     return item->kind == ITEM_MATCH        ? item->comparison->matches(&item->asserted, &stored)
            : item->kind == ITEM_NOT_BEFORE ? item->comparison->order(&item->asserted, &stored) >= 0
@@ -139,6 +159,10 @@ static enum says says_text(const struct item *item, unsigned column, const struc
     struct ms_operand stored = {.text = view->texts[slot]};
     if (view->numbers[slot] == STORE_UNKNOWN)
         return PERHAPS;
+    if (item->kind == ITEM_PRESENT)
+        return stored.text.data ? IS_TRUE : NOT_TRUE;
+    if (is_extended_subject(item->attribute))
+        return NOT_TRUE;
     if (column == STORE_COLUMN_ORIGINATOR_TEXT)
         return may_include(item, stored.text) ? PERHAPS : NOT_TRUE;
     return stored.text.data && item->comparison->matches(&item->asserted, &stored) ? IS_TRUE : NOT_TRUE;
@@ -172,7 +196,7 @@ static bool is_nowhere(const struct item *item, const struct store_column_view *
 
 static void scan_texts(const struct item *item, unsigned column, const struct store_column_view *view,
                        struct sets *sets) {
-    bool none = column == STORE_COLUMN_SUBJECT_TEXT && is_nowhere(item, view);
+    bool none = column == STORE_COLUMN_SUBJECT_TEXT && item->kind == ITEM_MATCH && is_nowhere(item, view);
     for (size_t i = 0; i < STORE_CHUNK; i++)
         set(sets, i,
             !none                               ? says_text(item, column, view, i)

@@ -22,10 +22,12 @@ struct scan {
     struct arena row, values, scratch, keys;
     unsigned columns;       /* that the filter asks */
     enum store_column lead; /* the one that chunks are walked by */
+    uint64_t first, last;   /* numbers: the selection's, or a part of them; `last` 0: to the end */
     uint64_t at;            /* the first number that was not looked at */
     uint64_t given, next, undecided;
     bool decided;      /* the filter is true of the entry, as its columns say */
-    bool ended;        /* nothing more is to be looked at */
+    bool ended;        /* nothing more of them is to be looked at */
+    bool stopped;      /* by the callback */
     struct buf sorted; /* struct key */
     struct error err;
     struct buf octets[STORE_COLUMNS];
@@ -56,10 +58,15 @@ static enum ms_verdict decide(struct scan *scan, const struct store_entry *entry
                             &scan->scratch);
 }
 
-static bool is_within(const struct ms_selection *selection, const struct store_entry *entry) {
-    return selection->classes >> entry->entry_class & 1 && entry->sequence >= selection->first &&
-           (!selection->last || entry->sequence <= selection->last) &&
-           (selection->children || !entry->parent) &&
+static bool is_unread(const struct ms_selection *selection, unsigned status, unsigned flags) {
+    return !selection->unread || status != STORE_PROCESSED || flags & selection->unread_flags;
+}
+
+static bool is_within(const struct scan *scan, const struct store_entry *entry) {
+    const struct ms_selection *selection = scan->selection;
+    return is_unread(selection, entry->status, entry->flags) &&
+           selection->classes >> entry->entry_class & 1 && entry->sequence >= scan->first &&
+           (!scan->last || entry->sequence <= scan->last) && (selection->children || !entry->parent) &&
            (!selection->by_time || (entry->at >= selection->from && entry->at <= selection->to));
 }
 
@@ -116,13 +123,13 @@ static bool give(struct scan *scan, const struct store_entry *entry) {
 
 static bool look_at(void *context, const struct store_entry *entry) {
     struct scan *scan = context;
-    if (scan->selection->last && entry->sequence > scan->selection->last) {
+    if (scan->last && entry->sequence > scan->last) {
         scan->ended = true;
         return false;
     }
-    if (!is_within(scan->selection, entry))
+    if (!is_within(scan, entry))
         return true;
-    enum ms_verdict verdict = entry->damaged                              ? MS_UNDECIDED
+    enum ms_verdict verdict = entry->damaged ? scan->selection->damaged ? MS_TRUE : MS_UNDECIDED
                               : scan->decided || !scan->selection->filter ? MS_TRUE
                                                                           : decide(scan, entry);
     scan->undecided += verdict == MS_UNDECIDED;
@@ -174,8 +181,10 @@ static bool look_at_one(struct scan *scan, uint64_t sequence) {
     if (store_get_entry(scan->mailbox->store, scan->mailbox->mailbox, sequence, &scan->row, &entry, &err))
         return look_at(scan, &entry);
     if (err.code == STORE_CORRUPT)
-        scan->undecided++;
-    else if (err.code != STORE_NOT_FOUND)
+        return store_each_entry(scan->mailbox->store, scan->mailbox->mailbox, sequence - 1, 1, look_at, scan,
+                                &scan->err) &&
+               !scan->ended && !scan->err.code;
+    if (err.code != STORE_NOT_FOUND)
         scan->err = err;
     return !scan->err.code;
 }
@@ -233,14 +242,33 @@ static bool walk_candidates(struct scan *scan, uint64_t number, const struct ms_
            !scan->err.code && !scan->ended;
 }
 
+/* The slots whose numbers, times or marks leave them out are no candidates. */
+static void bound(const struct scan *scan, const struct ms_chunk *chunk, struct ms_candidates *candidates) {
+    const struct ms_selection *selection = scan->selection;
+    const struct store_column_view *at = selection->by_time ? chunk->columns[STORE_COLUMN_AT] : NULL;
+    for (unsigned i = 0; i < STORE_CHUNK; i++) {
+        uint64_t sequence = chunk->number * STORE_CHUNK + i;
+        int64_t time = at ? (int64_t)(at->numbers[i] - (UINT64_C(1) << 62)) : 0;
+        bool out = sequence < scan->at || (scan->last && sequence > scan->last) ||
+                   (at && (time < selection->from || time > selection->to)) ||
+                   (selection->unread && chunk->marks &&
+                    !is_unread(selection, store_status_in(chunk->marks, sequence),
+                               store_flags_in(chunk->marks, sequence)));
+        if (out)
+            candidates->true_of[i / 64] &= ~(UINT64_C(1) << i % 64);
+    }
+}
+
 static bool look_at_candidates(struct scan *scan, const struct ms_chunk *chunk) {
     struct ms_candidates candidates;
     ms_filter_scan(scan->selection->filter, chunk, &candidates);
+    bound(scan, chunk, &candidates);
     if (count(candidates.true_of) && scan->columns != 1u << scan->lead) {
         struct ms_chunk more = *chunk;
         if (!open_others(scan, &more))
             return false;
         ms_filter_scan(scan->selection->filter, &more, &candidates);
+        bound(scan, &more, &candidates);
     }
     return count(candidates.true_of) < MANY ? look_at_each(scan, chunk->number, &candidates)
                                             : walk_candidates(scan, chunk->number, &candidates);
@@ -252,7 +280,7 @@ static bool look_at_chunk(void *context, uint64_t number, struct span octets) {
     uint64_t first = number * STORE_CHUNK, end = first + STORE_CHUNK;
     struct store_marks marks;
     struct ms_chunk chunk = {.number = number, .marks = &marks};
-    if (scan->ended || (scan->selection->last && first > scan->selection->last) ||
+    if (scan->ended || (scan->last && first > scan->last) ||
         !look_at_rows(scan, scan->at > first ? scan->at : first))
         return false;
     if (!store_column_open(octets, scan->lead, &scan->views[scan->lead]))
@@ -280,7 +308,8 @@ static enum store_column lead_of(unsigned columns) {
 }
 
 static bool look_at_all(struct scan *scan) {
-    scan->at = scan->selection->first;
+    scan->at = scan->first;
+    scan->ended = false;
     scan->lead = lead_of(scan->columns);
     if (scan->lead != STORE_COLUMNS &&
         (!store_each_column(scan->mailbox->store, scan->mailbox->mailbox, scan->lead, scan->at / STORE_CHUNK,
@@ -337,7 +366,8 @@ static bool give_sorted(struct scan *scan) {
         if (store_get_entry(scan->mailbox->store, scan->mailbox->mailbox, keys[i].sequence, &scan->values,
                             &entry, &err)) {
             scan->given++;
-            if (!scan->cb(scan->context, &entry))
+            scan->stopped = !scan->cb(scan->context, &entry);
+            if (scan->stopped)
                 break;
         } else if (err.code != STORE_NOT_FOUND && err.code != STORE_CORRUPT)
             return error_set(&scan->err, err.code, "%s", err.text);
@@ -345,10 +375,56 @@ static bool give_sorted(struct scan *scan) {
     return true;
 }
 
+/* ---- from the highest number down ---- */
+
+#define CHUNKS_MOST 64 /* that are looked at before any of them is given */
+
+static bool select_part(struct scan *scan, uint64_t first, uint64_t last) {
+    scan->first = first;
+    scan->last = last;
+    buf_clear(&scan->sorted);
+    arena_reset(&scan->keys);
+    return look_at_all(scan) && give_sorted(scan);
+}
+
+/* Chunk by chunk, of which more are taken together where few entries are selected. */
+static bool select_down(struct scan *scan) {
+    const struct ms_selection *selection = scan->selection;
+    uint64_t last, chunks = 1;
+    if (!store_last_entry(scan->mailbox->store, scan->mailbox->mailbox, &last, &scan->err))
+        return false;
+    if (selection->last && selection->last < last)
+        last = selection->last;
+    while (last && last >= selection->first && !scan->next && !scan->stopped) {
+        uint64_t chunk = last / STORE_CHUNK, first = chunk >= chunks ? (chunk + 1 - chunks) * STORE_CHUNK : 1,
+                 given = scan->given;
+        if (first < selection->first)
+            first = selection->first;
+        if (!select_part(scan, first, last))
+            return false;
+        chunks = scan->given - given < MANY && chunks < CHUNKS_MOST ? 2 * chunks : chunks;
+        last = first ? first - 1 : 0;
+    }
+    return true;
+}
+
+static bool select_any(struct scan *scan) {
+    if (scan->selection->down && scan->selection->order == MS_BY_NUMBER)
+        return select_down(scan);
+    return look_at_all(scan) && (!is_sorted(scan->selection) || give_sorted(scan));
+}
+
 bool ms_select(const struct ms_mailbox *mailbox, const struct ms_selection *selection, ms_select_cb *cb,
                void *context, uint64_t *next, uint64_t *undecided, struct error *err) {
-    struct scan scan = {.mailbox = mailbox, .selection = selection, .cb = cb, .context = context};
-    scan.columns = ms_filter_columns(mailbox->store, selection->filter);
+    struct scan scan = {.mailbox = mailbox,
+                        .selection = selection,
+                        .cb = cb,
+                        .context = context,
+                        .first = selection->first,
+                        .last = selection->last};
+    scan.columns = ms_filter_columns(mailbox->store, selection->filter) |
+                   (selection->unread ? 1u << STORE_COLUMN_HEAD : 0) |
+                   (selection->by_time ? 1u << STORE_COLUMN_AT : 0);
     arena_init(&scan.row, SIZE_MAX);
     arena_init(&scan.values, MEMORY);
     arena_init(&scan.scratch, MEMORY);
@@ -359,7 +435,7 @@ bool ms_select(const struct ms_mailbox *mailbox, const struct ms_selection *sele
     scan.views = scan.columns ? mem_alloc(STORE_COLUMNS * sizeof *scan.views) : NULL;
     if (scan.columns && !scan.views)
         scan.columns = 0; /* row by row */
-    bool done = look_at_all(&scan) && (!is_sorted(selection) || give_sorted(&scan));
+    bool done = select_any(&scan);
     *next = scan.next;
     *undecided = scan.undecided;
     mem_free(scan.views);

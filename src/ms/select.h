@@ -26,18 +26,21 @@ struct ms_selection {
     uint64_t first, last; /* numbers; `last` 0: to the end */
     bool by_time;         /* with the next two: creation-times, µs, both included */
     int64_t from, to;
+    bool unread;                    /* only those that are not processed, or have one of the flags */
+    uint8_t unread_flags;           /* of struct store_entry */
     bool children;                  /* entries that have a parent, too */
+    bool damaged;                   /* those that can't be decided on as their rows are damaged, too */
     const struct ms_filter *filter; /* NULL: none */
     size_t limit;                   /* 0: none */
     enum ms_order order;            /* of equals the lower number first */
-    bool down;                      /* the highest first; not with MS_BY_NUMBER alone */
+    bool down;                      /* the highest first */
 };
 
 /*
  * Calls back for each, at most `limit`; false from the callback ends it, which is no failure. `*next` is the
  * number of the first one above the limit, 0: there is none. Entries that can't be decided on (damaged, or a
  * value can't be had) are not selected, and counted in `*undecided`. What is ordered otherwise than by number
- * is held in memory as numbers and keys.
+ * is held in memory as numbers and keys. By number, either way, no more is looked at than has to be.
  */
 typedef bool ms_select_cb(void *context, const struct store_entry *entry);
 bool ms_select(const struct ms_mailbox *mailbox, const struct ms_selection *selection, ms_select_cb *cb,

@@ -13,6 +13,7 @@
 #include "mta/recovery.h"
 #include "mta/user_association.h"
 #include "mta/user_bind.h"
+#include "mta/user_end.h"
 
 static void answer(const struct net_process *net, uint64_t ref, const struct ipc_bind_answer *given) {
     struct buf *head = &net->mta->head;
@@ -167,16 +168,6 @@ static bool responder_is(const struct net_process *net, uint64_t ref, const stru
 
 static const struct ipc_bind_answer goes_on = {.verdict = IPC_BIND_ADMITTED};
 
-/* Users of a message store bind by P7, which is not served here. */
-static void refuse_user(const struct net_process *net, uint64_t ref, const struct ipc_bind *bind) {
-    char address[LOG_TEXT_SIZE], user[LOG_TEXT_SIZE];
-    log_caused(LOG_LEVEL_WARNING,
-               "address=%s bind refused: a user of a message store ('%s') binds, and none is served here",
-               log_text(bind->address, address),
-               log_text(bind->user.len ? bind->user : bind->credentials.name, user));
-    refuse(net, ref, IPC_BIND_NOT_SUPPORTED, "", "users are not served here");
-}
-
 static bool bind_outbound(struct net_process *net, uint64_t ref, const struct ipc_bind *bind) {
     struct mta *mta = net->mta;
     struct bind_judgement judgement;
@@ -232,10 +223,8 @@ bool admission_bind(struct net_process *net, uint64_t ref, struct span payload) 
         return bind_outbound(net, ref, &bind);
     if (bind.direction == IPC_DIRECTION_PING)
         return bind_ping(net, ref, &bind);
-    if (bind.binder == IPC_BINDER_MTS_USER)
+    if (bind.binder != IPC_BINDER_MTA)
         user_bind(net, ref, &bind);
-    else if (bind.binder != IPC_BINDER_MTA)
-        refuse_user(net, ref, &bind);
     else if (bind.recover_id.len)
         recover_inbound(net, ref, &bind);
     else

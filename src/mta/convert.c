@@ -11,6 +11,7 @@
 #include "mta/event.h"
 #include "mta/jump.h"
 #include "mta/lost.h"
+#include "mta/seal.h"
 
 /* content/downgrade.h's flags. */
 #include "content/downgrade.h"
@@ -31,7 +32,8 @@ struct worker {
     struct worker *next;
     struct ipc_channel *channel;
     struct ipc_holder holder;
-    struct work *work;            /* what it works on; NULL: free */
+    struct work *work;            /* what it works on; NULL: free, or it seals */
+    bool sealing;                 /* its job is one of seal.h's */
     struct store_content *source; /* the content that it reads */
     struct store_content *result; /* what it has given so far; NULL before the verdict */
     uint64_t ref;                 /* of the job */
@@ -168,6 +170,8 @@ static bool on_read(struct worker *worker, struct span payload) {
     uint32_t length = reader_u32(&r);
     struct error err = {0};
     size_t got = 0;
+    if (worker->sealing)
+        return false;
     total = store_content_length(worker->source);
     if (offset > total || length > total - offset)
         return false;
@@ -209,11 +213,26 @@ static bool on_done(struct worker *worker, struct reader *r) {
     return false;
 }
 
+/* The columns' job is over, whatever the verdict. */
+static bool on_facts(struct worker *worker, uint8_t verdict, struct reader *r) {
+    struct mta *mta = worker->converter->mta;
+    uint64_t length = verdict == IPC_WORK_DONE ? reader_u64(r) : 0;
+    if (r->failed || length || (verdict == IPC_WORK_DONE && !seal_results(mta, payload_rest(r))))
+        return false;
+    if (verdict != IPC_WORK_DONE)
+        seal_failed(mta);
+    worker->sealing = false;
+    destination_mark(mta, &worker->converter->destination);
+    return true;
+}
+
 static bool on_result(struct worker *worker, struct span payload) {
     struct mta *mta = worker->converter->mta;
     struct reader r = reader_of(payload);
     uint8_t verdict = reader_u8(&r);
     char text[LOG_TEXT_SIZE];
+    if (worker->sealing)
+        return on_facts(worker, verdict, &r);
     if (verdict == IPC_WORK_DONE)
         return on_done(worker, &r);
     uint16_t reason = reader_u16(&r), diagnostic = reader_u16(&r);
@@ -263,7 +282,7 @@ static bool (*const rows[IPC_NUMBERS])(struct worker *worker, struct span payloa
 static unsigned state_of(const struct worker *worker, const struct ipc_frame *frame, uint64_t ref) {
     if (!worker->ready)
         return IPC_STATE_STARTING;
-    if (frame->about != IPC_ABOUT_JOB || ref != worker->ref || !worker->work)
+    if (frame->about != IPC_ABOUT_JOB || ref != worker->ref || (!worker->work && !worker->sealing))
         return IPC_STATE_NEW;
     return worker->result ? IPC_STATE_GIVING : IPC_STATE_WORKING;
 }
@@ -289,6 +308,8 @@ static void worker_gone(struct worker *worker, const char *cause) {
     struct converter *converter = worker->converter;
     struct mta *mta = converter->mta;
     struct work *work = let_go(worker);
+    if (worker->sealing)
+        seal_failed(mta);
     for (struct worker **at = &converter->workers; *at; at = &(*at)->next)
         if (*at == worker) {
             *at = worker->next;
@@ -335,7 +356,7 @@ static void tick(struct mta *mta, struct destination *destination, int64_t now) 
     const struct converter *converter = (struct converter *)destination;
     for (struct worker *worker = converter->workers, *next; worker; worker = next) {
         next = worker->next;
-        if (!worker->work || now - worker->heard < CONVERT_SILENCE)
+        if ((!worker->work && !worker->sealing) || now - worker->heard < CONVERT_SILENCE)
             continue;
         struct ipc_channel *channel = worker->channel;
         log_error("work process %s fell silent; its channel is closed", ipc_name(channel));
@@ -395,21 +416,46 @@ static void start(struct worker *worker, struct work *work) {
 
 static struct worker *free_worker(const struct converter *converter) {
     for (struct worker *worker = converter->workers; worker; worker = worker->next)
-        if (worker->ready && !worker->work)
+        if (worker->ready && !worker->work && !worker->sealing)
             return worker;
     return NULL;
 }
 
+/* What copies leave over. */
+static void seal(struct worker *worker) {
+    struct converter *converter = worker->converter;
+    struct mta *mta = converter->mta;
+    struct buf arguments;
+    buf_init(&arguments, 0);
+    if (seal_begin(mta, &arguments)) {
+        worker->ref = ++converter->jobs;
+        worker->heard = clock_monotonic_us();
+        worker->sealing = true;
+        buf_clear(&mta->head);
+        buf_append_byte(&mta->head, IPC_WORK_ATTRIBUTES);
+        buf_append_u64(&mta->head, 0);
+        ipc_send(worker->channel, IPC_WORK_BEGIN, worker->ref, buf_span(&mta->head), buf_span(&arguments));
+    }
+    buf_free(&arguments);
+}
+
 static bool pump(struct mta *mta, struct destination *destination) {
     const struct converter *converter = (struct converter *)destination;
-    struct worker *worker;
+    struct worker *worker = NULL;
     while (!mta->stopping && (worker = free_worker(converter)) != NULL) {
         struct work *work = schedule_first(&mta->schedule, destination->number);
         if (!work || !work->committed) /* a new one's commit marks it again */
             break;
         start(worker, work);
     }
+    if (!mta->stopping && worker && seal_is_due(mta))
+        seal(worker);
     return false;
+}
+
+void convert_look(struct mta *mta) {
+    if (seal_is_due(mta))
+        destination_mark(mta, &converter_of(mta)->destination);
 }
 
 static void show(struct mta *mta, struct destination *destination, json_t *status) {

@@ -30,5 +30,7 @@ extern const struct destination_operations conversion_operations;
 bool convert_init(struct mta *mta);
 /* Closes the channels to work processes. */
 void convert_close(struct mta *mta);
+/* After a commit, which may have completed a chunk: a work process that is free seals it (seal.h). */
+void convert_look(struct mta *mta);
 
 #endif

@@ -340,6 +340,29 @@ bool copy_reroute(struct mta *mta, struct work *work) {
 
 /* ---- its row ---- */
 
+/* In memory at once: a row that says the former one is moved again after a restart. The unit's place is free
+ * for it again, so that there is always one. */
+void copy_move(struct mta *mta, struct work *work, const struct destination *destination) {
+    struct store_work row;
+    struct error err = copy_no_memory;
+    arena_reset(&mta->arena);
+    bool read = store_get_work(mta->view.store, work->id, &mta->arena, &row, &err);
+    row.next_hop = destination->key;
+    row.doubt_peer = 0;
+    if (!read || !store_update_work(mta->batch.store, &row)) {
+        copy_put_off(mta, work, "moved", &err);
+        return;
+    }
+    struct work unit = *work;
+    unit.destination = destination->number;
+    unit.cause = NULL;
+    unit.marked = false;
+    schedule_remove(&mta->schedule, work);
+    schedule_add(&mta->schedule, &unit);
+    destination_mark(mta, destination_at(mta, destination->number));
+    batch_arm(mta);
+}
+
 bool copy_save(struct mta *mta, struct work *work) {
     struct store_work row;
     struct error err = {0};

@@ -2,6 +2,7 @@
 #include "mta/decide.h"
 
 #include "directory/directory.h"
+#include "mta/delivered.h"
 #include "mta/event.h"
 #include "mta/jump.h"
 #include "mta/mailbox_name.h"
@@ -9,6 +10,7 @@
 #include "mta/pace.h"
 #include "mta/quota.h"
 #include "mta/telling.h"
+#include "mta/user_agent.h"
 #include "mts/row.h"
 #include "schema/x413.h"
 
@@ -112,11 +114,20 @@ static struct bytes *hot_bytes(const struct decision *decision, const struct mts
     return bytes_new(buf_span(&mta->prefix), length ? content->memory : (struct span){NULL, 0});
 }
 
-/* NULL: the hop left the tables meanwhile. */
-static struct destination *destination_of(struct mta *mta, const struct mts_copy *copy) {
-    if (copy->kind != MTS_COPY_TRANSFER)
-        return destination_of_kind(mta, copy->kind == MTS_COPY_CONVERT ? DESTINATION_CONVERSION
-                                                                       : DESTINATION_MAILBOX);
+/* NULL: there is no memory. */
+static struct destination *destination_of_delivery(struct mta *mta, struct arena *arena,
+                                                   const struct mts_copy *copy) {
+    bool failed;
+    struct user_agent *agent = user_agent_of_mailbox(mta, arena, copy->mailbox, &failed);
+    return agent ? &agent->destination : failed ? NULL : destination_of_kind(mta, DESTINATION_MAILBOX);
+}
+
+/* NULL: the hop left the tables meanwhile, or there is no memory. */
+static struct destination *destination_of(struct mta *mta, struct arena *arena, const struct mts_copy *copy) {
+    if (copy->kind == MTS_COPY_DELIVER)
+        return destination_of_delivery(mta, arena, copy);
+    if (copy->kind == MTS_COPY_CONVERT)
+        return destination_of_kind(mta, DESTINATION_CONVERSION);
     struct peer *peer = peer_of_hop(mta, copy->hop);
     return peer ? &peer->destination : NULL;
 }
@@ -134,7 +145,7 @@ static const char *why_held(const struct decision *decision, const struct mts_ob
 static bool add_work(const struct decision *decision, const struct mts_object *object,
                      const struct mts_copy *copy, uint64_t message) {
     struct mta *mta = decision->mta;
-    struct destination *destination = destination_of(mta, copy);
+    struct destination *destination = destination_of(mta, decision->run->arena, copy);
     struct peer *peer = peer_of(destination);
     const char *held = why_held(decision, object);
     bool later = copy->due > decision->run->now;
@@ -199,8 +210,9 @@ json_t *decide_added(const struct mta *mta, struct batch_mark since, enum mts_ki
 /* What an entry costs besides its octets: rows and their places. */
 #define ENTRY_OCTETS 256
 
-static bool add_entry(struct mta *mta, const struct mts_stored *stored, const struct mts_delivery *delivery,
-                      const struct store_entry *entry, struct span name) {
+static bool add_entry(struct mta *mta, struct arena *arena, const struct mts_stored *stored,
+                      const struct mts_delivery *delivery, const struct store_entry *entry,
+                      struct span name) {
     struct delivered delivered = {
         .kind = stored->kind, .has_content = stored->has_content, .position = delivery->position};
     struct store_entry row = *entry;
@@ -208,7 +220,9 @@ static bool add_entry(struct mta *mta, const struct mts_stored *stored, const st
         stored->kind == MTS_REPORT ? x413_EntryType_delivered_report : x413_EntryType_delivered_message;
     uint32_t mailbox = store_mailbox(mta->view.store, name, NULL);
     buf_clear(&mta->scratch);
-    if (!mailbox || !delivered_write(&mta->scratch, &delivered))
+    if (!mailbox || !delivered_write(&mta->scratch, &delivered) ||
+        (delivery->envelope &&
+         !delivered_add_items(&mta->scratch, delivery, stored->content_length, arena, &row)))
         return false;
     row.data = buf_span(&mta->scratch);
     return store_add_entry(mta->batch.store, mailbox, &row, NULL) && quota_add(mta, mailbox, row.octets) &&
@@ -225,18 +239,26 @@ static uint64_t octets_of_entry(struct span envelope, uint64_t content_length) {
     return ENTRY_OCTETS + envelope.len + content_length;
 }
 
+/* Also without memory: then it does not get there. */
+static bool goes_to_program(struct mta *mta, struct arena *arena, const struct mts_copy *copy) {
+    bool failed;
+    return user_agent_of_mailbox(mta, arena, copy->mailbox, &failed) || failed;
+}
+
 bool decide_has_room(struct mta *mta, struct arena *arena, const struct mts_object *object,
                      const struct mts_copy *copy, uint64_t content_length, struct mts_failure *full) {
     *full = mailbox_full;
-    return copy->kind != MTS_COPY_DELIVER ||
+    return copy->kind != MTS_COPY_DELIVER || goes_to_program(mta, arena, copy) ||
            quota_has_room(mta, mailbox_name(arena, copy->mailbox),
                           octets_of_entry(object->octets, object->has_content ? content_length : 0),
                           object->kind == MTS_REPORT);
 }
 
 bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stored *stored, uint64_t message,
-                     struct mts_decisions *more, bool *waits) {
+                     struct mts_decisions *more, struct delivery_waits *waits) {
+    *waits = (struct delivery_waits){0};
     struct mts_delivery delivery = {0};
+    struct user_agent *agent = NULL;
     struct store_entry entry = {.message = message,
                                 .at = run->now * SECOND,
                                 .octets = octets_of_entry(stored->octets, stored->content_length)};
@@ -248,11 +270,14 @@ bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stor
         return true;
     struct span name = mailbox_name(run->arena, delivery.mailbox);
     const struct local_user *user = users_with_key(&mta->view.users, name);
-    *waits = user && user->leaving;
-    if (*waits)
+    waits->removal = user && user->leaving;
+    if (user && user->by_p3 && !user->leaving && !(agent = user_agent_for(mta, user)))
+        return false;
+    waits->instead = agent ? &agent->destination : NULL;
+    if (waits->removal || waits->instead)
         return true;
     if (quota_has_room(mta, name, entry.octets, stored->kind == MTS_REPORT))
-        return add_entry(mta, stored, &delivery, &entry, name);
+        return add_entry(mta, run->arena, stored, &delivery, &entry, name);
     quota_turned_away(mta, name);
     do
         mts_work_failed(run, stored, &mailbox_full, more);
@@ -277,9 +302,10 @@ static bool deliver_now(const struct decision *decision, const struct mts_object
     }
     decision->spent->deliveries++;
     inner.depth++;
-    bool waits = false;
+    struct delivery_waits waits;
     return decide_delivery(decision->mta, decision->run, &stored, message, &more, &waits) &&
-           (waits ? add_work(decision, object, copy, message) : apply(&inner, &more));
+           (waits.removal || waits.instead ? add_work(decision, object, copy, message)
+                                           : apply(&inner, &more));
 }
 
 /* An envelope that is open already costs no more. */
@@ -288,6 +314,7 @@ static bool is_for_now(const struct decision *decision, const struct mts_object 
     const struct spent *spent = decision->spent;
     return copy->kind == MTS_COPY_DELIVER && copy->due <= decision->run->now && !why_held(decision, object) &&
            decision->depth < DEPTH_MOST && spent->deliveries < DELIVER_AT_ONCE &&
+           !goes_to_program(decision->mta, decision->run->arena, copy) &&
            (opened || spent->decoded + object->octets.len < DECODE_AT_ONCE);
 }
 

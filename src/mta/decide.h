@@ -7,6 +7,7 @@
 #include "mta/batch.h"
 #include "mts/process.h"
 
+struct destination;
 struct mta;
 struct store_content;
 struct work;
@@ -36,10 +37,14 @@ bool decide_apply(struct mta *mta, struct mts_run *run, const struct mts_decisio
 /*
  * Delivers the copy `stored` of the message: as mts_deliver, and adds the mailbox entry to the batch. A full
  * mailbox is a failure of the copy (a report is discarded). What follows is in `more`. False without memory,
- * or when the store fails. `waits`: nothing was decided, as its user is being removed, which may be refused.
+ * or when the store fails. With something in `waits` nothing was decided.
  */
+struct delivery_waits {
+    bool removal;                /* its user is being removed, which may be refused */
+    struct destination *instead; /* its user's own program takes it, which is there */
+};
 bool decide_delivery(struct mta *mta, struct mts_run *run, const struct mts_stored *stored, uint64_t message,
-                     struct mts_decisions *more, bool *waits);
+                     struct mts_decisions *more, struct delivery_waits *waits);
 
 /* Whether the mailbox to which the copy of an object would be delivered takes it now; `full`: the failure
  * that it would be. Of a copy that goes elsewhere it does. */

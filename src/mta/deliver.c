@@ -58,11 +58,14 @@ static void deliver(struct mta *mta, struct mailboxes *mailboxes, struct work *w
     }
     struct mts_run run = run_begin(mta, &mta->arena);
     struct batch_mark mark = batch_mark(mta);
-    bool waits = false;
+    struct delivery_waits waits;
     bool decided = decide_delivery(mta, &run, &mailboxes->copy.stored, work->message, &more, &waits);
-    if (waits) {
+    if (decided && (waits.removal || waits.instead)) {
         batch_undo(mta, mark);
-        wait_for_removal(mta, work);
+        if (waits.removal)
+            wait_for_removal(mta, work);
+        else
+            copy_move(mta, work, waits.instead);
         return;
     }
     if (more.result == 0)

@@ -1,5 +1,6 @@
 /*
- * Where copies wait to go: a peer, the mailboxes here, the conversion of contents. Each kind has its
+ * Where copies wait to go: a peer, the mailboxes here, a user who takes deliveries by P3, the conversion of
+ * contents. Each kind has its
  * operations: whoever handles work asks them, and never which kind it is. A new kind is a value, a row in
  * run.c, and a file.
  *
@@ -22,6 +23,7 @@ enum destination_kind {
     DESTINATION_MTA,        /* peer.h; there may be many */
     DESTINATION_MAILBOX,    /* deliver.h: all mailboxes are one */
     DESTINATION_CONVERSION, /* convert.h; one */
+    DESTINATION_USER,       /* user_agent.h: one for each user who takes deliveries by P3 */
     DESTINATION_KINDS
 };
 

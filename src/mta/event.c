@@ -165,6 +165,17 @@ bool event_try(struct mta *mta, uint64_t message, enum event_own what, const str
                                          .text = text});
 }
 
+bool event_delivery(struct mta *mta, uint64_t message, enum event_own what, const char *user, unsigned number,
+                    int64_t when, const char *text) {
+    uint8_t key[9];
+    return add_own(mta, event_message_key(message, key),
+                   (struct event_record){.kind = (uint8_t)what,
+                                         .time = when / SECOND,
+                                         .number = number,
+                                         .name = span_str(user),
+                                         .text = span_str(text)});
+}
+
 bool event_identifier(struct mta *mta, struct span identifier, enum event_own what, const struct peer *peer,
                       struct span text) {
     return add_own(
@@ -222,6 +233,9 @@ static const char *const names[] = {
     [EVENT_CONTENT_LOST] = "content-lost",
     [EVENT_REFUSED] = "refused",
     [EVENT_REMOVED_WITH_USER] = "removed-with-user",
+    [EVENT_DELIVERY_REFUSED] = "delivery-refused",
+    [EVENT_DELIVERY_DEFERRED] = "delivery-deferred",
+    [EVENT_DELIVERY_BROKEN] = "delivery-broken",
 };
 
 const char *event_name(const struct event_record *record) {

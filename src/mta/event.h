@@ -32,6 +32,9 @@ enum event_own {
     EVENT_CONTENT_LOST,      /* store_repair found the content damaged */
     EVENT_REFUSED,           /* a peer's transfer, for good: `text` says why; under event_refused_key */
     EVENT_REMOVED_WITH_USER, /* an entry went with its mailbox: `text` says whose, and who did that */
+    EVENT_DELIVERY_REFUSED,  /* of a try to deliver by P3: by an error for good; `name` is the user */
+    EVENT_DELIVERY_DEFERRED, /* for now */
+    EVENT_DELIVERY_BROKEN,   /* its association ended, and he has not got it */
 };
 
 struct event_record {
@@ -53,6 +56,9 @@ bool event_copy(struct mta *mta, uint64_t message, enum event_own what, const st
  * which may be written late, when that was. */
 bool event_try(struct mta *mta, uint64_t message, enum event_own what, const struct peer *peer,
                unsigned number, int64_t when, struct span text);
+/* The same of a try to deliver a copy to the program of the user with this address. */
+bool event_delivery(struct mta *mta, uint64_t message, enum event_own what, const char *user, unsigned number,
+                    int64_t when, const char *text);
 /* Something happened that no copy stands for. */
 bool event_identifier(struct mta *mta, struct span identifier, enum event_own what, const struct peer *peer,
                       struct span text);

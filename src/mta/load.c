@@ -8,6 +8,7 @@
 #include "mta/outbound.h"
 #include "mta/reroute.h"
 #include "mta/send.h"
+#include "mta/user_agent.h"
 
 /* Who does not prolong it for so long is taken for gone where a store has several nodes; all that it had is
  * another's then. */
@@ -28,8 +29,12 @@ static int64_t due_of(const struct mta *mta, const struct store_work *row, uint8
 
 /* Where a row's copy is to go. NULL without memory. */
 static struct destination *destination_of_row(struct mta *mta, struct span name) {
+    bool is_user;
     struct destination *destination = destination_find(mta, name);
     if (destination)
+        return destination;
+    destination = user_agent_named(mta, name, &is_user);
+    if (is_user)
         return destination;
     struct peer *peer = peer_named(mta, name);
     return peer ? &peer->destination : NULL;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "mta/client.h"
 #include "mta/clients.h"
+#include "mta/delivered.h"
 #include "mta/event.h"
 #include "mta/history.h"
 #include "mta/json.h"
@@ -16,20 +17,11 @@
 #include "mts/row.h"
 #include "mts/summary.h"
 
-/* Of entries: their user wants to read it again; he sent the notification that it asked for. */
-#define FLAG_UNREAD   1u
-#define FLAG_NOTIFIED 2u
-
-static bool is_seen(const struct store_entry *entry) {
+bool mailbox_is_seen(const struct store_entry *entry) {
     return entry->status == STORE_PROCESSED && !(entry->flags & FLAG_UNREAD);
 }
 
 /* ---- which mailbox ---- */
-
-struct opened {
-    uint32_t mailbox; /* the store's key, 0: nothing was ever delivered */
-    const struct local_user *user;
-};
 
 uint32_t mailbox_at(struct view *view, const char *address, struct error *err) {
     arena_reset(&view->arena);
@@ -57,7 +49,7 @@ static json_t *open_address(struct client *client, struct span address, struct o
     return err.code ? client_error("unavailable", "%s", err.text) : NULL;
 }
 
-static json_t *open_mailbox(struct client *client, json_t *request, struct opened *opened) {
+json_t *mailbox_open(struct client *client, json_t *request, struct opened *opened) {
     const char *address = json_string_value(json_object_get(request, "mailbox"));
     if (!address)
         return client_error("bad-request", "mailbox is missing: give its O/R address");
@@ -81,7 +73,7 @@ static json_t *find_entry(struct view *view, const struct opened *opened, uint64
 static json_t *open_entry(struct client *client, json_t *request, struct opened *opened,
                           struct store_entry *entry) {
     json_int_t sequence = json_integer_value(json_object_get(request, "entry"));
-    json_t *error = open_mailbox(client, request, opened);
+    json_t *error = mailbox_open(client, request, opened);
     return error ? error : find_entry(client->view, opened, sequence > 0 ? (uint64_t)sequence : 0, entry);
 }
 
@@ -95,7 +87,7 @@ struct figures {
 static bool count_entry(void *context, const struct store_entry *entry) {
     struct figures *figures = context;
     figures->entries++;
-    figures->unseen += !is_seen(entry);
+    figures->unseen += !mailbox_is_seen(entry);
     figures->octets += entry->octets;
     return true;
 }
@@ -144,46 +136,17 @@ json_t *request_mailboxes(struct client *client, json_t *request) {
 
 /* ---- entries ---- */
 
-/* An entry with the message that it stands for. */
-struct loaded {
-    const struct store_entry *entry;
-    struct delivered delivered;
-    struct store_message message;
-};
-
-/* Into `arena`, which must be empty enough for an envelope. */
-static bool load_entry(struct view *view, const struct store_entry *entry, struct arena *arena,
-                       struct loaded *loaded, struct error *err) {
-    loaded->entry = entry;
-    if (entry->damaged)
-        return error_set(err, STORE_CORRUPT, "entry %llu is not what was stored",
-                         (unsigned long long)entry->sequence);
-    return (delivered_read(entry->data, &loaded->delivered) ||
-            error_set(err, STORE_CORRUPT, "entry %llu has a form that this program doesn't know",
-                      (unsigned long long)entry->sequence)) &&
-           store_get_message(view->store, entry->message, arena, &loaded->message, err);
-}
-
-static struct span envelope_of(const struct loaded *loaded, struct arena *arena) {
-    const struct delivered *delivered = &loaded->delivered;
-    struct mts_stored stored = {.kind = delivered->kind, .octets = loaded->message.envelope};
-    if (delivered->envelope.data)
-        return delivered->envelope;
-    return mts_delivery_envelope(&stored, delivered->position, loaded->entry->at / SECOND, arena);
-}
-
 /* Of a message the held envelope says the same with less work. */
 static void summarize(const struct loaded *loaded, struct arena *arena, struct summary *summary) {
     enum mts_kind kind = loaded->delivered.kind;
     if (kind == MTS_REPORT || loaded->delivered.envelope.data)
-        summary_of_delivery(kind, envelope_of(loaded, arena), arena, summary);
+        summary_of_delivery(kind, delivered_envelope(loaded, arena), arena, summary);
     else
         summary_of(kind, loaded->message.envelope, arena, summary);
 }
 
-/* NULL: it can't be told now, for `err`. */
-static json_t *entry_json(const struct view *view, const struct loaded *loaded, struct arena *arena,
-                          struct error *err) {
+json_t *mailbox_entry_json(const struct view *view, const struct loaded *loaded, struct arena *arena,
+                           struct error *err) {
     const struct delivered *delivered = &loaded->delivered;
     const struct store_entry *entry = loaded->entry;
     struct summary summary;
@@ -199,84 +162,13 @@ static json_t *entry_json(const struct view *view, const struct loaded *loaded, 
                   (json_int_t)(delivered->has_content ? loaded->message.content_length : 0), "content-type",
                   json_text(summary.content_type), "content-identifier",
                   json_text(summary.content_identifier), "priority", summary.priority, "seen",
-                  (int)is_seen(entry), "notified", (entry->flags & FLAG_NOTIFIED) != 0);
+                  (int)mailbox_is_seen(entry), "notified", (entry->flags & FLAG_NOTIFIED) != 0);
     if (delivered->kind == MTS_REPORT) {
         json_object_set_new(json, "delivered", json_integer((json_int_t)summary.delivered));
         json_object_set_new(json, "non-delivered", json_integer((json_int_t)summary.non_delivered));
         json_object_set_new(json, "probe", json_boolean(probe));
     }
     return json;
-}
-
-struct listing {
-    struct view *view;
-    json_t *entries;
-    struct arena arena;
-    struct error err; /* set: the list is not whole */
-    json_int_t most;
-    uint64_t last;
-    bool unseen, more;
-};
-
-/* What the store lost of its message is no reason to hide it: its
- * user may delete it, or wait for a repair. */
-static json_t *damaged_json(const struct store_entry *entry, const struct error *err) {
-    return json_pack("{s:I, s:s, s:o, s:o, s:b, s:b}", "entry", (json_int_t)entry->sequence, "kind",
-                     "damaged", "damage", json_text(span_str(err->text)), "arrival",
-                     json_time(entry->at / SECOND), "seen", (int)is_seen(entry), "notified",
-                     (entry->flags & FLAG_NOTIFIED) != 0);
-}
-
-static json_t *listed_json(struct listing *listing, const struct store_entry *entry) {
-    struct loaded loaded;
-    struct error err = {0};
-    arena_reset(&listing->arena);
-    if (load_entry(listing->view, entry, &listing->arena, &loaded, &err))
-        return entry_json(listing->view, &loaded, &listing->arena, &listing->err);
-    if (err.code == STORE_CORRUPT || err.code == STORE_NOT_FOUND)
-        return damaged_json(entry, &err);
-    listing->err = err;
-    return NULL;
-}
-
-static bool list_entry(void *context, const struct store_entry *entry) {
-    struct listing *listing = context;
-    if (listing->unseen && is_seen(entry))
-        return true;
-    if ((json_int_t)json_array_size(listing->entries) == listing->most) {
-        listing->more = true;
-        return false;
-    }
-    json_t *json = listed_json(listing, entry);
-    if (json)
-        json_array_append_new(listing->entries, json);
-    listing->last = entry->sequence;
-    return json != NULL;
-}
-
-json_t *request_mailbox_list(struct client *client, json_t *request) {
-    struct view *view = client->view;
-    struct opened opened;
-    json_t *limit = json_object_get(request, "limit");
-    json_int_t after = json_integer_value(json_object_get(request, "after"));
-    struct listing listing = {.view = view,
-                              .most = limit ? json_integer_value(limit) : 100,
-                              .unseen = json_is_true(json_object_get(request, "unseen"))};
-    json_t *error = open_mailbox(client, request, &opened);
-    if (error)
-        return error;
-    if (listing.most < 1 || listing.most > 1000 || after < 0)
-        return client_error("bad-request", "limit is not 1 to 1000, or after is negative");
-    listing.entries = json_array();
-    arena_init(&listing.arena, (size_t)64 * 1024 * 1024);
-    bool done = !opened.mailbox || store_each_entry(view->store, opened.mailbox, (uint64_t)after, 0,
-                                                    list_entry, &listing, &listing.err);
-    arena_free(&listing.arena);
-    if (done && !listing.err.code)
-        return json_pack("{s:o, s:o}", "entries", listing.entries, "cursor",
-                         listing.more ? json_integer((json_int_t)listing.last) : json_null());
-    json_decref(listing.entries);
-    return client_error("unavailable", "the list can't be read: %s", listing.err.text);
 }
 
 json_t *request_mailbox_show(struct client *client, json_t *request) {
@@ -288,14 +180,14 @@ json_t *request_mailbox_show(struct client *client, json_t *request) {
     json_t *error = open_entry(client, request, &opened, &entry);
     if (error)
         return error;
-    if (!load_entry(view, &entry, &view->arena, &loaded, &err))
+    if (!delivered_load(view, &entry, &view->arena, &loaded, &err))
         return client_error("unavailable", "the entry can't be read: %s", err.text);
-    struct span envelope = envelope_of(&loaded, &view->arena);
+    struct span envelope = delivered_envelope(&loaded, &view->arena);
     if (!envelope.data)
         return client_error(
             "unavailable",
             "the entry's envelope can't be read; 'mhs store check' tells whether the store is damaged");
-    json_t *answer = entry_json(view, &loaded, &view->arena, &err);
+    json_t *answer = mailbox_entry_json(view, &loaded, &view->arena, &err);
     if (!answer)
         return client_error("unavailable", "the entry can't be read: %s", err.text);
     json_object_set_new(answer, "envelope-octets", json_integer((json_int_t)envelope.len));
@@ -319,7 +211,7 @@ json_t *request_mailbox_mark(struct client *client, json_t *request) {
                                   now ? FLAG_UNREAD : 0))
         return client_error("unavailable", "no memory");
     batch_arm(client->mta);
-    return json_pack("{s:i}", "changed", now != is_seen(&entry));
+    return json_pack("{s:i}", "changed", now != mailbox_is_seen(&entry));
 }
 
 static uint64_t entry_key(const struct effect *effect) {
@@ -439,7 +331,7 @@ static bool piece_of_entry(struct view *view, const struct loaded *loaded, struc
 
 static bool piece_of_envelope(struct view *view, const struct loaded *loaded, struct piece *piece,
                               struct error *err) {
-    struct span envelope = envelope_of(loaded, &view->arena);
+    struct span envelope = delivered_envelope(loaded, &view->arena);
     if (!envelope.data)
         return error_set(err, STORE_CORRUPT, "it does not decode, or takes too much memory");
     piece->total = envelope.len;
@@ -473,7 +365,7 @@ static json_t *fetch_entry(struct client *client, uint64_t ref, const struct ope
     json_t *error = find_entry(view, opened, piece->sequence, &entry);
     if (error)
         return error;
-    if (!load_entry(view, &entry, &view->arena, &loaded, &err) ||
+    if (!delivered_load(view, &entry, &view->arena, &loaded, &err) ||
         !(envelope ? piece_of_envelope : piece_of_entry)(view, &loaded, piece, &err))
         return not_read(envelope ? "envelope" : "content", &err);
     return send_piece(client, ref, piece);

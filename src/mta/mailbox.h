@@ -6,10 +6,32 @@
 
 #include "base/span.h"
 
+struct arena;
 struct client;
 struct error;
+struct loaded;
+struct local_user;
 struct mta;
+struct store_entry;
 struct view;
+
+/* Flags of entries: their user wants to read it again; he sent the notification that it asked for. */
+#define FLAG_UNREAD   1u
+#define FLAG_NOTIFIED 2u
+
+/* A mailbox that a client may use. */
+struct opened {
+    uint32_t mailbox; /* the store's key, 0: nothing was ever delivered */
+    const struct local_user *user;
+};
+
+/* The one that the request names. NULL, or the error. Resets the view's arena. */
+json_t *mailbox_open(struct client *client, json_t *request, struct opened *opened);
+/* What is told of an entry; NULL: it can't be told now, for `err`. */
+json_t *mailbox_entry_json(const struct view *view, const struct loaded *loaded, struct arena *arena,
+                           struct error *err);
+/* Has its user read it, and not wished to read it again? */
+bool mailbox_is_seen(const struct store_entry *entry);
 
 /* The store's key of a user's mailbox; 0: nothing was ever delivered, or (err) it can't be read. Resets the
  * view's arena. */

@@ -73,6 +73,7 @@ struct mta_user {
     bool has_uid;               /* false: only operators use the mailbox */
     const char *directory_name; /* RFC 4514, or NULL; the directory has it too */
     const char *password_hash;  /* security/password.h; NULL: he can't bind */
+    bool by_p3;                 /* messages are delivered to his own program, by P3; else into a mailbox */
 };
 
 struct mta_limits {

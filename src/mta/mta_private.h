@@ -116,9 +116,10 @@ struct mta {
     size_t hop_count;
     struct net_process *nets;
     struct guesses *guesses; /* who binds wrongly */
-    struct client *backup;   /* who makes one; NULL: nobody */
-    uint64_t ping_number;    /* of the last ping */
-    struct batch batch;      /* fills */
+    struct sealer *sealer;
+    struct client *backup; /* who makes one; NULL: nobody */
+    uint64_t ping_number;  /* of the last ping */
+    struct batch batch;    /* fills */
     struct batches batches;
     struct arena arena;   /* for the unit that is being worked on */
     struct buf head;      /* frame fields that are being put together */
@@ -168,6 +169,7 @@ struct mta {
     struct buf lost_lines;
     struct map associations;      /* by their numbers */
     struct map user_associations; /* by theirs, which are drawn from the same */
+    struct map user_agents;       /* struct user_agent by the hash of the user's key (user_agent.c) */
     uint64_t association_number;  /* of the last that came */
     struct hashing *hashing;      /* compares users' passwords */
     uint64_t users_looked;        /* the version of the users when associations were last looked at */

@@ -11,6 +11,7 @@
 #include "mta/inbound.h"
 #include "mta/link.h"
 #include "mta/lost.h"
+#include "mta/ms_change.h"
 #include "mta/mta_private.h"
 #include "mta/net.h"
 #include "mta/outcome.h"
@@ -19,6 +20,8 @@
 #include "mta/receive.h"
 #include "mta/send.h"
 #include "mta/user_association.h"
+#include "mta/user_delivery.h"
+#include "mta/user_end.h"
 #include "mta/user_port.h"
 
 static uint64_t nothing(const struct net_process *net, uint64_t ref, struct span payload) {
@@ -67,6 +70,11 @@ static const struct row {
     [IPC_USER_SUBMIT_END] = {.user = user_submit_end},
     [IPC_USER_SUBMIT_STOP] = {.user = user_submit_stop},
     [IPC_USER_REQUEST] = {.user = user_request},
+    [IPC_USER_DELIVER_READ] = {.user = user_delivery_read},
+    [IPC_USER_DELIVER_RESULT] = {.user = user_delivery_ended},
+    [IPC_MS_ASK] = {.user = ms_ask},
+    [IPC_MS_READ] = {.user = ms_read},
+    [IPC_MS_CHANGE] = {.user = ms_change},
 };
 
 /* The store may have ended an association, or asked for its end, while a frame was on its way: what still

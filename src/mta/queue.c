@@ -5,6 +5,7 @@
 #include "mta/json.h"
 #include "mta/queue_scan.h"
 #include "mta/requests.h"
+#include "mta/user_association.h"
 #include "mta/waiting.h"
 #include "mts/summary.h"
 #include "names/identifier.h"
@@ -17,6 +18,11 @@ static json_t *sent_of(const struct mta *mta, const struct work *work) {
     for (const struct association *association; (association = association_next(&walk));)
         if (association->sending == work && association->content)
             return json_integer((json_int_t)association->read);
+    for (size_t i = 0; i < mta->user_associations.room; i++) {
+        const struct user_association *one = mta->user_associations.slots[i].value;
+        if (one && one->delivering == work && one->content)
+            return json_integer((json_int_t)one->read);
+    }
     return json_null();
 }
 

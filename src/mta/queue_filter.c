@@ -15,8 +15,8 @@ static bool string_member(json_t *request, const char *name, const char **value)
     return !member || *value;
 }
 
-static const char *const states[] = {
-    "ready", "deferred", "backing-off", "peer-disabled", "peer-removed", "held", "sending", "in-doubt", NULL};
+static const char *const states[] = {"ready",   "deferred", "backing-off", "peer-disabled", "peer-removed",
+                                     "unbound", "held",     "sending",     "in-doubt",      NULL};
 static const char *const priorities[] = {"urgent", "normal", "non-urgent", NULL};
 static const char *const kinds[] = {"message", "probe", "report", NULL};
 

@@ -96,6 +96,8 @@ json_t *queue_refuse(const struct queue_change *change, const struct work *work)
                                          : "the peer %s is not in the configuration any more: 'mhs queue "
                                            "redirect' has the copy take another way",
                             peer->name);
+    if (queue_change_is(change, "queue-retry") && !peer && destination_blocked(change->mta, destination))
+        return client_error("wrong-state", "%s", destination_trouble(change->mta, destination));
     if (queue_change_is(change, "queue-retry") && !work->in_doubt && waiting_is_deferred(work))
         return client_error("wrong-state", "the originator deferred it until %s: it can't go before",
                             clock_format(work->due / SECOND, until));

@@ -22,6 +22,7 @@
 #include "mta/lost.h"
 #include "mta/mailbox.h"
 #include "mta/mailbox_name.h"
+#include "mta/ms_seal.h"
 #include "mta/mta_private.h"
 #include "mta/net.h"
 #include "mta/outbound.h"
@@ -31,10 +32,12 @@
 #include "mta/quota.h"
 #include "mta/receive.h"
 #include "mta/reroute.h"
+#include "mta/seal.h"
 #include "mta/stop.h"
 #include "mta/submit.h"
-#include "mta/user_association.h"
+#include "mta/user_end.h"
 #include "mta/user_port.h"
+#include "mta/user_pump.h"
 #include "mta/users.h"
 #include "mta/users_many.h"
 #include "mta/watch.h"
@@ -115,6 +118,7 @@ static void after_commit(struct mta *mta, bool done) {
     if (end_if_taken_over(mta))
         return;
     go_on_with_what_waited(mta);
+    convert_look(mta);
     destinations_pump(mta);
     pace_release(mta);
     if (store_behind(mta->view.store))
@@ -125,7 +129,8 @@ static void after_commit(struct mta *mta, bool done) {
 static const struct destination_operations *const kinds[DESTINATION_KINDS] = {
     [DESTINATION_MTA] = &peer_operations,
     [DESTINATION_MAILBOX] = &mailbox_operations,
-    [DESTINATION_CONVERSION] = &conversion_operations};
+    [DESTINATION_CONVERSION] = &conversion_operations,
+    [DESTINATION_USER] = &user_agent_operations};
 
 static const struct batch_hooks hooks = {before_commit, after_commit};
 
@@ -157,12 +162,12 @@ static bool open_all(struct mta *mta, struct error *err) {
     mta->kinds = kinds;
     if (!schedule_init(&mta->schedule, 0) || !batch_init(mta, &hooks) || !open_events(mta) ||
         !peers_configure(mta) || !deliver_init(mta) || !convert_init(mta) ||
-        !(mta->guesses = guesses_new()) ||
+        !(mta->guesses = guesses_new()) || !(mta->sealer = sealer_new()) ||
         !(mta->hashing = hashing_new(mta, mta->view.config->hashing_thread)))
         return error_set(err, STORE_NO_MEMORY, "no memory");
     if (!identifiers_begin(mta, err) || !mailboxes_rename(mta->view.store, &mta->arena, err) ||
-        !load_disabled(mta, err) || !users_load(&mta->view, err) || !outcome_load(mta, err) ||
-        !load_queue(mta, err))
+        !ms_seal_begin(mta->view.store, err) || !load_disabled(mta, err) || !users_load(&mta->view, err) ||
+        !outcome_load(mta, err) || !load_queue(mta, err))
         return false;
     mailboxes_tell_full(mta);
     mailboxes_remark_unowned(&mta->view);
@@ -236,6 +241,7 @@ void mta_free(struct mta *mta) {
     log_causer_forget(&mta->lines);
     map_free(&mta->associations);
     map_free(&mta->user_associations);
+    map_free(&mta->user_agents);
     map_free(&mta->leaving_in);
     map_free(&mta->notified);
     map_free(&mta->unread);
@@ -243,6 +249,7 @@ void mta_free(struct mta *mta) {
     mem_free(mta->hop_down);
     mem_free(mta->hop_disabled);
     guesses_free(mta->guesses);
+    sealer_free(mta->sealer);
     hashing_free(mta->hashing);
     view_free(&mta->view);
     arena_free(&mta->arena);
@@ -259,7 +266,7 @@ static void work_is_due(struct mta *mta, struct work *work, int64_t now) {
         copy_lost(mta, work);
         return;
     }
-    if (schedule_expiry(work) <= now) {
+    if (schedule_expiry(work) <= now && !work->taken) {
         copy_expire(mta, work);
         return;
     }
@@ -334,7 +341,7 @@ static void keep_store(struct mta *mta, int64_t now) {
 static void look_at_users(struct mta *mta) {
     uint64_t version = mta->view.users.version + mta->view.users.loads;
     user_ports_tick(mta, clock_monotonic_us());
-    if (version != mta->users_looked)
+    if (version != mta->users_looked && !mta->stopping) /* a stop sees to them when nothing is under way */
         user_associations_look(mta);
     mta->users_looked = version;
 }

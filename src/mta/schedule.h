@@ -54,6 +54,8 @@ struct work {
     bool committed; /* its row is on disk */
     bool retried;   /* it waits after a try: counted so */
     bool recalled;  /* its history was asked for the cause, since that was last set */
+    bool taken;     /* its user has confirmed the delivery: that is to be written */
+    bool barred;    /* it waits, as its user's delivery controls do not let it through */
 };
 
 struct lane {

@@ -8,6 +8,7 @@
 #include "mta/mta_private.h"
 #include "mta/pace.h"
 #include "mta/user_association.h"
+#include "mta/user_end.h"
 #include "mta/users_many.h"
 
 /* A commit that takes longer is not about to end: a stop does not wait for what waits for it. */
@@ -30,6 +31,7 @@ static struct under_way under_way(const struct mta *mta) {
         count.in += association->inbound != NULL;
         count.out += association->sending != NULL;
     }
+    count.out += user_deliveries(mta);
     return count;
 }
 

@@ -2,9 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "mta/attempt.h"
-#include "mta/later.h"
-#include "mta/users.h"
+#include "mta/mta_private.h"
 
 struct user_association *user_association_find(const struct net_process *net, uint64_t ref) {
     return map_get(&net->users, ref);
@@ -14,7 +12,7 @@ struct user_association *user_association_numbered(const struct mta *mta, uint64
     return map_get(&mta->user_associations, number);
 }
 
-static void forget(struct user_association *association) {
+void user_association_free(struct user_association *association) {
     map_remove(&association->net->users, association->ref);
     map_remove(&association->net->mta->user_associations, association->number);
     bytes_drop(association->names);
@@ -32,8 +30,14 @@ struct user_association *user_association_add(struct net_process *net, uint64_t 
     if (association->names && map_put(&mta->user_associations, association->number, association) &&
         map_put(&net->users, ref, association))
         return association;
-    forget(association);
+    user_association_free(association);
     return NULL;
+}
+
+static unsigned delivery_state(const struct user_association *association) {
+    return !association->delivering  ? IPC_STATE_NO_DELIVERY
+           : association->committing ? 0
+                                     : IPC_STATE_DELIVERING;
 }
 
 unsigned user_association_frame_state(const struct user_association *association) {
@@ -41,11 +45,12 @@ unsigned user_association_frame_state(const struct user_association *association
     case USER_ASKED:
         return IPC_STATE_ASKED;
     case USER_CLOSING:
-        return IPC_STATE_CLOSING | IPC_STATE_GONE;
+        return IPC_STATE_CLOSING | IPC_STATE_GONE | delivery_state(association);
     case USER_UP:
         break;
     }
-    return IPC_STATE_USER | (association->invocation ? IPC_STATE_SUBMITTING : IPC_STATE_NO_SUBMISSION);
+    return IPC_STATE_USER | (association->invocation ? IPC_STATE_SUBMITTING : IPC_STATE_NO_SUBMISSION) |
+           delivery_state(association);
 }
 
 struct span user_association_address(const struct user_association *association) {
@@ -62,6 +67,15 @@ unsigned user_associations_of(const struct mta *mta, struct span address) {
     return count;
 }
 
+unsigned user_deliveries(const struct mta *mta) {
+    unsigned count = 0;
+    for (size_t i = 0; i < mta->user_associations.room; i++) {
+        const struct user_association *association = mta->user_associations.slots[i].value;
+        count += association && association->delivering;
+    }
+    return count;
+}
+
 void user_association_end(struct user_association *association, const char *cause) {
     struct buf *head = &association->net->mta->head;
     if (association->state == USER_CLOSING)
@@ -72,37 +86,4 @@ void user_association_end(struct user_association *association, const char *caus
     payload_put_octets(head, span_str(cause));
     ipc_send(association->net->channel, IPC_ASSOCIATION_CLOSE, association->ref, buf_span(head),
              (struct span){NULL, 0});
-}
-
-void user_association_gone(struct user_association *association) {
-    struct mta *mta = association->net->mta;
-    if (association->submission)
-        submission_free(mta, association->submission);
-    later_leave(mta, association);
-    forget(association);
-}
-
-void user_associations_drop(struct net_process *net) {
-    for (size_t i = 0; i < net->users.room; i++)
-        while (net->users.slots[i].value) /* another may take its place */
-            user_association_gone(net->users.slots[i].value);
-    map_free(&net->users);
-}
-
-static const char *why_not(const struct mta *mta, const struct user_association *association) {
-    if (mta->stopping)
-        return "the MTA is stopping";
-    const struct local_user *user = user_find(&mta->view, user_association_address(association));
-    return !user || user->leaving ? "the user is none any more"
-           : !user->password      ? "the user has no password any more"
-                                  : NULL;
-}
-
-void user_associations_look(struct mta *mta) {
-    for (size_t i = 0; i < mta->user_associations.room; i++) {
-        struct user_association *association = mta->user_associations.slots[i].value;
-        const char *why = association && association->state == USER_UP ? why_not(mta, association) : NULL;
-        if (why)
-            user_association_end(association, why);
-    }
 }

@@ -1,12 +1,15 @@
-/* Associations of users of the MTS (X.411 §8.1), who bind by P3: found by their refs and numbers, told what
- * became of what they asked, and ended. */
+/* Associations of users of the MTS (X.411 §8.1), who bind by P3 or P7: found by their refs and numbers, told
+ * what became of what they asked, and ended. */
 #ifndef MTA_USER_ASSOCIATION_H
 #define MTA_USER_ASSOCIATION_H
 
 #include "ipc/frame.h"
 #include "mta/link.h"
 
+struct store_content;
 struct submission;
+struct user_agent;
+struct work;
 
 enum user_association_state {
     USER_ASKED, /* the password is being compared */
@@ -21,11 +24,21 @@ struct user_association {
     struct bytes *names; /* head: the user's address as it stands here, or as he gave it; rest: where he calls
                             from */
     enum user_association_state state;
+    bool of_store;                 /* he binds to his message store (P7), else to the MTS (P3) */
     bool security_context;         /* asked: the bind wants one */
     uint8_t failed;                /* enum attempt_error: why what comes in of a submission is let go by */
     bool restricted;               /* the user was told by submission-control that nothing is taken now */
     uint32_t invocation;           /* the net process's number of the submission that comes in */
     struct submission *submission; /* NULL: none does */
+    /* deliveries (user_delivery.h) */
+    struct user_agent *agent; /* whose copies it takes; NULL: it takes none */
+    struct user_association *next_of_agent;
+    struct work *delivering;       /* what it is given; NULL: nothing */
+    bool committing;               /* that waits for its row's mark */
+    enum ipc_user_delivery what;   /* it is */
+    struct bytes *prefix;          /* of it: the argument before its content, and a short content */
+    struct store_content *content; /* of it, when it is read in pieces */
+    uint64_t read;                 /* octets of that which were asked for */
 };
 
 /* NULL without memory. `address` is his, as it stands here; of one who is unknown as he gave it. */
@@ -43,13 +56,12 @@ struct span user_association_address(const struct user_association *association)
 /* How many the user has. */
 unsigned user_associations_of(const struct mta *mta, struct span address);
 
+/* Deliveries that are under way to all users. */
+unsigned user_deliveries(const struct mta *mta);
+
 /* Asks the net process to end it. */
 void user_association_end(struct user_association *association, const char *cause);
-/* It is gone, with what comes in and what waits. Frees it. */
-void user_association_gone(struct user_association *association);
-/* The net process has gone, with all of them. */
-void user_associations_drop(struct net_process *net);
-/* Ends those whose user is none any more, or can't bind any more; all of them when the MTA stops. */
-void user_associations_look(struct mta *mta);
+/* Frees it; what hangs on it was let go (user_end.h). */
+void user_association_free(struct user_association *association);
 
 #endif

@@ -4,8 +4,11 @@
 #include "base/log.h"
 #include "mta/guesses.h"
 #include "mta/hashing.h"
+#include "mta/ms_change.h"
 #include "mta/mta_private.h"
+#include "mta/user_agent.h"
 #include "mta/user_association.h"
+#include "mta/user_end.h"
 #include "mta/user_port.h"
 #include "mta/users.h"
 #include "names/oraddress.h"
@@ -74,6 +77,7 @@ static void admit(struct user_association *association) {
                                                      .name = span_str(mta_name),
                                                      .password = SPAN_LIT("")}});
     user_port_open(association);
+    user_agent_follow(association);
 }
 
 static const char no_labels[] = "a security context was asked for; there is no label policy here";
@@ -95,6 +99,8 @@ static bool decide(struct user_association *association, bool matches) {
         refuse(net, association->ref, IPC_BIND_UNACCEPTABLE_SECURITY_CONTEXT, no_labels);
     } else if (busy)
         refuse_busy(net, association->ref, user, host, busy);
+    else if (association->of_store && !ms_open(association))
+        refuse_busy(net, association->ref, user, host, "the store can't be read now");
     else {
         admit(association);
         return true;
@@ -120,6 +126,7 @@ static void ask(struct net_process *net, uint64_t ref, const struct ipc_bind *bi
         refuse_busy(net, ref, name, bind->address, "no memory");
         return;
     }
+    association->of_store = bind->binder == IPC_BINDER_MS_USER;
     association->security_context = bind->security_context;
     if (hashing_compare(net->mta->hashing, user && !strong ? user->password : NULL,
                         bind->credentials.password, compared, association->number))

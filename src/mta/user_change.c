@@ -14,8 +14,9 @@ bool users_next_version(struct mta *mta) {
 
 bool user_put_record(struct mta *mta, const struct local_user *user) {
     buf_clear(&mta->scratch);
-    buf_append_byte(&mta->scratch,
-                    (user->has_uid ? USER_HAS_UID : 0) | (user->password ? USER_HAS_PASSWORD : 0));
+    buf_append_byte(&mta->scratch, (user->has_uid ? USER_HAS_UID : 0) |
+                                       (user->password ? USER_HAS_PASSWORD : 0) |
+                                       (user->by_p3 ? USER_BY_P3 : 0));
     buf_append_u32(&mta->scratch, user->uid);
     if (user->password)
         payload_put_octets(&mta->scratch, span_str(user->password));
@@ -134,6 +135,17 @@ static json_t *take_password(const json_t *request, struct local_user *user) {
     return NULL;
 }
 
+static json_t *take_delivery(const json_t *request, struct local_user *user) {
+    const json_t *delivery = json_object_get(request, "delivery");
+    const char *text = json_string_value(delivery);
+    bool p3 = text && strcmp(text, "p3") == 0;
+    if (delivery && !p3 && (!text || strcmp(text, "mailbox") != 0))
+        return client_error("bad-request", "delivery is neither \"mailbox\" nor \"p3\"");
+    if (delivery)
+        user->by_p3 = p3;
+    return NULL;
+}
+
 json_t *user_take_members(const json_t *request, struct local_user *user) {
     const json_t *uid = json_object_get(request, "uid"), *name = json_object_get(request, "directory-name");
     json_int_t number = json_integer_value(uid);
@@ -150,7 +162,8 @@ json_t *user_take_members(const json_t *request, struct local_user *user) {
     if (user->directory_name && strlen(user->directory_name) >= DIRECTORY_NAME_MOST)
         return client_error("bad-request", "the directory name has %zu characters; at most %d are taken",
                             strlen(user->directory_name), DIRECTORY_NAME_MOST - 1);
-    return take_password(request, user);
+    json_t *wrong = take_delivery(request, user);
+    return wrong ? wrong : take_password(request, user);
 }
 
 json_t *user_read_new(struct mta *mta, const json_t *request, struct local_user *user) {

@@ -24,6 +24,7 @@ static json_t *user_json(struct view *view, const struct local_user *user, struc
     /* What the configuration says of that, a reader does not know. */
     json_object_set_new(entry, "password",
                         user->configured ? json_null() : json_boolean(user->password != NULL));
+    json_object_set_new(entry, "delivery", json_string(user->by_p3 ? "p3" : "mailbox"));
     json_object_set_new(entry, "configured", json_boolean(user->configured));
     return entry;
 }
@@ -110,6 +111,8 @@ static json_t *change_user(struct mta *mta, struct local_user *user, struct loca
     user->password = password;
     user->uid = fresh->uid;
     user->has_uid = fresh->has_uid;
+    user->by_p3 = fresh->by_p3;
+    mta->view.users.some_by_p3 = mta->view.users.some_by_p3 || user->by_p3;
     user->in_rules = true;
     return json_pack("{s:i}", "changed", 1);
 }

@@ -131,6 +131,7 @@ bool user_add(struct users *users, const struct local_user *given) {
         return false;
     }
     users->all[users->count++] = user;
+    users->some_by_p3 = users->some_by_p3 || user.by_p3;
     return true;
 }
 
@@ -265,7 +266,8 @@ static bool read_record(struct span name, struct span data, struct record_texts 
                                 .directory_name = directory.len ? texts->directory : NULL,
                                 .password = password.len ? texts->password : NULL,
                                 .uid = uid,
-                                .has_uid = flags & USER_HAS_UID};
+                                .has_uid = flags & USER_HAS_UID,
+                                .by_p3 = flags & USER_BY_P3};
     return true;
 }
 
@@ -403,6 +405,7 @@ static bool load_all(struct view *view, const struct users *before, struct error
                                                            .password = (char *)user->password_hash,
                                                            .uid = user->uid,
                                                            .has_uid = user->has_uid,
+                                                           .by_p3 = user->by_p3,
                                                            .configured = true});
     }
     arena_free(&arena);

@@ -18,6 +18,7 @@ struct local_user {
     char *password;       /* its hash (security/password.h), or NULL: he can't bind */
     uint32_t uid;
     bool has_uid, configured;
+    bool by_p3;       /* messages are delivered to his own program (user_agent.h), else into a mailbox */
     bool leaving;     /* he is being removed: copies for him wait till the store says so, or refuses */
     bool unsure;      /* the store may say something else of him: he is read anew when it can be */
     unsigned open;    /* changes of his record that batches have which are not on disk yet */
@@ -33,6 +34,7 @@ struct users {
     uint64_t version;   /* of those that were added by hand, as a reader has read them */
     uint64_t loads;     /* how often they were loaded */
     uint64_t rereads;   /* how often one was read anew since (user_reread) */
+    bool some_by_p3;    /* messages may have to go to a user's own program */
     bool doubled;       /* some have more than one record, in several spellings */
     bool rereading;     /* those who are unsure are read anew in a moment */
     struct buf remarks; /* on users of the configuration who lost what they were given by hand, and on those
@@ -61,7 +63,7 @@ const char *user_address(struct arena *arena, struct span text, struct error *er
 /* ---- for those who add, change and remove them by hand ---- */
 
 /* What the first octet of a user's record says. */
-enum user_record_flag { USER_HAS_UID = 1, USER_HAS_PASSWORD = 2 };
+enum user_record_flag { USER_HAS_UID = 1, USER_HAS_PASSWORD = 2, USER_BY_P3 = 4 };
 
 /* Most characters of a directory name, and one. */
 #define DIRECTORY_NAME_MOST 1024

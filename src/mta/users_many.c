@@ -124,14 +124,15 @@ static json_t *note_name(struct adding *adding, const struct local_user *user) {
 }
 
 static json_t *check_user(struct mta *mta, struct adding *adding, const json_t *request) {
-    static const char *const members[] = {"address", "uid", "directory-name", "password-hash"};
+    static const char *const members[] = {"address", "uid", "directory-name", "password-hash", "delivery"};
     struct local_user user;
     size_t known = 0;
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         known += json_object_get(request, members[i]) != NULL;
     if (known != json_object_size(request))
-        return client_error("bad-request",
-                            "a user has no members but address, uid, directory-name and password-hash");
+        return client_error(
+            "bad-request",
+            "a user has no members but address, uid, directory-name, password-hash and delivery");
     json_t *error = user_read_new(mta, request, &user);
     const struct local_user *first = error ? NULL : users_find(&adding->seen, span_str(user.address));
     if (first)
@@ -351,7 +352,7 @@ static bool members_are_right(const json_t *request) {
     return json_is_array(json_object_get(request, "users")) && (!count || json_is_boolean(count)) &&
            (!more || json_is_boolean(more)) && !json_object_get(request, "address") &&
            !json_object_get(request, "uid") && !json_object_get(request, "directory-name") &&
-           !json_object_get(request, "password-hash");
+           !json_object_get(request, "password-hash") && !json_object_get(request, "delivery");
 }
 
 /* Behind those that are worked on already. False without memory. */

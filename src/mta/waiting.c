@@ -41,7 +41,8 @@ bool waiting_is_deferred(const struct work *work) {
 static bool tells_cause(const struct work *work, const char *event) {
     if (work->state == WORK_HELD)
         return strcmp(event, "held") == 0;
-    return strncmp(event, "transfer-", 9) == 0 || strcmp(event, "in-doubt") == 0;
+    return strncmp(event, "transfer-", 9) == 0 || strncmp(event, "delivery-", 9) == 0 ||
+           strcmp(event, "in-doubt") == 0;
 }
 
 void waiting_recall_cause(struct mta *mta, struct work *work) {

@@ -117,18 +117,21 @@ static void fill_delivery(struct ruling *ruling, const struct branch *branch, si
     out->recipient =
         ruling_address(ruling, &subject->envelope.per_recipient_fields.items[position].recipient_name);
     out->identifier = subject->identifier;
+    out->envelope = &subject->envelope;
     out->position = (uint32_t)position;
 }
 
-/* The message is the user's under that number, too. The recipient is done with. */
-static struct outcome delivered(struct ruling *ruling, const struct branch *branch, size_t position) {
+/* The message is the user's under that number, too, since `time`. The recipient is done with. */
+static struct outcome delivered(struct ruling *ruling, const struct branch *branch, size_t position,
+                                int64_t time) {
     const struct subject *subject = &branch->subject;
     struct target *target = &branch->targets[position];
     struct outcome outcome = {
-        .position = position, .delivered = true, .time = ruling->run->now, .user_type = target->user_type};
+        .position = position, .delivered = true, .time = time, .user_type = target->user_type};
     struct mts_event *event = ruling_event(ruling, MTS_EVENT_DELIVERED, subject->identifier);
     event->recipient =
         subject->envelope.per_recipient_fields.items[position].originally_specified_recipient_number;
+    event->time = time;
     event->name = span_str(target->mailbox);
     *target = (struct target){.kind = TARGET_NONE};
     return outcome;
@@ -191,8 +194,9 @@ static void deliver_report(struct ruling *ruling, const struct mts_stored *store
         return;
     }
     const struct entry *entry = entry_find(ruling->tables, address.key);
-    out->delivered = entry && entry->user && entry->user->given.mailbox;
-    if (out->delivered)
+    bool confirmed = out->time != 0;
+    out->delivered = confirmed || (entry && entry->user && entry->user->given.mailbox);
+    if (out->delivered && !confirmed)
         out->mailbox = entry->user->given.mailbox;
     struct mts_event *event =
         ruling_event(ruling, out->delivered ? MTS_EVENT_DELIVERED : MTS_EVENT_DISCARDED, identifier);
@@ -279,7 +283,7 @@ static void decide_delivery(struct ruling *ruling, struct branch *branch, const 
             continue;
         if (!count)
             fill_delivery(ruling, branch, position, out);
-        outcomes[count++] = delivered(ruling, branch, position);
+        outcomes[count++] = delivered(ruling, branch, position, ruling->run->now);
     }
     if (count && !ruling->no_memory)
         report_make(ruling, &branch->subject, outcomes, count);
@@ -288,7 +292,52 @@ static void decide_delivery(struct ruling *ruling, struct branch *branch, const 
         split_branches(ruling);
 }
 
-static void deliver_message(struct ruling *ruling, const struct mts_stored *stored,
+/* Nothing is delivered yet: would all of them be? Else the copy is split as one that comes now. */
+static void look_ahead(struct ruling *ruling, struct branch *branch, const struct addressed *addressed,
+                       struct mts_delivery *out) {
+    struct cause cause;
+    bool in_time = check_latest_delivery(ruling, &branch->subject, &cause);
+    size_t count = 0;
+    for (size_t i = 0; i < addressed->count && !ruling->no_memory; i++) {
+        size_t position = addressed->positions[i];
+        if (in_time)
+            recipient_resolve(ruling, branch, position);
+        else
+            branch->targets[position] = (struct target){.kind = TARGET_FAILED, .cause = cause};
+        count += branch->targets[position].kind == TARGET_MAILBOX;
+    }
+    if (ruling->no_memory)
+        return;
+    if (count == addressed->count)
+        fill_delivery(ruling, branch, addressed->positions[0], out);
+    else if (subject_own_recipients(ruling, &branch->subject))
+        split_branches(ruling);
+}
+
+/* Whatever has become of the user since: he said that he has it. */
+static void note_delivery(struct ruling *ruling, struct branch *branch, const struct addressed *addressed,
+                          struct mts_delivery *out) {
+    bool private_domain = ruling->tables->domain.private_domain_identifier;
+    struct outcome *outcomes = arena_array(ruling->arena, addressed->count, sizeof *outcomes);
+    ruling->no_memory = ruling->no_memory || !outcomes;
+    for (size_t i = 0; i < addressed->count && !ruling->no_memory; i++) {
+        size_t position = addressed->positions[i];
+        branch->targets[position] = (struct target){.kind = TARGET_MAILBOX,
+                                                    .mailbox = out->mailbox,
+                                                    .user_type = private_domain ? x411_TypeOfMTSUser_private
+                                                                                : x411_TypeOfMTSUser_public};
+        if (i == 0)
+            fill_delivery(ruling, branch, position, out);
+        outcomes[i] = delivered(ruling, branch, position, out->time);
+    }
+    if (!ruling->no_memory)
+        report_make(ruling, &branch->subject, outcomes, addressed->count);
+}
+
+typedef void addressed_step(struct ruling *ruling, struct branch *branch, const struct addressed *addressed,
+                            struct mts_delivery *out);
+
+static void deliver_message(struct ruling *ruling, const struct mts_stored *stored, addressed_step *step,
                             struct mts_delivery *out) {
     struct mts_opened *opened = stored->opened ? stored->opened : open_message(ruling, stored);
     struct addressed addressed;
@@ -301,7 +350,7 @@ static void deliver_message(struct ruling *ruling, const struct mts_stored *stor
     struct branch *branch = branch_with(ruling, &opened->subject, opened->targets);
     if (!branch)
         return;
-    decide_delivery(ruling, branch, &addressed, out);
+    step(ruling, branch, &addressed, out);
     for (size_t i = 0; i < addressed.count; i++) {
         opened->subject.envelope.per_recipient_fields.items[addressed.positions[i]] =
             addressed.as_they_came[i];
@@ -316,10 +365,82 @@ void mts_deliver(struct mts_run *run, const struct mts_stored *stored, struct mt
     if (stored->kind == MTS_REPORT)
         deliver_report(&ruling, stored, out);
     else
-        deliver_message(&ruling, stored, out);
+        deliver_message(&ruling, stored, decide_delivery, out);
     ruling_end(&ruling);
     if (out->more.result != MTS_DECIDED)
         out->delivered = false;
+}
+
+static void deliver_by_protocol(struct mts_run *run, const struct mts_stored *stored, addressed_step *step,
+                                struct mts_delivery *out) {
+    struct ruling ruling;
+    ruling_begin(&ruling, run, &out->more);
+    if (stored->kind != MTS_REPORT)
+        deliver_message(&ruling, stored, step, out);
+    else
+        deliver_report(&ruling, stored, out);
+    ruling_end(&ruling);
+    if (out->more.result != MTS_DECIDED)
+        out->delivered = false;
+}
+
+void mts_delivery_ahead(struct mts_run *run, const struct mts_stored *stored, struct mts_delivery *out) {
+    *out = (struct mts_delivery){0};
+    deliver_by_protocol(run, stored, look_ahead, out);
+    if (out->delivered)
+        out->more.event_count = 0;
+}
+
+void mts_delivered(struct mts_run *run, const struct mts_stored *stored, const char *mailbox, int64_t time,
+                   struct mts_delivery *out) {
+    *out = (struct mts_delivery){.mailbox = mailbox, .time = time};
+    deliver_by_protocol(run, stored, note_delivery, out);
+}
+
+static bool first_addressed(const struct mts_stored *stored, struct arena *arena, size_t *position) {
+    static const struct mts_tables no_tables;
+    struct mts_run run = {.tables = &no_tables, .arena = arena};
+    struct mts_decisions unused;
+    struct ruling ruling;
+    struct subject subject;
+    struct addressed addressed;
+    ruling_begin(&ruling, &run, &unused);
+    bool found =
+        subject_decode(&ruling, stored, &subject) && find_addressed(&ruling, stored, &subject, &addressed);
+    ruling_end(&ruling);
+    *position = found ? addressed.positions[0] : 0;
+    return found;
+}
+
+/* An element's head. Lengths below 128 in one octet, others in eight: whatever there is. */
+static bool put_head(struct buf *out, uint8_t tag, uint64_t length) {
+    if (!buf_append_byte(out, tag) || (length < 128 && !buf_append_byte(out, (uint8_t)length)))
+        return false;
+    return length < 128 || (buf_append_byte(out, 0x88) && buf_append_u64(out, length));
+}
+
+static size_t head_length(uint64_t length) {
+    return length < 128 ? 2 : 10;
+}
+
+enum { SEQUENCE = 0x30, SET = 0x31, CONTENT = 0x04, RETURNED_CONTENT = 0x80 };
+
+bool mts_delivery_argument(const struct mts_stored *stored, int64_t time, struct arena *arena,
+                           struct buf *out) {
+    struct ber_element element;
+    enum ber_error_code why;
+    size_t position = 0;
+    bool report = stored->kind == MTS_REPORT;
+    if (!report && !first_addressed(stored, arena, &position))
+        return false;
+    struct span envelope = mts_delivery_envelope(stored, (uint32_t)position, time, arena);
+    if (!envelope.data || !ber_element_read(envelope, &element, &why))
+        return false;
+    struct span fields = ber_element_contents(envelope, &element);
+    bool content = !report || stored->has_content;
+    uint64_t length = content ? head_length(stored->content_length) + stored->content_length : 0;
+    return put_head(out, report ? SET : SEQUENCE, fields.len + length) && buf_append_span(out, fields) &&
+           (!content || put_head(out, report ? RETURNED_CONTENT : CONTENT, stored->content_length));
 }
 
 static struct span envelope_of_message(const struct mts_stored *stored, uint32_t position, int64_t time,

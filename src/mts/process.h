@@ -301,10 +301,12 @@ struct mts_delivery {
     struct span
         returned_content; /* of a report that came with it; with has_content it is the stored content */
     const char *mailbox;
-    struct span originator;    /* O/R address as text (a report: none) */
-    struct span recipient;     /* O/R address as text */
-    struct span identifier;    /* message-delivery-identifier or subject's identifier as text */
-    struct mts_decisions more; /* reports, alternates, events */
+    int64_t time;           /* seconds: when its user confirmed it by protocol; 0: he is not asked */
+    struct span originator; /* O/R address as text (a report: none) */
+    struct span recipient;  /* O/R address as text */
+    struct span identifier; /* message-delivery-identifier or subject's identifier as text */
+    const struct x411_MessageTransferEnvelope *envelope; /* what is stored, decoded; NULL: a report */
+    struct mts_decisions more;                           /* reports, alternates, events */
 };
 
 /*
@@ -328,6 +330,22 @@ void mts_deliver(struct mts_run *run, const struct mts_stored *stored, struct mt
  */
 struct span mts_delivery_envelope(const struct mts_stored *stored, uint32_t position, int64_t time,
                                   struct arena *arena);
+
+/*
+ * Delivery by protocol (X.411 §8.3): the user is given the message and confirms it. Before: `delivered` says
+ * that all of the copy's recipients would be delivered to him now, and nothing else is in `out`; else `more`
+ * is what becomes of the copy instead. After: he has it since `time` (seconds), whatever has become of him;
+ * `mailbox` is his address, as in the tables, and outlives `out`.
+ */
+void mts_delivery_ahead(struct mts_run *run, const struct mts_stored *stored, struct mts_delivery *out);
+void mts_delivered(struct mts_run *run, const struct mts_stored *stored, const char *mailbox, int64_t time,
+                   struct mts_delivery *out);
+
+/* Appends the argument of message-delivery or report-delivery, BER, up to its content, whose octets come
+ * last. A pure function of what is stored and `time`: a repeat is the same octets. False when it does not
+ * decode, or without memory. */
+bool mts_delivery_argument(const struct mts_stored *stored, int64_t time, struct arena *arena,
+                           struct buf *out);
 
 /* ---- what became of work ---- */
 

@@ -8,7 +8,7 @@
 #include "base/host.h"
 #include "base/log.h"
 #include "protocol/connection.h"
-#include "protocol/p3.h"
+#include "protocol/p7.h"
 #include "protocol/strangers.h"
 
 /* Those of the services that are for such callers. */
@@ -29,6 +29,8 @@ static size_t listener_index(const struct net *net, int fd) {
 
 static bool start(struct connection *c, const struct protocol_listener *listener) {
     const struct protocol_config *config = c->net->config;
+    size_t count;
+    const struct osi_operation *operations = user_operations(&count);
     struct osi_parameters parameters = {
         .role = OSI_RESPONDER,
         .contexts = contexts_at(c->net, listener),
@@ -38,8 +40,8 @@ static bool start(struct connection *c, const struct protocol_listener *listener
         .connect_us = config->connect_us,
         .transfer_us = config->transfer_us,
         .release_us = config->release_us,
-        .operations = listener->users ? p3_operations : NULL,
-        .operation_count = listener->users ? P3_OPERATIONS : 0,
+        .operations = listener->users ? operations : NULL,
+        .operation_count = listener->users ? count : 0,
     };
     return connection_start(c, &parameters);
 }

@@ -36,8 +36,6 @@ static const struct {
                                              BIND_UNACCEPTABLE_DIALOGUE_MODE},
     [IPC_BIND_UNACCEPTABLE_SECURITY_CONTEXT] = {OSI_REFUSE_VALIDATION_FAILURE,
                                                 BIND_UNACCEPTABLE_SECURITY_CONTEXT},
-    /* No error of MTA-bind says it; nor will another try fare better, as after `busy`. */
-    [IPC_BIND_NOT_SUPPORTED] = {OSI_REFUSE_VALIDATION_FAILURE, BIND_AUTHENTICATION_ERROR},
 };
 
 static void refuse(struct p1 *p1, enum ipc_bind_verdict verdict) {

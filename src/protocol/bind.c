@@ -5,6 +5,7 @@
 #include "names/oraddress.h"
 #include "schema/x411.h"
 #include "schema/x411p3.h"
+#include "schema/x413.h"
 
 /* The tags that X.219's BIND puts around argument, result and error in normal mode; X.410 mode has none
  * (X.419 §8). */
@@ -169,6 +170,27 @@ struct span bind_user_result(const struct ipc_credentials *ours, struct arena *a
     result.responder_name.u.mTA = ours->name;
     put_credentials(ours, OSI_MTS_TRANSFER, &result.responder_credentials);
     return encode(&x411p3_MTSBindResult_type, &result, BIND_RESULT_TAG, OSI_MTS_TRANSFER, arena);
+}
+
+bool bind_read_ms(struct span argument, struct arena *arena, struct x413_MSBindArgument *value,
+                  struct span *user, struct ipc_credentials *given, char *why) {
+    *given = (struct ipc_credentials){.form = IPC_CREDENTIALS_NONE};
+    *user = SPAN_LIT("");
+    if (!read(&x413_MSBindArgument_type, unwrap(argument, BIND_ARGUMENT_TAG), arena, value, why))
+        return false;
+    *user = oraddress_name_text(&value->initiator_name, arena);
+    if (!user->data || user->len > IPC_BIND_ADDRESS_MAX)
+        snprintf(why, 200, "its name has more than %d octets as text", IPC_BIND_ADDRESS_MAX);
+    return user->data && user->len <= IPC_BIND_ADDRESS_MAX &&
+           take(SPAN_LIT(""), &value->initiator_credentials, given, why);
+}
+
+struct span bind_ms_result(const struct x413_MSBindResult *result, struct arena *arena) {
+    return encode(&x413_MSBindResult_type, result, BIND_RESULT_TAG, OSI_MTS_TRANSFER, arena);
+}
+
+struct span bind_ms_error(const struct x413_MSBindError *error, struct arena *arena) {
+    return encode(&x413_MSBindError_type, error, BIND_ERROR_TAG, OSI_MTS_TRANSFER, arena);
 }
 
 const char *bind_error_name(struct span user_data) {

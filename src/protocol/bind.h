@@ -48,6 +48,16 @@ bool bind_read_user(struct span argument, struct arena *arena, struct span *user
 /* The result that gives our MTA name and password. */
 struct span bind_user_result(const struct ipc_credentials *ours, struct arena *arena);
 
+/* MS-bind (X.413 §7.1): reads a user's argument into `value` too, whose name is an O/R address. Result and
+ * error as octets. */
+struct x413_MSBindArgument;
+struct x413_MSBindResult;
+struct x413_MSBindError;
+bool bind_read_ms(struct span argument, struct arena *arena, struct x413_MSBindArgument *value,
+                  struct span *user, struct ipc_credentials *given, char *why);
+struct span bind_ms_result(const struct x413_MSBindResult *result, struct arena *arena);
+struct span bind_ms_error(const struct x413_MSBindError *error, struct arena *arena);
+
 /* The parameter that a bind error of the peer points at, in X.411's words; may be empty. */
 const char *bind_error_parameter(const char *name);
 

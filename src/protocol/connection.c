@@ -148,10 +148,11 @@ static bool is_sated(const struct connection *c) {
 /* Gives `in` to the association as far as it takes it; returns the octets used. */
 static size_t feed(struct connection *c, struct span in) {
     size_t total = 0;
-    c->more = false;
+    c->more = c->held = false;
     for (unsigned tpdus = 0;; tpdus++) {
         drain_events(c);
-        if (net_store_is_full(c->net) || is_sated(c))
+        c->held = net_store_is_full(c->net) || is_sated(c);
+        if (c->held)
             return total;
         c->more = tpdus >= TPDUS_A_TURN && total < in.len;
         if (c->more)
@@ -217,14 +218,23 @@ static bool waited_for_output(const struct connection *c) {
     return c->over_since && clock_monotonic_us() - c->over_since >= LINGER_US;
 }
 
+/* That octets were taken is an event, too, upon which its owner may give more of them. True when all are
+ * gone.
+ */
+static bool drain(struct connection *c) {
+    drain_events(c);
+    while (osi_association_output(c->association).len > 0) {
+        bool flushed = flush(c);
+        drain_events(c);
+        if (!flushed)
+            return false;
+    }
+    return true;
+}
+
 /* What follows each change: events, output, timer, and the end when it has come. May free `c`. */
 static void settle(struct connection *c) {
-    bool flushed;
-    do {
-        drain_events(c);
-        flushed = flush(c);
-    } while (flushed && osi_association_output(c->association).len > 0);
-    drain_events(c);
+    bool flushed = drain(c);
     if (osi_association_is_over(c->association)) {
         if (!flushed && !waited_for_output(c))
             wait_for_output(c);
@@ -232,6 +242,8 @@ static void settle(struct connection *c) {
             end_association(c);
         return;
     }
+    if (c->held && c->input.len > 0 && !net_store_is_full(c->net) && !is_sated(c))
+        c->more = true; /* with the last event the service took up again */
     /* Octets that were not taken wait for an answer: TCP holds the rest back until then. */
     if (c->input.len > 0 || c->read_after || net_store_is_full(c->net) || is_sated(c))
         event_del(c->readable);

@@ -13,7 +13,7 @@
 struct connection;
 
 /*
- * What an association is used for: P1, P3, later P7. An inbound one gets the
+ * What an association is used for: P1, P3, P7. An inbound one gets the
  * service of its application context with the bind, an outbound one is made by
  * its service. `c->user` is the service's own.
  */
@@ -76,6 +76,7 @@ struct connection {
     int64_t read_after;     /* tiny segments wait until then to become more; monotonic µs, 0: not */
     int64_t segments_since; /* when the count of tiny segments began */
     unsigned segments;
+    bool held; /* octets were not taken, since the service or the store process took no more */
     bool more; /* its share of this turn of the loop is over: it goes on in the next */
     struct event *readable;
     struct event *writable;

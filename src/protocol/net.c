@@ -8,9 +8,10 @@
 #include "ipc/parent.h"
 #include "protocol/p1.h"
 #include "protocol/p3.h"
+#include "protocol/p7.h"
 
 /* Who takes an association is found by its application context. */
-static const struct service *const services[] = {&p1_service, &p3_service, NULL};
+static const struct service *const services[] = {&p1_service, &p3_service, &p7_service, NULL};
 
 /* ---- frames of the store process ---- */
 
@@ -50,6 +51,11 @@ static const struct row {
     [IPC_SEND_DATA] = {.connection = to_service},
     [IPC_USER_ANSWER] = {.connection = to_service},
     [IPC_USER_CONTROL] = {.connection = to_service},
+    [IPC_USER_DELIVER] = {.connection = to_service},
+    [IPC_USER_DELIVER_DATA] = {.connection = to_service},
+    [IPC_MS_OPEN] = {.connection = to_service},
+    [IPC_MS_ANSWER] = {.connection = to_service},
+    [IPC_MS_DATA] = {.connection = to_service},
     [IPC_CONNECT] = {.net = p1_connect},
     [IPC_PING] = {.net = p1_ping},
 };

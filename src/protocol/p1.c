@@ -72,7 +72,7 @@ static void report_close(struct p1 *p1, const struct osi_cause *cause) {
 
 /* After the next start it goes on from what is on disk, which this tells. */
 static void describe_out(const struct transfer_out *out, char text[static CUT_TEXT]) {
-    unsigned long long total = out->prefix.len + out->content_length, sent = out->offset,
+    unsigned long long total = out->prefix_length + out->content_length, sent = out->offset,
                        known = out->confirmed;
     if (out->last_taken)
         snprintf(text, CUT_TEXT,

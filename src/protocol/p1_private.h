@@ -33,10 +33,13 @@ struct transfer_out {
     bool last_taken;      /* all octets are with the association: from here the copy may be in doubt */
     bool resume_unproven; /* it was resumed, and the peer confirmed nothing since */
     struct osi_activity activity;
-    struct buf prefix;
-    struct buf content; /* the piece at `content_at`, or all of a small content */
-    struct buf next;    /* the piece after it, read ahead */
+    /* What is at hand: octets of the frame that is being handled, or of the buffers below. */
+    struct span prefix;
+    struct span content; /* the piece at `content_at`, or all of a small content */
+    struct buf kept_prefix, kept;
+    struct buf next; /* the piece after `content`, read ahead */
     uint64_t content_at;
+    uint64_t prefix_length;
     uint64_t content_length;
     uint64_t offset;    /* of the next octet of the APDU to hand over */
     uint64_t confirmed; /* octets of it that the peer's last confirmed checkpoint has; 0: none */

@@ -111,7 +111,6 @@ static void on_bind_answer(struct p3 *p3, const struct ipc_bind_answer *answer) 
     case IPC_BIND_RESOLVE:
     case IPC_BIND_AUTHENTICATION_ERROR:
     case IPC_BIND_CANNOT_RECOVER:
-    case IPC_BIND_NOT_SUPPORTED:
         refuse_later(p3);
         break;
     }
@@ -132,6 +131,8 @@ static void on_closed(struct connection *c, const struct osi_cause *cause) {
                          : cause->end == OSI_END_DISCONNECTED ? IPC_CLOSE_BROKEN
                                                               : IPC_CLOSE_ABORTED;
     p3_of(c)->told = false; /* what came in of a submission goes with the association */
+    if (c->announced)
+        p3_delivery_ended(p3_of(c), cause->text);
     if (c->announced)
         tell_close(c, how, cause->text);
     c->announced = false;
@@ -157,13 +158,16 @@ static void on_event(struct connection *c, struct osi_event *event) {
     case OSI_EVENT_RO_DROPPED:
         p3_dropped(p3);
         break;
+    case OSI_EVENT_RO_RETURNED:
+        p3_delivery_returned(p3, &event->u.ro);
+        break;
     case OSI_EVENT_MAY_SEND:
         p3_push(p3);
         break;
     case OSI_EVENT_CLOSED:
         on_closed(c, event->u.cause);
         break;
-    default: /* a control that came back has no other way; the rest is RTSE's own */
+    default: /* the rest is RTSE's own */
         break;
     }
 }
@@ -197,7 +201,9 @@ static unsigned state(const struct connection *c) {
         return IPC_STATE_GONE;
     if (c->state == CONNECTION_ADMISSION)
         return IPC_STATE_ASKED;
-    return c->state == CONNECTION_OPEN ? IPC_STATE_USER : IPC_STATE_GONE;
+    if (c->state != CONNECTION_OPEN)
+        return IPC_STATE_GONE;
+    return IPC_STATE_USER | (p3_of(c)->delivery.active ? IPC_STATE_DELIVERING : IPC_STATE_NO_DELIVERY);
 }
 
 static bool on_frame(struct connection *c, enum ipc_type type, struct span payload) {
@@ -208,8 +214,14 @@ static bool on_frame(struct connection *c, enum ipc_type type, struct span paylo
         right = p3_on_answer(p3, payload);
     else if (type == IPC_USER_CONTROL)
         right = p3_on_control(p3, payload);
+    else if (type == IPC_USER_DELIVER)
+        right = p3_on_deliver(p3, payload);
+    else if (type == IPC_USER_DELIVER_DATA)
+        right = p3_on_deliver_data(p3, payload);
     else if ((right = type == IPC_BIND_ANSWER && ipc_bind_answer_read(payload, &answer)))
         on_bind_answer(p3, &answer);
+    if (right && p3->delivery.active)
+        p3_push(p3);
     if (right)
         connection_kick(c);
     return right;
@@ -230,6 +242,7 @@ static void let_go(struct connection *c) {
     struct p3 *p3 = p3_of(c);
     p3_forget_argument(p3);
     p3_answers_free(p3);
+    p3_delivery_free(&p3->delivery);
     mem_free(p3);
     c->user = NULL;
 }
@@ -245,6 +258,8 @@ static void reloaded(struct connection *c) {
 }
 
 static void cut(struct connection *c) {
+    if (c->announced)
+        p3_delivery_ended(p3_of(c), "the daemon was stopped");
     if (c->announced)
         tell_close(c, IPC_CLOSE_ABORTED, "the daemon was stopped");
     c->announced = false;

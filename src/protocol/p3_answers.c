@@ -1,4 +1,5 @@
-/* Answers to a user's operations, and submission-control: they wait here until the association takes them. */
+/* Answers to a user's operations, and submission-control: they wait here until the association takes them,
+ * as does a delivery. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "protocol/p3_private.h"
@@ -77,10 +78,17 @@ static bool say(struct osi_association *a, struct p3_answer *answer) {
     return answer->sent == answer->parameter.len;
 }
 
+/* One PDU at a time is said, and a delivery that has begun first. */
 void p3_push(struct p3 *p3) {
     struct osi_association *a = p3->connection->association;
-    while (p3->first && a && !osi_association_is_over(a) && say(a, p3->first))
+    if (!a || osi_association_is_over(a))
+        return;
+    if (p3_delivery_is_said(p3))
+        p3_delivery_push(p3);
+    while (p3->first && !p3_delivery_is_said(p3) && !osi_association_is_over(a) && say(a, p3->first))
         take_first(p3);
+    if (!p3->first && !osi_association_is_over(a))
+        p3_delivery_push(p3);
 }
 
 void p3_answers_free(struct p3 *p3) {
@@ -117,8 +125,9 @@ bool p3_on_answer(struct p3 *p3, struct span payload) {
 }
 
 bool p3_on_control(struct p3 *p3, struct span payload) {
+    bool of_store = osi_context_uses(osi_context_row(p3->open.context), OSI_SYNTAX_MS_MSSE);
     struct osi_ro ro = {.kind = OSI_RO_INVOKE,
-                        .syntax = OSI_SYNTAX_MSSE,
+                        .syntax = of_store ? OSI_SYNTAX_MS_MSSE : OSI_SYNTAX_MSSE,
                         .has_code = true,
                         .code = x419_op_submission_control};
     put(p3, &ro, payload);

@@ -1,4 +1,4 @@
-/* P3: binds of users, operations that come in, and their answers; shared by its files. */
+/* P3: binds of users, operations that come in and their answers, deliveries; shared by its files. */
 #ifndef PROTOCOL_P3_PRIVATE_H
 #define PROTOCOL_P3_PRIVATE_H
 
@@ -12,6 +12,7 @@ enum p3_in {
     P3_NOTHING, /* none comes, or it is passed over */
     P3_STREAMS, /* a message: its content goes to the store process as it comes */
     P3_GATHERS, /* any other argument: whole */
+    P3_ANSWERS, /* the parameter of the answer to a delivery: whole */
     P3_FAULTY,  /* it is none of the operation's: rejected at its end */
     P3_OVER     /* it is longer than is taken */
 };
@@ -32,6 +33,18 @@ struct p3_answer {
     bool begun;
 };
 
+/* What is being delivered: the store process gives everything before the content, and the content itself at
+ * once when it is small; a large one is read in pieces, one ahead of what the association takes. */
+struct p3_delivery {
+    bool active;
+    struct osi_ro ro;
+    uint64_t length;                  /* of the content */
+    struct buf prefix, content, next; /* the piece that is at hand, and the one after it */
+    uint64_t content_at, asked;       /* where that piece begins, and up to where the content was asked for */
+    uint64_t offset;                  /* octets of the argument that were taken */
+    bool begun, handed_over;          /* handed over: all of them */
+};
+
 struct p3 {
     struct connection *connection;
     struct osi_open open;     /* of the bind; its spans live until it is answered */
@@ -47,6 +60,7 @@ struct p3 {
     struct p3_open opens[OSI_RO_OUTSTANDING];
     unsigned faults; /* arguments in a row that were none */
     struct p3_answer *first, *last;
+    struct p3_delivery delivery;
 };
 
 static inline struct p3 *p3_of(const struct connection *c) {
@@ -61,6 +75,25 @@ void p3_end(struct p3 *p3);
 /* It was none, or was broken off; or the association ends. */
 void p3_dropped(struct p3 *p3);
 void p3_forget_argument(struct p3 *p3);
+
+/* ---- p3_delivery.c: deliveries ---- */
+
+/* Says what of it is at hand, as far as it is taken. */
+void p3_delivery_push(struct p3 *p3);
+/* True if its argument is under way: nothing else can be said. */
+bool p3_delivery_is_said(const struct p3 *p3);
+/* An answer to it comes: true if it is one. `p3_delivery_answered`: it is whole, and its parameter was
+ * gathered (or was too long); p3_push is due after it. */
+bool p3_delivery_answers(const struct p3 *p3, const struct osi_ro *ro);
+void p3_delivery_answered(struct p3 *p3);
+/* It did not get to the user (RO-REJECT-P). */
+void p3_delivery_returned(struct p3 *p3, const struct osi_ro *ro);
+/* The association is over. */
+void p3_delivery_ended(struct p3 *p3, const char *cause);
+void p3_delivery_free(struct p3_delivery *delivery);
+/* Frames of the store process; p3_push is due after them. */
+bool p3_on_deliver(struct p3 *p3, struct span payload);
+bool p3_on_deliver_data(struct p3 *p3, struct span payload);
 
 /* ---- p3_answers.c: what is said ---- */
 

@@ -29,21 +29,22 @@ static void tell(struct p3 *p3, enum ipc_type type, struct span head, struct spa
                               "the store process can't take more");
 }
 
-static bool is(const struct osi_ro *ro, enum osi_syntax syntax, int64_t code) {
-    return ro->syntax == syntax && ro->code == code;
+/* To the MTS, or to a message store of 1994, whose operations have the same codes. */
+static bool is_submission(const struct osi_ro *ro) {
+    return ro->syntax == OSI_SYNTAX_MSSE || ro->syntax == OSI_SYNTAX_MS_MSSE;
 }
 
 static bool is_message(const struct p3 *p3) {
-    return is(&p3->ro, OSI_SYNTAX_MSSE, x419_op_message_submission);
+    return is_submission(&p3->ro) && p3->ro.code == x419_op_message_submission;
 }
 
 static bool is_probe(const struct p3 *p3) {
-    return is(&p3->ro, OSI_SYNTAX_MSSE, x419_op_probe_submission);
+    return is_submission(&p3->ro) && p3->ro.code == x419_op_probe_submission;
 }
 
 /* As the store process knows the other operations. */
 static enum ipc_user_operation operation_of(const struct osi_ro *ro) {
-    if (ro->syntax == OSI_SYNTAX_MSSE)
+    if (is_submission(ro))
         return IPC_USER_CANCEL;
     if (ro->syntax == OSI_SYNTAX_MDSE_88 || ro->syntax == OSI_SYNTAX_MDSE_94)
         return IPC_USER_DELIVERY_CONTROL;
@@ -160,10 +161,12 @@ void p3_begin(struct p3 *p3, const struct osi_ro *ro) {
     p3->told = false;
     p3->in = P3_NOTHING;
     p3_forget_argument(p3);
-    if (ro->kind != OSI_RO_INVOKE)
-        return; /* the answer to a control, which asks for nothing */
-    p3->in = !ro->has_parameter ? P3_FAULTY : is_message(p3) ? P3_STREAMS : P3_GATHERS;
     buf_init_secret(&p3->gathered, 0); /* of change-credentials it holds passwords */
+    if (ro->kind != OSI_RO_INVOKE) {   /* of a control, which asks for nothing, or of a delivery */
+        p3->in = p3_delivery_answers(p3, ro) ? P3_ANSWERS : P3_NOTHING;
+        return;
+    }
+    p3->in = !ro->has_parameter ? P3_FAULTY : is_message(p3) ? P3_STREAMS : P3_GATHERS;
     if (p3->in == P3_STREAMS)
         ber_scanner_init(&p3->scanner, plan(), p3->connection->net->config->envelope_octets);
 }
@@ -171,7 +174,7 @@ void p3_begin(struct p3 *p3, const struct osi_ro *ro) {
 void p3_data(struct p3 *p3, struct span data) {
     if (p3->in == P3_STREAMS)
         scan(p3, data);
-    else if (p3->in == P3_GATHERS)
+    else if (p3->in == P3_GATHERS || p3->in == P3_ANSWERS)
         gather(p3, data);
 }
 
@@ -216,8 +219,14 @@ static void end_message(struct p3 *p3) {
 
 void p3_end(struct p3 *p3) {
     p3->coming = false;
-    if (p3->ro.kind != OSI_RO_INVOKE)
+    if (p3->ro.kind != OSI_RO_INVOKE) {
+        if (p3_delivery_answers(p3, &p3->ro))
+            p3_delivery_answered(p3);
+        p3_push(p3);
+        p3->in = P3_NOTHING;
+        p3_forget_argument(p3);
         return;
+    }
     if (p3->in == P3_STREAMS)
         end_message(p3);
     else if (p3->in == P3_GATHERS)

@@ -1,7 +1,8 @@
 /*
  * An APDU on its way out. The store process gives everything before the
  * content, and the content itself at once when it is small; a large one is
- * read in pieces, one ahead of what the association takes.
+ * read in pieces, one ahead of what the association takes. What the association
+ * takes at once goes to it out of the frame; only what it leaves is kept.
  */
 #include <stdio.h>
 
@@ -10,8 +11,8 @@
 #include "protocol/p1_private.h"
 
 void transfer_out_free(struct transfer_out *out) {
-    buf_free(&out->prefix);
-    buf_free(&out->content);
+    buf_free(&out->kept_prefix);
+    buf_free(&out->kept);
     buf_free(&out->next);
     *out = (struct transfer_out){0};
 }
@@ -38,26 +39,27 @@ static void read_ahead(struct p1 *p1) {
 
 /* The octets of the APDU from `offset` on that are at hand. */
 static struct span at_hand(struct transfer_out *out) {
-    if (out->offset < out->prefix.len)
-        return span_sub(buf_span(&out->prefix), out->offset, SIZE_MAX);
-    uint64_t content_offset = out->offset - out->prefix.len;
+    if (out->offset < out->prefix_length)
+        return span_sub(out->prefix, out->offset, SIZE_MAX);
+    uint64_t content_offset = out->offset - out->prefix_length;
     if (content_offset == out->content_at + out->content.len && out->next.len > 0) {
-        struct buf used = out->content;
+        struct buf used = out->kept;
         out->content_at += out->content.len;
-        out->content = out->next;
+        out->kept = out->next;
+        out->content = buf_span(&out->kept);
         out->next = used;
         buf_clear(&out->next);
     }
     if (content_offset < out->content_at)
         return (struct span){NULL, 0};
-    return span_sub(buf_span(&out->content), content_offset - out->content_at, SIZE_MAX);
+    return span_sub(out->content, content_offset - out->content_at, SIZE_MAX);
 }
 
 void transfer_out_push(struct p1 *p1) {
     struct transfer_out *out = &p1->out;
     if (!out->active || out->last_taken || !p1->connection->association)
         return;
-    uint64_t total = out->prefix.len + out->content_length;
+    uint64_t total = out->prefix_length + out->content_length;
     for (;;) {
         struct span piece = at_hand(out);
         bool last = out->offset + piece.len == total;
@@ -117,20 +119,39 @@ static bool read_begin(struct transfer_out *out, struct reader *r, struct osi_be
     resume->serial = reader_u32(r);
     *old_id = payload_octets(r);
     struct span old_activity = payload_octets(r);
-    struct span prefix = payload_octets(r);
-    struct span content = payload_rest(r);
+    out->prefix = payload_octets(r);
+    out->prefix_length = out->prefix.len;
+    out->content = payload_rest(r);
     if (!payload_done(r) || old_activity.len > sizeof resume->old_activity.id ||
-        (content.len > 0 && content.len != out->content_length))
+        (out->content.len > 0 && out->content.len != out->content_length))
         return false;
     memcpy(resume->old_activity.id, old_activity.data ? old_activity.data : (const uint8_t *)"",
            old_activity.len);
     resume->old_activity.id_len = (uint8_t)old_activity.len;
     resume->resumed = old_activity.len > 0;
-    out->asked = content.len;
-    buf_init(&out->prefix, 0);
-    buf_init(&out->content, 0);
-    buf_init(&out->next, 0);
-    return buf_append_span(&out->prefix, prefix) && buf_append_span(&out->content, content);
+    out->asked = out->content.len;
+    return true;
+}
+
+/* The frame goes: what the association did not take of it is kept. */
+static bool keep_rest(struct transfer_out *out) {
+    if (out->last_taken) {
+        out->prefix = out->content = (struct span){NULL, 0};
+        return true;
+    }
+    bool in_prefix = out->offset < out->prefix_length;
+    uint64_t taken = in_prefix ? 0 : out->offset - out->prefix_length - out->content_at;
+    struct span rest = span_sub(out->content, taken, SIZE_MAX);
+    bool ok = (!in_prefix || buf_append_span(&out->kept_prefix, out->prefix)) &&
+              (!rest.len || buf_append_span(&out->kept, rest));
+    out->content_at += rest.len ? taken : 0;
+    out->prefix = buf_span(&out->kept_prefix);
+    out->content = buf_span(&out->kept);
+    return ok;
+}
+
+static void no_memory(struct p1 *p1) {
+    osi_association_abort(p1->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
 }
 
 bool transfer_out_send_begin(struct p1 *p1, struct span payload) {
@@ -144,8 +165,8 @@ bool transfer_out_send_begin(struct p1 *p1, struct span payload) {
     out->confirmed = out->offset;
     out->resume_unproven = resume.resumed;
     /* A resume begins to read where it sends: pieces before are not needed. */
-    if (out->asked == 0 && out->offset > out->prefix.len) {
-        out->content_at = out->offset - out->prefix.len;
+    if (out->asked == 0 && out->offset > out->prefix_length) {
+        out->content_at = out->offset - out->prefix_length;
         out->asked = out->content_at;
     }
     bool ok;
@@ -162,6 +183,8 @@ bool transfer_out_send_begin(struct p1 *p1, struct span payload) {
         return true;
     }
     transfer_out_push(p1);
+    if (!keep_rest(out))
+        no_memory(p1);
     return true;
 }
 
@@ -174,17 +197,18 @@ bool transfer_out_send_data(struct p1 *p1, struct span payload) {
         return false;
     if (!out->active || offset + content.len != out->asked)
         return true; /* of a transfer that has ended meanwhile */
-    struct buf *piece =
-        out->content.len == 0 || out->offset - out->prefix.len == out->content_at + out->content.len
-            ? &out->content
-            : &out->next;
-    if (piece == &out->content) {
-        out->content_at = offset;
+    bool is_next =
+        out->content.len && out->offset - out->prefix_length != out->content_at + out->content.len;
+    struct buf *piece = is_next ? &out->next : &out->kept;
+    if (!is_next)
         buf_clear(piece);
-    }
     if (!buf_append_span(piece, content)) {
-        osi_association_abort(p1->connection->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "no memory");
+        no_memory(p1);
         return true;
+    }
+    if (!is_next) {
+        out->content_at = offset;
+        out->content = buf_span(piece);
     }
     transfer_out_push(p1);
     return true;

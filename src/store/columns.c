@@ -185,3 +185,7 @@ bool store_get_marks(struct store *store, uint32_t mailbox, uint64_t block, stru
 enum store_entry_status store_status_in(const struct store_marks *marks, uint64_t sequence) {
     return (enum store_entry_status)bits_get(marks->bits[BITS_STATUS], sequence);
 }
+
+unsigned store_flags_in(const struct store_marks *marks, uint64_t sequence) {
+    return bits_get(marks->bits[BITS_FLAGS], sequence);
+}

@@ -29,6 +29,7 @@ enum store_column {
     STORE_COLUMN_SUBJECT,
     STORE_COLUMN_SUBJECT_TEXT,
     STORE_COLUMN_ORIGINATOR_TEXT,
+    STORE_COLUMN_ITEMS, /* values that are not in the row, as the caller has them */
     STORE_COLUMNS
 };
 #define STORE_FIRST_HASH STORE_COLUMN_ORIGINATOR
@@ -56,13 +57,25 @@ struct store_columns {
  * can't (memory), and nothing is sealed. */
 typedef bool store_derive_cb(void *context, const struct store_entry *entry, struct store_columns *columns);
 
+/* A chunk that is complete and has no columns; mailbox 0: none. */
+struct store_chunk {
+    uint32_t mailbox;
+    uint64_t number;
+};
+
 /*
- * Adds to the batch the columns of chunks that are complete and have none, of at most `most` chunks. `*more`:
- * there may be others, ask again when the batch is on disk. Cheap when there is nothing to seal. Those of a
- * batch that is not committed are not made again before the store is opened anew.
+ * The next chunk to be sealed, which stays the next until store_chunk_done. None was found, and `*more`: ask
+ * again, as each call looks at one mailbox. Cheap where there is none. The first call looks at all mailboxes,
+ * the others at those in which a commit completed a chunk.
  */
-bool store_seal(struct store_batch *batch, size_t most, store_derive_cb *derive, void *context, bool *more,
-                struct error *err);
+bool store_next_chunk(struct store *store, struct store_chunk *chunk, bool *more, struct error *err);
+/* Could it find one? Costs nothing. */
+bool store_may_have_chunks(const struct store *store);
+/* Adds its columns to the batch: none where an entry is damaged, or all have gone. */
+bool store_seal_chunk(struct store_batch *batch, const struct store_chunk *chunk, store_derive_cb *derive,
+                      void *context, struct error *err);
+/* Its columns are on disk, or it gets none before the store is opened anew. */
+void store_chunk_done(struct store *store, const struct store_chunk *chunk);
 
 /* ---- reading ---- */
 
@@ -95,5 +108,6 @@ struct store_marks {
 bool store_get_marks(struct store *store, uint32_t mailbox, uint64_t block, struct store_marks *marks,
                      struct error *err);
 enum store_entry_status store_status_in(const struct store_marks *marks, uint64_t sequence);
+unsigned store_flags_in(const struct store_marks *marks, uint64_t sequence);
 
 #endif

@@ -22,6 +22,10 @@ void columns_add(struct columns *columns, const struct store_entry *entry,
 /* False without memory. */
 bool columns_end(struct columns *columns, struct store_batch *batch, uint32_t mailbox, uint64_t chunk);
 
+/* The mailbox's numbers below `next` were given out: whole chunks of them are complete. False without memory.
+ */
+bool columns_note_complete(struct store *store, uint32_t mailbox, uint64_t next);
+
 /* I18, of all mailboxes; `drop` takes a mailbox's chunks from that one on out, with repair. */
 typedef bool columns_drop(void *context, uint32_t mailbox, uint64_t chunk, struct error *err);
 bool columns_check(struct store *store, struct check_report *report, columns_drop *drop, void *context,

@@ -4,7 +4,7 @@
  */
 #include "base/clock.h"
 #include "store/batch_private.h"
-#include "store/columns.h"
+#include "store/columns_private.h"
 
 static const struct error in_order;
 
@@ -81,9 +81,14 @@ static void give_results(const struct store_batch *batch) {
 
 /* An entry took the last number of a chunk: it can be sealed. */
 static void look_for_chunks(const struct store_batch *batch) {
-    for (size_t i = 0; i < batch->count && !batch->store->seal_due; i++)
-        batch->store->seal_due = batch->list[i].type == ADD_ENTRY && !batch->list[i].left_out &&
-                                 batch->list[i].entry.sequence % STORE_CHUNK == STORE_CHUNK - 1;
+    struct store *store = batch->store;
+    for (size_t i = 0; i < batch->count && store->complete_known; i++) {
+        const struct operation *operation = &batch->list[i];
+        if (operation->type == ADD_ENTRY && !operation->left_out &&
+            operation->entry.sequence % STORE_CHUNK == STORE_CHUNK - 1)
+            store->complete_known =
+                columns_note_complete(store, operation->number, operation->entry.sequence + 1);
+    }
 }
 
 void batch_done(struct store_batch *batch, const struct error *failure) {

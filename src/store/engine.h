@@ -216,6 +216,8 @@ struct store_engine {
                       struct store_entry *entry, struct error *err);
     bool (*each_entry)(struct store *store, uint32_t mailbox, uint64_t after, size_t limit,
                        store_entry_cb *cb, void *context, struct error *err);
+    /* As store_last_entry. */
+    bool (*last_entry)(struct store *store, uint32_t mailbox, uint64_t *sequence, struct error *err);
     /* The rows of 4,096 entries (bits_private.h), of which those are written that are there. */
     bool (*get_bits)(struct store *store, uint32_t mailbox, uint64_t block, uint8_t (*bits)[1024],
                      struct error *err);

@@ -11,13 +11,13 @@ bool store_head_init(struct store *store, const struct store_engine *engine, con
     store->place = mem_strdup(place);
     store->read_only = options->read_only;
     store->accepting = !options->read_only;
-    store->seal_due = true;
     store->low_water = options->low_water ? options->low_water : LOW_WATER;
     return store->place || error_set(err, STORE_NO_MEMORY, "%s: out of memory", place);
 }
 
 void store_head_free(struct store *store) {
     map_free(&store->open_contents);
+    map_free(&store->complete);
     map_free(&store->sealed);
     mem_free(store->place);
 }

@@ -197,6 +197,11 @@ bool store_each_entry(struct store *store, uint32_t mailbox, uint64_t after, siz
            store_passed(&beside.err, err);
 }
 
+bool store_last_entry(struct store *store, uint32_t mailbox, uint64_t *sequence, struct error *err) {
+    *sequence = 0;
+    return store_in_time(store, err) && store->engine->last_entry(store, mailbox, sequence, err);
+}
+
 bool store_get_bits(struct store *store, uint32_t mailbox, uint64_t block,
                     uint8_t bits[static BITS_PLANES][BITS_OCTETS], struct error *err) {
     memset(bits, 0, (size_t)BITS_PLANES * BITS_OCTETS);

@@ -554,6 +554,8 @@ bool store_remove_entry(struct store_batch *batch, uint32_t mailbox, uint64_t se
 /* `data` is copied to `arena`. STORE_NOT_FOUND when it is not there, STORE_CORRUPT when it is damaged. */
 bool store_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,
                      struct store_entry *entry, struct error *err);
+/* The highest number of an entry that is there; 0: none is. */
+bool store_last_entry(struct store *store, uint32_t mailbox, uint64_t *sequence, struct error *err);
 /* Entries above `after` in rising order; at most `limit` (0 = all). */
 typedef bool store_entry_cb(void *context, const struct store_entry *entry);
 bool store_each_entry(struct store *store, uint32_t mailbox, uint64_t after, size_t limit, store_entry_cb *cb,

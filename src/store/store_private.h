@@ -69,7 +69,9 @@ struct store {
     uint64_t secret[2];       /* of hashes that are stored: strangers choose the keys */
     int64_t read_until;       /* monotonic µs: no read begins from then on; 0: no such moment */
     struct store_figures figures;
-    bool seal_due;            /* there may be chunks to seal (store_seal) */
+    bool complete_known;      /* all mailboxes were looked at */
+    struct map complete;      /* mailbox -> its chunks of which each number was given out; it may be sealed */
+    size_t complete_at;       /* the slot at which the next to be sealed is looked for */
     struct map sealed;        /* mailbox -> the chunk up to which that was done */
     struct map open_contents; /* id -> struct store_content, those that are not in memory whole */
 };

@@ -13,7 +13,8 @@ static const struct span nothing = {NULL, 0};
 
 typedef bool operation(struct job *job);
 
-static operation *const operations[] = {[IPC_WORK_DOWNGRADE] = work_downgrade};
+static operation *const operations[] = {
+    [IPC_WORK_DOWNGRADE] = work_downgrade, [IPC_WORK_ATTRIBUTES] = work_attributes};
 
 void work_limit(void) {
     static const struct rlimit none = {0, 0};

@@ -33,5 +33,6 @@ bool work_flush(struct job *job);
 /* Each gives a verdict. False: the channel is broken, or what was promised can't be kept: the process ends.
  */
 bool work_downgrade(struct job *job);
+bool work_attributes(struct job *job);
 
 #endif

@@ -8,6 +8,7 @@ from .rose import RELIABLE_CONTEXTS, Operations, ReliableOperations
 from .transport import Unexpected
 
 MESSAGE_SUBMISSION, PROBE_SUBMISSION, CANCEL, SUBMISSION_CONTROL = 3, 4, 7, 2
+MESSAGE_DELIVERY, REPORT_DELIVERY = 5, 6
 DELIVERY_CONTROL, REGISTER, CHANGE_CREDENTIALS = 2, 1, 8
 MSSE, MDSE, MASE = 5, 7, 9          # presentation contexts, as rose.py numbers them
 # Abstract errors.
@@ -28,6 +29,25 @@ def bind_argument(address, secret, ia5=True, store=False, mta=None, context=None
     `credentials`: instead of simple ones."""
     name = ber.prim(0, mta.encode()) if mta else names.or_name_under(4, address) if store else names.or_name(address)
     return ber.ctx(16, ber.set_(name, ber.ctx(2, credentials or password(secret, ia5)), ber.ctx(3, context) if context else b""))
+
+
+class Delivery:
+    """What message-delivery or report-delivery brings: its invocation, the octets of its argument, and what stands in that."""
+
+    def __init__(self, number, code, argument):
+        self.number, self.code, self.octets = number, code, argument.raw
+        self.report = code == REPORT_DELIVERY
+        if self.report:
+            identifier = argument.app(4)
+            content = argument.get(0)
+        else:
+            identifier, self.time, self.fields = argument[0], argument[1].text(), argument[2]
+            content = argument[3]
+        self.identifier = next(child.text() for child in identifier if child.cls == ber.UNIVERSAL)
+        self.content = content.octets() if content else None
+
+    def __repr__(self):
+        return f"{'report' if self.report else 'message'} {self.identifier}"
 
 
 def read_submission_result(node):
@@ -52,16 +72,42 @@ class User:
     def pdu(number, code, argument):
         return ber.ctx(1, ber.integer(number), ber.integer(code), argument)
 
+    def keep(self, pdu):
+        """The other end's own invocations: controls, and deliveries."""
+        if pdu[2] in (MESSAGE_DELIVERY, REPORT_DELIVERY) and self.came_in == MDSE:
+            self.deliveries.append(Delivery(pdu[1], pdu[2], pdu[4]))
+        else:
+            self.controls.append(pdu)
+
     def answer(self, number=None):
-        """The answer to the invocation (the last); what comes of the other end's own invocations is kept in `controls`."""
+        """The answer to the invocation (the last); what comes of the other end's own invocations is kept in `controls` and
+        `deliveries`."""
         while True:
             pdu = self.receive()
             if pdu[0] == "invoke":
-                self.controls.append(pdu)
+                self.keep(pdu)
                 continue
             if pdu[1] != (number or self.asked):
                 raise AssertionError(f"{pdu} for the answer to {number or self.asked}")
             return pdu
+
+    def delivery(self):
+        """The next delivery; it is to be answered."""
+        while not self.deliveries:
+            pdu = self.receive()
+            if pdu is None or pdu[0] != "invoke":
+                raise AssertionError(f"{pdu} where a delivery is expected")
+            self.keep(pdu)
+        return self.deliveries.pop(0)
+
+    def take(self, delivery=None):
+        """The result of a delivery (the next one)."""
+        delivery = delivery or self.delivery()
+        self.send(rose.result(delivery.number, delivery.code, ber.null() if delivery.report else ber.set_()), MDSE)
+        return delivery
+
+    def refuse(self, delivery, code, parameter=b""):
+        self.send(rose.error(delivery.number, code, parameter), MDSE)
 
     def call(self, code, argument, context=MSSE):
         self.ask(code, argument, context)
@@ -118,5 +164,5 @@ class ReliableUser(User, ReliableOperations):
 def bind(port, context, address, secret, argument=None, **options):
     kind = ReliableUser if context in RELIABLE_CONTEXTS else DirectUser
     user = kind.open(port, context, argument or bind_argument(address, secret, **options))
-    user.controls = []
+    user.controls, user.deliveries = [], []
     return user

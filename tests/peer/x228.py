@@ -180,13 +180,18 @@ def refusal(kind, mode, reason):
     if not info:
         return kind("acse", aare.get(3)[0][0].integer(), reason)
     direct = info[0].get(0)[0]
-    if direct.tag == (ber.CONTEXT, 18) and len(direct) and direct[0].tag == (ber.UNIVERSAL, 2):    # without RTSE
-        return kind("bind", direct[0].integer(), reason)
+    if direct.tag == (ber.CONTEXT, 18) and len(direct) and direct[0].cls == ber.UNIVERSAL:    # without RTSE
+        return kind("bind", bind_problem(direct[0]), reason)
     error = direct.get(1)
     if not error:
         return kind("rtse", None, reason)
     inner = error[0]
-    return kind("mta-bind", (inner[0] if inner.tag == (ber.CONTEXT, 18) else inner).integer(), reason)
+    return kind("mta-bind", bind_problem(inner[0] if inner.tag == (ber.CONTEXT, 18) else inner), reason)
+
+
+def bind_problem(node):
+    """The number of a bind error: bare, or the [0] of a SET (MSBindError of 1994)."""
+    return node.get(0)[0].integer() if node.constructed else node.integer()
 
 
 def data_ppdu(mode, octets):

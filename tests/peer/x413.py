@@ -144,8 +144,10 @@ def submission_results(created=None, entry_of_log=None, extra=None):
 
 # --- bind
 
-def bind_argument(user, password, restrictions=None, configuration=None, identifier=None, extra=None):
-    return ber.set_(names.or_name(user), ber.ctx(2, ber.ia5(password)), optional(4, restrictions),
+def bind_argument(user, password, restrictions=None, configuration=None, identifier=None, extra=None, context=None):
+    """`context`: a security context of this label."""
+    return ber.set_(names.or_name(user), ber.ctx(2, ber.ia5(password)),
+                    optional(3, context), optional(4, restrictions),
                     b"" if configuration is None else ber.ctx(5, ber.boolean(configuration)),
                     b"" if identifier is None else ber.ctx(6, ber.printable(identifier)), optional(7, extra))
 

@@ -452,6 +452,12 @@ def _():
         equal((status, len(lines)), (0, len(expected)), said)
         for line, (number, what, why) in zip(lines, expected):
             check(line.startswith(f"{number}: ") and what in line and why in line, (line, number, what, why))
+        write(f"{path}/main.conf", head + f'alias "{OURS}/S=x" {{ target = "{OURS}/S=Y" }}\nalias "{OURS}/S=y" {{ target = "{ring[0]}" }}\n' +
+              f'alias "{OURS}/S=z" {{ target = "{OURS}/S=x" }}\n' + redirected(0, 1).replace("S=ben", "S=X"))
+        status, said, _ = examine(f"{path}/main.conf")
+        lines = [line.removeprefix(f"mhsd: warning: {path}/main.conf: line ") for line in said.splitlines()]
+        equal((status, sorted(line.split(": it leads")[0] for line in lines if "in a ring" in line)),
+              (0, [f'10: user "{ring[0]}": alternate', f'6: alias "{OURS}/S=x": target', f'7: alias "{OURS}/S=y": target']), said)
         write(f"{path}/main.conf", head + "listen = { }\n")
         equal(examine(f"{path}/main.conf")[:2], (0, f"mhsd: warning: {path}/main.conf: line 6: listen: it is empty: nobody can call\n"))
 

@@ -2,58 +2,18 @@
 """Users bind by P3 and submit: a real daemon, and a user agent in Python that shares no code with it."""
 import contextlib
 import json
-import subprocess
 import tempfile
 import threading
 import time
 
-from players import ANN, BEN, FAY, HOME, SANITIZER, Stage, Unharmed, folder
+from players import ANN, BEN, FAY, HOME, Unharmed
 from interop import tshark_judge
-from peer import ber, ipm, local, p3, rose, tap
+from peer import ber, local, p3, rose, tap
 from peer.association import AUTHENTICATION_ERROR, BUSY, UNACCEPTABLE_SECURITY_CONTEXT, Aborted, Association, BindRefused
 from peer.transport import Closed
-from scenario import chasqui
+from mts_cast import ANNS, BENS, bind, bind_error, entries, hashed, letter, said_by_tshark, stage_with_users, submit
 
 case, check, equal = tap.case, tap.check, tap.equal
-ANNS, BENS = "ann's secret", "ben's secret"
-_hashes = {}
-
-
-def hashed(secret):
-    if secret not in _hashes:
-        _hashes[secret] = json.loads(chasqui.run_mhs("user", "hash", "--json", "--password-command", f"echo \"{secret}\""))["password-hash"]
-    return _hashes[secret]
-
-
-@contextlib.contextmanager
-def stage_with_users(**settings):
-    """ALPHA with ann and ben, who have passwords, and a port for them."""
-    users = settings.pop("users", {ANN: {"password-hash": hashed(ANNS)}, BEN: {"password-hash": hashed(BENS)}})
-    with folder() as path:
-        port = chasqui.free_port()
-        with Stage(path, environment=SANITIZER, listen_users=[f"Internet=127.0.0.1+{port}"], user=users, **settings) as stage:
-            stage.users_port = port
-            yield stage
-
-
-def bind(stage, context="mts-access-94", address=ANN, secret=ANNS, **options):
-    return p3.bind(stage.users_port, context, address, secret, **options)
-
-
-def bind_error(stage, **options):
-    try:
-        bind(stage, **options).close()
-    except BindRefused as error:
-        return error.reason
-    raise AssertionError("the bind was accepted")
-
-
-def letter(originator, recipients, subject):
-    return ipm.ipm(subject, originator, recipients, subject, ipm.text("Hello"))
-
-
-def entries(stage, address):
-    return stage.mta.request("mailbox-list", mailbox=address)["entries"]
 
 
 @case("a user binds in each context, with and without RTSE, of 1988 and 1994; the result names the MTA")
@@ -72,7 +32,7 @@ def _():
 def _():
     with stage_with_users() as stage:
         for wrong in (lambda: p3.bind(stage.mta.port, "mts-access-94", ANN, ANNS), lambda: bind(stage, "mts-forced-access-94"),
-                      lambda: bind(stage, "ms-access-94"), lambda: Association.open(stage.users_port, mta="NEAR", password="near's secret")):
+                      lambda: Association.open(stage.users_port, mta="NEAR", password="near's secret")):
             try:
                 wrong().close()
             except (BindRefused, Aborted, Closed) as error:
@@ -164,11 +124,6 @@ def _():
 
 
 # --- submission
-
-def submit(user, originator=ANN, recipients=(BEN,), subject="A letter", content=None, **options):
-    return user.submit(local.submission_envelope(originator, list(recipients), **options),
-                       letter(originator, [r for r in recipients if isinstance(r, str)], subject) if content is None else content)
-
 
 @case("a message that a user submits is delivered; the result has identifier, time and content identifier; a probe's too")
 def _():
@@ -309,11 +264,6 @@ MSSE, MASE = ber.oid("2.6.0.2.1"), ber.oid("2.6.0.2.6")
 
 def for_tshark(log):
     return [(entry[0], entry[-1].replace(MSSE, MASE)) for entry in log]
-
-
-def said_by_tshark(path):
-    done = subprocess.run(["tshark", "-r", path, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
-    return done.stdout
 
 
 @case("over RTSE too: all operations, and a control that comes while the user has the turn")

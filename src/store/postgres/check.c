@@ -32,7 +32,7 @@
     " UNION ALL SELECT max(id) FROM content UNION ALL SELECT max(id) FROM event UNION ALL"                   \
     " SELECT max(id) FROM activity_in) AS a)"
 #define LOST_COLUMNS                                                                                         \
-    "kind > 10 OR NOT EXISTS(SELECT FROM entry WHERE entry.mailbox = col.mailbox AND sequence >= chunk * "   \
+    "kind > 11 OR NOT EXISTS(SELECT FROM entry WHERE entry.mailbox = col.mailbox AND sequence >= chunk * "   \
     "256 AND sequence < (chunk + 1) * 256)"
 /* Of a row of bits those of entries from the mailbox's next one on; and a status that is none. */
 #define BITS_AHEAD "s.bits & (" ALL_BITS " >> least(8192, greatest(0, 2 * (m.next - s.block * 4096)))::int)"

@@ -183,6 +183,7 @@ const struct store_engine postgres_engine = {
     .each_entry = pg_each_entry,
     .get_bits = pg_get_bits,
     .each_column = pg_each_column,
+    .last_entry = pg_last_entry,
     .count_chunks = pg_count_chunks,
     .get_record = pg_get_record,
     .each_record = pg_each_record,

@@ -124,6 +124,7 @@ enum query {
     Q_EACH_ENTRY,
     Q_GET_BITS,
     Q_EACH_COLUMN,
+    Q_LAST_ENTRY,
     Q_COUNT_COLUMNS,
     Q_GET_RECORD,
     Q_EACH_RECORD,
@@ -424,6 +425,7 @@ bool pg_get_bits(struct store *store, uint32_t mailbox, uint64_t block, uint8_t 
 bool pg_each_column(struct store *store, uint32_t mailbox, unsigned column, uint64_t chunk,
                     bool (*cb)(void *context, uint64_t chunk, struct span octets), void *context,
                     struct error *err);
+bool pg_last_entry(struct store *store, uint32_t mailbox, uint64_t *sequence, struct error *err);
 bool pg_count_chunks(struct store *store, uint32_t mailbox, uint64_t *chunks, struct error *err);
 bool pg_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out, struct error *err);
 bool pg_each_record(struct store *store, uint32_t kind, store_record_cb *cb, void *context,

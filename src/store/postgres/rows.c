@@ -231,6 +231,16 @@ bool pg_each_column(struct store *store, uint32_t mailbox, unsigned column, uint
     return pg_walk(&walk, err);
 }
 
+bool pg_last_entry(struct store *store, uint32_t mailbox, uint64_t *sequence, struct error *err) {
+    struct pg_parameters parameters = {0};
+    pg_add_number(&parameters, mailbox);
+    PGresult *row = pg_read(pg_of(store), Q_LAST_ENTRY, &parameters, err);
+    if (row)
+        *sequence = (uint64_t)pg_number(row, 0, 0);
+    PQclear(row);
+    return row != NULL;
+}
+
 bool pg_count_chunks(struct store *store, uint32_t mailbox, uint64_t *chunks, struct error *err) {
     struct pg_parameters parameters = {0};
     pg_add_number(&parameters, mailbox);

@@ -305,6 +305,8 @@ const struct pg_statement pg_statements[QUERIES] = {
                                 " $2::bigint"},
     [Q_EACH_COLUMN] = {"each_column", "SELECT chunk, data FROM col WHERE mailbox = $1::bigint AND kind ="
                                       " $2::bigint AND chunk > $3::bigint ORDER BY chunk LIMIT $4::bigint"},
+    [Q_LAST_ENTRY] = {"last_entry",
+                      "SELECT coalesce(max(sequence), 0) FROM entry WHERE mailbox = $1::bigint"},
     [Q_COUNT_COLUMNS] = {"count_columns", "SELECT coalesce(max(chunk) + 1, 0) FROM col WHERE mailbox ="
                                           " $1::bigint AND kind = 0"},
     [Q_GET_RECORD] = {"get_record", "SELECT data FROM record WHERE kind = $1::bigint"

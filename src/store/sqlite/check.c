@@ -54,7 +54,7 @@ static const char lose_contents[] =
     "DROP TABLE lost";
 
 #define LOST_COLUMNS                                                                                         \
-    "(id >> 23 & 31) > 10 OR NOT EXISTS(SELECT 1 FROM entry WHERE entry.id >= (col.id >> 28 << 32) + "       \
+    "(id >> 23 & 31) > 11 OR NOT EXISTS(SELECT 1 FROM entry WHERE entry.id >= (col.id >> 28 << 32) + "       \
     "((col.id & 8388607) << 8) AND entry.id < (col.id >> 28 << 32) + ((col.id & 8388607) + 1 << 8))"
 #define LAST_ID                                                                                              \
     "SELECT max(coalesce(n, 0)) FROM (SELECT max(id) AS n FROM message UNION ALL SELECT max(id) FROM work "  \

@@ -132,6 +132,7 @@ const struct store_engine sqlite_engine = {
     .each_entry = sqlite_each_entry,
     .get_bits = sqlite_get_bits,
     .each_column = sqlite_each_column,
+    .last_entry = sqlite_last_entry,
     .count_chunks = sqlite_count_chunks,
     .get_record = sqlite_get_record,
     .each_record = sqlite_each_record,

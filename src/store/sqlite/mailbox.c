@@ -58,6 +58,20 @@ bool sqlite_each_entry(struct store *head, uint32_t mailbox, uint64_t after, siz
     return !inner.code || error_set(err, inner.code, "%s", inner.text);
 }
 
+bool sqlite_last_entry(struct store *head, uint32_t mailbox, uint64_t *sequence, struct error *err) {
+    struct sqlite *store = sqlite_of(head);
+    struct error inner = {0};
+    sqlite3_stmt *statement = sql(store, SQL_LAST_ENTRY);
+    if (!statement)
+        return db_error(store, "entries", err);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)((uint64_t)mailbox << 32));
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)(((uint64_t)mailbox + 1) << 32));
+    if (sql_next(store, statement, &inner))
+        *sequence = (uint64_t)sqlite3_column_int64(statement, 0) & UINT32_MAX;
+    sqlite3_reset(statement);
+    return store_passed(&inner, err);
+}
+
 static bool read_bits(struct sqlite *store, uint64_t row, uint8_t *bits, struct error *err) {
     struct error inner = {0};
     sqlite3_stmt *statement = sql(store, SQL_GET_BITS);

@@ -20,7 +20,6 @@
 #define OPEN_LIMIT  64
 #define SPARE_LIMIT 4
 #define FILL_STEP   (UINT64_C(1) << 20)
-#define FILL_SYNC   (UINT64_C(8) << 20)
 #define WRITE_BACK  (UINT64_C(4) << 20)
 
 void segment_path(const struct sqlite *store, uint64_t id, struct buf *out) {
@@ -309,7 +308,11 @@ bool segments_have_room(struct sqlite *store, struct error *err) {
     return begins || next_free(store) || may_create(store, err);
 }
 
+/* What held contents has its blocks on disk, as what was filled with zeros has. */
 static void start_over(struct segment *segment) {
+    uint64_t used = segment->tail / FILL_STEP * FILL_STEP;
+    if (segment->filled < used)
+        segment->filled = used;
     segment->tail = 0;
     segment->broken = false;
 }
@@ -387,8 +390,6 @@ bool segment_fill_step(struct sqlite *store) {
     if (!segment_write(store, segment, segment->filled, span_of(zeros, sizeof zeros), &err))
         return false;
     segment->filled += FILL_STEP;
-    if (segment->filled % FILL_SYNC == 0 && !segment_sync(store, segment, &err))
-        return false;
     return segment->filled < SEGMENT_SIZE;
 }
 

@@ -72,6 +72,7 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_IS_EMPTY] = "SELECT NOT EXISTS(SELECT 1 FROM entry WHERE id >= ?1 AND id < ?2)",
     [SQL_DROP_ENTRY] = "DELETE FROM entry WHERE id = ?1",
     [SQL_GET_ENTRY] = "SELECT " ENTRY_COLUMNS " FROM entry WHERE id = ?1",
+    [SQL_LAST_ENTRY] = "SELECT coalesce(max(id), 0) FROM entry WHERE id > ?1 AND id < ?2",
     [SQL_PUT_COLUMN] = "INSERT OR REPLACE INTO col SELECT ?1, ?4 WHERE EXISTS(SELECT 1 FROM entry"
                        " WHERE id >= ?2 AND id < ?3)",
     [SQL_DROP_COLUMN] = "DELETE FROM col WHERE id = ?1",

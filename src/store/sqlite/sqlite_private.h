@@ -124,6 +124,7 @@ enum statement {
     SQL_PUT_BITS,
     SQL_DROP_BITS,
     SQL_IS_EMPTY,
+    SQL_LAST_ENTRY,
     SQL_PUT_COLUMN,
     SQL_DROP_COLUMN,
     SQL_COUNT_CHUNKS,
@@ -138,7 +139,7 @@ struct segment {
     int fd;            /* -1: not open */
     uint64_t tail;     /* octets given out, from 0 */
     uint64_t live;     /* of those, octets that a content holds */
-    uint64_t filled;   /* zero-filled up to here */
+    uint64_t filled;   /* blocks are on disk up to here, of zeros or of former contents: a hint */
     uint64_t unsynced; /* octets written since the last sync or write-back */
     uint64_t written;  /* how often it was written to */
     bool dirty;        /* written since the last sync */
@@ -511,6 +512,7 @@ bool sqlite_get_bits(struct store *store, uint32_t mailbox, uint64_t block, uint
 bool sqlite_each_column(struct store *store, uint32_t mailbox, unsigned column, uint64_t chunk,
                         bool (*cb)(void *context, uint64_t chunk, struct span octets), void *context,
                         struct error *err);
+bool sqlite_last_entry(struct store *store, uint32_t mailbox, uint64_t *sequence, struct error *err);
 bool sqlite_count_chunks(struct store *store, uint32_t mailbox, uint64_t *chunks, struct error *err);
 bool sqlite_get_record(struct store *store, uint32_t kind, struct span name, struct buf *out,
                        struct error *err);

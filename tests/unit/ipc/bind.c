@@ -129,7 +129,7 @@ static void an_answer_is_bounded_too(void **state) {
     assert_true(answer_reads((struct ipc_bind_answer){.verdict = IPC_BIND_RESOLVE}, IPC_BIND_HOSTS_MAX));
     assert_false(answer_reads((struct ipc_bind_answer){.verdict = IPC_BIND_RESOLVE}, IPC_BIND_HOSTS_MAX + 1));
     assert_false(answer_reads((struct ipc_bind_answer){.verdict = 0}, 0));
-    assert_false(answer_reads((struct ipc_bind_answer){.verdict = IPC_BIND_NOT_SUPPORTED + 1}, 0));
+    assert_false(answer_reads((struct ipc_bind_answer){.verdict = IPC_BIND_CANNOT_RECOVER + 1}, 0));
 }
 
 int main(void) {

@@ -65,7 +65,7 @@ static void put_parties(struct buf *out, unsigned set) {
 
 static void put_states(struct buf *out, unsigned states) {
     const char *between = "";
-    for (unsigned bit = IPC_STATE_GONE; bit <= IPC_STATE_SUBMITTING; bit <<= 1)
+    for (unsigned bit = IPC_STATE_GONE; bit <= IPC_STATE_DELIVERING; bit <<= 1)
         if (states & bit) {
             buf_printf(out, "%s%s", between, ipc_state_name((enum ipc_state)bit));
             between = " or ";

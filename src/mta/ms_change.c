@@ -1,0 +1,139 @@
+/*
+ * Statuses and deletions of a user of a message store. Who answered the
+ * operation has said which entries are meant; here they are those of the
+ * association's own user, whatever the frame says, and no entry is a breach: one
+ * that is gone meanwhile is passed over.
+ */
+#include "mta/ms_change.h"
+
+#include "base/log.h"
+#include "ms/available.h"
+#include "mta/later.h"
+#include "mta/mailbox.h"
+#include "mta/ms_answer.h"
+#include "mta/ms_seal.h"
+#include "mta/mta_private.h"
+#include "mta/quota.h"
+#include "mta/user_answer.h"
+#include "mta/user_association.h"
+
+bool ms_open(const struct user_association *association) {
+    struct mta *mta = association->net->mta;
+    struct buf *head = &mta->head;
+    struct buf later;
+    uint8_t seal[MS_SEAL];
+    buf_clear(head);
+    buf_clear(&mta->prefix);
+    buf_init(&later, 0);
+    bool done = ms_seal(&mta->view, user_association_address(association), seal) &&
+                ms_available(MS_1988, &mta->prefix) && ms_available(MS_1994, &later);
+    payload_put_octets(head, span_of(seal, sizeof seal));
+    payload_put_octets(head, buf_span(&mta->prefix));
+    if (done)
+        ipc_send(association->net->channel, IPC_MS_OPEN, association->ref, buf_span(head), buf_span(&later));
+    buf_free(&later);
+    return done;
+}
+
+/* ---- without a reader: rows are read here ---- */
+
+bool ms_ask(struct user_association *association, struct span payload) {
+    return ms_answer_ask(&association->net->mta->view, association->net->channel, association->ref, payload);
+}
+
+bool ms_read(struct user_association *association, struct span payload) {
+    return ms_answer_read(&association->net->mta->view, association->net->channel, association->ref, payload);
+}
+
+/* ---- changes ---- */
+
+/* Most entries that one change deletes; who answers asks for no more (ms/operation_delete.c). */
+#define DELETED_MOST 10000
+
+struct change {
+    struct mta *mta;
+    uint32_t mailbox;
+    unsigned deleted;
+};
+
+typedef bool run_cb(struct change *change, uint32_t first, uint32_t last);
+
+/* Pairs of numbers. */
+static bool each_run(struct change *change, struct span runs, run_cb *cb) {
+    struct reader r = reader_of(runs);
+    while (reader_left(&r)) {
+        uint32_t first = reader_u32(&r), last = reader_u32(&r);
+        if (r.failed || first > last || !cb(change, first, last))
+            return false;
+    }
+    return true;
+}
+
+static bool list(struct change *change, uint32_t first, uint32_t last) {
+    return store_raise_status(change->mta->batch.store, change->mailbox, first, last, STORE_LISTED);
+}
+
+static bool process(struct change *change, uint32_t first, uint32_t last) {
+    return store_raise_status(change->mta->batch.store, change->mailbox, first, last, STORE_PROCESSED);
+}
+
+static bool remove_one(const struct change *change, uint32_t number) {
+    struct mta *mta = change->mta;
+    struct store_entry entry;
+    struct error err = {0};
+    arena_reset(&mta->arena);
+    if (!store_get_entry(mta->view.store, change->mailbox, number, &mta->arena, &entry, &err))
+        return err.code == STORE_NOT_FOUND;
+    return store_remove_entry(mta->batch.store, change->mailbox, number, entry.message) &&
+           quota_remove(mta, change->mailbox, number, entry.octets);
+}
+
+static bool remove_run(struct change *change, uint32_t first, uint32_t last) {
+    for (uint64_t number = first; number <= last; number++)
+        if (++change->deleted > DELETED_MOST || !remove_one(change, (uint32_t)number))
+            return false;
+    return true;
+}
+
+static bool apply(struct user_association *association, uint32_t invocation, struct reader *r) {
+    struct change change = {.mta = association->net->mta};
+    struct span address = user_association_address(association);
+    const struct local_user *user = user_find(&change.mta->view, address);
+    struct error err = {0};
+    uint16_t code = reader_u16(r);
+    struct span listed = payload_octets(r), processed = payload_octets(r), deleted = payload_octets(r);
+    change.mailbox = user ? mailbox_at(&change.mta->view, user->address, &err) : 0;
+    return change.mailbox && each_run(&change, listed, list) && each_run(&change, processed, process) &&
+           each_run(&change, deleted, remove_run) &&
+           user_result_after_commit(association, invocation, code, payload_rest(r));
+}
+
+static void run_change(void *owner, uint64_t ref, struct span payload, void *object) {
+    struct user_association *association = owner;
+    struct mta *mta = association->net->mta;
+    struct reader r = reader_of(payload);
+    struct batch_mark mark = batch_mark(mta);
+    (void)object;
+    if (!batch_is_full(mta) && apply(association, (uint32_t)ref, &r))
+        return;
+    batch_undo(mta, mark);
+    user_reject(association, (uint32_t)ref, USER_RESOURCE_LIMITATION);
+}
+
+static void refuse_change(void *owner, uint64_t ref) {
+    user_reject(owner, (uint32_t)ref, USER_RELEASE_IN_PROGRESS);
+}
+
+static const struct later_kind late_change = {.run = run_change, .refuse = refuse_change};
+
+bool ms_change(struct user_association *association, struct span payload) {
+    struct mta *mta = association->net->mta;
+    struct reader r = reader_of(payload);
+    uint32_t invocation = reader_u32(&r);
+    struct span rest = payload_rest(&r);
+    if (!later_awaits(mta))
+        run_change(association, invocation, rest, NULL);
+    else if (!later_put(mta, association, &late_change, invocation, rest, NULL))
+        user_reject(association, invocation, USER_RESOURCE_LIMITATION);
+    return true;
+}

@@ -1,0 +1,129 @@
+#include "mta/user_pump.h"
+
+#include "base/alloc.h"
+#include "mta/copy.h"
+#include "mta/json.h"
+#include "mta/mta_private.h"
+#include "mta/user_agent.h"
+#include "mta/user_association.h"
+#include "mta/user_delivery.h"
+#include "mta/users.h"
+
+/* Copies that one turn moves elsewhere, or begins to deliver. */
+#define A_TURN 200
+
+/* ---- the copies ---- */
+
+static const struct local_user *user_of(const struct mta *mta, const struct user_agent *agent) {
+    const struct local_user *user = user_find(&mta->view, span_str(agent->address));
+    return user && user->by_p3 ? user : NULL;
+}
+
+static struct work *next_ready(const struct mta *mta, const struct user_agent *agent) {
+    struct work *work = schedule_first(&mta->schedule, agent->destination.number);
+    return work && work->committed ? work : NULL;
+}
+
+/* The user is none any more, or has a mailbox now: that decides on what is not in doubt. */
+static bool move_all(struct mta *mta, struct user_agent *agent) {
+    struct destination *mailboxes = destination_of_kind(mta, DESTINATION_MAILBOX);
+    const struct queue *queue = &mta->schedule.queues[agent->destination.number];
+    unsigned left = A_TURN;
+    for (size_t lane = 0; lane < LANES; lane++)
+        for (struct work *work = queue->lanes[lane].first, *next; work; work = next) {
+            next = work->next;
+            if (work->in_doubt || !work->committed)
+                continue;
+            if (left-- == 0)
+                return true;
+            batch_request(mta);
+            copy_move(mta, work, mailboxes);
+        }
+    return false;
+}
+
+static struct user_association *idle_association(const struct user_agent *agent) {
+    struct user_association *association = agent->first;
+    while (association && !user_delivery_may_begin(association))
+        association = association->next_of_agent;
+    return association;
+}
+
+static bool pump(struct mta *mta, struct destination *destination) {
+    struct user_agent *agent = user_agent_of(destination);
+    if (mta->stopping)
+        return false;
+    const struct local_user *user = user_of(mta, agent);
+    if (!user)
+        return move_all(mta, agent);
+    if (user->leaving) /* which may be refused */
+        return false;
+    for (unsigned i = 0; i < A_TURN; i++) {
+        struct work *work = next_ready(mta, agent);
+        struct user_association *association = work && !work->taken ? idle_association(agent) : NULL;
+        if (!work || (!work->taken && !association))
+            return false;
+        batch_request(mta);
+        if (work->taken)
+            user_delivery_note(mta, work);
+        else if (!user_delivery_begin(association, work))
+            return false;
+    }
+    return true;
+}
+
+/* ---- what operators see ---- */
+
+static bool waits(const struct destination *destination) {
+    return !((const struct user_agent *)destination)->first;
+}
+
+static int64_t next_try(const struct destination *destination) {
+    return waits(destination) ? INT64_MAX : 0;
+}
+
+static const char *blocked(const struct destination *destination) {
+    return waits(destination) ? "unbound" : NULL;
+}
+
+static const char *trouble(const struct destination *destination) {
+    const struct user_agent *agent = (const struct user_agent *)destination;
+    return waits(destination)     ? "the user is not bound: a delivery waits for his program to bind by P3"
+           : agent->last_error[0] ? agent->last_error
+                                  : NULL;
+}
+
+static void show(struct mta *mta, struct destination *destination, json_t *status) {
+    const struct user_agent *agent = (const struct user_agent *)destination;
+    const struct queue *queue = &mta->schedule.queues[destination->number];
+    json_t *users = json_object_get(status, "users");
+    json_int_t bound = 0;
+    for (const struct user_association *one = agent->first; one; one = one->next_of_agent)
+        bound++;
+    if (!bound && !queue->count)
+        return;
+    if (!users) {
+        users = json_array();
+        json_object_set_new(status, "users", users);
+    }
+    json_array_append_new(
+        users, json_pack("{s:o, s:I, s:I, s:o, s:o}", "address", json_text(span_str(agent->address)),
+                         "associations", bound, "copies", (json_int_t)queue->count, "last-error",
+                         agent->last_error[0] ? json_text(span_str(agent->last_error)) : json_null(),
+                         "last-error-at", json_time(agent->last_error_at / SECOND)));
+}
+
+static void release(struct mta *mta, struct destination *destination) {
+    (void)mta;
+    mem_free(destination);
+}
+
+const struct destination_operations user_agent_operations = {
+    .pump = pump,
+    .waits = waits,
+    .next_try = next_try,
+    .blocked = blocked,
+    .trouble = trouble,
+    .show = show,
+    .release = release,
+    .fixed = "the copy is for a user here, who takes it by P3, not for a peer: redirect it to an address"};
