@@ -605,8 +605,9 @@ def _():
         shown = mta.mhs("config", "show", "peer", "BETA").stdout
         check("hush" not in shown and "password = (not shown)" in shown and "GAMMA" not in shown, shown)
         check("hush" not in str(ask(mta, "config", "show", "peer", "BETA")))
-        error = ask(mta, "config", "show", "peer", "DELTA", status=1)["error"]
-        equal((error["code"], error["text"]), ("not-found", "there is no peer 'DELTA' in the configuration; 'mhs config show peer' shows all"))
+        error = ask(mta, "config", "show", "peer", "ELSEWHERE", status=1)["error"]
+        equal((error["code"], error["text"]), ("not-found", "there is no peer 'ELSEWHERE' in the configuration; 'mhs config show peer' shows all"))
+        equal(ask(mta, "config", "show", "peer", "BTEA", status=1)["error"]["text"], "there is no peer 'BTEA' in the configuration; did you mean 'BETA'?")
         check("there is no option or section 'DELTA'" in ask(mta, "config", "show", "limits", "DELTA", status=1)["error"]["text"])
 
 
