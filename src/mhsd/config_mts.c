@@ -233,7 +233,8 @@ static bool password_is_right(struct loader *l, struct config_section *section) 
     return !hash || password_is_hash(span_str(hash)) ||
            config_fail(
                l, section, "password-hash",
-               "it is no hash by Argon2id of at most 64 MiB and 16 passes; 'mhs user hash' makes one");
+               "it is no hash by Argon2id of at most 64 MiB by 3 passes (or fewer by more, up to 16); 'mhs "
+               "user hash' makes one");
 }
 
 static bool read_user(struct loader *l, struct config_section *section) {

@@ -64,7 +64,7 @@ static enum attempt_error over_quota(const struct mta *mta, uint64_t payer, stru
     char who[24] = "the user";
     if (payer <= UINT32_MAX)
         snprintf(who, sizeof who, "uid %u", (unsigned)payer);
-    return refuse_octets(ATTEMPT_TOO_LARGE, err,
+    return refuse_octets(ATTEMPT_OVER_QUOTA, err,
                          "%s has as much as it may in open submissions: %llu octets ('submission-octets' of "
                          "the limits); wait till one has ended",
                          who, (unsigned long long)mta->view.config->limits.submission_octets);

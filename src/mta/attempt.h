@@ -34,11 +34,12 @@ enum attempt_error {
     ATTEMPT_NOT_THEIRS,  /* the originator is nobody for whom the submitter may submit */
     ATTEMPT_RULES,       /* `outcome.error` says it */
     ATTEMPT_TOO_LARGE,   /* and would be at another try too */
+    ATTEMPT_OVER_QUOTA,  /* the submitter has too much open: when some of it has ended it is taken */
     ATTEMPT_UNAVAILABLE  /* for now */
 };
 
 /* The content's next octets. Else it is to be given up: ATTEMPT_RULES where it may have none,
- * ATTEMPT_TOO_LARGE, ATTEMPT_UNAVAILABLE; `err` says why. */
+ * ATTEMPT_TOO_LARGE, ATTEMPT_OVER_QUOTA, ATTEMPT_UNAVAILABLE; `err` says why. */
 enum attempt_error submission_append(struct mta *mta, struct submission *submission, struct span octets,
                                      struct error *err);
 

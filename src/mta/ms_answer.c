@@ -110,8 +110,9 @@ static void operate(struct view *view, struct asker *asker, struct ms_request *r
     struct looking looking;
     struct arena arena;
     struct x413_Restrictions bind = {0};
-    struct ms_service service = {.classes =
-                                     1u << x413_EntryClass_delivery | 1u << x413_EntryClass_stored_message,
+    struct ms_service service = {.classes = 1u << x413_EntryClass_delivery |
+                                            1u << x413_EntryClass_submission |
+                                            1u << x413_EntryClass_stored_message,
                                  .content = content_of,
                                  .user = &looking};
     if (!open_mailbox(view, asker))

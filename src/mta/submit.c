@@ -51,10 +51,10 @@ static const char *const codes[] = {
 };
 
 static const char *code_of(enum attempt_error error) {
-    return error == ATTEMPT_TOO_LARGE     ? "too-large"
-           : error == ATTEMPT_UNAVAILABLE ? "unavailable"
-           : error == ATTEMPT_NOT_THEIRS  ? "originator-invalid"
-                                          : "inconsistent-request";
+    return error == ATTEMPT_TOO_LARGE || error == ATTEMPT_OVER_QUOTA ? "too-large"
+           : error == ATTEMPT_UNAVAILABLE                            ? "unavailable"
+           : error == ATTEMPT_NOT_THEIRS                             ? "originator-invalid"
+                                                                     : "inconsistent-request";
 }
 
 #define STOPPING "the MTA is stopping: try again when it runs"

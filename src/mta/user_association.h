@@ -29,6 +29,7 @@ struct user_association {
     uint64_t password;             /* up: a hash of that of the password by which he bound */
     uint8_t failed;                /* enum attempt_error: why what comes in of a submission is let go by */
     bool restricted;               /* the user was told by submission-control that nothing is taken now */
+    uint64_t told_octets;          /* and that no content is longer; 0: he may send any */
     uint32_t invocation;           /* the net process's number of the submission that comes in */
     struct submission *submission; /* NULL: none does */
     /* deliveries (user_delivery.h) */

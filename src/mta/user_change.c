@@ -129,7 +129,8 @@ static json_t *take_password(const json_t *request, struct local_user *user) {
     if (hash && !json_is_null(hash) && (!text || !password_is_hash(span_str(text))))
         return client_error("bad-request",
                             "password-hash is no hash of Argon2id ('$argon2id$v=19$m=M,t=T,p=1$SALT$HASH', M "
-                            "at most 65536 and T at most 16), nor null; 'mhs user hash' makes one");
+                            "at most 65536, T at most 16, M times T at most 196608), nor null; 'mhs user "
+                            "hash' makes one");
     if (hash)
         user->password = (char *)text;
     return NULL;

@@ -38,17 +38,25 @@ static void tell_controls(struct user_association *association, bool restrict_al
     if (restrict_all)
         controls.permissible_operations = (struct ber_bits){.octets = SPAN_LIT("")};
     association->restricted = restrict_all;
+    association->told_octets = restrict_all ? 0 : most;
     control(association, &controls);
 }
 
-void user_port_open(struct user_association *association) {
-    if (association->net->mta->view.config->limits.content_octets)
+/* What was told is what holds: a reload may change it. */
+static void tell_limit(struct user_association *association) {
+    if (association->told_octets != association->net->mta->view.config->limits.content_octets)
         tell_controls(association, false);
+}
+
+void user_port_open(struct user_association *association) {
+    tell_limit(association);
 }
 
 static void lift(struct user_association *association) {
     if (association->restricted)
         tell_controls(association, false);
+    else
+        tell_limit(association);
 }
 
 /* ---- the refusal of a submission ---- */
@@ -108,6 +116,16 @@ static void refuse_by_rules(const struct user_association *association, uint32_t
         user_error(association, invocation, errors[attempt->outcome.error]);
 }
 
+/* The controls know of contents alone; `decided`: something else is too large. */
+static void refuse_large(struct user_association *association, uint32_t invocation, bool decided) {
+    if (decided) {
+        user_reject(association, invocation, USER_RESOURCE_LIMITATION);
+        return;
+    }
+    tell_limit(association);
+    user_error(association, invocation, USER_SUBMISSION_CONTROL_VIOLATED);
+}
+
 /* `attempt` NULL: its octets were refused already, as `why` says. */
 static void refuse(struct user_association *association, uint32_t invocation, enum attempt_error why,
                    const struct attempt *attempt) {
@@ -126,10 +144,10 @@ static void refuse(struct user_association *association, uint32_t invocation, en
             user_error(association, invocation, USER_INCONSISTENT_REQUEST);
         break;
     case ATTEMPT_TOO_LARGE:
-        if (attempt)
-            user_reject(association, invocation, USER_RESOURCE_LIMITATION);
-        else
-            user_error(association, invocation, USER_SUBMISSION_CONTROL_VIOLATED);
+        refuse_large(association, invocation, attempt != NULL);
+        break;
+    case ATTEMPT_OVER_QUOTA:
+        user_reject(association, invocation, USER_RESOURCE_LIMITATION);
         break;
     case ATTEMPT_UNAVAILABLE:
         refuse_for_now(association, invocation);
@@ -157,7 +175,7 @@ bool user_submit_begin(struct user_association *association, struct span payload
     if (mta->stopping || !store_accepting(mta->view.store))
         association->failed = ATTEMPT_UNAVAILABLE;
     else if (envelope.len > mta->view.config->limits.envelope_octets)
-        association->failed = ATTEMPT_TOO_LARGE;
+        association->failed = ATTEMPT_OVER_QUOTA;
     else if (!(association->submission =
                    submission_new(mta, kind, user_association_payer(association), envelope, &err)))
         association->failed = ATTEMPT_UNAVAILABLE;

@@ -10,6 +10,7 @@
 
 #define MEMORY_MOST_KIB 65536
 #define PASSES_MOST     16
+#define COST_MOST_KIB   (3 * MEMORY_MOST_KIB)
 
 _Static_assert(PASSWORD_HASH_SIZE == crypto_pwhash_STRBYTES, "a hash has the library's size");
 
@@ -42,7 +43,7 @@ static bool is_bounded(const char *text, unsigned memory, unsigned passes) {
     size_t length = (size_t)snprintf(head, sizeof head, "$argon2id$v=19$m=%u,t=%u,p=1$", memory, passes);
     const char *salt = text + length;
     if (strncmp(text, head, length) != 0 || memory < 8 || memory > MEMORY_MOST_KIB || passes < 1 ||
-        passes > PASSES_MOST)
+        passes > PASSES_MOST || memory * passes > COST_MOST_KIB)
         return false;
     const char *hash = salt + base64_length(salt) + 1;
     return base64_length(salt) && hash[-1] == '$' && base64_length(hash) == strlen(hash) && *hash;

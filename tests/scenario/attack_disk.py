@@ -252,6 +252,13 @@ def _():
         os.rename(f"{store}/segments", f"{store}.segments")
         wait_until(lambda: stage.mta.request("status")["state"] == "refusing", what="a refusal without segments")
         check("segments was moved away or removed" in stage.mta.request("status")["cause"])
+        os.rename(f"{store}.segments", f"{store}/segments")
+        wait_until(submit, what="mail is taken again")
+        os.rename(f"{store}/segments", f"{store}.segments")
+        with open(f"{store}/segments", "w"):        # a file of that name is no folder
+            pass
+        wait_until(lambda: stage.mta.request("status")["state"] == "refusing", what="a refusal with a file in the place of segments")
+        os.remove(f"{store}/segments")
         equal(submit(40000), None)
         os.rename(f"{store}.segments", f"{store}/segments")
         wait_until(lambda: submit(40000), what="mail is taken again with its segments")

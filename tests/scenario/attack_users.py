@@ -107,6 +107,27 @@ def _():
         equal({event["peer"] for event in events if event["detail"] == "cancelled by its originator"}, {"FAR", None})
 
 
+@case("what waits for its turn goes with its association, what was open is given back, and others are served meanwhile")
+def _():
+    nobody = [local.recipient(f"{HOME}/S=nobody{number}", local.REPORT) for number in range(300)]
+    probe = local.probe_envelope(ANN, nobody, "many", 100)
+    with stage_with_users(limits={"associations-per-user": 100}) as stage, Unharmed(stage, growth=64 << 20) as unharmed:
+        for number in range(3):
+            users = [bind(stage) for _ in range(4)]
+            for user in users:
+                for _ in range(20):
+                    user.ask(p3.PROBE_SUBMISSION, probe)
+            unharmed.served(f"waiting-{number}")
+            for user in users:
+                user.cut()
+        for _ in range(70):         # more than may be open at a time
+            half = Half(stage)
+            half.user.cut()
+        with bind(stage) as user:
+            equal(user.submit(local.submission_envelope(ANN, [BEN]), letter(ANN, [BEN], "after all"))[0], "result")
+        unharmed.served("all")
+
+
 class Half:
     """A submission whose octets come in two parts, the first of which has been sent."""
 

@@ -20,6 +20,7 @@ case, check, equal = tap.case, tap.check, tap.equal
 ERRORS = x413.ERRORS
 AUTHENTICATION, UNACCEPTABLE_CONTEXT = 0, 1
 SUBJECT, ORIGINATOR = x413.HAT + "4", x413.ATT + "27"
+RECIPIENTS = x413.ATT + "71"
 
 
 def bind(stage, context="ms-access-94", address=ANN, secret=ANNS, **options):
@@ -391,6 +392,27 @@ def _():
                 raise AssertionError("no end of it")
             check(10 < rejected < 40, f"{rejected} rejects")
         unharmed.served("faults")
+
+
+@case("what is submitted is kept where the configuration says so: an entry of class submission, which delivery does not show")
+def _():
+    with stage_with_users(timers={"submitted": 3600}) as stage:
+        with bind(stage) as user:
+            content = letter(ANN, [BEN, ANN], "Kept")
+            equal(user.submit(local.submission_envelope(ANN, [BEN, ANN]), content)[0], "result")
+            tap.wait_until(lambda: len(entries(stage, ANN)) == 1, what="the letter")
+            equal([e[1][SUBJECT][0].octets() for e in p7.listed(user.list(kinds=[SUBJECT]))[1]], [b"Kept"])
+            kept = p7.listed(user.list(kinds=[ENTRY_TYPE, SUBJECT, RECIPIENTS, STATUS], of=x413.SUBMISSION))[1]
+            equal(len(kept), 1)
+            number, attributes, _ = kept[0]
+            equal((attributes[ENTRY_TYPE][0].integer(), attributes[SUBJECT][0].octets()), (3, b"Kept"))
+            equal(sorted(n.raw for n in attributes[RECIPIENTS]), sorted(names.or_name(n) for n in (BEN, ANN)))
+            equal(p7.fetched(user.fetch(number, [CONTENT], of=x413.SUBMISSION))[0][1][CONTENT][0].octets(), content)
+            equal(p7.summarized(user.summarize(of=x413.STORED_MESSAGE))[1], 2)
+            equal(user.delete([number], of=x413.SUBMISSION)[0], "result")
+            equal(p7.listed(user.list(of=x413.SUBMISSION))[1], [])
+            equal(len(p7.listed(user.list())[1]), 1)
+            user.release()
 
 
 @case("submission by P7: message, probe, cancel, and the errors of P3; options are refused")

@@ -211,6 +211,8 @@ def _():
         equal(ann.cancel(HOME, done)[::2], ("error", p3.CANCELLATION_REJECTED))
         events = stage.mta.request("track", mts_identifier=f"[/PRMD=ALPHA/ADMD=GOLD/C=GB/;{identifier}]")
         check("cancelled by its originator" in json.dumps(events), events)
+        told = json.loads(stage.mta.mhs("--json", "sent", environment={"CHASQUI_USER": ANN}).stdout)["messages"]
+        equal([sorted(row["state"] for row in one["recipients"]) for one in told], [["delivered"], ["deleted", "deleted"]])
 
 
 @case("a limit of contents is told by submission-control at once, and who breaks it violates the control")
@@ -221,6 +223,23 @@ def _():
         equal((what, code, argument.get(2).integer()), ("invoke", p3.SUBMISSION_CONTROL, 100_000))
         user.send(rose.result(number, p3.SUBMISSION_CONTROL, ber.set_()))
         equal(submit(user)[0], "result")
+
+
+@case("a limit that a reload changes or takes away is told; what no control says is no control violated")
+def _():
+    with stage_with_users(limits={"content-octets": 1_000_000, "submission-octets": 500_000}) as stage, bind(stage) as user:
+        told = lambda: [c[4].get(2).integer() if c[4].get(2) else None for c in user.controls]     # noqa: E731
+        equal(submit(user, content=bytes(200_000))[0], "result")
+        equal(user.call(p3.MESSAGE_SUBMISSION, ber.seq(local.submission_envelope(ANN, [BEN]), ber.octets(bytes(600_000))))[0::2],
+              ("reject", p3.rose.INVOKE))       # over the quota: as much as he may have open at a time
+        for limits, most in (({"content-octets": 100_000}, 100_000), ({"content-octets": 400_000}, 400_000), ({}, None)):
+            stage.mta.configure(limits=limits)
+            stage.mta.mhs("reload")
+            content = bytes(150_000 if most == 100_000 else 300_000)
+            equal(submit(user, content=content)[0], "error" if most == 100_000 else "result")
+            tap.wait_until(lambda: submit(user)[0] == "result" and told()[-1] == most, what=f"a control that says {most}")
+            user.send(rose.result(user.controls[-1][1], p3.SUBMISSION_CONTROL, ber.set_()))
+        equal(told(), [1_000_000, 100_000, 400_000, None])
 
 
 def every_operation(user, stage):

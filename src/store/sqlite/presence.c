@@ -13,6 +13,11 @@ static bool is_gone(const struct sqlite *store, const char *name, struct error *
                       store->head.place, name);
 }
 
+/* Nothing has the name, or what should be the folder above it is none. */
+static bool is_missing(void) {
+    return errno == ENOENT || errno == ENOTDIR;
+}
+
 /* SQLite knows by the inode whether the database is the one that it opened; of its log it is seen only that
  * there is one. */
 static bool database_is_there(const struct sqlite *store, struct error *err) {
@@ -23,7 +28,7 @@ static bool database_is_there(const struct sqlite *store, struct error *err) {
     if (moved)
         return !is_gone(store, "queue.db", err);
     snprintf(log, sizeof log, "%s/queue.db-wal", store->head.place);
-    return stat(log, &s) == 0 || errno != ENOENT || !is_gone(store, "queue.db-wal", err);
+    return stat(log, &s) == 0 || !is_missing() || !is_gone(store, "queue.db-wal", err);
 }
 
 /* What is open goes on being written, wherever it lies: a file of the same name must be the same one. */
@@ -37,7 +42,7 @@ static bool open_segments_are_there(const struct sqlite *store, struct error *er
         snprintf(name, sizeof name, "segments/%08llu", (unsigned long long)segment->id);
         snprintf(path, sizeof path, "%s/%s", store->head.place, name);
         bool there = stat(path, &found) == 0;
-        if (there ? fstat(segment->fd, &open) == 0 && open.st_ino != found.st_ino : errno == ENOENT)
+        if (there ? fstat(segment->fd, &open) == 0 && open.st_ino != found.st_ino : is_missing())
             return !is_gone(store, name, err);
     }
     return true;
@@ -47,7 +52,8 @@ bool presence_of_folder(const struct sqlite *store, struct error *err) {
     char folder[4400];
     struct stat s;
     snprintf(folder, sizeof folder, "%s/segments", store->head.place);
-    return stat(folder, &s) == 0 || errno != ENOENT || !is_gone(store, "segments", err);
+    bool there = stat(folder, &s) == 0;
+    return (there ? S_ISDIR(s.st_mode) : !is_missing()) || !is_gone(store, "segments", err);
 }
 
 bool presence_of_store(const struct sqlite *store, struct error *err) {

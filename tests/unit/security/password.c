@@ -34,10 +34,13 @@ static void nobody_has_the_password_of_nobody(void **state) {
 /* What would take long, or much memory, whenever somebody binds is none. */
 static void hashes_have_a_form_and_bounds(void **state) {
     static const char *const right[] = {"$argon2id$v=19$m=8,t=1,p=1" HASH,
-                                        "$argon2id$v=19$m=65536,t=16,p=1" HASH};
+                                        "$argon2id$v=19$m=65536,t=3,p=1" HASH,
+                                        "$argon2id$v=19$m=12288,t=16,p=1" HASH};
     static const char *const wrong[] = {"",
                                         "secret",
                                         "$argon2id$v=19$m=65537,t=1,p=1" HASH,
+                                        "$argon2id$v=19$m=65536,t=4,p=1" HASH,
+                                        "$argon2id$v=19$m=12289,t=16,p=1" HASH,
                                         "$argon2id$v=19$m=8,t=17,p=1" HASH,
                                         "$argon2id$v=19$m=7,t=1,p=1" HASH,
                                         "$argon2id$v=19$m=8,t=0,p=1" HASH,
