@@ -221,6 +221,8 @@ enum ipc_user_delivered {
 };
 /* Most octets of a seal: what says that an association may ask of a mailbox. */
 #define IPC_MS_SEAL_MAX 32
+/* And of what is kept of his registrations. */
+#define IPC_MS_REGISTERED_MAX (64 * 1024)
 
 enum ipc_close { IPC_CLOSE_RELEASED = 1, IPC_CLOSE_ABORTED, IPC_CLOSE_BROKEN };
 

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "mhs/aliases.h"
 #include "mhs/command.h"
+#include "names/dn.h"
 #include "names/oraddress.h"
 #include "schema/x420.h"
 
@@ -127,10 +128,53 @@ const char *address_mailbox(const char *given, struct arena *arena) {
                : NULL;
 }
 
-bool address_same(const struct x411_ORName *a, const struct x411_ORName *b, struct arena *arena) {
-    struct oraddress first, second;
-    return oraddress_of_name(a, arena, &first) && oraddress_of_name(b, arena, &second) &&
-           oraddress_equal(&first, &second);
+/* For one name; as much as its text may need (oraddress_name_text). */
+#define KEY_MEMORY ((size_t)16 << 20)
+
+static struct span directory_key(const struct x501_Name *name, struct arena *arena) {
+    struct span key = dn_key(name, arena);
+    uint8_t *marked = key.data ? arena_alloc(arena, 3 + key.len) : NULL;
+    if (!marked)
+        return (struct span){NULL, 0};
+    memcpy(marked, "DN:", 3);
+    memcpy(marked + 3, key.data, key.len);
+    return span_of(marked, 3 + key.len);
+}
+
+struct span address_key(const struct x411_ORName *name, struct arena *arena) {
+    struct arena scratch;
+    struct oraddress address;
+    struct span key = {NULL, 0};
+    arena_init(&scratch, KEY_MEMORY);
+    bool read = oraddress_of_name(name, &scratch, &address);
+    if (read && address.count)
+        key = oraddress_key(&address, &scratch);
+    else if (read)
+        key = name->directory_name ? directory_key(name->directory_name, &scratch) : SPAN_LIT("");
+    key = key.data ? arena_dup(arena, key) : key;
+    arena_free(&scratch);
+    return key;
+}
+
+struct span address_key_of(const char *text, struct arena *arena) {
+    struct arena scratch;
+    struct x411_ORName name;
+    arena_init(&scratch, KEY_MEMORY);
+    struct span key = oraddress_key_of(span_str(text), &scratch, NULL);
+    if (!key.data && oraddress_parse_name(span_str(text), &scratch, &name, NULL))
+        key = address_key(&name, &scratch);
+    key = arena_dup(arena, key.data ? key : span_str(text));
+    arena_free(&scratch);
+    return key;
+}
+
+bool address_same(const struct x411_ORName *a, const struct x411_ORName *b) {
+    struct arena scratch;
+    arena_init(&scratch, 2 * KEY_MEMORY);
+    struct span first = address_key(a, &scratch), second = address_key(b, &scratch);
+    bool same = first.data && second.data && span_eq(first, second);
+    arena_free(&scratch);
+    return same;
 }
 
 static bool read_relative(const char *text, int64_t *seconds) {

@@ -26,8 +26,17 @@ bool address_read_user(const char *text, struct arena *arena, struct address_use
 /* The address of a name in one line; "(no address)" when it has none. */
 const char *address_show(const struct x411_ORName *name, struct arena *arena);
 
-/* True when both names have the same O/R address. */
-bool address_same(const struct x411_ORName *a, const struct x411_ORName *b, struct arena *arena);
+/*
+ * What all spellings of a name have in common, by which it is found again: the key of its O/R address
+ * (names/oraddress.h), of a directory name alone `DN:` and the key of that. The second is of a name as text;
+ * of one that is no name the text itself. Of no length where the name is empty. In the arena; `data` NULL
+ * without memory.
+ */
+struct span address_key(const struct x411_ORName *name, struct arena *arena);
+struct span address_key_of(const char *text, struct arena *arena);
+
+/* True when both names have the same key; false without memory. */
+bool address_same(const struct x411_ORName *a, const struct x411_ORName *b);
 
 /* The mailbox that a command works with: `given`, else the user's own (mhs/aliases.h), as an address in the
  * daemon's spelling. NULL when there is none; that was said. */

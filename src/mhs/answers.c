@@ -9,6 +9,7 @@
 #include "mhs/correlator.h"
 #include "mhs/daemon.h"
 #include "mhs/entry.h"
+#include "mhs/histories.h"
 #include "mhs/outcome.h"
 #include "mhs/output.h"
 
@@ -23,16 +24,19 @@
 struct reading {
     const char *mailbox;
     int64_t since;
-    json_t *answers;
+    json_t *deliveries; /* [{"mts-identifier", "recipient", "time"}], of reports */
+    json_t *by_ipm;     /* {"IPM-IDENTIFIER": [{"recipient", "step", "time", "detail"}]} */
     struct arena arena;
 };
 
 static void add(struct reading *reading, const char *ipm, const char *who, const char *step, int64_t seconds,
                 const char *detail) {
     char time[21];
-    json_array_append_new(reading->answers,
-                          json_pack("{s:s, s:s, s:s, s:s, s:s*}", "ipm", ipm, "recipient", who ? who : "?",
-                                    "step", step, "time", clock_format(seconds, time), "detail", detail));
+    if (!json_object_get(reading->by_ipm, ipm))
+        json_object_set_new(reading->by_ipm, ipm, json_array());
+    json_array_append_new(json_object_get(reading->by_ipm, ipm),
+                          json_pack("{s:s, s:s, s:s, s:s*}", "recipient", who ? who : "?", "step", step,
+                                    "time", clock_format(seconds, time), "detail", detail));
 }
 
 static void take_notification(struct reading *reading, const struct mhs_entry *entry, const struct ipn *ipn) {
@@ -79,7 +83,7 @@ static void take_delivery(struct reading *reading, const struct mhs_entry *entry
     if (fields->report_type.choice != x411_ReportType_delivery ||
         !ber_utctime_read(fields->report_type.u.delivery.message_delivery_time, &seconds))
         return;
-    json_array_append_new(reading->answers,
+    json_array_append_new(reading->deliveries,
                           json_pack("{s:s, s:s, s:s}", "mts-identifier", entry->identifier, "recipient",
                                     address_show(&fields->actual_recipient_name, &reading->arena), "time",
                                     clock_format(seconds, time)));
@@ -111,95 +115,151 @@ static bool take_entry(void *context, const struct mhs_entry *entry) {
     return true;
 }
 
-json_t *outcome_answers(const char *mailbox, int64_t since) {
-    struct reading reading = {.mailbox = mailbox, .since = since, .answers = json_array()};
-    const struct mhs_list list = {.mailbox = mailbox};
-    arena_init(&reading.arena, ARENA_MAX);
-    enum mhs_code code = mhs_list(daemon_session(), &list, take_entry, &reading, NULL);
-    arena_free(&reading.arena);
-    if (code == MHS_OK)
-        return reading.answers;
-    daemon_failed(code);
-    json_decref(reading.answers);
-    return NULL;
+/* At most so many entries (0: all): whose mailbox it is is asked in any case. */
+static enum command_status read_mailbox(struct reading *reading, unsigned most) {
+    const struct mhs_list list = {.mailbox = reading->mailbox, .limit = most};
+    reading->deliveries = json_array();
+    reading->by_ipm = json_object();
+    arena_init(&reading->arena, ARENA_MAX);
+    enum mhs_code code = mhs_list(daemon_session(), &list, take_entry, reading, NULL);
+    arena_free(&reading->arena);
+    return code == MHS_OK ? COMMAND_OK : daemon_failed(code);
 }
 
 /* ---- whose message an answer is on ---- */
 
-static bool written_before(const json_t *outcome, const char *ipm) {
+/* When an IPM-identifier of ours was made; 0: it is none. */
+static int64_t written(const char *ipm) {
     struct civil_time at = {0};
-    int64_t submitted = out_time(outcome, "submitted");
-    if (strlen(ipm) != 24 ||
-        sscanf(ipm, "%4d%2d%2d%2d%2d%2dZ.", &at.year, &at.month, &at.day, &at.hour, &at.minute, &at.second) !=
-            6 ||
-        !civil_is_valid(at))
+    bool ours = correlator_is_ours(ipm) && sscanf(ipm, "%4d%2d%2d%2d%2d%2dZ.", &at.year, &at.month, &at.day,
+                                                  &at.hour, &at.minute, &at.second) == 6;
+    return ours && civil_is_valid(at) ? civil_to_seconds(at) : 0;
+}
+
+/* Seconds between the writing of an IPM and the submission of what may be its message. */
+static int64_t apart(const struct outcome *outcome, int64_t at) {
+    return outcome->submitted > at ? outcome->submitted - at : at - outcome->submitted;
+}
+
+struct search {
+    int64_t written;
+    struct outcomes *found;
+};
+
+/* They come with the newest first. */
+static bool take_history(void *context, const json_t *history) {
+    struct search *search = context;
+    const json_t *first = json_array_get(json_object_get(history, "events"), 0);
+    int64_t submitted = out_time(first, "time");
+    if (search->written && submitted > search->written + WRITTEN_WITHIN)
+        return true;
+    if (search->written && submitted < search->written - WRITTEN_WITHIN)
         return false;
-    int64_t written = civil_to_seconds(at);
-    return written <= submitted + WRITTEN_WITHIN && written >= submitted - WRITTEN_WITHIN;
+    return outcomes_add(search->found, history);
 }
 
-/* The MTS-identifiers of the messages that an identifier of ours was given to, by their content identifier;
- * kept in the answer. NULL when the daemon could not be asked; said. */
-static const json_t *messages_of(json_t *answer) {
-    json_t *known = json_object_get(answer, "messages"), *reply, *message;
-    const char *identifier = correlator_content_identifier(out_text(answer, "ipm"));
-    size_t i;
-    if (known)
-        return known;
-    daemon_quiet(true); /* it may be of another user, or from before what is on record */
-    enum command_status status = daemon_request(
-        json_pack("{s:s, s:s}", "operation", "track", "content-identifier", identifier), &reply);
-    daemon_quiet(false);
-    if (status == COMMAND_UNREACHABLE)
-        return NULL;
-    known = json_array();
-    json_object_set_new(answer, "messages", known);
-    if (status != COMMAND_OK)
-        return known;
-    json_array_foreach(json_object_get(reply, "messages"), i, message)
-        json_array_append(known, json_object_get(message, "mts-identifier"));
-    json_decref(reply);
-    return known;
+enum command_status outcomes_of_ipm(const char *ipm, struct outcomes *found) {
+    struct search search = {written(ipm), found};
+    struct correlator_content_identifier content;
+    return histories_each(json_pack("{s:s, s:s}", "operation", "track", "content-identifier",
+                                    correlator_content_identifier(ipm, &content)),
+                          take_history, &search);
 }
 
-static bool holds(const json_t *array, const char *text) {
-    const json_t *one;
-    size_t i;
-    json_array_foreach(array, i, one) if (strcmp(json_string_value(one), text) == 0) return true;
-    return false;
+struct outcome *outcomes_meant(const struct outcomes *found, const char *ipm, const char *answerer) {
+    int64_t at = written(ipm);
+    struct outcome *meant = NULL;
+    bool named = false;
+    for (size_t i = 0; i < found->count; i++) {
+        struct outcome *outcome = &found->items[i];
+        bool names = found->count > 1 && outcome_names(outcome, answerer);
+        if (!meant || names > named || (names == named && apart(outcome, at) < apart(meant, at))) {
+            meant = outcome;
+            named = names;
+        }
+    }
+    return meant;
 }
 
 /* ---- adding ---- */
 
+/* The report knows when it was; the history, when the report came. */
 static void set_delivered(json_t *row, const char *time) {
     json_t *step;
     size_t i;
-    json_array_foreach(json_object_get(row, "steps"), i,
-                       step) if (strcmp(out_text(step, "step"), "delivered") == 0) {
-        json_object_set_new(step, "time", json_string(time));
-        json_object_del(step, "detail");
+    json_array_foreach(json_object_get(row, "steps"), i, step) {
+        if (strcmp(out_text(step, "step"), "delivered") == 0) {
+            json_object_set_new(step, "time", json_string(time));
+            json_object_del(step, "detail");
+            return;
+        }
     }
+    if (!outcome_is_good(out_text(row, "state")))
+        outcome_add_step(row, "delivered", time, NULL);
 }
 
-static bool add_answer(json_t *outcome, json_t *answer) {
-    const char *message = out_text(outcome, "mts-identifier"),
-               *ipm = json_string_value(json_object_get(answer, "ipm"));
-    if (!ipm && strcmp(out_text(answer, "mts-identifier"), message) == 0) {
-        set_delivered(outcome_row(outcome, out_text(answer, "recipient")), out_text(answer, "time"));
-        return true;
-    }
-    if (!ipm || !written_before(outcome, ipm))
-        return true;
-    const json_t *messages = messages_of(answer);
-    if (messages && holds(messages, message))
-        outcome_add_step(outcome_row(outcome, out_text(answer, "recipient")), out_text(answer, "step"),
-                         out_text(answer, "time"), json_string_value(json_object_get(answer, "detail")));
-    return messages != NULL;
-}
-
-bool outcome_add_answers(json_t *outcome, json_t *answers) {
-    json_t *answer;
+static void add_deliveries(struct outcomes *outcomes, const json_t *deliveries) {
+    const json_t *delivery;
     size_t i;
-    json_array_foreach(answers, i, answer) if (!add_answer(outcome, answer)) return false;
-    return true;
+    json_array_foreach(deliveries, i, delivery) {
+        struct outcome *outcome = outcomes_find(outcomes, out_text(delivery, "mts-identifier"));
+        if (outcome && !outcome->probe)
+            set_delivered(outcome_row(outcome, out_text(delivery, "recipient")), out_text(delivery, "time"));
+    }
+}
+
+/* The answers on one IPM. Its messages may be others than those that are wanted, another user's, or from
+ * before what is on record. */
+static enum command_status add_on_ipm(struct outcomes *outcomes, const char *ipm, const json_t *answers) {
+    const json_t *answer;
+    struct outcomes found;
+    size_t i;
+    outcomes_init(&found);
+    daemon_quiet(true);
+    enum command_status status = outcomes_of_ipm(ipm, &found);
+    daemon_quiet(false);
+    json_array_foreach(answers, i, answer) {
+        const char *who = out_text(answer, "recipient");
+        const struct outcome *meant = outcomes_meant(&found, ipm, who);
+        struct outcome *outcome = meant ? outcomes_find(outcomes, meant->identifier) : NULL;
+        if (outcome)
+            outcome_add_step(outcome_row(outcome, who), out_text(answer, "step"), out_text(answer, "time"),
+                             json_string_value(json_object_get(answer, "detail")));
+    }
+    outcomes_free(&found);
+    return status == COMMAND_NO ? COMMAND_OK : status;
+}
+
+/* An IPM of which one of the messages may be a message, by when it was written. */
+static enum command_status add_receipts_and_replies(struct outcomes *outcomes, json_t *by_ipm) {
+    enum command_status status = COMMAND_OK;
+    int64_t oldest = INT64_MAX, newest = 0;
+    const char *ipm;
+    json_t *answers;
+    for (size_t i = 0; i < outcomes->count; i++) {
+        int64_t submitted = outcomes->items[i].submitted;
+        oldest = submitted < oldest ? submitted : oldest;
+        newest = submitted > newest ? submitted : newest;
+    }
+    json_object_foreach(by_ipm, ipm, answers) {
+        int64_t at = written(ipm);
+        if (status == COMMAND_OK && at && at + WRITTEN_WITHIN >= oldest && at <= newest + WRITTEN_WITHIN)
+            status = add_on_ipm(outcomes, ipm, answers);
+    }
+    return status;
+}
+
+enum command_status outcomes_add_answers(struct outcomes *outcomes, const char *mailbox) {
+    struct reading reading = {.mailbox = mailbox, .since = INT64_MAX};
+    for (size_t i = 0; i < outcomes->count; i++)
+        if (outcomes->items[i].submitted < reading.since)
+            reading.since = outcomes->items[i].submitted;
+    enum command_status status = read_mailbox(&reading, outcomes->count ? 0 : 1);
+    if (status == COMMAND_OK) {
+        add_deliveries(outcomes, reading.deliveries);
+        status = add_receipts_and_replies(outcomes, reading.by_ipm);
+    }
+    json_decref(reading.deliveries);
+    json_decref(reading.by_ipm);
+    return status;
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "mhs/address.h"
+#include "mhs/address_set.h"
 #include "mhs/aliases.h"
 #include "mhs/attach.h"
 #include "mhs/compose_private.h"
@@ -297,25 +298,36 @@ static void spread_options(struct compose *compose) {
     }
 }
 
-/* Who is on the list is marked as that (circulation-list-indicator). A message that names nobody else goes to
- * the first of them. False without memory; said. */
+/* A message that names nobody else goes to the first of its circulation list. False without memory; said. */
+static bool go_to_first(struct compose *compose, const struct ipm_members *list) {
+    const struct ipm_user *first = &list->items[0].recipient.user;
+    struct draft_recipient *recipient = draft_add_recipient(compose->draft, DRAFT_TO, &compose->next);
+    if (!recipient)
+        return false;
+    recipient->name = *first->formal_name;
+    recipient->free_form_name = first->free_form_name;
+    recipient->telephone_number = first->telephone_number;
+    return true;
+}
+
+/* Who is on the list is marked as that (circulation-list-indicator). False without memory; said. */
 static bool circulate(struct compose *compose) {
     struct draft *draft = compose->draft;
     const struct ipm_members *list = &draft->heading.circulation_list;
-    if (list->count && !draft->recipient_count) {
-        const struct ipm_user *first = &list->items[0].recipient.user;
-        struct draft_recipient *recipient = draft_add_recipient(draft, DRAFT_TO, &compose->next);
-        if (!recipient)
-            return false;
-        recipient->name = *first->formal_name;
-        recipient->free_form_name = first->free_form_name;
-        recipient->telephone_number = first->telephone_number;
-    }
-    for (size_t i = 0; i < draft->recipient_count; i++)
-        for (size_t k = 0; k < list->count; k++)
-            draft->recipients[i].circulation_member |= address_same(
-                &draft->recipients[i].name, list->items[k].recipient.user.formal_name, draft->arena);
-    return true;
+    struct address_set members;
+    if (!list->count)
+        return true;
+    bool done = true;
+    address_set_init(&members);
+    for (size_t i = 0; done && i < list->count; i++)
+        done = address_set_add(&members, list->items[i].recipient.user.formal_name, i);
+    if (!done)
+        command_fail(COMMAND_FAILED, "no memory for the circulation list");
+    done = done && (draft->recipient_count || go_to_first(compose, list));
+    for (size_t i = 0; done && i < draft->recipient_count; i++)
+        draft->recipients[i].circulation_member |= address_set_has(&members, &draft->recipients[i].name);
+    address_set_free(&members);
+    return done;
 }
 
 int compose_finish(struct compose *compose, const struct command_usage *usage) {

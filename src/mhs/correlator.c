@@ -18,8 +18,15 @@ struct span correlator_make(const char *identifier, const char *subject, struct 
 }
 
 /* As ipm_new_identifier makes them: `20261130215817Z.5fade869`. */
+#define MADE_LENGTH 24
+
 static bool is_ours(struct span identifier) {
-    return identifier.len == 24 && identifier.data[14] == 'Z' && identifier.data[15] == '.';
+    return identifier.len >= MADE_LENGTH && identifier.data[14] == 'Z' && identifier.data[15] == '.' &&
+           (identifier.len == MADE_LENGTH || identifier.data[MADE_LENGTH] == '.');
+}
+
+bool correlator_is_ours(const char *identifier) {
+    return is_ours(span_str(identifier));
 }
 
 static bool read_text(struct span text, struct arena *arena, struct correlator *out) {
@@ -47,7 +54,30 @@ bool correlator_read(const struct x411_Extensions *extensions, struct arena *are
     return false;
 }
 
-const char *correlator_content_identifier(const char *identifier) {
-    size_t length = strlen(identifier);
-    return identifier + (length > x411_ub_content_id_length ? length - x411_ub_content_id_length : 0);
+/* A blank would end the identifier in a correlator. */
+const char *correlator_identifier(const char *made, const char *content_identifier, struct arena *arena) {
+    char text[2 * x411_ub_content_id_length + 1];
+    size_t length = 0;
+    if (!made || !content_identifier || !*content_identifier)
+        return made;
+    for (const char *c = content_identifier; *c && length + 2 < sizeof text; c++) {
+        if (*c == ' ' || *c == '=')
+            text[length++] = '=';
+        text[length++] = *c == ' ' ? '-' : *c;
+    }
+    text[length] = '\0';
+    return arena_printf(arena, "%s.%s", made, text);
+}
+
+const char *correlator_content_identifier(const char *identifier, struct correlator_content_identifier *out) {
+    size_t length = strlen(identifier), at = 0;
+    if (!correlator_is_ours(identifier) || length == MADE_LENGTH)
+        return identifier + (length > x411_ub_content_id_length ? length - x411_ub_content_id_length : 0);
+    for (const char *c = identifier + MADE_LENGTH + 1; *c && at + 1 < sizeof out->text; c++) {
+        bool escaped = *c == '=' && (c[1] == '=' || c[1] == '-');
+        out->text[at++] = escaped && c[1] == '-' ? ' ' : *c;
+        c += escaped;
+    }
+    out->text[at] = '\0';
+    return out->text;
 }

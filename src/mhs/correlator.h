@@ -21,8 +21,22 @@ struct correlator {
 /* Reads that of an envelope's extensions. False when there is none, or it is not ours. */
 bool correlator_read(const struct x411_Extensions *extensions, struct arena *arena, struct correlator *out);
 
-/* For content-identifiers, by which the MTA finds a message again: the end of the local part of its
- * IPM-identifier. */
-const char *correlator_content_identifier(const char *identifier);
+/*
+ * An IPM-identifier's local part leads to its message by the content-identifier, under which the MTA finds
+ * that again: receipts and replies have nothing else. It is the end of what ipm_new_identifier made, or one
+ * that the user gave, which then stands behind that and a full stop (`20261130215817Z.5fade869.MYCID`; in it
+ * `==` is `=` and
+ * `=-` a blank).
+ */
+const char *correlator_identifier(const char *made, const char *content_identifier, struct arena *arena);
+
+/* What it leads to, in `out` or `identifier`. */
+struct correlator_content_identifier {
+    char text[64];
+};
+const char *correlator_content_identifier(const char *identifier, struct correlator_content_identifier *out);
+
+/* True of either form. */
+bool correlator_is_ours(const char *identifier);
 
 #endif

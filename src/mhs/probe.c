@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "mhs/address.h"
+#include "mhs/address_set.h"
 #include "mhs/commands.h"
 #include "mhs/compose.h"
 #include "mhs/daemon.h"
@@ -45,9 +46,15 @@ struct probe {
     const char *mailbox; /* the originator's */
     uint64_t last;       /* its last entry that was looked at */
     struct mhs_submitted submitted;
-    json_t **outcomes; /* beside the draft's recipients; NULL: not told of yet */
-    size_t waiting;
+    json_t **outcomes;            /* beside the draft's recipients; NULL: not told of yet */
+    struct address_set awaited;   /* whose outcomes are to come, with their numbers */
+    size_t waiting, by_directory; /* how many they are, and of them who has no address but in the directory */
 };
+
+/* A report on him comes whatever the outcome is. */
+static bool is_awaited(const struct draft_recipient *recipient) {
+    return recipient->report == DRAFT_REPORT_DELIVERY;
+}
 
 /* ---- the mailbox ---- */
 
@@ -86,10 +93,39 @@ static enum mhs_code find_last(struct probe *probe) {
 
 /* ---- reports ---- */
 
-static bool is_about(const struct x411p3_PerRecipientReportDeliveryFields *fields,
-                     const struct draft_recipient *recipient, struct arena *arena) {
-    const struct x411_ORName *meant = fields->originally_intended_recipient_name;
-    return address_same(meant ? meant : &fields->actual_recipient_name, &recipient->name, arena);
+static bool is_by_directory(const struct draft_recipient *recipient, struct arena *arena) {
+    struct oraddress address;
+    return recipient->name.directory_name && oraddress_of_name(&recipient->name, arena, &address) &&
+           !address.count;
+}
+
+/* The only recipient left that was named by a directory name alone. */
+static bool find_by_directory(struct probe *probe, size_t *number) {
+    for (size_t i = 0; probe->by_directory == 1 && i < probe->draft.recipient_count; i++)
+        if (!probe->outcomes[i] && is_awaited(&probe->draft.recipients[i]) &&
+            is_by_directory(&probe->draft.recipients[i], &probe->entry))
+            return address_set_take(&probe->awaited, &probe->draft.recipients[i].name, number);
+    return false;
+}
+
+/*
+ * Which recipient a report, which has no numbers, tells of: whom it names as the one that was meant. Who was
+ * named by a directory name alone is told of by the address that the directory has for it, beside that name
+ * where the MTAs kept it.
+ */
+static bool find_recipient(struct probe *probe, const struct x411p3_PerRecipientReportDeliveryFields *fields,
+                           size_t *number) {
+    const struct x411_ORName *actual = &fields->actual_recipient_name,
+                             *meant = fields->originally_intended_recipient_name;
+    const struct x411_ORName directory = {.directory_name = (meant ? meant : actual)->directory_name};
+    bool found = address_set_take(&probe->awaited, meant ? meant : actual, number);
+    if (!found && directory.directory_name)
+        found = address_set_take(&probe->awaited, &directory, number);
+    if (!found)
+        found = find_by_directory(probe, number);
+    if (found)
+        probe->by_directory -= is_by_directory(&probe->draft.recipients[*number], &probe->entry);
+    return found;
 }
 
 /* reporting-MTA-name, as view_entry shows it; NULL: the report does not tell. */
@@ -125,21 +161,19 @@ static void add_outcome(struct probe *probe, size_t number, const json_t *told, 
     probe->waiting--;
 }
 
-/* What a report on our probe says. It was shown then, so the entry is marked as read. */
+/* What a report on our probe says. Where it was shown then, the entry is marked as read. */
 static void take_report(struct probe *probe, struct entry *entry) {
     json_t *view = view_entry(entry);
+    size_t number, told = 0;
     for (size_t i = 0; i < entry->report->per_recipient_fields.count; i++) {
-        const struct x411p3_PerRecipientReportDeliveryFields *fields =
-            &entry->report->per_recipient_fields.items[i];
-        for (size_t r = 0; r < probe->draft.recipient_count; r++)
-            if (!probe->outcomes[r] && probe->draft.recipients[r].report == DRAFT_REPORT_DELIVERY &&
-                is_about(fields, &probe->draft.recipients[r], &probe->entry)) {
-                add_outcome(probe, r, json_array_get(json_object_get(view, "recipients"), i), view);
-                break;
-            }
+        if (!find_recipient(probe, &entry->report->per_recipient_fields.items[i], &number))
+            continue;
+        add_outcome(probe, number, json_array_get(json_object_get(view, "recipients"), i), view);
+        told++;
     }
     json_decref(view);
-    mhs_mark(daemon_session(), probe->mailbox, entry->number, true);
+    if (told)
+        mhs_mark(daemon_session(), probe->mailbox, entry->number, true);
 }
 
 static enum command_status read_report(struct probe *probe, uint64_t number) {
@@ -234,7 +268,7 @@ static int tell_outcomes(const struct probe *probe, json_t *told) {
     for (size_t i = 0; i < probe->draft.recipient_count; i++) {
         const struct draft_recipient *recipient = &probe->draft.recipients[i];
         json_t *outcome = probe->outcomes[i];
-        if (recipient->report != DRAFT_REPORT_DELIVERY)
+        if (!is_awaited(recipient))
             continue;
         bool good = outcome && strcmp(out_text(outcome, "outcome"), "deliverable") == 0;
         if (!good && status != COMMAND_NO)
@@ -256,19 +290,26 @@ static int tell_outcomes(const struct probe *probe, json_t *told) {
 
 /* ---- the command ---- */
 
-static size_t count_waiting(const struct draft *draft) {
-    size_t count = 0;
-    for (size_t i = 0; i < draft->recipient_count; i++)
-        count += draft->recipients[i].report == DRAFT_REPORT_DELIVERY;
-    return count;
+/* Notes whose outcomes are to come. False without memory. */
+static bool await_all(struct probe *probe) {
+    const struct draft *draft = &probe->draft;
+    bool done = true;
+    for (size_t i = 0; done && !probe->no_wait && i < draft->recipient_count; i++) {
+        if (!is_awaited(&draft->recipients[i]))
+            continue;
+        done = address_set_add(&probe->awaited, &draft->recipients[i].name, i);
+        arena_reset(&probe->entry);
+        probe->by_directory += is_by_directory(&draft->recipients[i], &probe->entry);
+        probe->waiting++;
+    }
+    return done;
 }
 
 /* Whose mailbox the reports come into, and what is in it by now. */
 static int prepare(struct probe *probe) {
     struct oraddress address;
-    probe->waiting = probe->no_wait ? 0 : count_waiting(&probe->draft);
     probe->outcomes = arena_array(&probe->arena, probe->draft.recipient_count, sizeof *probe->outcomes);
-    if (!probe->outcomes)
+    if (!probe->outcomes || !await_all(probe))
         return command_fail(COMMAND_FAILED, "no memory");
     if (!probe->waiting)
         return COMMAND_OK;
@@ -340,6 +381,7 @@ int cmd_probe(int argc, char **argv) {
     int status = COMMAND_FAILED;
     arena_init(&probe.arena, ARENA_MAX);
     arena_init(&probe.entry, ARENA_MAX);
+    address_set_init(&probe.awaited);
     if (draft_init(&probe.draft, &probe.arena, (size_t)argc)) {
         compose_init(&probe.compose, &probe.draft);
         probe.compose.next.report = DRAFT_REPORT_DELIVERY;
@@ -349,6 +391,7 @@ int cmd_probe(int argc, char **argv) {
         for (size_t i = 0; probe.outcomes && i < probe.draft.recipient_count; i++)
             json_decref(probe.outcomes[i]);
     }
+    address_set_free(&probe.awaited);
     arena_free(&probe.arena);
     arena_free(&probe.entry);
     return status;

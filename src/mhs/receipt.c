@@ -82,9 +82,9 @@ static unsigned requests_in(struct run *run, const struct ipm_recipients *list) 
     unsigned requests = 0;
     for (size_t i = 0; i < list->count; i++) {
         const struct x411_ORName *name = list->items[i].user.formal_name;
-        if (name && (address_same(name, &run->draft.originator, &run->arena) ||
+        if (name && (address_same(name, &run->draft.originator) ||
                      (fields->originally_intended_recipient_name &&
-                      address_same(name, fields->originally_intended_recipient_name, &run->arena))))
+                      address_same(name, fields->originally_intended_recipient_name))))
             requests |= list->items[i].notification_requests;
     }
     return requests;

@@ -6,6 +6,7 @@
 #include "asn1/ber.h"
 #include "base/clock.h"
 #include "mhs/address.h"
+#include "mhs/address_set.h"
 #include "mhs/attach.h"
 #include "mhs/commands.h"
 #include "mhs/compose.h"
@@ -60,31 +61,33 @@ struct run {
     struct compose compose;
     struct entry entry;
     struct ipm_content content;
+    struct address_set recipients; /* of the draft */
     bool all;
     bool oneself; /* the one who replies is a recipient as others are */
 };
 
 /* Adds a user as a recipient, unless the user has no address, is left out as the one who replies, or is there
- * already. */
-static void add_user(struct run *run, const struct ipm_user *user, enum draft_role role) {
+ * already. False without memory. */
+static bool add_user(struct run *run, const struct ipm_user *user, enum draft_role role) {
     struct draft *draft = &run->draft;
-    if (!user->formal_name ||
-        (!run->oneself && address_same(user->formal_name, &draft->originator, &run->arena)))
-        return;
-    for (size_t i = 0; i < draft->recipient_count; i++)
-        if (address_same(user->formal_name, &draft->recipients[i].name, &run->arena))
-            return;
+    struct address_set *known = &run->recipients;
+    if (!user->formal_name || address_set_has(known, user->formal_name) ||
+        (!run->oneself && address_same(user->formal_name, &draft->originator)))
+        return true;
     struct draft_recipient *recipient = draft_add_recipient(draft, role, &run->compose.next);
-    if (!recipient)
-        return;
+    if (!recipient || !address_set_add(known, user->formal_name, draft->recipient_count))
+        return false;
     recipient->name = *user->formal_name;
     recipient->free_form_name = user->free_form_name;
     recipient->telephone_number = user->telephone_number;
+    return true;
 }
 
-static void add_others(struct run *run, const struct ipm_recipients *list) {
-    for (size_t i = 0; run->all && i < list->count; i++)
-        add_user(run, &list->items[i].user, DRAFT_CC);
+static bool add_others(struct run *run, const struct ipm_recipients *list) {
+    bool done = true;
+    for (size_t i = 0; done && run->all && i < list->count; i++)
+        done = add_user(run, &list->items[i].user, DRAFT_CC);
+    return done;
 }
 
 static const char *prefixed(const char *prefix, const char *subject, struct arena *arena) {
@@ -92,16 +95,15 @@ static const char *prefixed(const char *prefix, const char *subject, struct aren
     return there ? subject : arena_printf(arena, "%s%s", prefix, subject ? subject : "");
 }
 
-static bool same_identifier(const struct ipm_identifier *a, const struct ipm_identifier *b,
-                            struct arena *arena) {
+static bool same_identifier(const struct ipm_identifier *a, const struct ipm_identifier *b) {
     return span_eq(span_str(a->user_relative_identifier), span_str(b->user_relative_identifier)) &&
-           (a->user == NULL) == (b->user == NULL) && (!a->user || address_same(a->user, b->user, arena));
+           (a->user == NULL) == (b->user == NULL) && (!a->user || address_same(a->user, b->user));
 }
 
 static void add_related(struct run *run, const struct ipm_identifier *identifier) {
     struct ipm_identifiers *related = &run->draft.heading.related_ipms;
     for (size_t i = 0; i < related->count; i++)
-        if (same_identifier(&related->items[i], identifier, &run->arena))
+        if (same_identifier(&related->items[i], identifier))
             return;
     related->items[related->count++] = *identifier;
 }
@@ -132,24 +134,35 @@ static void warn_if_late(const struct ipm_heading *heading) {
 }
 
 /* Whom the message itself wants answers to go to. */
-static void add_addressed(struct run *run, const struct ipm_heading *heading) {
+static bool add_addressed(struct run *run, const struct ipm_heading *heading) {
     const struct ipm_user originator = {&run->entry.message->other_fields.originator_name, NULL, NULL};
-    for (size_t i = 0; i < heading->reply_recipients.count; i++)
-        add_user(run, &heading->reply_recipients.items[i], DRAFT_TO);
+    bool done = true;
+    for (size_t i = 0; done && i < heading->reply_recipients.count; i++)
+        done = add_user(run, &heading->reply_recipients.items[i], DRAFT_TO);
     if (heading->reply_recipients.count == 0)
-        add_user(run,
-                 heading->originator && heading->originator->formal_name ? heading->originator : &originator,
-                 DRAFT_TO);
+        done = add_user(
+            run, heading->originator && heading->originator->formal_name ? heading->originator : &originator,
+            DRAFT_TO);
+    return done;
+}
+
+/* Those whom the options name stand there already; a name that is empty is nobody's. */
+static bool add_all_users(struct run *run, const struct ipm_heading *heading) {
+    static const struct x411_ORName nobody;
+    const struct draft *draft = &run->draft;
+    bool done = address_set_add(&run->recipients, &nobody, 0);
+    for (size_t i = 0; done && i < draft->recipient_count; i++)
+        done = address_set_add(&run->recipients, &draft->recipients[i].name, i);
+    done = done && add_addressed(run, heading) && add_others(run, &heading->primary_recipients) &&
+           add_others(run, &heading->copy_recipients);
+    run->oneself = draft->recipient_count == 0; /* a note to oneself, which is answered too */
+    return done && (!run->oneself || add_addressed(run, heading));
 }
 
 static bool fill_reply(struct run *run) {
     const struct ipm_heading *heading = &run->content.ipm->heading;
-    add_addressed(run, heading);
-    add_others(run, &heading->primary_recipients);
-    add_others(run, &heading->copy_recipients);
-    run->oneself = run->draft.recipient_count == 0; /* a note to oneself, which is answered too */
-    if (run->oneself)
-        add_addressed(run, heading);
+    if (!add_all_users(run, heading))
+        return false;
     run->draft.heading.replied_to_ipm = &heading->this_ipm;
     if (!run->draft.heading.subject)
         run->draft.heading.subject = prefixed("Re: ", heading->subject, &run->arena);
@@ -271,11 +284,13 @@ static int run_command(const struct command_usage *usage, int argc, char **argv)
     struct run run = {0};
     int status = COMMAND_FAILED;
     arena_init(&run.arena, ARENA_MAX);
+    address_set_init(&run.recipients);
     if (draft_init(&run.draft, &run.arena, (size_t)argc + 1024)) {
         compose_init(&run.compose, &run.draft);
         status = compose_from_entry(&run, usage, argc, argv);
     }
     entry_close(&run.entry);
+    address_set_free(&run.recipients);
     arena_free(&run.arena);
     return status;
 }

@@ -6,9 +6,9 @@
 #include "mhs/address.h"
 #include "mhs/aliases.h"
 #include "mhs/commands.h"
-#include "mhs/correlator.h"
 #include "mhs/daemon.h"
 #include "mhs/entry.h"
+#include "mhs/histories.h"
 #include "mhs/outcome.h"
 #include "mhs/output.h"
 #include "mhs/pages.h"
@@ -16,9 +16,10 @@
 #include "mhs/table.h"
 #include "names/identifier.h"
 
-#define ARENA_MAX ((size_t)64 * 1024 * 1024)
-#define LOOK      1000 /* messages that the daemon looks at for an answer */
-#define PAGE      100
+#define ARENA_MAX  ((size_t)64 * 1024 * 1024)
+#define LOOK       1000 /* messages that the daemon looks at for an answer */
+#define PAGE       100  /* histories in an answer: more when many are wanted */
+#define PAGE_LEAST 20
 
 /* The local part is enough for `track` and `status`. */
 struct local_part {
@@ -39,48 +40,28 @@ struct wish {
     int64_t last, since;
 };
 
-/* The messages of an originator, the newest first, with their histories. Returns the exit code. */
-static int ask(const char *mailbox, const struct wish *wish, json_t *messages) {
-    int64_t after = 0, wanted = wish->last;
-    do {
-        json_t *answer, *request = json_pack("{s:s, s:i, s:i, s:s}", "operation", "track", "recent", LOOK,
-                                             "limit", PAGE, "originator", mailbox);
-        if (after)
-            json_object_set_new(request, "after", json_integer(after));
-        if (wish->since)
-            json_object_set_new(request, "since", json_integer(wish->since));
-        enum command_status status = daemon_request(request, &answer);
-        if (status != COMMAND_OK)
-            return status;
-        json_array_extend(messages, json_object_get(answer, "messages"));
-        after = out_integer(answer, "cursor");
-        json_decref(answer);
-    } while (after && (int64_t)json_array_size(messages) < wanted);
-    return COMMAND_OK;
-}
-
-static bool is_probe(const json_t *message) {
-    const json_t *first = json_array_get(json_object_get(message, "events"), 0);
-    return strcmp(out_text(first, "detail"), "probe") == 0;
-}
+struct asking {
+    int64_t last; /* how many outcomes are wanted */
+    struct outcomes *outcomes;
+};
 
 /* Receipts and probes are no letters; a receipt is told by nothing here but that it has one recipient and no
  * receipts come to it, so it is listed too. */
-static json_t *outcomes_of(const json_t *messages, int64_t most) {
-    json_t *outcomes = json_array(), *message;
-    size_t i;
-    json_array_foreach((json_t *)(uintptr_t)messages, i, message) {
-        if (json_is_true(json_object_get(message, "continued")) || is_probe(message) ||
-            (int64_t)json_array_size(outcomes) >= most)
-            continue;
-        json_array_append_new(outcomes, outcome_of_history(message));
-    }
-    return outcomes;
+static bool take_history(void *context, const json_t *history) {
+    const struct asking *asking = context;
+    return history_is_of_probe(history) ||
+           (outcomes_add(asking->outcomes, history) && (int64_t)asking->outcomes->count < asking->last);
 }
 
-static int64_t oldest(const json_t *outcomes) {
-    const json_t *last = json_array_get(outcomes, json_array_size(outcomes) - 1);
-    return last ? out_time(last, "submitted") : 0;
+/* The last that an originator sent, the newest first. Returns the exit code. */
+static int ask(const char *mailbox, const struct wish *wish, struct outcomes *outcomes) {
+    struct asking asking = {wish->last, outcomes};
+    int page = wish->last < PAGE_LEAST ? PAGE_LEAST : wish->last < PAGE ? (int)wish->last : PAGE;
+    json_t *request = json_pack("{s:s, s:i, s:i, s:s}", "operation", "track", "recent", LOOK, "limit", page,
+                                "originator", mailbox);
+    if (wish->since)
+        json_object_set_new(request, "since", json_integer(wish->since));
+    return (int)histories_each(request, take_history, &asking);
 }
 
 static void add_rows(json_t *rows, const json_t *outcome) {
@@ -101,7 +82,7 @@ static void add_rows(json_t *rows, const json_t *outcome) {
     }
 }
 
-static void print_sent(const json_t *outcomes) {
+static void print_sent(const struct outcomes *outcomes) {
     static const struct out_column columns[] = {{"SENT", "sent", false},
                                                 {"TO", "to", false, TABLE_CUT_START},
                                                 {"STATE", "state", false},
@@ -109,8 +90,8 @@ static void print_sent(const json_t *outcomes) {
                                                 {"MESSAGE", "message", false, TABLE_WHOLE},
                                                 {NULL, NULL, false}};
     json_t *rows = json_array();
-    for (size_t i = json_array_size(outcomes); i-- > 0;)
-        add_rows(rows, json_array_get(outcomes, i));
+    for (size_t i = outcomes->count; i-- > 0;)
+        add_rows(rows, outcomes->items[i].json);
     if (json_array_size(rows) > 0)
         out_table(rows, columns);
     else
@@ -118,34 +99,29 @@ static void print_sent(const json_t *outcomes) {
     json_decref(rows);
 }
 
-/* Adds what the mailbox tells of them; JSON is printed, and who prints text does so with COMMAND_OK. */
-static int complete(const char *mailbox, const json_t *outcomes) {
-    json_t *answers = outcome_answers(mailbox, oldest(outcomes));
-    bool done = answers != NULL;
-    for (size_t i = 0; done && i < json_array_size(outcomes); i++) {
-        done = outcome_add_answers(json_array_get(outcomes, i), answers);
-        outcome_complete(json_array_get(outcomes, i));
-    }
-    json_decref(answers);
-    if (done && command_settings.json) {
-        json_t *all = json_pack("{s:O}", "messages", outcomes);
-        out_json(all);
-        json_decref(all);
-    }
-    return done ? COMMAND_OK : COMMAND_UNREACHABLE;
+static void print_json(const struct outcomes *outcomes) {
+    json_t *messages = json_array(), *all = json_pack("{s:o}", "messages", messages);
+    for (size_t i = 0; i < outcomes->count; i++)
+        json_array_append(messages, outcomes->items[i].json);
+    out_json(all);
+    json_decref(all);
+}
+
+/* Adds what the mailbox tells of them, and shows them. Returns the exit code. */
+static int show(const char *mailbox, struct outcomes *outcomes, void (*print)(const struct outcomes *)) {
+    enum command_status status = outcomes_add_answers(outcomes, mailbox);
+    if (status == COMMAND_OK)
+        (command_settings.json ? print_json : print)(outcomes);
+    return (int)status;
 }
 
 static int show_sent(const char *mailbox, const struct wish *wish) {
-    json_t *messages = json_array(), *outcomes = NULL;
-    int status = ask(mailbox, wish, messages);
-    if (status == COMMAND_OK) {
-        outcomes = outcomes_of(messages, wish->last);
-        status = complete(mailbox, outcomes);
-    }
-    if (status == COMMAND_OK && !command_settings.json)
-        print_sent(outcomes);
-    json_decref(messages);
-    json_decref(outcomes);
+    struct outcomes outcomes;
+    outcomes_init(&outcomes);
+    int status = ask(mailbox, wish, &outcomes);
+    if (status == COMMAND_OK)
+        status = show(mailbox, &outcomes, print_sent);
+    outcomes_free(&outcomes);
     return status;
 }
 
@@ -192,7 +168,8 @@ int cmd_sent(int argc, char **argv) {
 static void print_outcome(const json_t *outcome) {
     const json_t *recipient, *step;
     size_t i, k;
-    printf("%s%s%s\n", out_style(OUT_BOLD), out_text(outcome, "mts-identifier"), out_end());
+    printf("%s%s%s%s\n", json_is_true(json_object_get(outcome, "probe")) ? "Probe " : "", out_style(OUT_BOLD),
+           out_text(outcome, "mts-identifier"), out_end());
     json_array_foreach(json_object_get(outcome, "recipients"), i, recipient) {
         const char *state = out_text(recipient, "state");
         printf("\n%s", out_style(outcome_is_good(state)  ? OUT_GOOD
@@ -212,63 +189,86 @@ static void print_outcome(const json_t *outcome) {
             printf("  %-12s  'mhs track %s' tells for what\n", state,
                    local_part(out_text(outcome, "mts-identifier")).text);
     }
+    if (json_is_true(json_object_get(outcome, "truncated")))
+        printf("\nThere is more on record than is told at once: recipients and steps may be missing.\n");
 }
 
-/* Asks for a message by one member of `track`. Returns the exit code. */
-static int find_message(const char *member, const char *value, json_t **answer) {
-    return daemon_request(json_pack("{s:s, s:s}", "operation", "track", member, value), answer);
+static void print_outcomes(const struct outcomes *outcomes) {
+    for (size_t i = 0; i < outcomes->count; i++)
+        print_outcome(outcomes->items[i].json);
+}
+
+static bool take_first(void *context, const json_t *history) {
+    outcomes_add(context, history);
+    return false;
+}
+
+/* One that is not spelled as the record has it is looked for from page to page. Returns the exit code. */
+static int find_message(const char *identifier, struct outcomes *outcomes) {
+    return (int)histories_each(json_pack("{s:s, s:s}", "operation", "track", "mts-identifier", identifier),
+                               take_first, outcomes);
+}
+
+static int find_of_report(const struct x411p3_ReportDeliveryEnvelope *report, struct outcomes *outcomes) {
+    struct buf identifier;
+    buf_init(&identifier, 0);
+    mts_identifier_print(&report->subject_submission_identifier, &identifier);
+    buf_append_byte(&identifier, '\0');
+    int status = identifier.failed ? command_fail(COMMAND_FAILED, "no memory")
+                                   : find_message((const char *)identifier.data, outcomes);
+    buf_free(&identifier);
+    return status;
+}
+
+/* Of those that the IPM-identifier may be that of, the one that its sender answers. */
+static int find_of_receipt(const char *ipm, const struct entry *entry, struct outcomes *outcomes) {
+    struct outcomes found;
+    outcomes_init(&found);
+    int status = (int)outcomes_of_ipm(ipm, &found);
+    const struct outcome *meant = outcomes_meant(
+        &found, ipm, address_show(&entry->message->other_fields.originator_name, entry->arena));
+    if (status == COMMAND_OK && meant)
+        status = find_message(meant->identifier, outcomes);
+    outcomes_free(&found);
+    return status;
 }
 
 /* What the entry of a report or receipt is about. */
-static int find_of_entry(const char *mailbox, const char *operand, struct arena *arena, json_t **answer) {
+static int find_of_entry(const char *mailbox, const char *operand, struct arena *arena,
+                         struct outcomes *outcomes) {
     struct entry entry = {0};
     struct ipm_content content;
-    struct buf identifier;
     uint64_t number = entry_number(operand);
     int status = number ? (int)entry_open(&entry, mailbox, number, arena) : COMMAND_USAGE;
-    buf_init(&identifier, 0);
-    if (status == COMMAND_OK && entry.report) {
-        mts_identifier_print(&entry.report->subject_submission_identifier, &identifier);
-        buf_append_byte(&identifier, '\0');
-        status = identifier.failed ? command_fail(COMMAND_FAILED, "no memory")
-                                   : find_message("mts-identifier", (const char *)identifier.data, answer);
-    } else if (status == COMMAND_OK && (status = entry_fetch(&entry)) == COMMAND_OK) {
+    if (status == COMMAND_OK && entry.report)
+        status = find_of_report(entry.report, outcomes);
+    else if (status == COMMAND_OK && (status = (int)entry_fetch(&entry)) == COMMAND_OK) {
         bool receipt = ipm_read(entry.content, arena, &content, NULL) && content.ipn &&
                        content.ipn->subject_ipm.user_relative_identifier;
         status =
             receipt
-                ? find_message(
-                      "content-identifier",
-                      correlator_content_identifier(content.ipn->subject_ipm.user_relative_identifier),
-                      answer)
+                ? find_of_receipt(content.ipn->subject_ipm.user_relative_identifier, &entry, outcomes)
                 : command_fail(COMMAND_NO, "entry %s is no report or receipt on a message of yours", operand);
     }
-    buf_free(&identifier);
     entry_close(&entry);
-    return status;
-}
-
-static int show_outcomes(const char *mailbox, const json_t *answer) {
-    json_t *outcomes = outcomes_of(json_object_get(answer, "messages"), INT64_MAX);
-    int status = complete(mailbox, outcomes);
-    for (size_t i = 0; status == COMMAND_OK && !command_settings.json && i < json_array_size(outcomes); i++)
-        print_outcome(json_array_get(outcomes, i));
-    json_decref(outcomes);
     return status;
 }
 
 int sent_status(const char *user, const char *operand) {
     struct arena arena;
-    json_t *answer = NULL;
+    struct outcomes outcomes;
     arena_init(&arena, ARENA_MAX);
+    outcomes_init(&outcomes);
     const char *mailbox = address_mailbox(user, &arena);
     bool entry = strspn(operand, "0123456789") == strlen(operand);
     int status = !mailbox ? COMMAND_USAGE
-                 : entry  ? find_of_entry(mailbox, operand, &arena, &answer)
-                          : find_message("mts-identifier", operand, &answer);
+                 : entry  ? find_of_entry(mailbox, operand, &arena, &outcomes)
+                          : find_message(operand, &outcomes);
+    if (status == COMMAND_OK && !outcomes.count)
+        status = command_fail(COMMAND_NO, "no message that is still known here is meant by '%s'", operand);
     if (status == COMMAND_OK)
-        status = show_outcomes(mailbox, answer);
-    json_decref(answer);
+        status = show(mailbox, &outcomes, print_outcomes);
+    outcomes_free(&outcomes);
     arena_free(&arena);
     return status;
 }

@@ -107,8 +107,11 @@ static bool add_correlation(const struct draft *draft, struct mhs_submission *to
     const char *identifier = draft->heading.this_ipm.user_relative_identifier;
     if (draft->notification.data)
         return true;
+    struct correlator_content_identifier *content = arena_alloc(draft->arena, sizeof *content);
+    if (!content)
+        return false;
     if (!to->content_identifier)
-        to->content_identifier = correlator_content_identifier(identifier);
+        to->content_identifier = correlator_content_identifier(identifier, content);
     if (draft->content_type == 2)
         return true;
     struct span octets = correlator_make(identifier, draft->heading.subject, draft->arena);
@@ -149,7 +152,9 @@ static bool plan_content(struct draft *draft, enum round round, struct ipm_plan 
         return plan_notification(draft, plan, err);
     struct ipm_user *originator = arena_alloc(draft->arena, sizeof *originator);
     if (!heading->this_ipm.user_relative_identifier)
-        heading->this_ipm = (struct ipm_identifier){&draft->originator, ipm_new_identifier(draft->arena)};
+        heading->this_ipm = (struct ipm_identifier){
+            &draft->originator,
+            correlator_identifier(ipm_new_identifier(draft->arena), draft->content_identifier, draft->arena)};
     if (!originator || !add_to_heading(&heading->primary_recipients, draft, DRAFT_TO) ||
         !add_to_heading(&heading->copy_recipients, draft, DRAFT_CC) ||
         (round == ROUND_BLIND && !add_to_heading(&heading->blind_copy_recipients, draft, DRAFT_BCC)))

@@ -11,6 +11,7 @@
 #include "mhs/commands.h"
 #include "mhs/daemon.h"
 #include "mhs/events.h"
+#include "mhs/histories.h"
 #include "mhs/output.h"
 #include "mhs/pages.h"
 #include "mhs/table.h"
@@ -232,19 +233,6 @@ static json_t *make_request(const struct wanted *wanted) {
     return request;
 }
 
-/* A long history comes in parts, one after the other. */
-static void join_histories(json_t *messages) {
-    for (size_t i = 1; i < json_array_size(messages);) {
-        json_t *before = json_array_get(messages, i - 1), *message = json_array_get(messages, i);
-        if (!json_is_true(json_object_get(message, "continued"))) {
-            i++;
-            continue;
-        }
-        json_array_extend(json_object_get(before, "events"), json_object_get(message, "events"));
-        json_array_remove(messages, i);
-    }
-}
-
 static void print_messages(const json_t *messages) {
     const json_t *message;
     size_t i;
@@ -261,7 +249,7 @@ static bool take_answer(struct wanted *wanted, json_t *answer) {
     json_t *messages = json_object_get(answer, "messages");
     json_t *message;
     size_t i;
-    join_histories(messages);
+    histories_join(messages);
     json_array_foreach(messages, i, message) events_name_users(json_object_get(message, "events"));
     wanted->shown += json_array_size(messages);
     wanted->after = json_integer_value(json_object_get(answer, "cursor"));

@@ -362,13 +362,17 @@ static int run_net(struct child_context *context) {
         loop ? resolver_new(loop, protocol->name_servers, protocol->name_server_count) : NULL;
     if (!resolver || !listeners)
         return fail(&(struct error){.text = "the net process can't start: no memory, or no event loop"});
-    const struct sandbox_rights rights = {.first_listener = CHILD_LISTENERS,
+    const struct sandbox_rights rights = {.door = CHILD_DOOR,
+                                          .first_listener = CHILD_LISTENERS,
                                           .listener_count = (unsigned)protocol->listener_count};
     if (!sandbox_drop_user(context->config->user, &err) ||
         !sandbox_enter(SANDBOX_NET, &rights, context->config->sandbox, &err))
         return fail(&err);
-    struct net_descriptors descriptors = {
-        .store = CHILD_STORE, .parent = CHILD_PARENT, .listeners = listeners, .resolver = resolver};
+    struct net_descriptors descriptors = {.store = CHILD_STORE,
+                                          .parent = CHILD_PARENT,
+                                          .door = CHILD_DOOR,
+                                          .listeners = listeners,
+                                          .resolver = resolver};
     int status = net_run(loop, protocol, &reload, &descriptors);
     mem_free(listeners);
     return status;
@@ -436,7 +440,7 @@ static int run_work(struct child_context *context) {
 const struct child_kind_entry child_kinds[KINDS] = {
     [KIND_STORE] = {"store", CONFIG_STORE, IPC_STORE, .door = true},
     [KIND_READER] = {"reader", CONFIG_READER, IPC_READER, .door = true},
-    [KIND_NET] = {"net", CONFIG_NET, IPC_NET, .end = IPC_END_NET, .listeners = true},
+    [KIND_NET] = {"net", CONFIG_NET, IPC_NET, .end = IPC_END_NET, .door = true, .listeners = true},
     [KIND_CLIENTS] = {"clients", CONFIG_CLIENTS, IPC_CLIENTS, .end = IPC_END_CLIENTS, .door = true,
                       .local = true},
     [KIND_WORK] = {"work", CONFIG_WORK, IPC_WORK, .end = IPC_END_WORK}};

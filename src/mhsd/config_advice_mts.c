@@ -34,12 +34,13 @@ static void advise_on_lifetime(struct loader *l, const struct config_section *sc
 
 /* ---- who is redirected in a ring ---- */
 
-/* Whoever stands here has a redirection that is for all. */
+/* Whoever stands here has a redirection that is for all; an alias is nothing else. */
 struct redirected {
-    const struct config_section *section;
-    struct span key, alternate; /* his address's, and that of where his mail goes */
-    size_t next;                /* who that is, from 1; 0: somebody else */
-    size_t seen;                /* on the way from which one he was met first, from 1 */
+    const struct config_section *section; /* the redirection, or the alias */
+    const char *option;                   /* that says where to */
+    struct span key, alternate;           /* his address's, and that of where his mail goes */
+    size_t next;                          /* who that is, from 1; 0: somebody else */
+    size_t seen;                          /* on the way from which one he was met first, from 1 */
 };
 
 /* The first one is taken; one that says no more than where to is for all. */
@@ -53,57 +54,82 @@ static struct span key_of(struct loader *l, const char *address) {
     return oraddress_key_of(span_str(address), &l->arena, NULL);
 }
 
-static bool gather(struct loader *l, struct redirected *items, size_t *count, struct map *by_key) {
-    for (const struct config_section *user = config_first(l->tree, "user"); user; user = config_next(user)) {
+struct gathering {
+    struct loader *l;
+    struct redirected *items;
+    size_t count;
+    struct map by_key; /* numbers from 1 */
+    bool no_memory;
+};
+
+static void gather_one(struct gathering *g, const char *address, const struct config_section *section,
+                       const char *option) {
+    struct span key = key_of(g->l, address);
+    struct map_slot *slot = key.data ? map_at(&g->by_key, span_hash(key) | 1) : NULL;
+    g->no_memory = g->no_memory || (key.data && !slot);
+    if (!slot)
+        return;
+    g->items[g->count] =
+        (struct redirected){section, option, key, key_of(g->l, config_text(section, option)), 0, 0};
+    slot->number = (int64_t)++g->count;
+}
+
+static void gather(struct gathering *g) {
+    for (const struct config_section *user = config_first(g->l->tree, "user"); user;
+         user = config_next(user)) {
         const struct config_section *redirection = user->faulty ? NULL : for_all(user);
-        struct span key = redirection ? key_of(l, user->title) : (struct span){NULL, 0};
-        struct map_slot *slot = key.data ? map_at(by_key, span_hash(key) | 1) : NULL;
-        if (!slot && key.data)
-            return false;
-        if (!slot)
-            continue;
-        items[*count] =
-            (struct redirected){redirection, key, key_of(l, config_text(redirection, "alternate")), 0, 0};
-        slot->number = (int64_t)++ * count;
+        if (redirection)
+            gather_one(g, user->title, redirection, "alternate");
     }
-    for (size_t i = 0; i < *count; i++) {
-        const struct map_slot *slot =
-            items[i].alternate.data ? map_find(by_key, span_hash(items[i].alternate) | 1) : NULL;
-        if (slot && span_eq(items[slot->number - 1].key, items[i].alternate))
-            items[i].next = (size_t)slot->number;
+    for (const struct config_section *alias = config_first(g->l->tree, "alias"); alias;
+         alias = config_next(alias))
+        if (!alias->faulty && config_text(alias, "target"))
+            gather_one(g, alias->title, alias, "target");
+}
+
+static void find_next(struct gathering *g) {
+    for (size_t i = 0; i < g->count; i++) {
+        struct span alternate = g->items[i].alternate;
+        const struct map_slot *slot = alternate.data ? map_find(&g->by_key, span_hash(alternate) | 1) : NULL;
+        if (slot && span_eq(g->items[slot->number - 1].key, alternate))
+            g->items[i].next = (size_t)slot->number;
     }
-    return true;
 }
 
 static void warn_ring(struct loader *l, struct redirected *items, size_t first) {
     size_t at = first;
     do {
-        const struct config_section *section = items[at - 1].section;
+        const struct redirected *item = &items[at - 1];
+        const struct config_section *one = item->section->title ? item->section : item->section->outer;
         config_warn_at(
-            l, config_value(section, "alternate")->place,
-            "user \"%.100s\": alternate: it leads back to him: his mail is redirected in a ring, and "
+            l, config_value(item->section, item->option)->place,
+            "%s \"%.100s\": %s: it leads back to this one: mail to it is redirected in a ring, and "
             "non-delivered",
-            section->outer->title);
-        at = items[at - 1].next;
+            one->option->name, one->title, item->option);
+        at = item->next;
     } while (at != first);
 }
 
 /* Each is walked over once: a way ends where an earlier one went, or in a ring of its own. */
 static void advise_on_rings(struct loader *l) {
-    struct redirected *items = config_array(l, config_count(l->tree, "user"), sizeof *items);
-    struct map by_key = {0};
-    size_t count = 0;
-    bool done = items && gather(l, items, &count, &by_key);
-    for (size_t from = 1; done && from <= count; from++) {
-        size_t at = from;
-        while (at && !items[at - 1].seen) {
-            items[at - 1].seen = from;
-            at = items[at - 1].next;
-        }
-        if (at && items[at - 1].seen == from)
-            warn_ring(l, items, at);
+    struct gathering g = {
+        .l = l,
+        .items =
+            config_array(l, config_count(l->tree, "user") + config_count(l->tree, "alias"), sizeof *g.items)};
+    if (g.items) {
+        gather(&g);
+        find_next(&g);
     }
-    map_free(&by_key);
+    for (size_t from = 1; !g.no_memory && from <= g.count; from++) {
+        size_t at = from;
+        while (at && !g.items[at - 1].seen) {
+            g.items[at - 1].seen = from;
+            at = g.items[at - 1].next;
+        }
+        if (at && g.items[at - 1].seen == from)
+            warn_ring(l, g.items, at);
+    }
+    map_free(&g.by_key);
 }
 
 void config_advise_on_mts(struct loader *l) {

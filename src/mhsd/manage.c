@@ -196,28 +196,52 @@ static const char *nearest_name(const char *name) {
     return nearest.name;
 }
 
-/* `peer NAME` with a name that no peer has is told as that. */
-static json_t *no_such(const char *before, const char *name) {
+struct titles {
+    const char *kind;
+    struct nearest nearest;
+};
+
+/* Nothing is shown. */
+static bool try_title(void *context, const char *name, const char *title) {
+    struct titles *titles = context;
+    if (title && strcmp(name, titles->kind) == 0)
+        nearest_try(&titles->nearest, title);
+    return false;
+}
+
+/* `peer NAME` with a name that no peer has. */
+static json_t *no_such_section(const struct config *running, const char *kind, const char *title) {
+    struct titles titles = {kind, nearest_begin(span_str(title))};
+    const struct config_showing calls = {try_title, NULL, &titles};
+    char text[400];
+    if (config_show(running, &calls) && titles.nearest.name)
+        snprintf(text, sizeof text, "there is no %s '%.60s' in the configuration; did you mean '%.100s'?",
+                 kind, title, titles.nearest.name);
+    else
+        snprintf(text, sizeof text,
+                 "there is no %s '%.60s' in the configuration; 'mhs config show %s' shows all", kind, title,
+                 kind);
+    return manage_error("not-found", text);
+}
+
+static json_t *no_such(const struct config *running, const char *before, const char *name) {
     char text[400], meant[80] = "";
     const struct config_option *kind =
         before ? config_option_named(&config_top, span_str(before), NULL) : NULL;
     const char *near = nearest_name(name);
+    if (kind && kind->type == CONFIG_TITLED && !near)
+        return no_such_section(running, before, name);
     if (near && strcmp(near, name) != 0)
         snprintf(meant, sizeof meant, "; did you mean '%s'?", near);
-    if (kind && kind->type == CONFIG_TITLED && !near)
-        snprintf(text, sizeof text,
-                 "there is no %s '%.60s' in the configuration; 'mhs config show %s' shows all", before, name,
-                 before);
-    else
-        snprintf(text, sizeof text, "there is no option or section '%.60s' in the configuration%s", name,
-                 *meant ? meant : "; 'mhs config show' shows all");
+    snprintf(text, sizeof text, "there is no option or section '%.60s' in the configuration%s", name,
+             *meant ? meant : "; 'mhs config show' shows all");
     return manage_error("not-found", text);
 }
 
-static json_t *not_there(const json_t *array, json_t *wanted) {
+static json_t *not_there(const struct config *running, const json_t *array, json_t *wanted) {
     for (size_t i = 0; i < json_array_size(array); i++)
         if (json_is_false(json_object_get(wanted, text_at(array, i))))
-            return no_such(i ? text_at(array, i - 1) : NULL, text_at(array, i));
+            return no_such(running, i ? text_at(array, i - 1) : NULL, text_at(array, i));
     return NULL;
 }
 
@@ -235,7 +259,7 @@ static json_t *show(const struct config *running, const json_t *request) {
         answer = manage_error("too-large", "these are more options than one answer holds: name the sections "
                                            "that are wanted, or fewer of them");
     else
-        answer = not_there(names, shown.wanted);
+        answer = not_there(running, names, shown.wanted);
     if (!answer)
         answer = json_pack("{s:O}", "options", shown.options);
     json_decref(shown.wanted);

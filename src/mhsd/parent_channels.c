@@ -46,18 +46,28 @@ static int introduce(struct child *to, enum ipc_end kind, const struct child *of
     return -1;
 }
 
+/* They get the ends of one channel, once both have doors. */
+static void introduce_to_reader(struct child *of, struct child *reader) {
+    if (of->door < 0 || reader->door < 0)
+        return;
+    int end = introduce(reader, child_kinds[of->kind].end, of);
+    if (end >= 0) {
+        pass_end(of, IPC_END_READER, reader, end);
+        close(end);
+    }
+}
+
 void child_introduce_readers(struct child *child) {
+    static const enum child_kind asking[] = {KIND_CLIENTS, KIND_NET};
     struct parent *parent = child->parent;
-    struct child *clients = parent->children[KIND_CLIENTS];
     for (unsigned i = 0; i < parent->count[KIND_READER]; i++) {
         struct child *reader = &parent->children[KIND_READER][i];
-        if ((child != clients && child != reader) || clients->door < 0 || reader->door < 0)
-            continue;
-        int end = introduce(reader, IPC_END_CLIENTS, clients);
-        if (end >= 0) {
-            pass_end(clients, IPC_END_READER, reader, end);
-            close(end);
-        }
+        for (size_t kind = 0; kind < sizeof asking / sizeof *asking; kind++)
+            for (unsigned j = 0; j < parent->count[asking[kind]]; j++) {
+                struct child *other = &parent->children[asking[kind]][j];
+                if (child == reader || child == other)
+                    introduce_to_reader(other, reader);
+            }
     }
 }
 

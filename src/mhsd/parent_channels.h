@@ -4,8 +4,8 @@
 
 #include "mhsd/parent_child.h"
 
-/* A reader and the process of the clients learn of each other when either is started. One that is ending
- * meanwhile takes no end; whoever follows it is introduced again. */
+/* A reader and those who ask it, the process of the clients and the net processes, learn of each other when
+ * either is started. One that is ending meanwhile takes no end; whoever follows it is introduced again. */
 void child_introduce_readers(struct child *child);
 
 /* Passes the one end of a channel to the store process: `*end` is the child's, -1 for a kind that has none.

@@ -146,6 +146,20 @@ bool sockets_make_folder(const char *path, struct error *err) {
                      folder, strerror(errno), folder);
 }
 
+/* With what is to be done about its folder. */
+static bool not_served(const char *path, int cause, struct error *err) {
+    char folder[4096];
+    struct stat status;
+    sockets_folder_of(path, folder, sizeof folder);
+    bool there = stat(folder, &status) == 0 && S_ISDIR(status.st_mode);
+    return error_set(
+        err, cause, "socket: %s can't be served: %s; %s%s", path, strerror(cause),
+        there ? "start the daemon as a user who may write its folder (as root, with 'run-as'), or let "
+                "'socket' name another place"
+              : "its folder must be there: mkdir -p ",
+        there ? "" : folder);
+}
+
 bool sockets_may_serve(const char *path, struct error *err) {
     char folder[4096], inside[4100], above[4096];
     sockets_folder_of(path, folder, sizeof folder);
@@ -159,8 +173,7 @@ bool sockets_may_serve(const char *path, struct error *err) {
             "socket: %s can't be served: %s, or what stands before it, is no folder; let 'socket' "
             "name another place",
             path, folder);
-    return error_set(err, errno, "socket: %s can't be served: %s; its folder must be there: mkdir -p %s",
-                     path, strerror(errno), folder);
+    return not_served(path, errno, err);
 }
 
 /* Everybody may connect: the store process decides by uid what each may do. The mode is given while the
@@ -192,7 +205,7 @@ static int listen_local(const char *path, struct error *err) {
         return -1;
     int fd = bind_local(&address);
     if (fd < 0)
-        error_set(err, errno, "cannot serve the local socket %s: %s", path, strerror(errno));
+        not_served(path, errno, err);
     return fd;
 }
 

@@ -32,7 +32,8 @@ static bool take_rules(enum ms_edition edition, struct arena *arena, struct x413
 }
 
 bool ms_available(enum ms_edition edition, struct buf *out) {
-    static x413_EntryClass classes[] = {x413_EntryClass_delivery, x413_EntryClass_stored_message};
+    static x413_EntryClass classes[] = {x413_EntryClass_delivery, x413_EntryClass_submission,
+                                        x413_EntryClass_stored_message};
     struct span contents[] = {x420_id_mct_p2_1984, x420_id_mct_p2_1988};
     struct x413_MSBindResult result = {.content_types_supported = {contents, 2}};
     struct arena arena;

@@ -43,10 +43,11 @@ bool ms_is_summary(const struct ms_attribute *attribute) {
 bool ms_entry_lacks(const struct store_entry *entry, const struct ms_attribute *attribute) {
     bool envelope = attribute->origin == MS_GENERAL &&
                     (!strncmp(attribute->name, "mt-", 3) || !strcmp(attribute->name, "ms-content-length"));
+    if (!(attribute->entry_types >> entry->type & 1))
+        return true;
     if (!envelope && attribute->origin != MS_IPM)
         return false;
-    return !(attribute->entry_types >> entry->type & 1) ||
-           entry->known & (envelope ? MS_KNOWS_ENVELOPE : MS_KNOWS_HEADING) ||
+    return entry->known & (envelope ? MS_KNOWS_ENVELOPE : MS_KNOWS_HEADING) ||
            (entry->known & (envelope ? MS_KNOWS_SUMMARY : MS_KNOWS_SUBJECT) && ms_is_summary(attribute));
 }
 

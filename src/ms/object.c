@@ -210,6 +210,16 @@ static bool of_content(struct making *making) {
     return true;
 }
 
+/* ms-recipient-names */
+static bool of_submission(struct making *making, uint8_t number) {
+    const struct x411_MessageTransferEnvelope *envelope = making->object->submitted;
+    if (!envelope || number != 71)
+        return false;
+    for (size_t i = 0; i < envelope->per_recipient_fields.count; i++)
+        add_name(making, &envelope->per_recipient_fields.items[i].recipient_name);
+    return true;
+}
+
 bool ms_object_get(void *user, const struct ms_attribute *attribute, const struct span **values,
                    size_t *count) {
     struct making making = {.object = user, .attribute = attribute};
@@ -218,7 +228,7 @@ bool ms_object_get(void *user, const struct ms_attribute *attribute, const struc
         told = of_content(&making);
     else if (told && making.object->report)
         of_report(&making, attribute->oid.data[3]);
-    else if (told)
+    else if (told && !of_submission(&making, attribute->oid.data[3]))
         of_message(&making, attribute->oid.data[3]);
     *values = making.values;
     *count = making.count;

@@ -41,6 +41,7 @@ struct ms_object {
     bool has_content;     /* a report may have none */
     struct span envelope; /* BER */
     struct ms_content content;
+    const struct x411_MessageTransferEnvelope *submitted; /* of a submitted message; NULL: none is */
     struct arena *arena; /* for what is decoded and for the values; `envelope` lives as long */
 
     bool opened, decoded; /* the envelope was looked at, and is one */

@@ -13,7 +13,8 @@ static const struct {
 } operations[] = {{x419_op_summarize, ms_summarize},
                   {x419_op_list, ms_list},
                   {x419_op_fetch, ms_fetch},
-                  {x419_op_delete, ms_delete}};
+                  {x419_op_delete, ms_delete},
+                  {x419_op_register_ms, ms_register}};
 
 #define OPERATIONS (sizeof operations / sizeof *operations)
 
@@ -23,6 +24,7 @@ static void buffers(struct ms_reply *reply, void (*with)(struct buf *buf)) {
     with(&reply->listed);
     with(&reply->processed);
     with(&reply->deleted);
+    with(&reply->registered);
 }
 
 static void begin(struct buf *buf) {
@@ -63,6 +65,7 @@ void ms_operate(const struct ms_service *service, const struct ms_request *reque
         buf_clear(&reply->listed);
         buf_clear(&reply->processed);
         buf_clear(&reply->deleted);
+        buf_clear(&reply->registered);
     }
     arena_free(&operation.arena);
     arena_free(&operation.values);

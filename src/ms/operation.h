@@ -1,8 +1,9 @@
 /*
- * The operations of the retrieval port (X.413 §8.2) that look at entries:
- * summarize, list, fetch and delete. An argument comes as octets, and a result
+ * The operations of the retrieval port (X.413 §8.2): summarize, list, fetch,
+ * delete and register-MS. An argument comes as octets, and a result
  * or an error's parameter goes as octets. Nothing is written here: what an
- * operation changes, statuses and deletions, is told as numbers of entries.
+ * operation changes is told: statuses and deletions as numbers of entries, a
+ * registration as the octets that are kept of it.
  *
  * A content is no part of the octets: where it stands in a result a slice of it
  * is told, so that no content is in memory.
@@ -28,7 +29,8 @@ struct ms_request {
 /* Whose entries they are. */
 struct ms_service {
     const struct ms_mailbox *mailbox;
-    unsigned classes; /* bit n: the x413_EntryClass n is served */
+    unsigned classes;       /* bit n: the x413_EntryClass n is served */
+    struct span registered; /* what was kept of their registrations; empty: nothing was */
     /* The length of the entry's content; false: it has none, or (err) it can't be told. */
     bool (*content)(void *user, const struct store_entry *entry, uint64_t *octets, struct error *err);
     void *user;
@@ -53,7 +55,8 @@ struct ms_reply {
     struct buf octets;  /* result or parameter */
     struct buf inserts; /* struct ms_insert, in their order */
     struct buf listed, processed, deleted; /* struct ms_run, by rising numbers */
-    char why[200];                         /* a line for the log; empty: there is none */
+    struct buf registered; /* what is to be kept of their registrations from now on; empty: as it is */
+    char why[200];         /* a line for the log; empty: there is none */
 };
 
 /* Most octets of a list's entries: where they are reached it ends as if that were the limit. */

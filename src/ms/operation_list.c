@@ -54,10 +54,12 @@ bool ms_list(struct ms_operation *operation) {
     struct ms_selection selection;
     if (!ms_read_argument(operation, &x413_ListArgument_type, &argument) ||
         !ms_check_extensions(operation, &argument.list_extensions) ||
-        !ms_read_selector(operation, &argument.selector, argument.entry_class, &selection) ||
-        !ms_check_requested(operation, &argument.requested_attributes, true))
+        !ms_read_selector(operation, &argument.selector, argument.entry_class, &selection))
         return false;
-    struct listing listing = {.operation = operation, .requested = &argument.requested_attributes};
+    struct listing listing = {.operation = operation,
+                              .requested = ms_requested(operation, &argument.requested_attributes, true)};
+    if (!listing.requested)
+        return false;
     uint64_t next;
     buf_init(&listing.entries, 0);
     buf_init(&listing.written.octets, 0);
@@ -182,6 +184,7 @@ static bool check_restrictions(struct ms_operation *operation, const struct ber_
 
 struct fetching {
     struct ms_operation *operation;
+    const struct x413_EntryInformationSelection *requested;
     uint64_t first, next;
     bool found;
     struct buf others; /* INTEGERs */
@@ -231,16 +234,14 @@ static bool note_status(struct ms_operation *operation, const struct store_entry
     return whole || entry->status != STORE_NEW || ms_put_run(&reply->listed, entry->sequence);
 }
 
-static bool fetch_entry(const struct fetching *fetching, const struct x413_FetchArgument *argument,
-                        unsigned classes, const struct ber_bits *override) {
+static bool fetch_entry(const struct fetching *fetching, unsigned classes, const struct ber_bits *override) {
     struct ms_operation *operation = fetching->operation;
     struct store_entry entry;
     struct ms_written written = {.length = 0};
     size_t count = 0;
     if (!ms_find_entry(operation, classes, fetching->first, &entry))
         return false;
-    const struct ms_shown *shown =
-        ms_show_requested(operation, &entry, &argument->requested_attributes, &count);
+    const struct ms_shown *shown = ms_show_requested(operation, &entry, fetching->requested, &count);
     if (!shown || !check_restrictions(operation, override, &entry, shown, count))
         return false;
     buf_init(&written.octets, 0);
@@ -264,9 +265,8 @@ static bool fetch_found(struct fetching *fetching, const struct x413_FetchArgume
     if (fetching->others.failed)
         return ms_fail_service(operation, x413_ServiceProblem_unavailable, "no memory");
     fetching->next = fetching->next ? fetching->next : next;
-    return fetching->found
-               ? fetch_entry(fetching, argument, selection->classes, &argument->item.u.search.override)
-               : ms_put_head(&operation->reply->octets, 0x31, 0);
+    return fetching->found ? fetch_entry(fetching, selection->classes, &argument->item.u.search.override)
+                           : ms_put_head(&operation->reply->octets, 0x31, 0);
 }
 
 bool ms_fetch(struct ms_operation *operation) {
@@ -278,13 +278,16 @@ bool ms_fetch(struct ms_operation *operation) {
     bool precise = argument.item.choice == x413_FetchArgument_item_precise;
     if (!ms_check_extensions(operation, &argument.fetch_extensions) ||
         !(precise ? ms_check_class(operation, argument.entry_class, &selection.classes)
-                  : ms_read_selector(operation, &argument.item.u.search, argument.entry_class, &selection)) ||
-        !ms_check_requested(operation, &argument.requested_attributes, false))
+                  : ms_read_selector(operation, &argument.item.u.search, argument.entry_class, &selection)))
         return false;
-    struct fetching fetching = {.operation = operation, .found = precise};
+    struct fetching fetching = {.operation = operation,
+                                .requested = ms_requested(operation, &argument.requested_attributes, false),
+                                .found = precise};
+    if (!fetching.requested)
+        return false;
     buf_init(&fetching.others, 0);
     fetching.first = precise ? (uint64_t)argument.item.u.precise : 0;
-    bool done = precise ? fetch_entry(&fetching, &argument, selection.classes, &nothing)
+    bool done = precise ? fetch_entry(&fetching, selection.classes, &nothing)
                         : fetch_found(&fetching, &argument, &selection);
     buf_free(&fetching.others);
     return done;

@@ -8,7 +8,9 @@
 
 /* Abstract errors (X.413 §9) by X.419's codes. */
 enum ms_error_code {
+    MS_NEW_CREDENTIALS_UNACCEPTABLE = 6, /* X.411's */
     MS_ATTRIBUTE_ERROR = 21,
+    MS_AUTO_ACTION_REQUEST_ERROR = 22,
     MS_DELETE_ERROR = 23,
     MS_FETCH_RESTRICTION_ERROR = 24,
     MS_RANGE_ERROR = 25,
@@ -16,6 +18,7 @@ enum ms_error_code {
     MS_SEQUENCE_NUMBER_ERROR = 28,
     MS_INVALID_PARAMETERS_ERROR = 29,
     MS_EXTENSION_ERROR = 31,
+    MS_REGISTER_ERROR = 32,
     MS_ENTRY_CLASS_ERROR = 34
 };
 
@@ -95,11 +98,20 @@ uint64_t ms_element_length(uint64_t contents);
 bool ms_put_number(struct buf *out, uint8_t tag, int64_t number); /* an INTEGER within an explicit tag */
 bool ms_put_run(struct buf *runs, uint64_t number);
 
+/* ---- operation_register.c ---- */
+
+/* The attributes that are asked for, or where none are (the absent selection) those that were registered.
+ * NULL: the error was given, as some are not known or not for this. */
+const struct x413_EntryInformationSelection *
+ms_requested(struct ms_operation *operation, const struct x413_EntryInformationSelection *requested,
+             bool list);
+
 /* ---- the operations: false where an error was given ---- */
 
 bool ms_summarize(struct ms_operation *operation);
 bool ms_list(struct ms_operation *operation);
 bool ms_fetch(struct ms_operation *operation);
 bool ms_delete(struct ms_operation *operation);
+bool ms_register(struct ms_operation *operation);
 
 #endif

@@ -77,7 +77,7 @@ static bool note(void *context, const struct store_entry *entry) {
     arena_reset(&summarizing->operation->values);
     for (size_t i = 0; i < summarizing->summary_count && !summarizing->failed; i++) {
         struct summary *summary = &summarizing->summaries[i];
-        struct ms_shown shown = {NULL};
+        struct ms_shown shown = {.attribute = NULL};
         summarizing->failed = !ms_show(summarizing->operation, entry, summary->attribute, &shown);
         summary->absent += !shown.count;
         for (size_t j = 0; j < shown.count && !summarizing->failed; j++)

@@ -163,6 +163,9 @@ static bool add_work(const struct decision *decision, const struct mts_object *o
                                  : later ? WORK_WAITING
                                          : WORK_READY,
                         .marked = marked};
+    if (held &&
+        !event_copy_at(mta, message, EVENT_HELD, destination, span_str(copy->mailbox), span_str(held)))
+        return false;
     buf_clear(&mta->scratch);
     if (!destination || !row_write(&mta->scratch, &row))
         return false;
@@ -334,13 +337,11 @@ static bool add_object(const struct decision *decision, const struct mts_object 
     struct mta *mta = decision->mta;
     if (!object->copy_count)
         return true;
-    const char *held = why_held(decision, object);
     int64_t came = goes_on(decision, object) ? decision->content->arrival : 0;
     uint64_t message =
         store_add_message(mta->batch.store, came ? came : decision->run->now * SECOND, object->octets,
                           object->has_content ? decision->content->stored : NULL);
-    if (!message || !event_message(mta, object->identifier, message) || !keep(decision, object, message) ||
-        (held && !event_copy(mta, message, EVENT_HELD, NULL, span_str(held))))
+    if (!message || !event_message(mta, object->identifier, message) || !keep(decision, object, message))
         return false;
     struct mts_opened *opened = NULL;
     for (size_t i = 0; i < object->copy_count; i++) {

@@ -154,6 +154,17 @@ bool event_copy(struct mta *mta, uint64_t message, enum event_own what, const st
             .kind = (uint8_t)what, .number = -1, .peer = span_str(peer ? peer->name : NULL), .text = text});
 }
 
+bool event_copy_at(struct mta *mta, uint64_t message, enum event_own what,
+                   const struct destination *destination, struct span recipient, struct span text) {
+    uint8_t key[9];
+    return add_own(mta, event_message_key(message, key),
+                   (struct event_record){.kind = (uint8_t)what,
+                                         .number = -1,
+                                         .peer = span_str(destination ? destination->name : NULL),
+                                         .name = recipient,
+                                         .text = text});
+}
+
 bool event_try(struct mta *mta, uint64_t message, enum event_own what, const struct peer *peer,
                unsigned number, int64_t when, struct span text) {
     uint8_t key[9];

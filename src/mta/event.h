@@ -52,6 +52,10 @@ bool event_message(struct mta *mta, struct span identifier, uint64_t message);
 /* Something happened to a copy of the message. */
 bool event_copy(struct mta *mta, uint64_t message, enum event_own what, const struct peer *peer,
                 struct span text);
+/* The same of one that was to go there, and, where that is no peer, to this user; absent: to several, or it
+ * is not known. */
+bool event_copy_at(struct mta *mta, uint64_t message, enum event_own what,
+                   const struct destination *destination, struct span recipient, struct span text);
 /* A try to transfer a copy ended: which it was, and when the next one is due (µs; 0: none); of TRANSFERRED,
  * which may be written late, when that was. */
 bool event_try(struct mta *mta, uint64_t message, enum event_own what, const struct peer *peer,

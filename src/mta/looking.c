@@ -26,6 +26,20 @@ static bool read_content(void *context, uint64_t offset, void *out, size_t len) 
            got == len;
 }
 
+/* What was submitted names all its recipients. */
+static const struct x411_MessageTransferEnvelope *submitted(struct looking *looking,
+                                                            const struct store_entry *entry) {
+    static const struct ber_limits limits = {.relax_bounds = true};
+    struct x411_MessageTransferEnvelope *envelope;
+    if (entry->entry_class != x413_EntryClass_submission)
+        return NULL;
+    envelope = arena_alloc(&looking->arena, sizeof *envelope);
+    return envelope && ber_decode(&x411_MessageTransferEnvelope_type, looking->entry.message.envelope,
+                                  &looking->arena, &limits, envelope, NULL)
+               ? envelope
+               : NULL;
+}
+
 static bool load(struct looking *looking, const struct store_entry *entry) {
     struct error err = {0};
     if (looking->loaded && looking->sequence == entry->sequence)
@@ -40,6 +54,7 @@ static bool load(struct looking *looking, const struct store_entry *entry) {
                            .envelope = delivered_envelope(&looking->entry, &looking->arena),
                            .content = {read_content, looking,
                                        delivered->has_content ? looking->entry.message.content_length : 0},
+                           .submitted = submitted(looking, entry),
                            .arena = &looking->arena};
     looking->sequence = entry->sequence;
     looking->loaded = true;

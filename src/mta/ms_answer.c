@@ -17,6 +17,7 @@ struct asker {
     bool known;
     uint32_t mailbox; /* 0: nothing was ever delivered */
     struct error err;
+    struct buf registered;
 };
 
 static struct asker read_asker(struct view *view, struct reader *r) {
@@ -90,8 +91,18 @@ static void send_reply(struct view *view, struct ipc_channel *net, uint64_t ref,
     put_runs(head, &reply->listed);
     put_runs(head, &reply->processed);
     put_runs(head, &reply->deleted);
+    payload_put_octets(head, buf_span(&reply->registered));
     put_slices(head, &reply->inserts);
     ipc_send(net, IPC_MS_ANSWER, ref, buf_span(head), buf_span(&reply->octets));
+}
+
+/* What he has registered; nothing is no failure. */
+static bool read_registered(struct view *view, struct asker *asker, struct ms_service *service) {
+    const struct local_user *user = user_find(view, asker->address);
+    struct error err = {0};
+    bool read = store_get_record(view->store, MS_REGISTERED, buf_span(&user->key), &asker->registered, &err);
+    service->registered = buf_span(&asker->registered);
+    return read || err.code == STORE_NOT_FOUND || error_set(&asker->err, err.code, "%s", err.text);
 }
 
 static void operate(struct view *view, struct asker *asker, struct ms_request *request,
@@ -99,14 +110,15 @@ static void operate(struct view *view, struct asker *asker, struct ms_request *r
     struct looking looking;
     struct arena arena;
     struct x413_Restrictions bind = {0};
-    struct ms_service service = {.classes =
-                                     1u << x413_EntryClass_delivery | 1u << x413_EntryClass_stored_message,
+    struct ms_service service = {.classes = 1u << x413_EntryClass_delivery |
+                                            1u << x413_EntryClass_submission |
+                                            1u << x413_EntryClass_stored_message,
                                  .content = content_of,
                                  .user = &looking};
     if (!open_mailbox(view, asker))
         log_warning("user=%.*s the mailbox can't be read: %s", (int)asker->address.len,
                     (const char *)asker->address.data, asker->err.text);
-    if (asker->err.code) {
+    if (asker->err.code || !read_registered(view, asker, &service)) {
         ms_refuse(reply, asker->err.text);
         return;
     }
@@ -137,6 +149,7 @@ bool ms_answer_ask(struct view *view, struct ipc_channel *net, uint64_t ref, str
     operate(view, &asker, &request, restrictions, &reply);
     view_answered(view);
     send_reply(view, net, ref, &asker, &reply);
+    buf_free(&asker.registered);
     ms_reply_free(&reply);
     return true;
 }

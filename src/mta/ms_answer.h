@@ -6,6 +6,10 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "store/store.h"
+
+/* The kind of the record that has a user's registrations; its name is his key. */
+#define MS_REGISTERED (STORE_KIND_OTHER + 5)
 
 struct ipc_channel;
 struct view;

@@ -102,8 +102,13 @@ static bool apply(struct user_association *association, uint32_t invocation, str
     struct error err = {0};
     uint16_t code = reader_u16(r);
     struct span listed = payload_octets(r), processed = payload_octets(r), deleted = payload_octets(r);
+    struct span registered = payload_octets(r);
+    bool of_entries = listed.len || processed.len || deleted.len;
     change.mailbox = user ? mailbox_at(&change.mta->view, user->address, &err) : 0;
-    return change.mailbox && each_run(&change, listed, list) && each_run(&change, processed, process) &&
+    return user && !err.code && (change.mailbox || !of_entries) &&
+           (!registered.len ||
+            store_put_record(change.mta->batch.store, MS_REGISTERED, buf_span(&user->key), registered)) &&
+           each_run(&change, listed, list) && each_run(&change, processed, process) &&
            each_run(&change, deleted, remove_run) &&
            user_result_after_commit(association, invocation, code, payload_rest(r));
 }

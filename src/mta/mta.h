@@ -189,6 +189,7 @@ void reader_free(struct mta_reader *reader);
 bool mta_examine_users(const struct mta_config *config, struct buf *remarks, struct error *err);
 
 bool reader_attach_clients(struct mta_reader *reader, int fd, const struct ipc_holder *holder);
+bool reader_attach_net(struct mta_reader *reader, int fd, const struct ipc_holder *holder);
 int reader_run(const struct mta_config *config, const struct mta_reload *reload,
                const struct mta_descriptors *descriptors);
 

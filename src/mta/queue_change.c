@@ -9,7 +9,6 @@
 #include "mta/decide.h"
 #include "mta/event.h"
 #include "mta/jump.h"
-#include "mta/peer.h"
 #include "mta/telling.h"
 #include "mta/waiting.h"
 #include "mts/summary.h"
@@ -97,10 +96,28 @@ static struct span note_text(const struct queue_change *change, const struct wor
     return span_of(out, (size_t)length);
 }
 
+/* Of a copy in a longer envelope it is not told whose it is: an operator changes very many copies at once,
+ * and each would be decoded anew. */
+#define NAMED_MOST ((size_t)64 * 1024)
+
+/* The user for whom a copy waits here. Absent: it waits for no user, or it is not known. */
+static struct span user_of(struct mta *mta, const struct work *work) {
+    struct mts_recipient *recipients = NULL;
+    struct copy copy;
+    struct error err = {0};
+    size_t count = 0;
+    enum destination_kind kind = waiting_destination(mta, work)->kind;
+    bool named = (kind == DESTINATION_MAILBOX || kind == DESTINATION_USER) &&
+                 copy_load_rows(mta, work, &copy, &err) && copy.stored.octets.len <= NAMED_MOST &&
+                 mts_recipients(&copy.stored, &mta->arena, &recipients, &count) && count;
+    return named ? recipients[0].name : (struct span){NULL, 0};
+}
+
+/* It reads the copy into mta->arena. */
 static bool note(const struct queue_change *change, const struct work *work, enum event_own what) {
     char text[400];
-    return event_copy(change->mta, work->message, what, peer_at(change->mta, work->destination),
-                      note_text(change, work, text, sizeof text));
+    return event_copy_at(change->mta, work->message, what, waiting_destination(change->mta, work),
+                         user_of(change->mta, work), note_text(change, work, text, sizeof text));
 }
 
 static enum redirect_result redirect(const struct queue_change *change, struct work *work) {
@@ -127,9 +144,10 @@ static bool delete (const struct queue_change *change, struct work *work) {
     struct error err = {0};
     char identifier[LOG_TEXT_SIZE], originator[LOG_TEXT_SIZE], reason[LOG_TEXT_SIZE];
     const char *hop = waiting_destination(mta, work)->name;
-    if (copy_load_rows(mta, work, &copy, &err))
+    bool noted = note(change, work, EVENT_DELETED);
+    if (noted && copy_load_rows(mta, work, &copy, &err))
         summary_of(copy.row.kind, copy.stored.octets, &mta->arena, &summary);
-    return note(change, work, EVENT_DELETED) && copy_finish(mta, work, COPY_STAYS) &&
+    return noted && copy_finish(mta, work, COPY_STAYS) &&
            telling_line(mta,
                         "copy %llu for %s of %s from %s is deleted by uid %u, and nobody gets a report: %s%s",
                         (unsigned long long)work->id, hop[0] ? hop : "users here",

@@ -10,12 +10,14 @@
 #include "base/clock.h"
 #include "mta/clients.h"
 #include "mta/process.h"
+#include "mta/reader_net.h"
 #include "mta/view.h"
 #include "store/store.h"
 
 struct mta_reader {
     struct view view;
     struct process process;
+    struct reader_net *nets;
     struct event *store, *tick; /* a server that was away is called again before anybody asks */
 };
 
@@ -27,9 +29,11 @@ static bool follow(struct process *process, struct error *err) {
     return users_load(&of(process)->view, err);
 }
 
-/* It serves clients only. */
 static bool attach(struct process *process, int fd, const struct ipc_holder *holder) {
-    return holder->end == IPC_END_CLIENTS && reader_attach_clients(of(process), fd, holder);
+    struct mta_reader *reader = of(process);
+    return holder->end == IPC_END_CLIENTS
+               ? reader_attach_clients(reader, fd, holder)
+               : holder->end == IPC_END_NET && reader_attach_net(reader, fd, holder);
 }
 
 static const struct process_operations operations = {
@@ -37,6 +41,10 @@ static const struct process_operations operations = {
 
 bool reader_attach_clients(struct mta_reader *reader, int fd, const struct ipc_holder *holder) {
     return clients_attach(reader->process.loop, &reader->view, NULL, fd, holder);
+}
+
+bool reader_attach_net(struct mta_reader *reader, int fd, const struct ipc_holder *holder) {
+    return reader_net_attach(reader->process.loop, &reader->view, fd, holder, &reader->nets);
 }
 
 static void on_store(evutil_socket_t fd, short what, void *arg) {
@@ -80,6 +88,7 @@ void reader_free(struct mta_reader *reader) {
     if (!reader)
         return;
     clients_close(&reader->view);
+    reader_nets_close(&reader->nets);
     process_close(&reader->process);
     if (reader->store)
         event_free(reader->store);

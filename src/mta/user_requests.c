@@ -5,6 +5,7 @@
 #include "mta/client.h"
 #include "mta/clients.h"
 #include "mta/mailbox.h"
+#include "mta/ms_answer.h"
 #include "mta/mta_private.h"
 #include "mta/requests.h"
 #include "mta/telling.h"
@@ -170,6 +171,7 @@ static bool remove_others(struct mta *mta, const struct local_user *user) {
 
 static bool remove_record(struct mta *mta, const struct local_user *user) {
     return store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)) &&
+           store_remove_record(mta->batch.store, MS_REGISTERED, buf_span(&user->key)) &&
            remove_others(mta, user) && registration_remove(mta, user) && users_next_version(mta);
 }
 

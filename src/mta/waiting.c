@@ -97,6 +97,8 @@ int64_t waiting_next_try(const struct mta *mta, const struct work *work) {
     int64_t its = work->barred ? INT64_MAX : destination_next_try(mta, destination);
     if (work->state == WORK_HELD || work->state == WORK_SENDING)
         return 0;
+    if (waiting_is_deferred(work) && destination_is_gone(mta, destination))
+        return own; /* it is routed anew then */
     return own > its ? own : its;
 }
 

@@ -343,6 +343,10 @@ static struct association_due peer_due(const struct osi_association *a) {
     return due;
 }
 
+bool osi_association_takes_input(const struct osi_association *a) {
+    return !input_waits(a);
+}
+
 size_t osi_association_input(struct osi_association *a, struct span in, int64_t now) {
     a->now = now;
     if (input_waits(a))

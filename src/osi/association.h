@@ -278,6 +278,8 @@ void osi_association_free(struct osi_association *a);
  * event waits to be fetched or an indication waits for its answer (open, resume).
  */
 size_t osi_association_input(struct osi_association *a, struct span in, int64_t now);
+/* Would it take some? */
+bool osi_association_takes_input(const struct osi_association *a);
 
 /* The peer closed or lost the TCP connection. */
 void osi_association_disconnected(struct osi_association *a, int64_t now);

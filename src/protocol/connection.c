@@ -148,11 +148,10 @@ static bool is_sated(const struct connection *c) {
 /* Gives `in` to the association as far as it takes it; returns the octets used. */
 static size_t feed(struct connection *c, struct span in) {
     size_t total = 0;
-    c->more = c->held = false;
+    c->more = false;
     for (unsigned tpdus = 0;; tpdus++) {
         drain_events(c);
-        c->held = net_store_is_full(c->net) || is_sated(c);
-        if (c->held)
+        if (net_store_is_full(c->net) || is_sated(c))
             return total;
         c->more = tpdus >= TPDUS_A_TURN && total < in.len;
         if (c->more)
@@ -242,8 +241,9 @@ static void settle(struct connection *c) {
             end_association(c);
         return;
     }
-    if (c->held && c->input.len > 0 && !net_store_is_full(c->net) && !is_sated(c))
-        c->more = true; /* with the last event the service took up again */
+    if (c->input.len > 0 && !net_store_is_full(c->net) && !is_sated(c) &&
+        osi_association_takes_input(c->association))
+        c->more = true; /* the last event, or that octets were written, ended what it waited for */
     /* Octets that were not taken wait for an answer: TCP holds the rest back until then. */
     if (c->input.len > 0 || c->read_after || net_store_is_full(c->net) || is_sated(c))
         event_del(c->readable);

@@ -30,6 +30,8 @@ struct service {
     bool (*frame)(struct connection *c, enum ipc_type type, struct span payload);
     /* It takes no octets for now: connection_kick when it does again. NULL: it always does. */
     bool (*sated)(const struct connection *c);
+    /* A reader has gone (mailbox_readers.h), with what it was asked. NULL: it never is. */
+    void (*reader_lost)(struct connection *c, const void *reader);
     /* Something other than octets is due at `due`, monotonic µs (INT64_MAX: nothing is); then `wake`. */
     int64_t (*due)(const struct connection *c);
     void (*wake)(struct connection *c);
@@ -76,7 +78,6 @@ struct connection {
     int64_t read_after;     /* tiny segments wait until then to become more; monotonic µs, 0: not */
     int64_t segments_since; /* when the count of tiny segments began */
     unsigned segments;
-    bool held; /* octets were not taken, since the service or the store process took no more */
     bool more; /* its share of this turn of the loop is over: it goes on in the next */
     struct event *readable;
     struct event *writable;

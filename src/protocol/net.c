@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ipc/parent.h"
+#include "protocol/mailbox_readers.h"
 #include "protocol/p1.h"
 #include "protocol/p3.h"
 #include "protocol/p7.h"
@@ -164,7 +165,7 @@ static bool attach(struct net *net, const struct net_descriptors *descriptors) {
         net->parent = ipc_parent_new(net->loop, descriptors->parent, IPC_NET, &parent_calls, net);
     net->tell = event_new(net->loop, -1, EV_PERSIST, tell_left_out, net);
     return net->store && net->tell && event_add(net->tell, &now_and_then) == 0 &&
-           (descriptors->parent < 0 || net->parent) &&
+           (descriptors->parent < 0 || net->parent) && mailbox_readers_open(net, descriptors->door) &&
            listeners_open(net, descriptors->listeners, accept_ready);
 }
 
@@ -194,6 +195,7 @@ void net_free(struct net *net) {
     for (uint32_t i = 0; i < net->slot_count; i++)
         if (net->slots[i].connection)
             connection_free(net->slots[i].connection);
+    mailbox_readers_close(net);
     resolver_free(net->resolver);
     ipc_channel_free(net->store);
     ipc_parent_free(net->parent);

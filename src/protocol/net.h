@@ -17,6 +17,7 @@ struct net;
 struct net_descriptors {
     int store;            /* a connected channel to the store process */
     int parent;           /* to the parent, -1: none */
+    int door;             /* (ipc/door.h) by which channels to readers come, 0: none */
     const int *listeners; /* listening TCP sockets, as many and in the order of protocol_config.listeners */
     struct resolver *resolver; /* of the same loop; NULL: peers are called by IP address only */
 };

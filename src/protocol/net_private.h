@@ -29,6 +29,9 @@ struct net {
     struct resolver *resolver;
     struct ipc_channel *store;
     struct ipc_parent *parent;
+    struct event *door;             /* by which channels to readers come */
+    struct mailbox_reader *readers; /* mailbox_readers.c */
+    unsigned reader_count;
     struct event **listeners;
     size_t listener_count;
     struct slot *slots;

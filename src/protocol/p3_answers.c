@@ -127,6 +127,12 @@ void p3_reject(struct p3 *p3, const struct osi_ro *ro, int64_t problem) {
     put(p3, &reject, (struct span){NULL, 0});
 }
 
+void p3_error(struct p3 *p3, const struct osi_ro *ro, int64_t code, struct span parameter) {
+    struct osi_ro error = {
+        .kind = OSI_RO_ERROR, .id = ro->id, .syntax = ro->syntax, .has_code = true, .code = code};
+    put(p3, &error, parameter);
+}
+
 /* ---- frames of the store process ---- */
 
 bool p3_on_answer(struct p3 *p3, struct span payload) {

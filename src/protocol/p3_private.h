@@ -113,6 +113,8 @@ bool p3_on_deliver_data(struct p3 *p3, struct span payload);
 uint32_t p3_number(struct p3 *p3, const struct osi_ro *ro);
 /* So many octets of its argument go to the store process. */
 void p3_number_weighs(struct p3 *p3, uint32_t number, size_t octets);
+/* Answers it without the store process: an abstract error. */
+void p3_error(struct p3 *p3, const struct osi_ro *ro, int64_t code, struct span parameter);
 /* It is not answered by that any more. */
 void p3_number_free(struct p3 *p3, uint32_t number);
 /* Answers it without the store process: an invoke problem. */

@@ -6,6 +6,7 @@
  */
 #include "protocol/p3_private.h"
 #include "schema/x411p3.h"
+#include "schema/x413.h"
 #include "schema/x419.h"
 
 /* Who sends arguments that are none over and over again is not at work. */
@@ -95,9 +96,9 @@ static void tell_begin(struct p3 *p3, enum ipc_submission kind, struct span enve
     p3->told = true;
 }
 
-/* The elements of an argument as far as it came: true if the first of them is `*envelope`; `*count` gets how
- * many there are, the content, empty, among them. */
-static bool envelope_of(struct span argument, struct span *envelope, size_t *count) {
+/* The elements of an argument as far as it came: true if the first of them is `*envelope`; `*last` is the
+ * last, and `*count` gets how many there are, the content, empty, among them. */
+static bool envelope_of(struct span argument, struct span *envelope, struct span *last, size_t *count) {
     struct ber_element element;
     enum ber_error_code why;
     *count = 0;
@@ -109,6 +110,7 @@ static bool envelope_of(struct span argument, struct span *envelope, size_t *cou
             return false;
         if (*count == 0)
             *envelope = span_sub(rest, 0, element.total);
+        *last = span_sub(rest, 0, element.total);
         rest = span_sub(rest, element.total, SIZE_MAX);
     }
     return *count > 0;
@@ -117,12 +119,12 @@ static bool envelope_of(struct span argument, struct span *envelope, size_t *cou
 static bool on_field(void *context, unsigned path, struct span head) {
     struct p3 *p3 = context;
     struct buf argument;
-    struct span envelope;
+    struct span envelope, last;
     size_t count;
     (void)path, (void)head;
     buf_init(&argument, 0);
     bool found = ber_scanner_envelope(&p3->scanner, &argument) &&
-                 envelope_of(buf_span(&argument), &envelope, &count) && envelope.len &&
+                 envelope_of(buf_span(&argument), &envelope, &last, &count) && envelope.len &&
                  envelope.data[0] == 0x31; /* a SET */
     if (found)
         tell_begin(p3, IPC_SUBMISSION_MESSAGE, envelope);
@@ -148,19 +150,47 @@ static void scan(struct p3 *p3, struct span data) {
     stop_telling(p3);
 }
 
-/* The content ends the argument. */
-static bool is_whole(struct p3 *p3) {
+enum options { NO_OPTIONS, OPTIONS_IN_VAIN, NONE_OF_OPTIONS };
+
+/* What a user of a store asks of it beside the submission (X.413 §8.3.1.1). No copy of what is submitted is
+ * kept, nor is there a group: who asks for that is refused. Auto-modify is not done to anybody. */
+static enum options read_options(struct span element) {
+    struct x413_MSSubmissionOptions options = {.raw = {NULL, 0}};
+    struct ber_element tag;
+    enum ber_error_code why;
+    struct arena arena;
+    if (!element.len || element.data[0] != 0xA4 || !ber_element_read(element, &tag, &why))
+        return NONE_OF_OPTIONS;
+    arena_init(&arena, (size_t)1 << 20);
+    bool decoded = ber_decode(&x413_MSSubmissionOptions_type, ber_element_contents(element, &tag), &arena,
+                              NULL, &options, NULL);
+    arena_free(&arena);
+    if (!decoded)
+        return NONE_OF_OPTIONS;
+    return options.has_object_entry_class || options.add_message_group_names.count ||
+                   options.ms_submission_extensions.count
+               ? OPTIONS_IN_VAIN
+               : NO_OPTIONS;
+}
+
+/* The content ends the argument, or the options of who submits to a store of 1994 do. */
+static bool is_whole(struct p3 *p3, enum options *options) {
     struct buf argument;
-    struct span envelope;
+    struct span envelope, last = {NULL, 0};
     size_t count;
     buf_init(&argument, 0);
     bool whole = ber_scanner_finish(&p3->scanner) && ber_scanner_envelope(&p3->scanner, &argument) &&
-                 envelope_of(buf_span(&argument), &envelope, &count) && count == 2 && p3->scanner.found;
+                 envelope_of(buf_span(&argument), &envelope, &last, &count) && p3->scanner.found;
+    bool more = count == 3 && p3->ro.syntax == OSI_SYNTAX_MS_MSSE;
+    *options = whole && more ? read_options(last) : NO_OPTIONS;
     buf_free(&argument);
-    return whole;
+    return whole && (count == 2 || more) && *options != NONE_OF_OPTIONS;
 }
 
 /* ---- the operation ---- */
+
+/* X.413's, with the problem unwilling-to-perform. */
+#define SERVICE_ERROR 27
 
 static void gather(struct p3 *p3, struct span data) {
     size_t most = is_probe(p3) ? p3->connection->net->config->envelope_octets : ARGUMENT_MOST;
@@ -223,9 +253,13 @@ static void end_gathered(struct p3 *p3) {
 
 static void end_message(struct p3 *p3) {
     struct span none = {NULL, 0};
-    if (!is_whole(p3)) {
+    enum options options;
+    if (!is_whole(p3, &options)) {
         stop_telling(p3);
         p3->in = P3_FAULTY;
+    } else if (options == OPTIONS_IN_VAIN) {
+        stop_telling(p3);
+        p3_error(p3, &p3->ro, SERVICE_ERROR, SPAN_LIT("\x31\x05\xA0\x03\x02\x01\x02"));
     } else if (p3->told) {
         tell(p3, IPC_USER_SUBMIT_END, none, none);
     }

@@ -140,6 +140,11 @@ static bool on_frame(struct connection *c, enum ipc_type type, struct span paylo
     return true;
 }
 
+static void reader_lost(struct connection *c, const void *reader) {
+    p7_ask_anew(p7_of(c), reader);
+    p7_read_anew(p7_of(c), reader);
+}
+
 /* ---- life ---- */
 
 static bool take_on(struct connection *c) {
@@ -189,6 +194,7 @@ const struct service p7_service = {.contexts = OSI_MS_ACCESS_88 | OSI_MS_RELIABL
                                    .event = on_event,
                                    .state = state,
                                    .frame = on_frame,
+                                   .reader_lost = reader_lost,
                                    .sated = sated,
                                    .due = due,
                                    .wake = wake,

@@ -5,6 +5,7 @@
  */
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "protocol/mailbox_readers.h"
 #include "protocol/p7_private.h"
 
 static const struct span nothing = {NULL, 0};
@@ -82,10 +83,17 @@ static void read_on(struct p7 *p7, const struct p7_slice *slice) {
     buf_append_u64(&head, slice->offset + p7->answer.sliced);
     buf_append_u32(&head, left < IPC_CHUNK ? (uint32_t)left : IPC_CHUNK);
     p7->reading = true;
-    if (head.failed || !net_store_send(c->net, IPC_MS_READ, c->ref, buf_span(&head), nothing))
+    if (head.failed ||
+        !mailbox_readers_ask(c->net, IPC_MS_READ, c->ref, buf_span(&head), nothing, &p7->read_of))
         osi_association_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
-                              "the store process can't take more");
+                              "who answers for the mailbox can't take more");
     buf_free(&head);
+}
+
+void p7_read_anew(struct p7 *p7, const void *reader) {
+    const struct p7_slice *slice = slice_of(&p7->answer);
+    if (p7->reading && slice && p7->read_of == reader)
+        read_on(p7, slice);
 }
 
 /* True: all octets before the slice were taken. */

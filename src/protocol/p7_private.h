@@ -49,13 +49,16 @@ struct p7 {
     struct p7_question *coming;
     /* those that wait for their turn, in their order */
     struct p7_question *first, **last;
-    size_t waiting;   /* octets of their arguments */
-    struct osi_ro ro; /* the one that is answered */
-    uint32_t asked;   /* its number while the answer is awaited; 0: none is */
-    uint32_t changes; /* of the one whose changes are not on disk yet; 0: none is */
-    bool deletes;     /* these are deletions: the result is said when they are */
+    size_t waiting;               /* octets of their arguments */
+    struct osi_ro ro;             /* the one that is answered */
+    uint32_t asked;               /* its number while the answer is awaited; 0: none is */
+    struct p7_question *question; /* that, while it is awaited */
+    const void *asked_of;         /* who answers it: a reader, or NULL */
+    uint32_t changes;             /* of the one whose changes are not on disk yet; 0: none is */
+    bool awaited;                 /* the result is said when these are */
     struct p7_answer answer;
     bool reading; /* a piece of a content was asked for */
+    const void *read_of;
     struct buf piece;
     size_t piece_said;
 };
@@ -90,6 +93,9 @@ bool p7_on_answer(struct p7 *p7, struct span payload);
 bool p7_on_changed(struct p7 *p7, struct span payload);
 /* What was said before is answered: the next in turn is asked. */
 void p7_ask_next(struct p7 *p7);
+/* A reader has gone: what it was asked is asked anew. */
+void p7_ask_anew(struct p7 *p7, const void *reader);
+void p7_read_anew(struct p7 *p7, const void *reader);
 /* No more of what the user says is taken now. */
 bool p7_is_sated(const struct p7 *p7);
 void p7_retrieval_free(struct p7 *p7);

@@ -4,6 +4,7 @@
  * before it did, statuses too. What comes meanwhile waits in the network.
  */
 #include "base/alloc.h"
+#include "protocol/mailbox_readers.h"
 #include "protocol/p7_private.h"
 #include "schema/x419.h"
 
@@ -74,27 +75,43 @@ static struct p7_question *take_first(struct p7 *p7) {
     return question;
 }
 
-static void ask(struct p7 *p7, const struct p7_question *question) {
+static void ask(struct p7 *p7) {
+    struct connection *c = p7->p3.connection;
     struct buf head;
-    p7->ro = question->ro;
-    p7->asked = p3_number(&p7->p3, &p7->ro);
-    if (!p7->asked) {
-        p3_reject(&p7->p3, &p7->ro, OSI_RO_RESOURCE_LIMITATION);
-        return;
-    }
     buf_init(&head, 0);
     p7_ask_head(p7, p7->asked, &head);
     buf_append_u16(&head, (uint16_t)p7->ro.code);
     buf_append_byte(&head, p7_is_1994(p7));
     payload_put_octets(&head, buf_span(&p7->bind.restrictions));
-    tell(p7, IPC_MS_ASK, &head, buf_span(&question->argument));
+    if (head.failed || !mailbox_readers_ask(c->net, IPC_MS_ASK, c->ref, buf_span(&head),
+                                            buf_span(&p7->question->argument), &p7->asked_of))
+        osi_association_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
+                              "who answers for the mailbox can't take more");
+    buf_free(&head);
+}
+
+void p7_ask_anew(struct p7 *p7, const void *reader) {
+    if (p7->asked && p7->asked_of == reader)
+        ask(p7);
+}
+
+static void answered(struct p7 *p7) {
+    question_free(p7->question);
+    p7->question = NULL;
+    p7->asked = 0;
 }
 
 void p7_ask_next(struct p7 *p7) {
     while (p7->first && !p7->asked && !p7->changes && !p7->answer.is) {
-        struct p7_question *question = take_first(p7);
-        ask(p7, question);
-        question_free(question);
+        p7->question = take_first(p7);
+        p7->ro = p7->question->ro;
+        p7->asked = p3_number(&p7->p3, &p7->ro);
+        if (p7->asked) {
+            ask(p7);
+            return;
+        }
+        p3_reject(&p7->p3, &p7->ro, OSI_RO_RESOURCE_LIMITATION);
+        answered(p7);
     }
 }
 
@@ -128,16 +145,24 @@ bool p7_is_sated(const struct p7 *p7) {
 
 /* ---- the answer ---- */
 
+/* What an answer changes: entries that are listed, processed, deleted; registrations. */
+enum { CHANGES = 4 };
+
+/* A status need not be on disk for the answer; a deletion and a registration must. */
+static bool is_awaited(const struct span *changes) {
+    return changes[2].len || changes[3].len;
+}
+
 /* The result follows when it is on disk: p3_on_answer says it. */
-static void change(struct p7 *p7, uint32_t number, const struct span *runs, struct span result) {
+static void change(struct p7 *p7, uint32_t number, const struct span *changes, struct span result) {
     struct buf head;
     buf_init(&head, 0);
     buf_append_u32(&head, number);
     buf_append_u16(&head, (uint16_t)p7->ro.code);
-    for (size_t i = 0; i < 3; i++)
-        payload_put_octets(&head, runs[i]);
+    for (size_t i = 0; i < CHANGES; i++)
+        payload_put_octets(&head, changes[i]);
     p7->changes = number;
-    p7->deletes = runs[2].len > 0;
+    p7->awaited = is_awaited(changes);
     tell(p7, IPC_MS_CHANGE, &head, result);
 }
 
@@ -173,19 +198,22 @@ bool p7_on_answer(struct p7 *p7, struct span payload) {
     uint32_t number = reader_u32(&r);
     enum ipc_user_answer what = (enum ipc_user_answer)reader_u8(&r);
     uint16_t code = reader_u16(&r);
-    struct span runs[3];
-    for (size_t i = 0; i < 3; i++)
-        runs[i] = payload_octets(&r);
+    struct span changes[CHANGES];
+    bool any = false;
+    for (size_t i = 0; i < CHANGES; i++) {
+        changes[i] = payload_octets(&r);
+        any |= changes[i].len > 0;
+    }
     struct span slices = payload_octets(&r), value = payload_rest(&r);
-    bool changes = runs[0].len || runs[1].len || runs[2].len, deletes = runs[2].len > 0;
+    bool awaited = is_awaited(changes);
     if (r.failed || !p7->asked || number != p7->asked || !p7_slices_fit(slices, value.len))
         return false;
-    p7->asked = 0;
-    if (changes)
-        change(p7, number, runs, deletes ? value : nothing);
+    answered(p7);
+    if (any)
+        change(p7, number, changes, awaited ? value : nothing);
     else
         p3_number_free(&p7->p3, number);
-    if (!deletes)
+    if (!awaited)
         say(p7, what, code, slices, value);
     return true;
 }
@@ -196,14 +224,15 @@ bool p7_on_changed(struct p7 *p7, struct span payload) {
     if (!p7->changes || number != p7->changes)
         return p3_on_answer(&p7->p3, payload);
     p7->changes = 0;
-    bool right = !p7->deletes || p3_on_answer(&p7->p3, payload);
-    if (!p7->deletes) /* it was answered; a status that could not be raised is no loss */
+    bool right = !p7->awaited || p3_on_answer(&p7->p3, payload);
+    if (!p7->awaited) /* it was answered; a status that could not be raised is no loss */
         p3_number_free(&p7->p3, number);
     return right;
 }
 
 void p7_retrieval_free(struct p7 *p7) {
     question_free(p7->coming);
+    question_free(p7->question);
     while (p7->first)
         question_free(take_first(p7));
 }

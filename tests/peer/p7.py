@@ -26,10 +26,10 @@ class Retrieval:
     def summarize(self, selected=None, kinds=(), of=None):
         return self.retrieve(20, x413.summarize(selected or x413.selector(), kinds, of))
 
-    def list(self, selected=None, kinds=(), of=None):
+    def list(self, selected=None, kinds=None, of=None):
         return self.retrieve(21, x413.list_(selected or x413.selector(), wanted(kinds), of))
 
-    def fetch(self, what, kinds=(), of=None):
+    def fetch(self, what, kinds=None, of=None):
         return self.retrieve(22, x413.fetch(what, wanted(kinds), of))
 
     def delete(self, what, of=None):
@@ -45,7 +45,8 @@ class ReliableUser(Retrieval, p3.ReliableUser):
 
 
 def wanted(kinds):
-    return x413.selection(*[(kind, None, None) if isinstance(kind, str) else kind for kind in kinds])
+    """EntryInformationSelection; None: it is left out, which is not the same as an empty one."""
+    return None if kinds is None else x413.selection(*[(kind, None, None) if isinstance(kind, str) else kind for kind in kinds])
 
 
 def bind(port, context, address, secret, argument=None, **options):

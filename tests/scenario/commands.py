@@ -250,7 +250,7 @@ def _():
         def states():
             told, = ask(pair.alpha, "status", "--user", ADA, sent)["messages"]
             return [{row["recipient"]: row["state"] for row in told["recipients"]}[name] for name in (UWE, ADA)]
-        for words, state in (("hold", "held"), ("release", "waiting"), ("hold", "held"), ("delete", "deleted")):
+        for words, state in (("hold", "held"), ("release", "deferred"), ("hold", "held"), ("delete", "deleted")):
             pair.alpha.mhs("queue", words, str(copy["id"]), "--reason", f"to {words}")
             equal(states(), [state, "deferred"], words)
         shown = pair.alpha.mhs("--wide", "sent", "--user", ADA).stdout
@@ -531,7 +531,8 @@ def _():
         pair.alpha.mhs("delete", "--user", new, "1")
         equal([u["address"] for u in ask(pair.alpha, "user", "list")["users"]], [ADA, new])
         pair.alpha.mhs("user", "set", "--password-command", "echo secret", new)
-        check(re.search(r"^ADDRESS +UID +PASSWORD .*\n.* yes ", pair.alpha.mhs("user", "show", new).stdout), pair.alpha.mhs("user", "show", new).stdout)
+        check(re.search(r"^password: +yes$", pair.alpha.mhs("user", "show", new).stdout, re.M), pair.alpha.mhs("user", "show", new).stdout)
+        check(re.search(r"^ADDRESS +UID +PASSWORD ", pair.alpha.mhs("user", "list").stdout), pair.alpha.mhs("user", "list").stdout)
         pair.alpha.mhs("user", "remove", new)
         refuse(pair.alpha, 1, "user", "remove", ADA)
         pair.beta.stop()

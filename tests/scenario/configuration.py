@@ -375,6 +375,18 @@ def ask(mta, *arguments, status=0):
     return json.loads(done.stdout)
 
 
+@case("a folder of the socket that is there, and not the user's to write, is not to be made")
+def _():
+    with folder() as path:
+        os.mkdir(f"{path}/others", 0o755)
+        os.chmod(path, 0o755)
+        write(f"{path}/main.conf", HEAD + f'socket = "{path}/others/sock"\n', 0o644)
+        if os.geteuid() == 0:
+            done = subprocess.run([program("mhsd"), "-t", "-c", f"{path}/main.conf"], capture_output=True, text=True, check=False, user=65534)
+            check("can't be served: Permission denied; start the daemon as a user who may write its folder" in done.stderr, done)
+            check("mkdir" not in done.stderr, done)
+
+
 @case("a byte order mark, UTF-16 and NUL are told as what they are, with the line, in an included file too")
 def _():
     text = (HEAD + 'nod = a\n').encode()
@@ -440,6 +452,12 @@ def _():
         equal((status, len(lines)), (0, len(expected)), said)
         for line, (number, what, why) in zip(lines, expected):
             check(line.startswith(f"{number}: ") and what in line and why in line, (line, number, what, why))
+        write(f"{path}/main.conf", head + f'alias "{OURS}/S=x" {{ target = "{OURS}/S=Y" }}\nalias "{OURS}/S=y" {{ target = "{ring[0]}" }}\n' +
+              f'alias "{OURS}/S=z" {{ target = "{OURS}/S=x" }}\n' + redirected(0, 1).replace("S=ben", "S=X"))
+        status, said, _ = examine(f"{path}/main.conf")
+        lines = [line.removeprefix(f"mhsd: warning: {path}/main.conf: line ") for line in said.splitlines()]
+        equal((status, sorted(line.split(": it leads")[0] for line in lines if "in a ring" in line)),
+              (0, [f'10: user "{ring[0]}": alternate', f'6: alias "{OURS}/S=x": target', f'7: alias "{OURS}/S=y": target']), said)
         write(f"{path}/main.conf", head + "listen = { }\n")
         equal(examine(f"{path}/main.conf")[:2], (0, f"mhsd: warning: {path}/main.conf: line 6: listen: it is empty: nobody can call\n"))
 
@@ -587,8 +605,9 @@ def _():
         shown = mta.mhs("config", "show", "peer", "BETA").stdout
         check("hush" not in shown and "password = (not shown)" in shown and "GAMMA" not in shown, shown)
         check("hush" not in str(ask(mta, "config", "show", "peer", "BETA")))
-        error = ask(mta, "config", "show", "peer", "DELTA", status=1)["error"]
-        equal((error["code"], error["text"]), ("not-found", "there is no peer 'DELTA' in the configuration; 'mhs config show peer' shows all"))
+        error = ask(mta, "config", "show", "peer", "ELSEWHERE", status=1)["error"]
+        equal((error["code"], error["text"]), ("not-found", "there is no peer 'ELSEWHERE' in the configuration; 'mhs config show peer' shows all"))
+        equal(ask(mta, "config", "show", "peer", "BTEA", status=1)["error"]["text"], "there is no peer 'BTEA' in the configuration; did you mean 'BETA'?")
         check("there is no option or section 'DELTA'" in ask(mta, "config", "show", "limits", "DELTA", status=1)["error"]["text"])
 
 

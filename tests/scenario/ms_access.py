@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """Users bind to their message store by P7: a real daemon, and a user agent in Python that shares no code with it."""
 import contextlib
+import os
+import signal
 import tempfile
 import threading
 import time
@@ -12,11 +14,13 @@ from peer import ber, local, names, p3, p7, tap, x413
 from peer.association import Aborted, BindRefused
 from peer.p7 import CONTENT, CONTENT_LENGTH, CONTENT_TYPE, CREATION, ENTRY_TYPE, ENVELOPE, LISTED, NEW, PRIORITY, PROCESSED, SEQUENCE, STATUS
 from peer.transport import Closed
+from scenario import proc
 
 case, check, equal = tap.case, tap.check, tap.equal
 ERRORS = x413.ERRORS
 AUTHENTICATION, UNACCEPTABLE_CONTEXT = 0, 1
 SUBJECT, ORIGINATOR = x413.HAT + "4", x413.ATT + "27"
+RECIPIENTS = x413.ATT + "71"
 
 
 def bind(stage, context="ms-access-94", address=ANN, secret=ANNS, **options):
@@ -238,7 +242,7 @@ def every_error(user, edition_94=True):
     yield user.fetch(1, of=x413.SUBMISSION_LOG), "entry-class-error" if edition_94 else "service-error"
     extended = ber.set_(ber.ctx(1, x413.selector()), ber.ctx(4, x413.extensions(x413.extension("2.6.4.9.77", ber.null()))))
     yield user.retrieve(21, extended), "ms-extension-error" if edition_94 else "service-error"
-    yield user.retrieve(24, ber.set_()), "service-error"
+    yield user.retrieve(24, ber.set_(ber.ctx(7, ber.set_()))), "register-ms-error" if edition_94 else "service-error"
 
 
 @case("each error with its parameters, by edition; arguments that are none are rejected")
@@ -261,6 +265,44 @@ def _():
             equal(p7.problems(user.list(kinds=[x413.ATT + "58"]))[0][0], 1)         # of 1994
             equal(user.retrieve(26, ber.set_())[2:], (p3.rose.INVOKE, p3.UNRECOGNIZED))
         unharmed.served("errors")
+
+
+def register(user, listed=None, fetched=None, *rest):
+    return user.retrieve(24, ber.set_(b"" if listed is None else ber.ctx(2, x413.oids(ber.set_, *listed)),
+                                      b"" if fetched is None else ber.ctx(3, x413.oids(ber.set_, *fetched)), *rest))
+
+
+@case("register-MS: what list and fetch show where they are asked for nothing, kept over a restart; what can't be registered is said")
+def _():
+    with stage_with_users() as stage:
+        deliver(stage, 1)
+        with bind(stage, "ms-access-88") as old, bind(stage) as user:
+            what, _, code, node = register(old, [SEQUENCE, SUBJECT])
+            equal((what, code, node.tag), ("result", 24, (ber.UNIVERSAL, 5)))
+            equal(sorted(p7.listed(user.list())[1][0][1]), sorted([SEQUENCE, SUBJECT]))
+            equal(p7.listed(user.list(kinds=[STATUS]))[1][0][1].keys(), {STATUS})
+            equal(p7.listed(user.list(kinds=[]))[1][0][1], {})
+            equal(p7.fetched(user.fetch(1))[0][1], {})
+            status = ber.ctx(9, ber.set_(ber.ctx(0, ber.bits(1, 2))))
+            what, _, _, node = register(user, None, [PRIORITY], status)
+            equal((what, {n.oid() for n in p7.explicit(node, 1)}, [n.oid() for n in p7.explicit(node, 2)]), ("result", {SEQUENCE, SUBJECT}, [PRIORITY]))
+            for rest, wanted in ((ber.ctx(0, ber.set_(x413.registration(x413.ACT + "1"))), "auto-action-request-error"),
+                                 (ber.ctx(6, ber.set_(ber.set_(ber.ctx(0, ber.printable("UA"))))), "register-ms-error"),
+                                 (ber.ctx(8, ber.seq(ber.ctx(1, x413.group("a")))), "register-ms-error")):
+                equal(register(user, [STATUS], None, rest)[::2], ("error", ERRORS[wanted]))
+            equal(register(user, [CONTENT])[::2], ("error", ERRORS["attribute-error"]))
+            equal(register(user, [x413.ATT + "99"])[::2], ("error", ERRORS["attribute-error"]))
+            credentials = ber.ctx(4, ber.seq(ber.ctx(0, ber.ia5(ANNS)), ber.ctx(1, ber.ia5("new"))))
+            equal(register(user, [STATUS], None, credentials)[::2], ("error", p3.NEW_CREDENTIALS))
+        stage.mta.stop()
+        stage.mta.start()
+        with bind(stage) as user, bind(stage, address=BEN, secret=BENS) as ben:
+            equal(sorted(p7.listed(user.list())[1][0][1]), sorted([SEQUENCE, SUBJECT]))
+            equal(p7.fetched(user.fetch(1))[0][1].keys(), {PRIORITY})
+            what, _, _, node = register(user, [], None, status)
+            equal((what, node.get(1)), ("result", None))
+            equal(p7.listed(user.list())[1][0][1], {})
+            equal(register(ben, None, None, status)[3].get(2), None)
 
 
 @case("the restrictions of a bind hold for what is fetched, unless the selector overrides them")
@@ -352,6 +394,27 @@ def _():
         unharmed.served("faults")
 
 
+@case("what is submitted is kept where the configuration says so: an entry of class submission, which delivery does not show")
+def _():
+    with stage_with_users(timers={"submitted": 3600}) as stage:
+        with bind(stage) as user:
+            content = letter(ANN, [BEN, ANN], "Kept")
+            equal(user.submit(local.submission_envelope(ANN, [BEN, ANN]), content)[0], "result")
+            tap.wait_until(lambda: len(entries(stage, ANN)) == 1, what="the letter")
+            equal([e[1][SUBJECT][0].octets() for e in p7.listed(user.list(kinds=[SUBJECT]))[1]], [b"Kept"])
+            kept = p7.listed(user.list(kinds=[ENTRY_TYPE, SUBJECT, RECIPIENTS, STATUS], of=x413.SUBMISSION))[1]
+            equal(len(kept), 1)
+            number, attributes, _ = kept[0]
+            equal((attributes[ENTRY_TYPE][0].integer(), attributes[SUBJECT][0].octets()), (3, b"Kept"))
+            equal(sorted(n.raw for n in attributes[RECIPIENTS]), sorted(names.or_name(n) for n in (BEN, ANN)))
+            equal(p7.fetched(user.fetch(number, [CONTENT], of=x413.SUBMISSION))[0][1][CONTENT][0].octets(), content)
+            equal(p7.summarized(user.summarize(of=x413.STORED_MESSAGE))[1], 2)
+            equal(user.delete([number], of=x413.SUBMISSION)[0], "result")
+            equal(p7.listed(user.list(of=x413.SUBMISSION))[1], [])
+            equal(len(p7.listed(user.list())[1]), 1)
+            user.release()
+
+
 @case("submission by P7: message, probe, cancel, and the errors of P3; options are refused")
 def _():
     with stage_with_users() as stage:
@@ -369,6 +432,20 @@ def _():
                 equal(user.cancel(HOME, p3.read_submission_result(deferred)[0])[0], "result")
                 equal(user.submit(local.submission_envelope(BEN, [ANN]), b"x")[::2], ("error", p3.ORIGINATOR_INVALID))
                 user.release()
+
+
+@case("options of a submission to the store: those that ask for nothing are taken, others are refused, and none is mistyped")
+def _():
+    with stage_with_users() as stage, bind(stage) as user, bind(stage, "ms-access-88") as old:
+        def submit(to, options):
+            return to.call(p3.MESSAGE_SUBMISSION, ber.seq(local.submission_envelope(ANN, [BEN]), ber.octets(b"x"), ber.ctx(4, options)))
+        equal(submit(user, x413.submission_options(no_auto_modify=True))[0], "result")
+        equal(submit(user, ber.set_())[0], "result")
+        for options in (x413.submission_options(entry_class=x413.SUBMISSION), x413.submission_options(groups=[x413.group("a")])):
+            equal(submit(user, options)[::2], ("error", ERRORS["service-error"]))
+        equal(submit(user, ber.null())[2:], (p3.rose.INVOKE, p3.MISTYPED))
+        equal(submit(old, ber.set_())[2:], (p3.rose.INVOKE, p3.MISTYPED))
+        tap.wait_until(lambda: len(entries(stage, BEN)) == 2, what="the two letters, and no more")
 
 
 @case("many fetch and delete while letters come: every letter is seen once, none is lost, none comes back")
@@ -398,6 +475,52 @@ def _():
         equal(sorted(gone), list(range(1, 121)))
         equal(entries(stage, ANN), [])
         unharmed.served("many")
+
+
+def processes(stage, kind):
+    return [pid for pid in proc.children(stage.mta.process.pid) if proc.name(pid).rstrip("0123456789") == kind]
+
+
+@case("readers answer: while the store process stands still all is read, and what looks at a status waits for the last one's end")
+def _():
+    with stage_with_users() as stage:
+        contents = deliver(stage, 2)
+        with bind(stage) as user:
+            equal(statuses(user), [NEW, NEW])
+            equal(statuses(user), [LISTED, LISTED])
+            store, = processes(stage, "store")
+            os.kill(store, signal.SIGSTOP)
+            try:
+                equal(p7.summarized(user.summarize())[1], 2)
+                equal(statuses(user), [LISTED, LISTED])
+                equal(p7.fetched(user.fetch(2, [CONTENT]))[0][1][CONTENT][0].octets(), contents[1])
+                asked = user.ask(21, x413.list_(x413.selector(), p7.wanted([STATUS])), p7.MRSE)
+                user.transport.sock.settimeout(0.3)
+                try:
+                    user.answer(asked)
+                    raise AssertionError("it was answered before the status was on disk")
+                except TimeoutError:
+                    pass
+            finally:
+                os.kill(store, signal.SIGCONT)
+            user.transport.sock.settimeout(tap.PATIENCE)
+            equal([e[1][STATUS][0].integer() for e in p7.listed(user.answer(asked))[1]], [LISTED, PROCESSED])
+
+
+@case("readers that are killed lose no question: each is asked anew, and a content goes on where it was")
+def _():
+    with stage_with_users() as stage:
+        content = deliver(stage, 1, content=bytes(range(256)) * 20_000)[0]
+        with bind(stage) as user:
+            for _ in range(4):
+                asked = [user.ask(22, x413.fetch(1, p7.wanted([CONTENT])), p7.MRSE) for _ in range(3)]
+                before = processes(stage, "reader")
+                for pid in before:
+                    os.kill(pid, signal.SIGKILL)
+                for number in asked:
+                    check(p7.fetched(user.answer(number))[0][1][CONTENT][0].octets() == content, "other octets")
+                tap.wait_until(lambda: len(processes(stage, "reader")) == len(before) and not set(before) & set(processes(stage, "reader")),
+                               what="readers that follow")
 
 
 def every_operation(user, stage):

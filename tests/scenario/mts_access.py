@@ -208,6 +208,8 @@ def _():
         equal(ann.cancel(HOME, done)[::2], ("error", p3.CANCELLATION_REJECTED))
         events = stage.mta.request("track", mts_identifier=f"[/PRMD=ALPHA/ADMD=GOLD/C=GB/;{identifier}]")
         check("cancelled by its originator" in json.dumps(events), events)
+        told = json.loads(stage.mta.mhs("--json", "sent", environment={"CHASQUI_USER": ANN}).stdout)["messages"]
+        equal([sorted(row["state"] for row in one["recipients"]) for one in told], [["delivered"], ["deleted", "deleted"]])
 
 
 @case("a limit of contents is told by submission-control at once, and who breaks it violates the control")

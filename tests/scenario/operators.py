@@ -728,6 +728,18 @@ def _():
         equal({peer["peer"]: peer["state"] for peer in stage.mta.request("status")["peers"]}, {"NEAR": "idle", "FAR": "removed"})
 
 
+@case("what its originator deferred waits for its time, also when its peer was removed: it is routed anew then")
+def _():
+    with folder() as path, Stage(path, far=Closed()) as stage:
+        stage.mta.mhs("send", "--from", ANN, "--to", FAY, "--deferred", "+1h", "--text", "x")
+        before, = queue(stage)
+        stage.mta.configure(peer={"NEAR": stage.mta.settings["peer"]["NEAR"]}, route={NEAR: {"next-hop": {"NEAR": {"rank": 1}}}})
+        stage.mta.reload()
+        wait_until(lambda: "configuration reloaded" in stage.mta.log())
+        copy, = queue(stage)
+        equal((copy["state"], copy["next-try"]), ("deferred", before["next-try"]))
+
+
 # ---- what is wrong is said
 
 

@@ -207,10 +207,10 @@ static void the_process_of_the_clients_fills_no_memory(void **state) {
 
 /* A reader answers what clients asked it, through the process that holds their socket, and says to the parent
  * what every process does. It has no channel to the switch, and none of its frames would be one there. */
-static void a_reader_answers_clients_alone(void **state) {
+static void a_reader_answers_alone(void **state) {
     static const enum ipc_type answers[] = {IPC_RESPONSE, IPC_FETCH_DATA};
     const struct ipc_side clients = {IPC_CLIENTS, IPC_READER},
-                          others[] = {{IPC_STORE, IPC_READER}, {IPC_NET, IPC_READER}, {IPC_WORK, IPC_READER}};
+                          others[] = {{IPC_STORE, IPC_READER}, {IPC_WORK, IPC_READER}};
     char why[IPC_WHY];
     (void)state;
     for (int type = 0; type < IPC_NUMBERS; type++) {
@@ -220,6 +220,9 @@ static void a_reader_answers_clients_alone(void **state) {
             answer |= answers[i] == (enum ipc_type)type;
         if (row && ((row->from & IPC_READER && row->to & IPC_CLIENTS) != 0) != answer)
             fail_msg("a reader may send frame %d (%s)", type, row->name);
+        bool of_mailbox = type == IPC_MS_ANSWER || type == IPC_MS_DATA;
+        if (row && (row->from & IPC_READER && row->to & IPC_NET) != of_mailbox)
+            fail_msg("a reader may send frame %d (%s) to a net process", type, row->name);
         if (!answer && ipc_frame_take(&clients, (enum ipc_type)type, 1, NOTHING, why))
             fail_msg("the process of the clients takes frame %d of a reader", type);
         for (size_t i = 0; i < COUNT(others); i++)
@@ -365,7 +368,7 @@ int main(void) {
         cmocka_unit_test(a_work_process_answers_its_job_alone),
         cmocka_unit_test(a_former_process_is_heard_no_more),
         cmocka_unit_test(the_process_of_the_clients_fills_no_memory),
-        cmocka_unit_test(a_reader_answers_clients_alone),
+        cmocka_unit_test(a_reader_answers_alone),
         cmocka_unit_test(other_ends_are_not_taken),
         cmocka_unit_test(a_net_process_has_its_own_associations_only),
         cmocka_unit_test(a_net_process_does_not_guess_passwords),

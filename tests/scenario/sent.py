@@ -1,0 +1,156 @@
+#!/usr/bin/python3
+"""What became of what one sent: one outcome for each recipient, however many there are, however he is spelled, and whoever told of it."""
+import contextlib
+import json
+import os
+import subprocess
+
+from players import folder, open_way
+from peer import tap
+from scenario.chasqui import Mhsd, free_port, peer_section, program
+
+case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
+HOME, FAR = "/C=GB/A=GOLD/P=ALPHA", "/C=DE/A=VIAT/P=FAR"
+ADA, EVA, UWE = (f"{HOME}/S={name}" for name in ("Ada", "Eva", "Uwe"))
+LATER = ("--deferred", "+1h", "--text", "x")
+MANY = 1200         # events of three times as many parts of a history
+DN = "CN=Uwe,C=DE"
+
+
+class House:
+    """One MTA with Ada, Eva and Uwe, and a neighbour that does not answer."""
+
+    def __init__(self, path):
+        peer = peer_section(free_port(), "FAR-MTA", "b", "ALPHA-MTA", "a")
+        self.mta = Mhsd(os.path.join(path, "mta"), user={ADA: {}, EVA: {}, UWE: {}}, peer={"FAR": peer},
+                        route={FAR: {"next-hop": {"FAR": {"rank": 0}}}}, directory={DN: {"address": UWE}})
+
+    def ask(self, *arguments, user=ADA, status=0):
+        done = self.mta.mhs("--json", *arguments, environment={"CHASQUI_USER": user}, check=False)
+        equal(done.returncode, status, done.stderr)
+        return json.loads(done.stdout)
+
+    def text(self, *arguments, user=ADA, status=0):
+        done = self.mta.mhs("--wide", *arguments, environment={"CHASQUI_USER": user}, check=False)
+        equal(done.returncode, status, done.stderr)
+        return done.stdout if status == 0 else done.stderr
+
+    def send(self, *arguments, user=ADA):
+        return self.ask("send", *arguments, user=user)["mts-identifier"]
+
+    def entries(self, user=ADA, count=1):
+        return wait_until(lambda: (lambda found: found if len(found) >= count else None)(self.ask("list", "--user", user, user=user)["entries"]))
+
+    def states(self, identifier, *arguments):
+        told, = self.ask("status", "--user", ADA, identifier)["messages"]
+        return {row["recipient"]: row["state"] for row in told["recipients"]}
+
+
+@contextlib.contextmanager
+def house():
+    with folder() as path:
+        here = House(path)
+        with here.mta:
+            yield here
+
+
+def to(names):
+    return [word for name in names for word in ("--to", name)]
+
+
+@case("of a message to very many every recipient is told, and what happened last; others stand beside it")
+def _():
+    with house() as here:
+        first = here.send("--to", EVA, *LATER)
+        far = [f"{FAR}/S=person{i}" for i in range(MANY)]
+        many = here.send(*to(far), *to([f"{HOME}/S=nobody{i}" for i in range(MANY)]), "--to", UWE, "--report", "delivery", *LATER)
+        last = here.send("--to", EVA, *LATER)
+        for found in (here.states(many), {row["recipient"]: row["state"] for row in here.ask("sent", "--last", "2")["messages"][1]["recipients"]}):
+            equal(len(found), 2 * MANY + 1)
+            equal(({found[name] for name in far}, found[UWE], list(found.values()).count("failed")), ({"deferred"}, "deferred", MANY))
+        equal([one["mts-identifier"] for one in here.ask("sent")["messages"]], [last, many, first])
+        copy, = [one["id"] for one in here.ask("queue", "list")["entries"] if one["next-hop"] == "FAR"]
+        here.mta.mhs("queue", "delete", str(copy), "--reason", "gone")
+        found = here.states(many)
+        equal(({found[name] for name in far}, found[UWE]), ({"deleted"}, "deferred"))
+
+
+@case("letters are listed behind very many probes; the status of a probe is its outcome, and no delivery")
+def _():
+    with house() as here:
+        letter = here.send("--to", EVA, "--text", "x")
+        probes = [here.ask("probe", "--no-wait", EVA)["mts-identifier"] for _ in range(45)]
+        for words in (), ("--last", "1"):
+            equal([one["mts-identifier"] for one in here.ask("sent", *words)["messages"]], [letter])
+        wait_until(lambda: here.states(probes[0]) == {EVA: "deliverable"}, what="the outcome of the probe")
+        here.entries(count=45)
+        told, = here.ask("status", probes[0])["messages"]
+        equal((told["probe"], [step["step"] for step in told["recipients"][0]["steps"]]), (True, ["deliverable"]))
+        check(here.text("status", probes[0]).startswith("Probe "), "it is not said to be a probe")
+
+
+@case("receipts and replies lead to a message that has a content identifier of the user's, also where others have the same")
+def _():
+    with house() as here:
+        for count, given in enumerate(("MYCID", "a b=c", "all 16 octets, x"), 1):
+            first, second = (here.send("--to", name, "--content-identifier", given, "--notify", "rn", "--text", "x") for name in (EVA, UWE))
+            for user in EVA, UWE:
+                number = str(here.entries(user, count)[-1]["entry"])
+                here.mta.mhs("receipt", "--from", user, number)
+                here.mta.mhs("reply", "--from", user, "--text", "y", number)
+            receipt, _, other, _ = here.entries(count=4 * count)[-4:]
+            equal((here.states(first), here.states(second)), ({EVA: "replied"}, {UWE: "replied"}))
+            equal([here.ask("status", str(entry["entry"]))["messages"][0]["mts-identifier"] for entry in (receipt, other)], [first, second])
+
+
+@case("a receipt of who got a blind copy is told of that copy")
+def _():
+    with house() as here:
+        sent = here.ask("send", "--to", EVA, "--bcc", UWE, "--notify", "rn", "--text", "x")
+        here.mta.mhs("receipt", "--from", UWE, str(here.entries(UWE)[0]["entry"]))
+        here.entries()
+        equal((here.states(sent["mts-identifier"]), here.states(sent["blind-copies"]["mts-identifier"])), ({EVA: "delivered"}, {UWE: "read"}))
+
+
+@case("what an operator does with a copy for a mailbox is that user's alone; released, it waits for what it waited for")
+def _():
+    with house() as here:
+        sent = here.send("--to", EVA, "--to", UWE, "--to", f"{FAR}/S=fay", *LATER)
+        others = {UWE: "deferred", f"{FAR}/S=fay": "deferred"}
+        copy = next(str(one["id"]) for one in here.ask("queue", "list")["entries"] if one["first-recipient"] == EVA)
+        for words, state in (("hold", "held"), ("release", "deferred"), ("hold", "held"), ("delete", "deleted")):
+            here.mta.mhs("queue", words, copy, "--reason", f"to {words}")
+            equal(here.states(sent), {EVA: state, **others})
+
+
+@case("a probe to a directory name is told of, beside others that are named twice")
+def _():
+    with house() as here:
+        told = here.ask("probe", "--timeout", "20", f"DN:{DN}", UWE, UWE)
+        equal([row["outcome"] for row in told["recipients"]], ["deliverable"] * 3)
+        check(not here.ask("list", "--unread")["entries"], "the report that was shown is not read")
+
+
+@case("what somebody else sent is refused as that, and not as if no daemon answered")
+def _():
+    with house() as here:
+        open_way(here.mta)
+        refused = subprocess.run([program("mhs"), "sent", "--user", EVA], env={**os.environ, "CHASQUI_SOCKET": here.mta.socket_path},
+                                 capture_output=True, text=True, user="games", group="games", extra_groups=[])
+        equal(refused.returncode, 1, refused.stderr)
+        check("not-permitted" in refused.stderr, refused.stderr)
+
+
+@case("everybody in a message to very many is answered, each once in all spellings")
+def _():
+    with house() as here:
+        far = [f"{FAR}/S=person{i}" for i in range(MANY)]
+        here.send(*to(far), *to(name.lower() for name in far[:50]), "--cc", UWE, "--to", EVA, "--deferred", "+1s", "--text", "x")
+        number = str(here.entries(UWE)[0]["entry"])
+        here.mta.mhs("reply-all", "--from", UWE, "--text", "y", *LATER[:2], number)
+        answer, = here.ask("sent", "--user", UWE, user=UWE)["messages"]
+        equal(sorted(row["recipient"] for row in answer["recipients"]), sorted([ADA, EVA, *far]))
+
+
+if __name__ == "__main__":
+    tap.main()
