@@ -197,8 +197,7 @@ bool transfer_out_send_data(struct p1 *p1, struct span payload) {
         return false;
     if (!out->active || offset + content.len != out->asked)
         return true; /* of a transfer that has ended meanwhile */
-    bool is_next =
-        out->content.len && out->offset - out->prefix_length != out->content_at + out->content.len;
+    bool is_next = out->content.len && out->offset - out->prefix_length != out->content_at + out->content.len;
     struct buf *piece = is_next ? &out->next : &out->kept;
     if (!is_next)
         buf_clear(piece);
