@@ -149,13 +149,14 @@ static bool look_at_row(void *context, const struct store_entry *entry) {
     return entry->sequence < rows->end && look_at(rows->scan, entry);
 }
 
+/* True: it goes on behind them. */
 static bool look_at_rows(struct scan *scan, uint64_t end) {
     struct rows rows = {scan, end};
     bool done = scan->ended || scan->at >= end ||
                 store_each_entry(scan->mailbox->store, scan->mailbox->mailbox, scan->at ? scan->at - 1 : 0, 0,
                                  look_at_row, &rows, &scan->err);
     scan->at = end;
-    return done && !scan->err.code;
+    return done && !scan->err.code && !scan->ended;
 }
 
 /* ---- chunks ---- */
@@ -284,7 +285,7 @@ static bool look_at_chunk(void *context, uint64_t number, struct span octets) {
         !look_at_rows(scan, scan->at > first ? scan->at : first))
         return false;
     if (!store_column_open(octets, scan->lead, &scan->views[scan->lead]))
-        return look_at_rows(scan, end) && !scan->ended;
+        return look_at_rows(scan, end);
     chunk.columns[scan->lead] = &scan->views[scan->lead];
     if ((scan->columns & 1u << STORE_COLUMN_HEAD) &&
         !store_get_marks(scan->mailbox->store, scan->mailbox->mailbox, first / 4096, &marks, &scan->err))
@@ -316,7 +317,9 @@ static bool look_at_all(struct scan *scan) {
                             look_at_chunk, scan, &scan->err) ||
          scan->err.code))
         return false;
-    return scan->ended || look_at_rows(scan, UINT64_MAX);
+    if (!scan->ended)
+        look_at_rows(scan, UINT64_MAX);
+    return !scan->err.code;
 }
 
 /* ---- another order ---- */

@@ -403,6 +403,10 @@ static void seal(struct play *play) {
         assert_true(store_next_chunk(play->room->store, &chunk, &more, &err));
         if (!chunk.mailbox)
             continue;
+        if (below(4) == 0) { /* whoever seals it has failed: a gap among those with columns */
+            store_chunk_done(play->room->store, &chunk);
+            continue;
+        }
         assert_true(store_seal_chunk(play->room->batch, &chunk, ms_derive, &deriving, &err));
         play->chunks += !store_batch_is_empty(play->room->batch);
         room_commit(play->room);
