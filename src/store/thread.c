@@ -75,7 +75,7 @@ static void await_begin(struct store_thread *thread) {
 struct store_thread *store_thread_start(struct error *err) {
     struct store_thread *thread = mem_alloc(sizeof *thread);
     if (!thread) {
-        error_set(err, ENOMEM, "the store's thread can't be started: no memory");
+        error_set(err, ENOMEM, "a thread can't be started: no memory");
         return NULL;
     }
     thread->ended = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -86,7 +86,7 @@ struct store_thread *store_thread_start(struct error *err) {
         await_begin(thread);
         return thread;
     }
-    error_set(err, failed, "the store's thread can't be started: %s", strerror(failed));
+    error_set(err, failed, "a thread can't be started: %s", strerror(failed));
     if (thread->ended >= 0)
         close(thread->ended);
     mem_free(thread);
