@@ -131,7 +131,7 @@ static bool say(struct p7 *p7, struct osi_association *a) {
     struct p7_answer *answer = &p7->answer;
     const struct p7_slice *slice;
     if (!answer->begun && !osi_ro_begin(a, &answer->ro, clock_monotonic_us()))
-        return false;
+        return p3_forgo(&p7->p3, &answer->ro);
     answer->begun = true;
     if (!answer->ro.has_parameter)
         return true;

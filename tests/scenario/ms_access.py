@@ -10,7 +10,7 @@ import time
 from players import ANN, BEN, HOME, Unharmed
 from mts_cast import ANNS, BENS, entries, letter, said_by_tshark, stage_with_users
 from interop import tshark_judge
-from peer import ber, local, names, p3, p7, tap, x413
+from peer import ber, local, names, p3, p7, tap, x228, x413
 from peer.association import Aborted, BindRefused
 from peer.p7 import CONTENT, CONTENT_LENGTH, CONTENT_TYPE, CREATION, ENTRY_TYPE, ENVELOPE, LISTED, NEW, PRIORITY, PROCESSED, SEQUENCE, STATUS
 from peer.transport import Closed
@@ -238,6 +238,8 @@ def every_error(user, edition_94=True):
     yield user.fetch(4000, [CONTENT]), "sequence-number-error"
     yield user.fetch(0), "sequence-number-error"
     yield user.delete([4000]), "sequence-number-error"
+    yield user.delete(x413.selector(by=x413.present(huge))), "service-error"        # delete has no attribute-error
+    yield user.delete(x413.selector(by=x413.substrings(SEQUENCE, (0, ber.printable("x"))))), "service-error"
     yield user.list(of=x413.DRAFT), "entry-class-error" if edition_94 else "service-error"
     yield user.fetch(1, of=x413.SUBMISSION_LOG), "entry-class-error" if edition_94 else "service-error"
     extended = ber.set_(ber.ctx(1, x413.selector()), ber.ctx(4, x413.extensions(x413.extension("2.6.4.9.77", ber.null()))))
@@ -446,6 +448,34 @@ def _():
         equal(submit(user, ber.null())[2:], (p3.rose.INVOKE, p3.MISTYPED))
         equal(submit(old, ber.set_())[2:], (p3.rose.INVOKE, p3.MISTYPED))
         tap.wait_until(lambda: len(entries(stage, BEN)) == 2, what="the two letters, and no more")
+
+
+@case("a submission that is none comes in while deletions are under way: each has its own answer")
+def _():
+    with stage_with_users() as stage, Unharmed(stage) as unharmed:
+        deliver(stage, 40)
+        argument = ber.seq(local.submission_envelope(ANN, [BEN]), ber.octets(b"x" * 20_000), ber.ctx(9, ber.null()))
+        with bind(stage, "ms-reliable-access-94") as user:
+            user.list()
+            asked = [user.ask(23, x413.delete([n]), p7.MRSE) for n in range(1, 41)]
+            user.asked += 1
+            user.start_activity()
+            value = x228.external(p7.MSSE, user.pdu(user.asked, p3.MESSAGE_SUBMISSION, argument))
+            user.send_segments(value[:5000], stop_after=4)
+            tap.wait_until(lambda: len(entries(stage, ANN)) < 38, what="deletions")
+            store, = processes(stage, "store")
+            os.kill(store, signal.SIGSTOP)
+            try:
+                user.send_segments(value[4096:])
+                user.end_activity()
+                unharmed.logged("its argument is not of its type")
+            finally:
+                os.kill(store, signal.SIGCONT)
+            answers = {pdu[1]: pdu for pdu in (user.receive() for _ in range(41))}
+            equal([answers[number][0] for number in asked], ["result"] * 40)
+            equal(answers[user.asked][2:], (p3.rose.INVOKE, p3.MISTYPED))
+            user.release()
+        unharmed.served("submission")
 
 
 @case("many fetch and delete while letters come: every letter is seen once, none is lost, none comes back")
