@@ -132,6 +132,19 @@ void p3_push(struct p3 *p3) {
         p3_delivery_push(p3);
 }
 
+/* The invocation that an answer was for is closed: it can't be answered once more. */
+void p3_returned(struct p3 *p3, const struct osi_ro *ro) {
+    struct p3_answer *first = p3->first;
+    bool is_first = first && first->begun && first->ro.kind == ro->kind && first->ro.id == ro->id;
+    if (ro->kind != OSI_RO_INVOKE) {
+        connection_warn(p3->connection, "association aborted: an answer was not taken");
+        osi_association_abort(p3->connection->association, OSI_ABORT_USER_ERROR, "an answer was not taken");
+    } else if (is_first) {
+        take_first(p3);
+        p3_push(p3);
+    }
+}
+
 void p3_answers_free(struct p3 *p3) {
     while (p3->first)
         take_first(p3);

@@ -126,6 +126,9 @@ void p3_reject(struct p3 *p3, const struct osi_ro *ro, int64_t problem);
 bool p3_forgo(const struct p3 *p3, const struct osi_ro *ro);
 /* Says what waits, as far as it is taken. */
 void p3_push(struct p3 *p3);
+/* The other side did not take what was said (RO-REJECT-P). A control is over; an answer ends the association.
+ */
+void p3_returned(struct p3 *p3, const struct osi_ro *ro);
 void p3_answers_free(struct p3 *p3);
 /* Frames of the store process. */
 bool p3_on_answer(struct p3 *p3, struct span payload);

@@ -69,6 +69,9 @@ static void on_event(struct connection *c, struct osi_event *event) {
     case OSI_EVENT_RO_DROPPED:
         on_end(p7, event->type == OSI_EVENT_RO_DROPPED);
         break;
+    case OSI_EVENT_RO_RETURNED:
+        p3_returned(&p7->p3, &event->u.ro);
+        break;
     case OSI_EVENT_MAY_SEND:
         p7_push(p7);
         p7_ask_next(p7);

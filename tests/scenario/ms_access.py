@@ -10,7 +10,7 @@ import time
 from players import ANN, BEN, HOME, Unharmed
 from mts_cast import ANNS, BENS, entries, letter, said_by_tshark, stage_with_users
 from interop import tshark_judge
-from peer import ber, local, names, p3, p7, tap, x228, x413
+from peer import ber, local, names, p3, p7, session as s, tap, x228, x413
 from peer.association import Aborted, BindRefused
 from peer.p7 import CONTENT, CONTENT_LENGTH, CONTENT_TYPE, CREATION, ENTRY_TYPE, ENVELOPE, LISTED, NEW, PRIORITY, PROCESSED, SEQUENCE, STATUS
 from peer.transport import Closed
@@ -476,6 +476,29 @@ def _():
             equal(answers[user.asked][2:], (p3.rose.INVOKE, p3.MISTYPED))
             user.release()
         unharmed.served("submission")
+
+
+@case("who does not take an answer that he is told loses the association, and nothing waits for him")
+def _():
+    with stage_with_users() as stage, Unharmed(stage) as unharmed:
+        deliver(stage, 1, content=bytes(range(256)) * 10_000)
+        with bind(stage, "ms-reliable-access-94") as user:
+            user.ask(22, x413.fetch(1, p7.wanted([CONTENT])), p7.MRSE)
+            while not (spdu := user.receive_spdu()).si == s.DT or not spdu.first:
+                if spdu.si == s.PT and not spdu.first:
+                    user.transport.send(s.spdu(s.GTC))
+                    user.expect(s.GTA)
+                    user.turn = False
+            user.report_exception()
+            try:
+                while True:
+                    stopped = user.receive_spdu().si
+                    if stopped in (s.AI, s.AD):
+                        user.please(s.spdu(s.AIA if stopped == s.AI else s.ADA))
+            except (Aborted, Closed):
+                pass
+        unharmed.logged(f"user={ANN}", "an answer was not taken")
+        unharmed.served("answers")
 
 
 @case("many fetch and delete while letters come: every letter is seen once, none is lost, none comes back")
