@@ -412,6 +412,7 @@ def _():
             taker.join()
             stage.mta.start()
         with ben(stage) as user:
+            user.transport.sock.settimeout(180)     # each try that broke has doubled the wait for the next
             while copies(stage):
                 note_delivery(got, user.take())
         equal(sorted(got), sorted(sent))
