@@ -576,6 +576,28 @@ def _():
                                what="readers that follow")
 
 
+@case("who asks much, goes, and comes again leaves nothing behind that waits for an answer")
+def _():
+    with stage_with_users() as stage:
+        deliver(stage, 1)
+        huge = x413.list_(x413.selector(by=x413.any_of(*[x413.equality(SEQUENCE, ber.integer(77))] * 15_000)))
+        check(200_000 < len(huge) < 256 * 1024, len(huge))
+        with bind(stage) as user, Unharmed(stage, growth=40 << 20) as unharmed:
+            stopped = processes(stage, "reader")
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                for _ in range(300):
+                    with bind(stage, "ms-reliable-access-94") as other:
+                        other.ask(21, huge, p7.MRSE)
+                        other.cut()
+            finally:
+                for pid in stopped:
+                    os.kill(pid, signal.SIGCONT)
+            equal(p7.listed(user.list())[1][0][0], 1)
+            unharmed.served("questions")
+
+
 def every_operation(user, stage):
     user.summarize(kinds=[STATUS, ENTRY_TYPE])
     user.list(kinds=[SEQUENCE, STATUS, CREATION, ENVELOPE])
