@@ -178,7 +178,7 @@ static enum options read_options(struct span element) {
 static bool is_whole(struct p3 *p3, enum options *options) {
     struct buf argument;
     struct span envelope, last = {NULL, 0};
-    size_t count;
+    size_t count = 0;
     buf_init(&argument, 0);
     bool whole = ber_scanner_finish(&p3->scanner) && ber_scanner_envelope(&p3->scanner, &argument) &&
                  envelope_of(buf_span(&argument), &envelope, &last, &count) && p3->scanner.found;

@@ -13,6 +13,20 @@ void p7_ask_head(const struct p7 *p7, uint32_t number, struct buf *out) {
     payload_put_octets(out, span_str(connection_peer(p7->p3.connection)));
 }
 
+void p7_ask_reader(struct p7 *p7, const struct mailbox_question *question, const void **reader) {
+    struct connection *c = p7->p3.connection;
+    struct mailbox_question asked = *question;
+    asked.ref = c->ref;
+    enum mailbox_asked how =
+        asked.head.len ? mailbox_readers_ask(c->net, &asked, reader) : MAILBOX_FAILED /* no memory */;
+    p7->waits = how == MAILBOX_WAITS;
+    if (how != MAILBOX_FAILED)
+        return;
+    osi_association_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
+                          "who answers for the mailbox can't take more");
+    connection_kick(c);
+}
+
 /* ---- an answer begins ---- */
 
 #define SLICE 28 /* octets of one in the frame */

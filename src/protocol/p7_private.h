@@ -100,11 +100,6 @@ void p7_ask_next(struct p7 *p7);
 void p7_ask_anew(struct p7 *p7, const void *reader);
 /* Asks what waits for a reader; false: nothing does. */
 bool p7_ask_waiting(struct p7 *p7);
-/* Asks a reader, or waits for one; the association is aborted where neither can be. */
-void p7_ask_reader(struct p7 *p7, const struct mailbox_question *question, const void **reader);
-void p7_read_anew(struct p7 *p7, const void *reader);
-/* Asks for the next piece of the content. */
-void p7_read_on(struct p7 *p7);
 /* No more of what the user says is taken now. */
 bool p7_is_sated(const struct p7 *p7);
 void p7_retrieval_free(struct p7 *p7);
@@ -118,6 +113,12 @@ void p7_say(struct p7 *p7, const struct osi_ro *ro, struct buf *octets, struct s
 void p7_push(struct p7 *p7);
 bool p7_on_data(struct p7 *p7, struct span payload);
 void p7_answer_free(struct p7 *p7);
+/* Asks for the next piece of the content. */
+void p7_read_on(struct p7 *p7);
+/* A reader has gone: it is asked for anew. */
+void p7_read_anew(struct p7 *p7, const void *reader);
+/* Asks a reader, or waits for one; the association is aborted where neither can be. */
+void p7_ask_reader(struct p7 *p7, const struct mailbox_question *question, const void **reader);
 /* A frame for who answers for the mailbox: what asks, in the frame's first fields. */
 void p7_ask_head(const struct p7 *p7, uint32_t number, struct buf *out);
 
