@@ -148,6 +148,10 @@ static void reader_lost(struct connection *c, const void *reader) {
     p7_read_anew(p7_of(c), reader);
 }
 
+static bool reader_free(struct connection *c) {
+    return p7_ask_waiting(p7_of(c));
+}
+
 /* ---- life ---- */
 
 static bool take_on(struct connection *c) {
@@ -198,6 +202,7 @@ const struct service p7_service = {.contexts = OSI_MS_ACCESS_88 | OSI_MS_RELIABL
                                    .state = state,
                                    .frame = on_frame,
                                    .reader_lost = reader_lost,
+                                   .reader_free = reader_free,
                                    .sated = sated,
                                    .due = due,
                                    .wake = wake,

@@ -307,6 +307,29 @@ def _():
             equal(register(ben, None, None, status)[3].get(2), None)
 
 
+@case("what was registered of 1994 is no error to an agent of 1988, who has the rest")
+def _():
+    with stage_with_users() as stage:
+        deliver(stage, 1)
+        with bind(stage, "ms-access-88") as old, bind(stage) as user:
+            equal(register(user, [SEQUENCE, x413.ATT + "58"], [PRIORITY, x413.ATT + "58"])[0], "result")
+            equal(p7.listed(old.list())[1][0][1].keys(), {SEQUENCE})
+            equal(p7.fetched(old.fetch(1))[0][1].keys(), {PRIORITY})
+
+
+@case("a heading of 150 kB is read, one of 300 kB is not: more than 256 KiB of a content is never looked at for it")
+def _():
+    with stage_with_users() as stage:
+        for count in (4000, 7500):
+            deliver(stage, 1, content=letter(BEN, [ANN] + [f"{HOME}/S=NUMBER{n}" for n in range(count)], "Many"))
+        with bind(stage) as user:
+            for number, subjects in ((1, [b"Many"]), (2, [])):
+                attributes = p7.fetched(user.fetch(number, [SUBJECT, CONTENT_LENGTH]))[0][1]
+                length = attributes[CONTENT_LENGTH][0].integer()
+                check(140_000 < length < 250_000 if subjects else length > 280_000, length)
+                equal([v.octets() for v in attributes.get(SUBJECT, [])], subjects)
+
+
 @case("the restrictions of a bind hold for what is fetched, unless the selector overrides them")
 def _():
     with stage_with_users() as stage:
@@ -574,6 +597,28 @@ def _():
                     check(p7.fetched(user.answer(number))[0][1][CONTENT][0].octets() == content, "other octets")
                 tap.wait_until(lambda: len(processes(stage, "reader")) == len(before) and not set(before) & set(processes(stage, "reader")),
                                what="readers that follow")
+
+
+@case("who asks much, goes, and comes again leaves nothing behind that waits for an answer")
+def _():
+    with stage_with_users() as stage:
+        deliver(stage, 1)
+        huge = x413.list_(x413.selector(by=x413.any_of(*[x413.equality(SEQUENCE, ber.integer(77))] * 15_000)))
+        check(200_000 < len(huge) < 256 * 1024, len(huge))
+        with bind(stage) as user, Unharmed(stage, growth=40 << 20) as unharmed:
+            stopped = processes(stage, "reader")
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                for _ in range(300):
+                    with bind(stage, "ms-reliable-access-94") as other:
+                        other.ask(21, huge, p7.MRSE)
+                        other.cut()
+            finally:
+                for pid in stopped:
+                    os.kill(pid, signal.SIGCONT)
+            equal(p7.listed(user.list())[1][0][0], 1)
+            unharmed.served("questions")
 
 
 def every_operation(user, stage):
