@@ -42,7 +42,8 @@ bool copy_replace(struct mta *mta, struct work *work, struct copy *copy, struct 
                   const struct mts_decisions *decisions, enum copy_otherwise otherwise);
 /* The copy is done: the row goes with the batch, the unit when it is on disk. */
 bool copy_finish(struct mta *mta, struct work *work, enum copy_otherwise otherwise);
-/* It waits with another destination from now on, as it is. Never a copy in doubt (I4). */
+/* It waits with another destination from now on, as it is. Never a copy in doubt (I4): whoever may ends that
+ * before. */
 void copy_move(struct mta *mta, struct work *work, const struct destination *destination);
 /* What can't be decided on now waits some seconds, and the log hears
  * of it. `what`: what would have become of it. */

@@ -77,7 +77,8 @@ static void begin_next(struct hashing *hashing) {
 
 static void tell(struct hashing *hashing, const struct job *job) {
     if (job->calls->changed)
-        job->calls->changed(hashing->mta, job->number, job->matches, job->is_made ? job->made : NULL);
+        job->calls->changed(hashing->mta, job->number, job->hash, job->matches,
+                            job->is_made ? job->made : NULL);
     else
         job->calls->done(hashing->mta, job->number, job->names, job->hash, job->matches);
 }

@@ -38,7 +38,7 @@ struct hashing_calls {
     void (*done)(struct mta *mta, uint64_t number, const struct bytes *names, const char *hash, bool matches);
     /* Instead of `done`, of a password that is changed; `made` NULL: the old one is wrong, or there is no
      * memory for the new one's hash. */
-    void (*changed)(struct mta *mta, uint64_t number, bool matches, const char *made);
+    void (*changed)(struct mta *mta, uint64_t number, const char *hash, bool matches, const char *made);
     /* It gave way to another, and is not compared. */
     void (*gave_way)(struct mta *mta, uint64_t number);
 };

@@ -20,7 +20,8 @@
  *     its octets are mts_outbound of the row, so they are the same. A later try
  *     that fails leaves the doubt of an earlier one; only the peer's confirmation,
  *     its refusal for good, or an operator who was told that the message may
- *     arrive twice (queue_change.c, which records it) ends it.
+ *     arrive twice (queue_change.c, which records it) ends it; or, of a user's
+ *     own program, one who gives that user a mailbox (user_pump.c, likewise).
  * I5  The key (peer, MTS-identifier, digest) of what was accepted is in the
  *     commit that accepts it; a repeat is confirmed and not worked on. A repeat
  *     of what stands in a batch that is not on disk yet shares the verdict of

@@ -83,6 +83,8 @@ json_t *queue_refuse(const struct queue_change *change, const struct work *work)
                             "it one that can be shown and changed");
     if (work->state == WORK_SENDING)
         return client_error("wrong-state", "the copy is under way just now: look again in a moment");
+    if (work->taken)
+        return client_error("wrong-state", "its user has the copy: that is written as soon as the store can");
     if (work->lost)
         return client_error("wrong-state", "its content is lost: its originator gets a report at once");
     if (queue_change_is(change, "queue-release"))

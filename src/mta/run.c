@@ -36,6 +36,7 @@
 #include "mta/seal.h"
 #include "mta/stop.h"
 #include "mta/submit.h"
+#include "mta/user_delivery.h"
 #include "mta/user_end.h"
 #include "mta/user_port.h"
 #include "mta/user_pump.h"
@@ -274,7 +275,12 @@ static void work_is_due(struct mta *mta, struct work *work, int64_t now) {
         copy_lost(mta, work);
         return;
     }
-    if (schedule_expiry(work) <= now && !work->taken) {
+    if (work->taken) { /* whether or not its user is bound */
+        schedule_set(&mta->schedule, work, WORK_READY, 0, true);
+        user_delivery_note(mta, work);
+        return;
+    }
+    if (schedule_expiry(work) <= now) {
         copy_expire(mta, work);
         return;
     }

@@ -185,7 +185,7 @@ static bool timer_room(struct schedule *schedule) {
 }
 
 static void set_timer(struct schedule *schedule, struct work *work) {
-    int64_t when = schedule_expiry(work);
+    int64_t when = work->taken ? INT64_MAX : schedule_expiry(work);
     if (work->state == WORK_WAITING && work->due < when)
         when = work->due;
     if (work->state == WORK_HELD || work->state == WORK_SENDING || when == INT64_MAX)

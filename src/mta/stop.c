@@ -65,7 +65,7 @@ struct unmarking {
 static bool unmark(void *context, struct work *work) {
     struct unmarking *unmarking = context;
     struct mta *mta = unmarking->mta;
-    if (!work->marked || work->in_doubt || !work->committed || work->state == WORK_SENDING)
+    if (!work->marked || work->in_doubt || work->taken || !work->committed || work->state == WORK_SENDING)
         return true;
     batch_request(mta);
     if (!copy_save(mta, work))
@@ -75,8 +75,8 @@ static bool unmark(void *context, struct work *work) {
     return clock_monotonic_us() < unmarking->end;
 }
 
-/* What was never sent is not in doubt after a clean stop: it may take another way, and an operator may act on
- * it. What time does not suffice for keeps its mark, which is true enough (I3). */
+/* What was never sent, and not confirmed, is not in doubt after a clean stop: it may take another way, and an
+ * operator may act on it. What time does not suffice for keeps its mark, which is true enough (I3). */
 static void unmark_all(struct mta *mta) {
     struct unmarking unmarking = {.mta = mta, .end = clock_monotonic_us() + UNMARK_MOST};
     if (batch_age(mta))

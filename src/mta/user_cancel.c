@@ -83,7 +83,7 @@ static bool find(struct search *search, struct span argument, struct error *err)
 }
 
 static bool is_deferred(const struct work *work) {
-    return work->state == WORK_WAITING && !work->tries && !work->in_doubt && !work->barred;
+    return work->state == WORK_WAITING && !work->tries && !work->in_doubt && !work->barred && !work->taken;
 }
 
 /* All copies of all parts still wait for the originator's time; a copy that an operator holds is not his to

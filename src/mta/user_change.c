@@ -3,6 +3,8 @@
 #include "mta/user_change.h"
 
 #include "mta/client.h"
+#include "mta/ms_answer.h"
+#include "mta/user_registration.h"
 #include "security/password.h"
 
 /* Readers hear of the change. */
@@ -22,6 +24,11 @@ bool user_put_record(struct mta *mta, const struct local_user *user) {
         payload_put_octets(&mta->scratch, span_str(user->password));
     buf_append_span(&mta->scratch, span_str(user->directory_name));
     return store_put_record(mta->batch.store, STORE_USER, span_str(user->address), buf_span(&mta->scratch));
+}
+
+bool user_has_told_nothing(struct mta *mta, const struct local_user *user) {
+    return store_remove_record(mta->batch.store, MS_REGISTERED, buf_span(&user->key)) &&
+           registration_remove(mta, user);
 }
 
 struct local_user *user_at(struct mta *mta, struct span address) {
@@ -45,10 +52,11 @@ static void read_later(struct mta *mta) {
 static void settle(struct mta *mta, struct local_user *user) {
     struct span address = span_str(user->address);
     struct bytes *name = user->unsure && !user->open ? bytes_new(address, (struct span){NULL, 0}) : NULL;
-    if (name && user_reread(&mta->view, bytes_head(name)))
+    bool read = name && user_reread(&mta->view, bytes_head(name));
+    if (read)
         user = user_at(mta, bytes_head(name));
-    if (user)
-        user->unsure = user->unsure && !user->configured;
+    if (user && read)
+        user->unsure = false;
     if (user && user->unsure && !user->open)
         read_later(mta);
     bytes_drop(name);

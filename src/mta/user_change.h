@@ -13,6 +13,9 @@
 /* Readers hear of the change with the batch. */
 bool users_next_version(struct mta *mta);
 bool user_put_record(struct mta *mta, const struct local_user *user);
+/* What users by this address have registered goes: one who is added is another than whoever had it before,
+ * whom the configuration may have taken away. */
+bool user_has_told_nothing(struct mta *mta, const struct local_user *user);
 
 /* He is as the batch has him; he was not there before; he is leaving, and goes when it is written. Of the
  * first two one is open till then. */

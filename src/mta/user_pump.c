@@ -2,6 +2,8 @@
 
 #include "base/alloc.h"
 #include "mta/copy.h"
+#include "mta/counters.h"
+#include "mta/event.h"
 #include "mta/json.h"
 #include "mta/mta_private.h"
 #include "mta/user_agent.h"
@@ -24,20 +26,37 @@ static struct work *next_ready(const struct mta *mta, const struct user_agent *a
     return work && work->committed ? work : NULL;
 }
 
-/* The user is none any more, or has a mailbox now: that decides on what is not in doubt. */
+/* What was in doubt may be with him twice then. */
+static void move(struct mta *mta, const struct user_agent *agent, struct work *work,
+                 const struct destination *mailboxes) {
+    batch_request(mta);
+    if (work->in_doubt) {
+        if (!event_delivery(mta, work->message, EVENT_IN_DOUBT, agent->address, work->tries, 0,
+                            "it goes into his mailbox, and may be with him already")) {
+            copy_put_off(mta, work, "moved", &copy_no_memory);
+            return;
+        }
+        mta->counters[COUNT_POSSIBLE_DUPLICATES]++;
+        schedule_doubt(&mta->schedule, work, false);
+    }
+    copy_move(mta, work, mailboxes);
+}
+
+/* The user is none any more, or has a mailbox now: that decides. On what is in doubt only his mailbox does
+ * (I4): he can't be asked any more, and of one who is gone it would be said that he does not have it. */
 static bool move_all(struct mta *mta, struct user_agent *agent) {
+    bool has_mailbox = user_find(&mta->view, span_str(agent->address)) != NULL;
     struct destination *mailboxes = destination_of_kind(mta, DESTINATION_MAILBOX);
     const struct queue *queue = &mta->schedule.queues[agent->destination.number];
     unsigned left = A_TURN;
     for (size_t lane = 0; lane < LANES; lane++)
         for (struct work *work = queue->lanes[lane].first, *next; work; work = next) {
             next = work->next;
-            if (work->in_doubt || !work->committed)
+            if (work->taken || !work->committed || (work->in_doubt && !has_mailbox))
                 continue;
             if (left-- == 0)
                 return true;
-            batch_request(mta);
-            copy_move(mta, work, mailboxes);
+            move(mta, agent, work, mailboxes);
         }
     return false;
 }
@@ -60,12 +79,10 @@ static bool pump(struct mta *mta, struct destination *destination) {
         return false;
     for (unsigned i = 0; i < A_TURN; i++) {
         struct work *work = next_ready(mta, agent);
-        if (!work || (!work->taken && !has_idle(agent)))
+        if (!work || !has_idle(agent))
             return false;
         batch_request(mta);
-        if (work->taken)
-            user_delivery_note(mta, work);
-        else if (!user_delivery_begin(mta, agent, work))
+        if (!user_delivery_begin(mta, agent, work))
             return false;
     }
     return true;

@@ -22,45 +22,13 @@ static struct local_user *user_of(const struct user_association *association) {
     return user && !user->leaving ? user : NULL;
 }
 
-/* ---- what follows the batch ---- */
-
-/* `bytes`: head the address, rest the password's hash before; `ref` is how many octets of it are that, and
- * what was registered before follows. */
-static void is_written(struct mta *mta, const struct effect *effect) {
-    (void)mta;
-    bytes_drop(effect->bytes);
-}
-
-static void is_not_written(struct mta *mta, const struct effect *effect) {
-    struct local_user *user = user_at(mta, bytes_head(effect->bytes));
-    struct span before = bytes_rest(effect->bytes);
-    char hash[PASSWORD_HASH_SIZE] = {0};
-    struct error err = {0};
-    if (user && effect->ref < sizeof hash) {
-        if (effect->ref)
-            memcpy(hash, before.data, effect->ref);
-        registration_password(user, effect->ref ? hash : NULL);
-        registration_set(&mta->view, user, span_sub(before, effect->ref, SIZE_MAX), &err);
-    }
-    bytes_drop(effect->bytes);
-}
-
-static const struct effect_kind change = {is_written, is_not_written};
-
-/* Before anything is changed in memory: it changes back when the batch is not written (I6). */
-static bool note_change(struct mta *mta, const struct local_user *user) {
-    struct span hash = span_str(user->password);
-    buf_clear(&mta->scratch);
-    buf_append_span(&mta->scratch, hash);
-    if (!buf_append_span(&mta->scratch, buf_span(&user->registered)))
+/* Before anything is changed in memory: he is as the store has him again when the batch is not written (I6),
+ * also behind batch_undo, which may have another in the user's place. */
+static bool note_change(struct mta *mta, struct local_user *user) {
+    if (!user_change_with_batch(mta, &user_changed, user->address))
         return false;
-    struct effect effect = {.kind = &change,
-                            .ref = hash.len,
-                            .bytes = bytes_new(span_str(user->address), buf_span(&mta->scratch))};
-    if (effect.bytes && batch_effect(mta, effect))
-        return true;
-    bytes_drop(effect.bytes);
-    return false;
+    user->open++;
+    return true;
 }
 
 /* ---- register ---- */
@@ -96,6 +64,7 @@ static bool class_of_1988(struct registering *r, const struct x411p3_Register88 
     return true;
 }
 
+/* One without an alternate recipient is one to nobody, and takes the place of what there was. */
 static bool redirections_of_1988(struct registering *r, const struct x411p3_Register88 *old) {
     size_t count = old->labels_and_redirections.count;
     struct x411p3_RecipientRedirection *items = arena_array(&r->arena, count + 1, sizeof *items);
@@ -104,8 +73,6 @@ static bool redirections_of_1988(struct registering *r, const struct x411p3_Regi
         return false;
     for (size_t i = 0; i < count; i++) {
         const struct x411p3_LabelAndRedirection *one = &old->labels_and_redirections.items[i];
-        if (!one->recipient_assigned_alternate_recipient)
-            continue;
         struct x411p3_RecipientRedirection *to = &items[r->given.redirections.count++];
         *to = (struct x411p3_RecipientRedirection){.recipient_assigned_alternate_recipient =
                                                        one->recipient_assigned_alternate_recipient};
@@ -209,6 +176,7 @@ static void follow(const struct user_association *association) {
 static void keep(struct registering *r, struct local_user *user, uint32_t invocation) {
     struct user_association *association = r->association;
     struct mta *mta = association->net->mta;
+    struct span address = user_association_address(association);
     struct error err = {0};
     struct batch_mark mark = batch_mark(mta);
     struct buf octets;
@@ -221,7 +189,7 @@ static void keep(struct registering *r, struct local_user *user, uint32_t invoca
         user_reject(association, invocation, USER_RESOURCE_LIMITATION);
     } else if (!registration_set(&mta->view, user, buf_span(&octets), &err)) {
         batch_undo(mta, mark);
-        log_debug("user=%s register rejected: %s", user->address, err.text);
+        log_debug("user=%.*s register rejected: %s", (int)address.len, (const char *)address.data, err.text);
         user_error(association, invocation, USER_REGISTER_REJECTED);
     } else if (!registration_put(mta, user) || !users_next_version(mta) ||
                !user_result_after_commit(association, invocation, x419_op_register, buf_span(&mta->prefix))) {
@@ -282,16 +250,19 @@ static void take_password(struct user_association *association, struct local_use
     user_reject(association, invocation, USER_RESOURCE_LIMITATION);
 }
 
-/* The association, or the user, may have gone meanwhile. */
-static void compared(struct mta *mta, uint64_t number, bool matches, const char *made) {
+/* The association, or the user, may have gone meanwhile; and an operator may have given another password, who
+ * has the last word. */
+static void compared(struct mta *mta, uint64_t number, const char *hash, bool matches, const char *made) {
     struct user_association *association = user_association_numbered(mta, number);
     uint32_t invocation = association ? association->changing : 0;
     if (!invocation)
         return;
     association->changing = 0;
+    if (association->state != USER_UP)
+        return;
     struct local_user *user = user_of(association);
     batch_request(mta);
-    if (!matches || !user)
+    if (!matches || !user || !user->password || strcmp(hash, user->password) != 0)
         user_error(association, invocation, USER_OLD_CREDENTIALS_INCORRECTLY_SPECIFIED);
     else
         take_password(association, user, invocation, made);

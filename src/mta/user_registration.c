@@ -48,6 +48,11 @@ void registration_apply(struct view *view, struct local_user *user, struct span 
         log_error("user %s: what he registered is not obeyed: %s", user->address, err.text);
 }
 
+bool registration_forget(struct view *view, struct local_user *user) {
+    struct error err = {0};
+    return registration_password(user, user->given) && registration_set(view, user, SPAN_LIT(""), &err);
+}
+
 void registration_keep(struct view *view, struct local_user *user, const struct local_user *before) {
     struct error err = {0};
     bool same = user->given && before->given && strcmp(user->given, before->given) == 0;

@@ -25,6 +25,8 @@ struct view;
 
 /* What the record says holds of the user, in the rules too. */
 void registration_apply(struct view *view, struct local_user *user, struct span data);
+/* He has told nothing. False without memory. */
+bool registration_forget(struct view *view, struct local_user *user);
 /* What an open batch made of a user of the configuration goes on through a reload. */
 void registration_keep(struct view *view, struct local_user *user, const struct local_user *before);
 

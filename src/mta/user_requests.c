@@ -5,12 +5,10 @@
 #include "mta/client.h"
 #include "mta/clients.h"
 #include "mta/mailbox.h"
-#include "mta/ms_answer.h"
 #include "mta/mta_private.h"
 #include "mta/requests.h"
 #include "mta/telling.h"
 #include "mta/user_change.h"
-#include "mta/user_registration.h"
 #include "mta/users.h"
 #include "mta/users_many.h"
 #include "mta/view.h"
@@ -67,7 +65,8 @@ static json_t *add_user(struct mta *mta, const json_t *request) {
         return client_error("bad-request", "%s", err.text);
     user.open = 1;
     if (!user_change_with_batch(mta, &user_added, user.address) || !user_put_record(mta, &user) ||
-        !user_add(&mta->view.users, &user)) {
+        !user_add(&mta->view.users, &user) ||
+        !user_has_told_nothing(mta, user_find(&mta->view, span_str(user.address)))) {
         user_remove_from_rules(&mta->view, &user);
         return client_error("unavailable", "no memory");
     }
@@ -171,8 +170,7 @@ static bool remove_others(struct mta *mta, const struct local_user *user) {
 
 static bool remove_record(struct mta *mta, const struct local_user *user) {
     return store_remove_record(mta->batch.store, STORE_USER, span_str(user->address)) &&
-           store_remove_record(mta->batch.store, MS_REGISTERED, buf_span(&user->key)) &&
-           remove_others(mta, user) && registration_remove(mta, user) && users_next_version(mta);
+           user_has_told_nothing(mta, user) && remove_others(mta, user) && users_next_version(mta);
 }
 
 /*

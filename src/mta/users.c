@@ -314,9 +314,11 @@ static bool reread_registration(struct view *view, struct span address) {
     if (!user)
         return true;
     buf_clear(&view->scratch);
-    if (store_get_record(view->store, USER_REGISTRATION, buf_span(&user->key), &view->scratch, &err))
-        return load_registration(view, buf_span(&user->key), buf_span(&view->scratch));
-    return err.code == STORE_NOT_FOUND;
+    bool found = store_get_record(view->store, USER_REGISTRATION, buf_span(&user->key), &view->scratch, &err);
+    if (!found && err.code != STORE_NOT_FOUND)
+        return false;
+    return registration_forget(view, &view->users.all[user - view->users.all]) &&
+           (!found || load_registration(view, buf_span(&user->key), buf_span(&view->scratch)));
 }
 
 bool user_reread(struct view *view, struct span address) {
@@ -324,7 +326,7 @@ bool user_reread(struct view *view, struct span address) {
     struct error err = {0};
     view->users.rereads++;
     if (user && user->configured)
-        return true;
+        return reread_registration(view, address);
     buf_clear(&view->scratch);
     bool found = store_get_record(view->store, STORE_USER, address, &view->scratch, &err);
     if (!found && err.code != STORE_NOT_FOUND)

@@ -15,8 +15,10 @@
 #include "directory/directory.h"
 #include "mta/client.h"
 #include "mta/clients.h"
+#include "mta/ms_answer.h"
 #include "mta/requests.h"
 #include "mta/user_change.h"
+#include "mta/user_registration.h"
 
 /* Users that are added by one request and those before it (`more`), and faults of theirs that are told. */
 #define USERS_MOST 20000
@@ -200,7 +202,34 @@ static void are_not_written(struct mta *mta, const struct effect *effect) {
 
 static const struct effect_kind addition = {are_written, are_not_written};
 
+struct forgetting {
+    struct mta *mta;
+    const struct users *seen;
+    bool failed;
+};
+
+static bool forget_one(void *context, struct span name, struct span data) {
+    struct forgetting *forgetting = context;
+    const struct local_user *user = users_with_key(forgetting->seen, name);
+    (void)data;
+    forgetting->failed = user && !user_has_told_nothing(forgetting->mta, user);
+    return !forgetting->failed;
+}
+
+/* As user_has_told_nothing of each, for which many would be asked in vain. */
+static bool have_told_nothing(struct mta *mta, const struct users *seen) {
+    static const uint8_t kinds[] = {USER_REGISTRATION, MS_REGISTERED};
+    struct forgetting forgetting = {mta, seen, false};
+    struct error err = {0};
+    for (size_t i = 0; i < sizeof kinds; i++)
+        if (!store_each_record(mta->view.store, kinds[i], forget_one, &forgetting, &err) || forgetting.failed)
+            return false;
+    return true;
+}
+
 static bool put_all(struct mta *mta, const struct adding *adding) {
+    if (!have_told_nothing(mta, &adding->seen))
+        return false;
     for (size_t i = 0; i < adding->seen.count; i++)
         if (!user_put_record(mta, &adding->seen.all[i]))
             return false;

@@ -1,9 +1,12 @@
 #!/usr/bin/python3
 """What users register by P3, and the passwords that they change: a real daemon, and a user agent in Python that shares no code with it."""
+import contextlib
 import json
 
 from players import ANN, BEN, HOME
 from peer import ber, names, p3, tap
+from peer.association import Aborted
+from peer.transport import Closed
 from mts_cast import (ANNS, BENS, BY_P3, ben, bind, bind_error, controls, entries, hashed, send, stage_of_agents, states, wait_empty)
 
 case, check, equal = tap.case, tap.check, tap.equal
@@ -88,6 +91,10 @@ def _():
         equal(register(user, ber.ctx(4, ber.set_(names.or_name_under(1, FAY_HERE)))), ("result", None))
         send(stage)
         tap.wait_until(lambda: len(entries(stage, FAY_HERE)) == 1, what="a letter that was redirected")
+        equal(register(user, ber.ctx(4, ber.set_())), ("result", None))
+        send(stage)
+        user.take()
+        equal(len(entries(stage, FAY_HERE)), 1)
 
 
 def change(user, old, new):
@@ -118,6 +125,36 @@ def _():
         stage.mta.mhs("user", "remove", BEN)
         stage.mta.mhs("user", "add", BEN, "--password-command", f"echo \"{BENS}\"")
         bind(stage, address=BEN, secret=BENS).release()
+
+
+@case("change-credentials: a password that an operator gives while the old one is compared stays")
+def _():
+    given = hashed("given")
+    with stage_of_agents(users={ANN: {"available": True}}) as stage:
+        stage.mta.mhs("user", "add", BEN, "--password-command", f"echo \"{BENS}\"")
+        with ben(stage) as user:
+            user.ask(p3.CHANGE_CREDENTIALS, ber.set_(ber.ctx(0, p3.password(BENS)), ber.ctx(1, p3.password("another"))), p3.MASE)
+            stage.mta.request("user-set", address=BEN, **{"password-hash": given})
+            with contextlib.suppress(Aborted, Closed):
+                user.answer()           # which of the two came first may differ: the operator has the last word
+            equal(bind_error(stage, secret="another"), 2)
+            bind(stage, address=BEN, secret="given").release()
+
+
+@case("who is added is not held to what a user of the configuration has registered under his address before")
+def _():
+    before = {**BY_P3, FAY_HERE: {"available": True}}
+    with stage_of_agents(users=before) as stage:
+        with ben(stage) as user:
+            equal(register(user, redirection(FAY_HERE)), ("result", None))
+        stage.mta.configure(user={address: options for address, options in stage.mta.settings["user"].items() if address != BEN})
+        stage.mta.mhs("reload")
+        stage.mta.mhs("user", "add", BEN)
+        stage.mta.stop()
+        stage.mta.start()
+        send(stage)
+        tap.wait_until(lambda: entries(stage, BEN) or entries(stage, FAY_HERE), what="an entry")
+        equal((len(entries(stage, BEN)), len(entries(stage, FAY_HERE))), (1, 0))
 
 
 if __name__ == "__main__":
