@@ -156,9 +156,10 @@ struct registration *registration_new(struct span octets, struct span own, struc
     }
     *registration = (struct registration){0};
     arena_init(&registration->arena, REGISTRATION_MEMORY);
-    error_set(err, 1, "no memory");
-    if (fill(registration, octets, own, err))
+    struct error cause = {0};
+    if (fill(registration, octets, own, &cause))
         return registration;
+    error_set(err, 1, "%s", cause.code ? cause.text : "no memory");
     registration_free(registration);
     return NULL;
 }
