@@ -1,6 +1,7 @@
 #include "mta/user_pump.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "mta/copy.h"
 #include "mta/counters.h"
 #include "mta/event.h"
@@ -11,8 +12,9 @@
 #include "mta/user_delivery.h"
 #include "mta/users.h"
 
-/* Copies that one turn moves elsewhere, or begins to deliver. */
-#define A_TURN 200
+/* Copies that one turn moves elsewhere, or begins to deliver, and µs for which it begins with more. */
+#define A_TURN  200
+#define TURN_US 20000
 
 /* ---- the copies ---- */
 
@@ -77,7 +79,8 @@ static bool pump(struct mta *mta, struct destination *destination) {
         return move_all(mta, agent);
     if (user->leaving) /* which may be refused */
         return false;
-    for (unsigned i = 0; i < A_TURN; i++) {
+    int64_t end = clock_monotonic_us() + TURN_US;
+    for (unsigned i = 0; i < A_TURN && (i == 0 || clock_monotonic_us() < end); i++) {
         struct work *work = next_ready(mta, agent);
         if (!work || !has_idle(agent))
             return false;
