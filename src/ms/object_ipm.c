@@ -49,7 +49,7 @@ static bool skip_header(struct span *octets, bool *ipm) {
 static bool find_heading(struct beginning *beginning, struct span *heading) {
     struct ber_element head;
     bool ipm;
-    for (size_t want = FIRST_OCTETS; want <= MS_BEGINNING; want *= 8) {
+    for (size_t want = FIRST_OCTETS;; want = want * 8 < MS_BEGINNING ? want * 8 : MS_BEGINNING) {
         struct span octets;
         if (!read_to(beginning, want))
             return false;
@@ -60,10 +60,9 @@ static bool find_heading(struct beginning *beginning, struct span *heading) {
             *heading = span_sub(octets, 0, head.total);
             return true;
         }
-        if (beginning->octets.len == beginning->content->length)
+        if (want == MS_BEGINNING || beginning->octets.len == beginning->content->length)
             return false;
     }
-    return false;
 }
 
 static enum ms_reading read_ipm(struct beginning *beginning, struct x420_Heading **out) {

@@ -73,6 +73,19 @@ selection_of(struct ms_operation *operation, const x413_AttributeType *types, si
     return selection->items ? selection : NULL;
 }
 
+/* What an agent of 1994 has registered is asked for by one of 1988 as far as that edition knows it. */
+static const struct x413_EntryInformationSelection *
+registered_of(struct ms_operation *operation, const x413_AttributeType *types, size_t count) {
+    x413_AttributeType *known = arena_array(&operation->arena, count + 1, sizeof *known);
+    size_t known_count = 0;
+    for (size_t i = 0; known && i < count; i++) {
+        const struct ms_attribute *attribute = ms_attribute_by_oid(types[i]);
+        if (!attribute || attribute->edition <= operation->request->edition)
+            known[known_count++] = types[i];
+    }
+    return known ? selection_of(operation, known, known_count) : NULL;
+}
+
 const struct x413_EntryInformationSelection *
 ms_requested(struct ms_operation *operation, const struct x413_EntryInformationSelection *requested,
              bool list) {
@@ -80,10 +93,10 @@ ms_requested(struct ms_operation *operation, const struct x413_EntryInformationS
     const struct x413_EntryInformationSelection *chosen = requested;
     if (!requested->items) {
         read_kept(operation, &kept);
-        chosen = list ? selection_of(operation, kept.list_attribute_defaults.items,
-                                     kept.list_attribute_defaults.count)
-                      : selection_of(operation, kept.fetch_attribute_defaults.items,
-                                     kept.fetch_attribute_defaults.count);
+        chosen = list ? registered_of(operation, kept.list_attribute_defaults.items,
+                                      kept.list_attribute_defaults.count)
+                      : registered_of(operation, kept.fetch_attribute_defaults.items,
+                                      kept.fetch_attribute_defaults.count);
     }
     if (!chosen)
         ms_fail_service(operation, x413_ServiceProblem_unavailable, "no memory");

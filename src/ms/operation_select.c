@@ -1,5 +1,6 @@
 /* Which entries an operation means: its entry class, its selector (X.413 §8.1.4), or numbers. */
 #include "ms/operation_private.h"
+#include "schema/x419.h"
 
 /* Extensions came with 1994; one of 1988 can't be told which of them is not known. */
 bool ms_check_extensions(struct ms_operation *operation, const struct x413_MSExtensions *extensions) {
@@ -61,10 +62,14 @@ static bool read_times(struct ms_operation *operation, const struct x413_TimeRan
     return true;
 }
 
+/* Delete has no attribute-error among its errors (X.413 §8.2.5). */
 static bool fail_filter(struct ms_operation *operation, const struct ms_filter *filter) {
     struct x413_AttributeErrorParameter parameter = {.problems = {NULL, 0}};
     struct ms_filter_problem problem;
     size_t count = 0;
+    if (operation->request->code == x419_op_delete)
+        return ms_fail_service(operation, x413_ServiceProblem_unwilling_to_perform,
+                               "a filter with an item that can't be evaluated");
     while (count < x413_ub_per_entry && ms_filter_problem(filter, count, &problem))
         count++;
     parameter.problems.items = arena_array(&operation->arena, count, sizeof *parameter.problems.items);

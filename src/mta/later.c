@@ -4,11 +4,13 @@
 #include "base/clock.h"
 #include "mta/mta_private.h"
 
-/* Octets of all that waits, less what objects hold, and of what waits of one payer, with that: what is above
- * is refused him. Users' associations each have a small part of it open (protocol/p3.c), and the process of
- * the clients lets each of them. */
-#define LATER_MOST    ((size_t)64 << 20)
-#define LATER_MOST_BY ((size_t)16 << 20)
+/* Octets of all that waits, less what objects hold, of what waits of one payer, with that, and of what waits
+ * of the local socket's clients, less that (quota.h bounds it): what is above is refused. Users' associations
+ * each have a small part of theirs open (protocol/p3.c), and the process of the clients lets each user have.
+ */
+#define LATER_MOST            ((size_t)64 << 20)
+#define LATER_MOST_BY         ((size_t)16 << 20)
+#define LATER_MOST_OF_CLIENTS ((size_t)4 << 20)
 
 /* What users ask for takes so long in a turn of the loop, or one thing takes what it takes. µs */
 #define TURN_MOST 5000
@@ -80,7 +82,7 @@ static struct later_payer *next_payer(const struct mta *mta) {
 
 /* ---- what waits ---- */
 
-static bool put(struct mta *mta, struct later_payer *payer, const struct later_asked *asked) {
+static bool put(struct mta *mta, struct later_payer *payer, const struct later_asked *asked, size_t most) {
     struct later *later = mem_alloc(sizeof *later);
     struct bytes *copy = later ? bytes_new((struct span){NULL, 0}, asked->payload) : NULL;
     if (!copy) {
@@ -94,7 +96,7 @@ static bool put(struct mta *mta, struct later_payer *payer, const struct later_a
                             .octets = asked->octets,
                             .payload = copy};
     size_t octets = octets_of(later);
-    if (octets > LATER_MOST - mta->later_octets || octets + later->octets > LATER_MOST_BY - payer->octets) {
+    if (octets > LATER_MOST - mta->later_octets || octets + later->octets > most - payer->octets) {
         bytes_drop(copy);
         mem_free(later);
         return false;
@@ -107,9 +109,9 @@ static bool put(struct mta *mta, struct later_payer *payer, const struct later_a
     return true;
 }
 
-static bool wait_for(struct mta *mta, uint64_t number, const struct later_asked *asked) {
+static bool wait_for(struct mta *mta, uint64_t number, const struct later_asked *asked, size_t most) {
     struct later_payer *payer = payer_of(mta, number);
-    bool waits = payer && put(mta, payer, asked);
+    bool waits = payer && put(mta, payer, asked, most);
     if (payer && !waits)
         forget_idle(mta);
     return waits;
@@ -119,7 +121,8 @@ bool later_put(struct mta *mta, void *owner, const struct later_kind *kind, uint
                void *object) {
     struct later_asked asked = {
         .owner = owner, .kind = kind, .ref = ref, .payload = payload, .object = object};
-    return wait_for(mta, (uintptr_t)owner, &asked);
+    /* The process of the clients gives them their turns. */
+    return wait_for(mta, (uintptr_t)mta, &asked, LATER_MOST_OF_CLIENTS);
 }
 
 static void forget(struct later *later) {
@@ -171,7 +174,7 @@ static int64_t run(struct mta *mta, const struct later_kind *kind, void *owner, 
 
 bool later_do(struct mta *mta, uint64_t payer, const struct later_asked *asked) {
     if (later_awaits(mta) || has_had_its_time(mta))
-        return wait_for(mta, payer, asked);
+        return wait_for(mta, payer, asked, LATER_MOST_BY);
     run(mta, asked->kind, asked->owner, asked->ref, asked->payload, asked->object);
     return true;
 }

@@ -37,8 +37,8 @@ struct later_asked {
 
 /* True: what comes now has to wait. */
 bool later_awaits(const struct mta *mta);
-/* It waits; the payload is copied, and `object` taken over. False: no more may wait, or there is no memory.
- */
+/* It waits; the payload is copied, and `object` taken over. Clients of the local socket pay as one. False: no
+ * more of theirs may wait, or there is no memory. */
 bool later_put(struct mta *mta, void *owner, const struct later_kind *kind, uint64_t ref, struct span payload,
                void *object);
 /* It is run now, or waits, and `payer` pays: many owners may be one. False: no more of his may wait, or there

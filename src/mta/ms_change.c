@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "ms/available.h"
+#include "ms/operation.h"
 #include "mta/later.h"
 #include "mta/mailbox.h"
 #include "mta/ms_answer.h"
@@ -50,31 +51,48 @@ bool ms_read(struct user_association *association, struct span payload) {
 /* Most entries that one change deletes; who answers asks for no more (ms/operation_delete.c). */
 #define DELETED_MOST 10000
 
+/* Most whose status it raises: more are not in a list, where each takes some octets. */
+#define RAISED_MOST MS_LIST_MOST
+
 struct change {
     struct mta *mta;
     uint32_t mailbox;
+    uint64_t last; /* the highest number of its entries */
+    uint64_t raised;
     unsigned deleted;
 };
 
 typedef bool run_cb(struct change *change, uint32_t first, uint32_t last);
 
-/* Pairs of numbers. */
+/* Pairs of numbers, by rising numbers. */
 static bool each_run(struct change *change, struct span runs, run_cb *cb) {
     struct reader r = reader_of(runs);
+    uint64_t next = 0;
     while (reader_left(&r)) {
         uint32_t first = reader_u32(&r), last = reader_u32(&r);
-        if (r.failed || first > last || !cb(change, first, last))
+        if (r.failed || first < next || first > last || !cb(change, first, last))
             return false;
+        next = (uint64_t)last + 1;
     }
     return true;
 }
 
+/* A commit goes through each number of a run: those that no entry has are left out. */
+static bool raise(struct change *change, uint32_t first, uint32_t last, enum store_entry_status status) {
+    if (first > change->last)
+        return true;
+    last = last > change->last ? (uint32_t)change->last : last;
+    change->raised += (uint64_t)last - first + 1;
+    return change->raised <= RAISED_MOST &&
+           store_raise_status(change->mta->batch.store, change->mailbox, first, last, status);
+}
+
 static bool list(struct change *change, uint32_t first, uint32_t last) {
-    return store_raise_status(change->mta->batch.store, change->mailbox, first, last, STORE_LISTED);
+    return raise(change, first, last, STORE_LISTED);
 }
 
 static bool process(struct change *change, uint32_t first, uint32_t last) {
-    return store_raise_status(change->mta->batch.store, change->mailbox, first, last, STORE_PROCESSED);
+    return raise(change, first, last, STORE_PROCESSED);
 }
 
 static bool remove_one(const struct change *change, uint32_t number) {
@@ -105,7 +123,9 @@ static bool apply(struct user_association *association, uint32_t invocation, str
     struct span registered = payload_octets(r);
     bool of_entries = listed.len || processed.len || deleted.len;
     change.mailbox = user ? mailbox_at(&change.mta->view, user->address, &err) : 0;
-    return user && !err.code && (change.mailbox || !of_entries) &&
+    return user && !user->leaving && !err.code && (change.mailbox || !of_entries) &&
+           (!(listed.len || processed.len) ||
+            store_last_entry(change.mta->view.store, change.mailbox, &change.last, &err)) &&
            (!registered.len ||
             store_put_record(change.mta->batch.store, MS_REGISTERED, buf_span(&user->key), registered)) &&
            each_run(&change, listed, list) && each_run(&change, processed, process) &&

@@ -109,18 +109,22 @@ struct osi_ro {
  */
 bool osi_ro_begin(struct osi_association *a, struct osi_ro *ro, int64_t now);
 
+/* May it be said on this association at all? Where osi_ro_begin says no to such a one, it says yes when what
+ * is under way or open has ended; to another one it never does. */
+bool osi_ro_is_allowed(const struct osi_association *a, const struct osi_ro *ro);
+
 /* Hands over the next octets of the parameter; returns how many were taken, the rest again after
  * OSI_EVENT_MAY_SEND. `last` says that it ends with `data`. */
 size_t osi_ro_data(struct osi_association *a, struct span data, bool last, int64_t now);
 
 /* A PDU at once, with its parameter or the absent span; it waits in the queue when another is under way.
- * False as osi_ro_begin, or when the queue is full. */
+ * False as osi_ro_begin, or when the queue is full (OSI_EVENT_MAY_SEND tells when it is empty). */
 bool osi_ro_send(struct osi_association *a, struct osi_ro *ro, struct span parameter, int64_t now);
 
 /*
  * RO-REJECT-U: of an open invocation of the peer, which is closed by it, with a
  * problem of the invocation, or of its last result or error with a problem of
- * that.
+ * that. False when it is not open, or the queue is full, as in osi_ro_send.
  */
 bool osi_ro_reject(struct osi_association *a, int64_t id, enum osi_syntax syntax,
                    enum osi_ro_problem_kind kind, int64_t problem, int64_t now);

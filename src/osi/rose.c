@@ -136,9 +136,13 @@ static bool waits_for_answer(const struct rose_machine *m) {
     return false;
 }
 
+static bool is_ours_to_invoke(const struct rose_machine *m, const struct osi_operation *operation) {
+    return operation ? (operation->invokers & m->us) != 0 : !m->operations;
+}
+
 static bool may_invoke(const struct rose_machine *m, struct osi_ro *ro) {
     ro->operation = find_operation(m, ro);
-    bool known = ro->operation ? (ro->operation->invokers & m->us) != 0 : !m->operations;
+    bool known = is_ours_to_invoke(m, ro->operation);
     bool synchronous = class_of(ro->operation) == 1 && rose_awaited(m) > 0;
     if (!known || !ro->has_code || synchronous || waits_for_answer(m) || !has_room(&m->ours) ||
         linked_problem(m, &m->theirs, ro) >= 0)
@@ -165,6 +169,11 @@ bool rose_may_say(const struct rose_machine *m, struct osi_ro *ro) {
     if (open->operation)
         ro->code = open->operation->code;
     return ro->kind == OSI_RO_RESULT && answers_result(open->operation);
+}
+
+bool rose_allows(const struct rose_machine *m, const struct osi_ro *ro) {
+    struct osi_ro said = *ro;
+    return ro->kind == OSI_RO_INVOKE ? is_ours_to_invoke(m, find_operation(m, ro)) : rose_may_say(m, &said);
 }
 
 void rose_say(struct rose_machine *m, const struct osi_ro *ro) {

@@ -40,6 +40,9 @@ const struct rose_invocation *rose_find(const struct rose_invocations *list, int
 /* True if we may say this: fills in `ro`'s identifier (of an INVOKE), operation and code. */
 bool rose_may_say(const struct rose_machine *m, struct osi_ro *ro);
 
+/* True if we may say it now or later: only other PDUs that must come first can be in its way. */
+bool rose_allows(const struct rose_machine *m, const struct osi_ro *ro);
+
 /* We say it: an INVOKE opens an invocation of ours, an answer closes one of theirs. */
 void rose_say(struct rose_machine *m, const struct osi_ro *ro);
 

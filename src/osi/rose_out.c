@@ -165,6 +165,7 @@ static bool enqueue(struct osi_association *a, const struct osi_ro *ro, struct s
         !rose_pdu_encode(ro, parameter, &out->queue)) {
         out->queue.len = start < out->queue.len ? start : out->queue.len;
         out->queue.failed = false;
+        out->wanted = true; /* when there is room again the owner may try anew */
         return false;
     }
     head.length = out->queue.len - start - sizeof head;
@@ -231,6 +232,10 @@ bool osi_ro_begin(struct osi_association *a, struct osi_ro *ro, int64_t now) {
     out->state = ROSE_OUT_STREAM;
     push_edge(a);
     return !a->over;
+}
+
+bool osi_ro_is_allowed(const struct osi_association *a, const struct osi_ro *ro) {
+    return is_open(a) && a->presentation.context[ro->syntax] && rose_allows(&a->rose->machine, ro);
 }
 
 size_t osi_ro_data(struct osi_association *a, struct span data, bool last, int64_t now) {

@@ -13,7 +13,35 @@ struct mailbox_reader {
     struct net *net;
     struct ipc_channel *channel;
     unsigned number; /* among its kind */
+    bool asked;      /* it has a question */
 };
+
+/* ---- turns ---- */
+
+static struct mailbox_reader *free_reader(const struct net *net) {
+    struct mailbox_reader *reader = net->readers;
+    while (reader && reader->asked)
+        reader = reader->next;
+    return reader;
+}
+
+static bool ask_for(struct net *net, uint32_t slot) {
+    struct connection *c = net->slots[slot].connection;
+    return c && c->user && c->association && !osi_association_is_over(c->association) &&
+           c->service->reader_free && c->service->reader_free(c);
+}
+
+/* Those who wait ask as far as there is somebody to answer, beginning behind the one who asked last. */
+static void ask_in_turn(struct net *net) {
+    for (uint32_t i = 0, first = net->mailbox_turn; net->mailbox_waits && i < net->slot_count; i++) {
+        uint32_t slot = (first + i) % net->slot_count;
+        if (net->readers && !free_reader(net))
+            return;
+        if (ask_for(net, slot))
+            net->mailbox_turn = slot + 1;
+    }
+    net->mailbox_waits = net->mailbox_waits && !net->readers;
+}
 
 /* ---- one that has gone ---- */
 
@@ -23,13 +51,13 @@ static void leave(struct mailbox_reader *reader) {
     while (*at != reader)
         at = &(*at)->next;
     *at = reader->next;
-    net->reader_count--;
     for (uint32_t i = 0; i < net->slot_count; i++) {
         struct connection *c = net->slots[i].connection;
         if (c && c->user && c->association && c->service->reader_lost)
             c->service->reader_lost(c, reader);
     }
     mem_free(reader);
+    ask_in_turn(net);
 }
 
 static void on_closed(void *context, struct ipc_channel *channel, const char *cause) {
@@ -62,13 +90,16 @@ static bool dispatch(struct net *net, enum ipc_type type, uint64_t ref, struct s
 
 static bool on_frame(void *context, struct ipc_channel *channel, enum ipc_type type, uint64_t ref,
                      struct span payload) {
-    const struct mailbox_reader *reader = context;
+    struct mailbox_reader *reader = context;
     char why[IPC_WHY];
     (void)channel;
-    bool right = dispatch(reader->net, type, ref, payload, why);
-    if (!right)
+    if (!dispatch(reader->net, type, ref, payload, why)) {
         log_error("reader%u broke the rules by %s", reader->number, why);
-    return right;
+        return false;
+    }
+    reader->asked = false;
+    ask_in_turn(reader->net);
+    return true;
 }
 
 static const struct ipc_handler handler = {.frame = on_frame, .closed = on_closed};
@@ -100,7 +131,7 @@ static bool meet(struct net *net, const struct ipc_holder *holder, int fd) {
     }
     reader->next = net->readers;
     net->readers = reader;
-    net->reader_count++;
+    ask_in_turn(net);
     return true;
 }
 
@@ -137,12 +168,19 @@ void mailbox_readers_close(struct net *net) {
 
 /* ---- questions ---- */
 
-bool mailbox_readers_ask(struct net *net, enum ipc_type type, uint64_t ref, struct span head,
-                         struct span body, const void **reader) {
-    struct mailbox_reader *chosen = net->readers;
-    for (uint64_t skip = net->reader_count ? ref % net->reader_count : 0; skip; skip--)
-        chosen = chosen->next;
+enum mailbox_asked mailbox_readers_ask(struct net *net, const struct mailbox_question *question,
+                                       const void **reader) {
+    struct mailbox_reader *chosen = free_reader(net);
+    bool sent = false;
     *reader = chosen;
-    return chosen ? ipc_send(chosen->channel, type, ref, head, body)
-                  : net_store_send(net, type, ref, head, body);
+    if (!chosen && (net->readers || question->by_reader)) {
+        net->mailbox_waits = true;
+        return MAILBOX_WAITS;
+    }
+    if (chosen)
+        sent = chosen->asked =
+            ipc_send(chosen->channel, question->type, question->ref, question->head, question->body);
+    else
+        sent = net_store_send(net, question->type, question->ref, question->head, question->body);
+    return sent ? MAILBOX_ASKED : MAILBOX_FAILED;
 }

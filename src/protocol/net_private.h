@@ -31,7 +31,8 @@ struct net {
     struct ipc_parent *parent;
     struct event *door;             /* by which channels to readers come */
     struct mailbox_reader *readers; /* mailbox_readers.c */
-    unsigned reader_count;
+    bool mailbox_waits;             /* an association may wait for one of them */
+    uint32_t mailbox_turn;          /* the slot with which the next turn begins */
     struct event **listeners;
     size_t listener_count;
     struct slot *slots;

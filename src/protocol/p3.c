@@ -160,6 +160,7 @@ static void on_event(struct connection *c, struct osi_event *event) {
         break;
     case OSI_EVENT_RO_RETURNED:
         p3_delivery_returned(p3, &event->u.ro);
+        p3_returned(p3, &event->u.ro);
         break;
     case OSI_EVENT_MAY_SEND:
         p3_push(p3);

@@ -88,15 +88,30 @@ static void take_first(struct p3 *p3) {
     mem_free(answer);
 }
 
+bool p3_forgo(const struct p3 *p3, const struct osi_ro *ro) {
+    struct osi_association *a = p3->connection->association;
+    if (osi_association_is_over(a) || osi_ro_is_allowed(a, ro))
+        return false;
+    if (ro->kind == OSI_RO_INVOKE)
+        return true;
+    connection_warn(p3->connection,
+                    "operation rejected: what answers it is not allowed in its place (code %lld)",
+                    (long long)ro->code);
+    if (!osi_ro_reject(a, ro->id, ro->syntax, OSI_RO_INVOKE_PROBLEM, OSI_RO_RESOURCE_LIMITATION,
+                       clock_monotonic_us()))
+        osi_association_abort(a, OSI_ABORT_LOCAL_SYSTEM_PROBLEM, "an operation can't be answered");
+    return true;
+}
+
 /* True: all of it was taken. */
-static bool say(struct osi_association *a, struct p3_answer *answer) {
+static bool say(const struct p3 *p3, struct osi_association *a, struct p3_answer *answer) {
     int64_t now = clock_monotonic_us();
     struct span rest = span_sub(buf_span(&answer->parameter), answer->sent, SIZE_MAX);
     if (answer->ro.kind == OSI_RO_REJECT)
         return osi_ro_reject(a, answer->ro.id, answer->ro.syntax, OSI_RO_INVOKE_PROBLEM, answer->ro.problem,
                              now);
     if (!answer->begun && !osi_ro_begin(a, &answer->ro, now))
-        return false;
+        return p3_forgo(p3, &answer->ro);
     answer->begun = true;
     if (!answer->ro.has_parameter)
         return true;
@@ -111,10 +126,23 @@ void p3_push(struct p3 *p3) {
         return;
     if (p3_delivery_is_said(p3))
         p3_delivery_push(p3);
-    while (p3->first && !p3_delivery_is_said(p3) && !osi_association_is_over(a) && say(a, p3->first))
+    while (p3->first && !p3_delivery_is_said(p3) && !osi_association_is_over(a) && say(p3, a, p3->first))
         take_first(p3);
     if (!p3->first && !osi_association_is_over(a))
         p3_delivery_push(p3);
+}
+
+/* The invocation that an answer was for is closed: it can't be answered once more. */
+void p3_returned(struct p3 *p3, const struct osi_ro *ro) {
+    struct p3_answer *first = p3->first;
+    bool is_first = first && first->begun && first->ro.kind == ro->kind && first->ro.id == ro->id;
+    if (ro->kind != OSI_RO_INVOKE) {
+        connection_warn(p3->connection, "association aborted: an answer was not taken");
+        osi_association_abort(p3->connection->association, OSI_ABORT_USER_ERROR, "an answer was not taken");
+    } else if (is_first) {
+        take_first(p3);
+        p3_push(p3);
+    }
 }
 
 void p3_answers_free(struct p3 *p3) {

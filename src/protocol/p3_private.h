@@ -63,8 +63,9 @@ struct p3 {
     enum p3_in in;
     struct ber_scanner scanner;
     struct buf gathered;
-    bool told;       /* the store process got USER_SUBMIT_BEGIN */
-    uint32_t number; /* of the last operation */
+    bool told;           /* the store process got USER_SUBMIT_BEGIN */
+    uint32_t submission; /* the number of the one of which it did */
+    uint32_t number;     /* of the last operation; others may get theirs while a submission comes in */
     struct p3_open opens[OSI_RO_OUTSTANDING];
     size_t open_octets; /* of their arguments */
     unsigned faults;    /* arguments in a row that were none */
@@ -119,8 +120,15 @@ void p3_error(struct p3 *p3, const struct osi_ro *ro, int64_t code, struct span 
 void p3_number_free(struct p3 *p3, uint32_t number);
 /* Answers it without the store process: an invoke problem. */
 void p3_reject(struct p3 *p3, const struct osi_ro *ro, int64_t problem);
+/* osi_ro_begin says no: true if it always will. Then nothing is left to say: an operation was rejected in
+ * place of an answer that its type does not have, and a control of a port that the other side did not ask for
+ * is none of its. */
+bool p3_forgo(const struct p3 *p3, const struct osi_ro *ro);
 /* Says what waits, as far as it is taken. */
 void p3_push(struct p3 *p3);
+/* The other side did not take what was said (RO-REJECT-P). A control is over; an answer ends the association.
+ */
+void p3_returned(struct p3 *p3, const struct osi_ro *ro);
 void p3_answers_free(struct p3 *p3);
 /* Frames of the store process. */
 bool p3_on_answer(struct p3 *p3, struct span payload);

@@ -73,7 +73,7 @@ static void stop_telling(struct p3 *p3) {
     struct span none = {NULL, 0};
     if (p3->told) {
         tell(p3, IPC_USER_SUBMIT_STOP, none, none);
-        p3_number_free(p3, p3->number);
+        p3_number_free(p3, p3->submission);
     }
     p3->told = false;
 }
@@ -94,6 +94,7 @@ static void tell_begin(struct p3 *p3, enum ipc_submission kind, struct span enve
     tell(p3, IPC_USER_SUBMIT_BEGIN, buf_span(&head), envelope);
     buf_free(&head);
     p3->told = true;
+    p3->submission = number;
 }
 
 /* The elements of an argument as far as it came: true if the first of them is `*envelope`; `*last` is the
@@ -177,7 +178,7 @@ static enum options read_options(struct span element) {
 static bool is_whole(struct p3 *p3, enum options *options) {
     struct buf argument;
     struct span envelope, last = {NULL, 0};
-    size_t count;
+    size_t count = 0;
     buf_init(&argument, 0);
     bool whole = ber_scanner_finish(&p3->scanner) && ber_scanner_envelope(&p3->scanner, &argument) &&
                  envelope_of(buf_span(&argument), &envelope, &last, &count) && p3->scanner.found;

@@ -69,6 +69,9 @@ static void on_event(struct connection *c, struct osi_event *event) {
     case OSI_EVENT_RO_DROPPED:
         on_end(p7, event->type == OSI_EVENT_RO_DROPPED);
         break;
+    case OSI_EVENT_RO_RETURNED:
+        p3_returned(&p7->p3, &event->u.ro);
+        break;
     case OSI_EVENT_MAY_SEND:
         p7_push(p7);
         p7_ask_next(p7);
@@ -145,6 +148,10 @@ static void reader_lost(struct connection *c, const void *reader) {
     p7_read_anew(p7_of(c), reader);
 }
 
+static bool reader_free(struct connection *c) {
+    return p7_ask_waiting(p7_of(c));
+}
+
 /* ---- life ---- */
 
 static bool take_on(struct connection *c) {
@@ -195,6 +202,7 @@ const struct service p7_service = {.contexts = OSI_MS_ACCESS_88 | OSI_MS_RELIABL
                                    .state = state,
                                    .frame = on_frame,
                                    .reader_lost = reader_lost,
+                                   .reader_free = reader_free,
                                    .sated = sated,
                                    .due = due,
                                    .wake = wake,

@@ -5,15 +5,26 @@
  */
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "protocol/mailbox_readers.h"
 #include "protocol/p7_private.h"
-
-static const struct span nothing = {NULL, 0};
 
 void p7_ask_head(const struct p7 *p7, uint32_t number, struct buf *out) {
     buf_append_u32(out, number);
     payload_put_octets(out, buf_span(&p7->seal));
     payload_put_octets(out, span_str(connection_peer(p7->p3.connection)));
+}
+
+void p7_ask_reader(struct p7 *p7, const struct mailbox_question *question, const void **reader) {
+    struct connection *c = p7->p3.connection;
+    struct mailbox_question asked = *question;
+    asked.ref = c->ref;
+    enum mailbox_asked how =
+        asked.head.len ? mailbox_readers_ask(c->net, &asked, reader) : MAILBOX_FAILED /* no memory */;
+    p7->waits = how == MAILBOX_WAITS;
+    if (how != MAILBOX_FAILED)
+        return;
+    osi_association_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
+                          "who answers for the mailbox can't take more");
+    connection_kick(c);
 }
 
 /* ---- an answer begins ---- */
@@ -64,6 +75,7 @@ void p7_answer_free(struct p7 *p7) {
     mem_free(p7->answer.slices);
     buf_free(&p7->piece);
     p7->answer = (struct p7_answer){.is = false};
+    p7->waits = p7->waits && !p7->reading;
     p7->reading = false;
 }
 
@@ -74,7 +86,6 @@ static const struct p7_slice *slice_of(const struct p7_answer *answer) {
 }
 
 static void read_on(struct p7 *p7, const struct p7_slice *slice) {
-    struct connection *c = p7->p3.connection;
     uint64_t left = slice->length - p7->answer.sliced;
     struct buf head;
     buf_init(&head, 0);
@@ -83,17 +94,22 @@ static void read_on(struct p7 *p7, const struct p7_slice *slice) {
     buf_append_u64(&head, slice->offset + p7->answer.sliced);
     buf_append_u32(&head, left < IPC_CHUNK ? (uint32_t)left : IPC_CHUNK);
     p7->reading = true;
-    if (head.failed ||
-        !mailbox_readers_ask(c->net, IPC_MS_READ, c->ref, buf_span(&head), nothing, &p7->read_of))
-        osi_association_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
-                              "who answers for the mailbox can't take more");
+    p7_ask_reader(p7,
+                  &(struct mailbox_question){.type = IPC_MS_READ,
+                                             .head = head.failed ? (struct span){NULL, 0} : buf_span(&head)},
+                  &p7->read_of);
     buf_free(&head);
 }
 
-void p7_read_anew(struct p7 *p7, const void *reader) {
+void p7_read_on(struct p7 *p7) {
     const struct p7_slice *slice = slice_of(&p7->answer);
-    if (p7->reading && slice && p7->read_of == reader)
+    if (slice)
         read_on(p7, slice);
+}
+
+void p7_read_anew(struct p7 *p7, const void *reader) {
+    if (p7->reading && p7->read_of == reader)
+        p7_read_on(p7);
 }
 
 /* True: all octets before the slice were taken. */
@@ -131,7 +147,7 @@ static bool say(struct p7 *p7, struct osi_association *a) {
     struct p7_answer *answer = &p7->answer;
     const struct p7_slice *slice;
     if (!answer->begun && !osi_ro_begin(a, &answer->ro, clock_monotonic_us()))
-        return false;
+        return p3_forgo(&p7->p3, &answer->ro);
     answer->begun = true;
     if (!answer->ro.has_parameter)
         return true;
@@ -172,7 +188,7 @@ bool p7_on_data(struct p7 *p7, struct span payload) {
     if (r.failed || !p7->reading || !slice || offset != slice->offset + answer->sliced ||
         octets.len > slice->length - answer->sliced)
         return false;
-    p7->reading = false;
+    p7->reading = p7->waits = false;
     p7->piece_said = 0;
     buf_clear(&p7->piece);
     if (!octets.len || !buf_append_span(&p7->piece, octets))

@@ -2,6 +2,7 @@
 #ifndef PROTOCOL_P7_PRIVATE_H
 #define PROTOCOL_P7_PRIVATE_H
 
+#include "protocol/mailbox_readers.h"
 #include "protocol/p3_private.h"
 #include "protocol/p7.h"
 
@@ -18,6 +19,7 @@ struct p7_question {
     struct p7_question *next;
     struct osi_ro ro;
     struct buf argument;
+    unsigned losses; /* readers that ended with it */
 };
 
 /* A slice of a content within an answer. */
@@ -54,6 +56,7 @@ struct p7 {
     uint32_t asked;               /* its number while the answer is awaited; 0: none is */
     struct p7_question *question; /* that, while it is awaited */
     const void *asked_of;         /* who answers it: a reader, or NULL */
+    bool waits;                   /* that, or the next piece of a content, waits for a reader */
     uint32_t changes;             /* of the one whose changes are not on disk yet; 0: none is */
     bool awaited;                 /* the result is said when these are */
     struct p7_answer answer;
@@ -95,7 +98,8 @@ bool p7_on_changed(struct p7 *p7, struct span payload);
 void p7_ask_next(struct p7 *p7);
 /* A reader has gone: what it was asked is asked anew. */
 void p7_ask_anew(struct p7 *p7, const void *reader);
-void p7_read_anew(struct p7 *p7, const void *reader);
+/* Asks what waits for a reader; false: nothing does. */
+bool p7_ask_waiting(struct p7 *p7);
 /* No more of what the user says is taken now. */
 bool p7_is_sated(const struct p7 *p7);
 void p7_retrieval_free(struct p7 *p7);
@@ -109,6 +113,12 @@ void p7_say(struct p7 *p7, const struct osi_ro *ro, struct buf *octets, struct s
 void p7_push(struct p7 *p7);
 bool p7_on_data(struct p7 *p7, struct span payload);
 void p7_answer_free(struct p7 *p7);
+/* Asks for the next piece of the content. */
+void p7_read_on(struct p7 *p7);
+/* A reader has gone: it is asked for anew. */
+void p7_read_anew(struct p7 *p7, const void *reader);
+/* Asks a reader, or waits for one; the association is aborted where neither can be. */
+void p7_ask_reader(struct p7 *p7, const struct mailbox_question *question, const void **reader);
 /* A frame for who answers for the mailbox: what asks, in the frame's first fields. */
 void p7_ask_head(const struct p7 *p7, uint32_t number, struct buf *out);
 

@@ -4,13 +4,19 @@
  * before it did, statuses too. What comes meanwhile waits in the network.
  */
 #include "base/alloc.h"
-#include "protocol/mailbox_readers.h"
 #include "protocol/p7_private.h"
 #include "schema/x419.h"
 
 /* Most octets of an argument: a filter is what is long in one. */
 #define ARGUMENT_MOST ((size_t)256 * 1024)
 #define WAITING_MOST  ((size_t)1024 * 1024) /* of all that wait */
+
+/* A question that so many readers ended with is answered with an error: it may be what they ended of. */
+#define LOSSES_MOST 3
+
+/* X.413's, with the problem unavailable. */
+#define SERVICE_ERROR 27
+#define UNAVAILABLE   SPAN_LIT("\x31\x05\xA0\x03\x02\x01\x01")
 
 /* Who sends arguments that are none over and over again is not at work. */
 #define FAULTS_MOST 16
@@ -76,29 +82,56 @@ static struct p7_question *take_first(struct p7 *p7) {
 }
 
 static void ask(struct p7 *p7) {
-    struct connection *c = p7->p3.connection;
     struct buf head;
     buf_init(&head, 0);
     p7_ask_head(p7, p7->asked, &head);
     buf_append_u16(&head, (uint16_t)p7->ro.code);
     buf_append_byte(&head, p7_is_1994(p7));
     payload_put_octets(&head, buf_span(&p7->bind.restrictions));
-    if (head.failed || !mailbox_readers_ask(c->net, IPC_MS_ASK, c->ref, buf_span(&head),
-                                            buf_span(&p7->question->argument), &p7->asked_of))
-        osi_association_abort(c->association, OSI_ABORT_LOCAL_SYSTEM_PROBLEM,
-                              "who answers for the mailbox can't take more");
+    p7_ask_reader(p7,
+                  &(struct mailbox_question){.type = IPC_MS_ASK,
+                                             .head = head.failed ? (struct span){NULL, 0} : buf_span(&head),
+                                             .body = buf_span(&p7->question->argument),
+                                             .by_reader = p7->question->losses > 0},
+                  &p7->asked_of);
     buf_free(&head);
-}
-
-void p7_ask_anew(struct p7 *p7, const void *reader) {
-    if (p7->asked && p7->asked_of == reader)
-        ask(p7);
 }
 
 static void answered(struct p7 *p7) {
     question_free(p7->question);
     p7->question = NULL;
     p7->asked = 0;
+    p7->waits = false;
+}
+
+static void give_up(struct p7 *p7) {
+    connection_warn(p7->p3.connection,
+                    "operation refused: %u processes that were to answer it ended one after the other",
+                    p7->question->losses);
+    p3_number_free(&p7->p3, p7->asked);
+    answered(p7);
+    p3_error(&p7->p3, &p7->ro, SERVICE_ERROR, UNAVAILABLE);
+    p7_ask_next(p7);
+    connection_kick(p7->p3.connection);
+}
+
+void p7_ask_anew(struct p7 *p7, const void *reader) {
+    if (!p7->asked || p7->asked_of != reader)
+        return;
+    if (++p7->question->losses < LOSSES_MOST)
+        ask(p7);
+    else
+        give_up(p7);
+}
+
+bool p7_ask_waiting(struct p7 *p7) {
+    if (!p7->waits)
+        return false;
+    if (p7->asked)
+        ask(p7);
+    else
+        p7_read_on(p7);
+    return true;
 }
 
 void p7_ask_next(struct p7 *p7) {

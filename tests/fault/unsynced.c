@@ -15,6 +15,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -106,8 +107,11 @@ static void begin(struct watched *file, int fd, uint64_t size) {
     undo_write(file->undo, path, length);
 }
 
+/* The store's thread syncs a file while the loop writes to it. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
 /* Notes the blocks of [from, to) as they were at the last sync. */
-static void save(int fd, uint64_t from, uint64_t to) {
+static void save_locked(int fd, uint64_t from, uint64_t to) {
     int kept = errno;
     struct stat status;
     struct watched *file = fstat(fd, &status) || !S_ISREG(status.st_mode) ? NULL : find(fd, &status);
@@ -134,7 +138,13 @@ static void save(int fd, uint64_t from, uint64_t to) {
     errno = kept;
 }
 
-static void note_made(int fd) {
+static void save(int fd, uint64_t from, uint64_t to) {
+    pthread_mutex_lock(&lock);
+    save_locked(fd, from, to);
+    pthread_mutex_unlock(&lock);
+}
+
+static void note_made_locked(int fd) {
     struct stat status;
     struct made *place = made;
     while (place < made + MADE && place->path[0])
@@ -145,6 +155,12 @@ static void note_made(int fd) {
     place->note = undo_file("made-", status.st_ino);
     if (place->note >= 0)
         undo_write(place->note, place->path, strlen(place->path));
+}
+
+static void note_made(int fd) {
+    pthread_mutex_lock(&lock);
+    note_made_locked(fd);
+    pthread_mutex_unlock(&lock);
 }
 
 /* The files of the folder have their names for good. */
@@ -164,7 +180,7 @@ static void folder_synced(int fd) {
 }
 
 /* What was noted is no longer to be taken back. */
-static void synced(int fd) {
+static void synced_locked(int fd) {
     struct stat status;
     if (getenv("CHASQUI_SYNC_LIES"))
         return;
@@ -179,6 +195,12 @@ static void synced(int fd) {
     free(file->saved);
     file->undo = -1;
     file->saved = NULL;
+}
+
+static void synced(int fd) {
+    pthread_mutex_lock(&lock);
+    synced_locked(fd);
+    pthread_mutex_unlock(&lock);
 }
 
 /* Opens with `real`, and notes what that made. */

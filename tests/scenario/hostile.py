@@ -474,7 +474,8 @@ def connected_sockets():
         return {int(fields[6]) for fields in map(str.split, file.readlines()[1:]) if fields[5] == "03"}
 
 
-DOORS = 3       # of the store process, the reader and the process of the clients
+# The doors of the store process, the net process, the reader and the process of the clients.
+DOORS = 4
 
 
 def family(parent):

@@ -10,7 +10,7 @@ import time
 from players import ANN, BEN, HOME, Unharmed
 from mts_cast import ANNS, BENS, entries, letter, said_by_tshark, stage_with_users
 from interop import tshark_judge
-from peer import ber, local, names, p3, p7, tap, x413
+from peer import ber, local, names, p3, p7, session as s, tap, x228, x413
 from peer.association import Aborted, BindRefused
 from peer.p7 import CONTENT, CONTENT_LENGTH, CONTENT_TYPE, CREATION, ENTRY_TYPE, ENVELOPE, LISTED, NEW, PRIORITY, PROCESSED, SEQUENCE, STATUS
 from peer.transport import Closed
@@ -238,6 +238,8 @@ def every_error(user, edition_94=True):
     yield user.fetch(4000, [CONTENT]), "sequence-number-error"
     yield user.fetch(0), "sequence-number-error"
     yield user.delete([4000]), "sequence-number-error"
+    yield user.delete(x413.selector(by=x413.present(huge))), "service-error"        # delete has no attribute-error
+    yield user.delete(x413.selector(by=x413.substrings(SEQUENCE, (0, ber.printable("x"))))), "service-error"
     yield user.list(of=x413.DRAFT), "entry-class-error" if edition_94 else "service-error"
     yield user.fetch(1, of=x413.SUBMISSION_LOG), "entry-class-error" if edition_94 else "service-error"
     extended = ber.set_(ber.ctx(1, x413.selector()), ber.ctx(4, x413.extensions(x413.extension("2.6.4.9.77", ber.null()))))
@@ -303,6 +305,29 @@ def _():
             equal((what, node.get(1)), ("result", None))
             equal(p7.listed(user.list())[1][0][1], {})
             equal(register(ben, None, None, status)[3].get(2), None)
+
+
+@case("what was registered of 1994 is no error to an agent of 1988, who has the rest")
+def _():
+    with stage_with_users() as stage:
+        deliver(stage, 1)
+        with bind(stage, "ms-access-88") as old, bind(stage) as user:
+            equal(register(user, [SEQUENCE, x413.ATT + "58"], [PRIORITY, x413.ATT + "58"])[0], "result")
+            equal(p7.listed(old.list())[1][0][1].keys(), {SEQUENCE})
+            equal(p7.fetched(old.fetch(1))[0][1].keys(), {PRIORITY})
+
+
+@case("a heading of 150 kB is read, one of 300 kB is not: more than 256 KiB of a content is never looked at for it")
+def _():
+    with stage_with_users() as stage:
+        for count in (4000, 7500):
+            deliver(stage, 1, content=letter(BEN, [ANN] + [f"{HOME}/S=NUMBER{n}" for n in range(count)], "Many"))
+        with bind(stage) as user:
+            for number, subjects in ((1, [b"Many"]), (2, [])):
+                attributes = p7.fetched(user.fetch(number, [SUBJECT, CONTENT_LENGTH]))[0][1]
+                length = attributes[CONTENT_LENGTH][0].integer()
+                check(140_000 < length < 250_000 if subjects else length > 280_000, length)
+                equal([v.octets() for v in attributes.get(SUBJECT, [])], subjects)
 
 
 @case("the restrictions of a bind hold for what is fetched, unless the selector overrides them")
@@ -448,6 +473,57 @@ def _():
         tap.wait_until(lambda: len(entries(stage, BEN)) == 2, what="the two letters, and no more")
 
 
+@case("a submission that is none comes in while deletions are under way: each has its own answer")
+def _():
+    with stage_with_users() as stage, Unharmed(stage) as unharmed:
+        deliver(stage, 40)
+        argument = ber.seq(local.submission_envelope(ANN, [BEN]), ber.octets(b"x" * 20_000), ber.ctx(9, ber.null()))
+        with bind(stage, "ms-reliable-access-94") as user:
+            user.list()
+            asked = [user.ask(23, x413.delete([n]), p7.MRSE) for n in range(1, 41)]
+            user.asked += 1
+            user.start_activity()
+            value = x228.external(p7.MSSE, user.pdu(user.asked, p3.MESSAGE_SUBMISSION, argument))
+            user.send_segments(value[:5000], stop_after=4)
+            tap.wait_until(lambda: len(entries(stage, ANN)) < 38, what="deletions")
+            store, = processes(stage, "store")
+            os.kill(store, signal.SIGSTOP)
+            try:
+                user.send_segments(value[4096:])
+                user.end_activity()
+                unharmed.logged("its argument is not of its type")
+            finally:
+                os.kill(store, signal.SIGCONT)
+            answers = {pdu[1]: pdu for pdu in (user.receive() for _ in range(41))}
+            equal([answers[number][0] for number in asked], ["result"] * 40)
+            equal(answers[user.asked][2:], (p3.rose.INVOKE, p3.MISTYPED))
+            user.release()
+        unharmed.served("submission")
+
+
+@case("who does not take an answer that he is told loses the association, and nothing waits for him")
+def _():
+    with stage_with_users() as stage, Unharmed(stage) as unharmed:
+        deliver(stage, 1, content=bytes(range(256)) * 10_000)
+        with bind(stage, "ms-reliable-access-94") as user:
+            user.ask(22, x413.fetch(1, p7.wanted([CONTENT])), p7.MRSE)
+            while not (spdu := user.receive_spdu()).si == s.DT or not spdu.first:
+                if spdu.si == s.PT and not spdu.first:
+                    user.transport.send(s.spdu(s.GTC))
+                    user.expect(s.GTA)
+                    user.turn = False
+            user.report_exception()
+            try:
+                while True:
+                    stopped = user.receive_spdu().si
+                    if stopped in (s.AI, s.AD):
+                        user.please(s.spdu(s.AIA if stopped == s.AI else s.ADA))
+            except (Aborted, Closed):
+                pass
+        unharmed.logged(f"user={ANN}", "an answer was not taken")
+        unharmed.served("answers")
+
+
 @case("many fetch and delete while letters come: every letter is seen once, none is lost, none comes back")
 def _():
     with stage_with_users(limits={"associations-per-user": 50}) as stage, Unharmed(stage) as unharmed:
@@ -521,6 +597,28 @@ def _():
                     check(p7.fetched(user.answer(number))[0][1][CONTENT][0].octets() == content, "other octets")
                 tap.wait_until(lambda: len(processes(stage, "reader")) == len(before) and not set(before) & set(processes(stage, "reader")),
                                what="readers that follow")
+
+
+@case("who asks much, goes, and comes again leaves nothing behind that waits for an answer")
+def _():
+    with stage_with_users() as stage:
+        deliver(stage, 1)
+        huge = x413.list_(x413.selector(by=x413.any_of(*[x413.equality(SEQUENCE, ber.integer(77))] * 15_000)))
+        check(200_000 < len(huge) < 256 * 1024, len(huge))
+        with bind(stage) as user, Unharmed(stage, growth=40 << 20) as unharmed:
+            stopped = processes(stage, "reader")
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                for _ in range(300):
+                    with bind(stage, "ms-reliable-access-94") as other:
+                        other.ask(21, huge, p7.MRSE)
+                        other.cut()
+            finally:
+                for pid in stopped:
+                    os.kill(pid, signal.SIGCONT)
+            equal(p7.listed(user.list())[1][0][0], 1)
+            unharmed.served("questions")
 
 
 def every_operation(user, stage):

@@ -419,6 +419,7 @@ def _():
             stage.mta.start()
         left = len(copies(stage))
         with ben(stage) as user:
+            user.transport.sock.settimeout(180)     # each try that broke has doubled the wait for the next
             for _ in range(left):
                 note_delivery(got, user.take())
             wait_empty(stage)

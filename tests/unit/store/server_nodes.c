@@ -234,7 +234,8 @@ static void activity_of_another_node_is_found(void **state) {
 /* ---- what an older program left ---- */
 
 #define BACK_TO_2                                                                                            \
-    "ALTER TABLE node DROP lease; ALTER TABLE activity_in DROP sum; DROP TABLE status, col;"                 \
+    "ALTER TABLE node DROP lease; ALTER TABLE activity_in DROP sum; DROP TABLE status, col; DROP INDEX "     \
+    "record_range;"                                                                                          \
     "ALTER TABLE entry DROP sum, DROP head, ADD flags bigint NOT NULL DEFAULT 0;"                            \
     "ALTER TABLE activity_out DROP sum; ALTER TABLE work DROP sum, ADD epoch bigint NOT NULL DEFAULT 0,"     \
     " ADD lease bigint NOT NULL DEFAULT 0; UPDATE setting SET value = 2 WHERE name = 'schema'"
