@@ -172,9 +172,10 @@ struct registration *registration_new(struct span octets, struct span own, struc
     }
     *registration = (struct registration){0};
     arena_init(&registration->arena, REGISTRATION_MEMORY);
-    error_set(err, 1, "no memory");
-    if (fill(registration, octets, own, err))
+    struct error why = {.code = 1, .text = "no memory"};
+    if (fill(registration, octets, own, &why))
         return registration;
+    error_set(err, why.code, "%s", why.text);
     registration_free(registration);
     return NULL;
 }

@@ -52,6 +52,7 @@ def _():
         tap.wait_until(lambda: "configuration was reread" in stage.mta.log(), what="a reload")
         send(stage)
         tap.wait_until(lambda: len(entries(stage, FAY_HERE)) == 3, what="a letter that was redirected after a reload")
+        check("is not obeyed" not in stage.mta.log(), stage.mta.log())
         with ben(stage) as user:
             what, _, code, node = user.call(p3.REGISTER, ber.set_(ber.ctx(5, ber.prim(0, ber.bits_octets(range(6))))), p3.MASE)
             equal((what, code), ("result", p3.REGISTER))
