@@ -31,9 +31,6 @@ def _():
             equal(register(user, ber.ctx(4, ber.set_(ber.boolean(False), names.or_name_under(0, ANN)))), ("result", None))
             send(stage)
             tap.wait_until(lambda: len(entries(stage, ANN)) == 3, what="the report of restricted delivery")
-            equal(register(user, ber.ctx(4, ber.set_(ber.boolean(False), names.or_name_under(0, HOME)))), ("result", None))
-            send(stage)
-            user.take()             # that is nobody's exact name, though all begin with it
             equal(register(user, ber.ctx(4, ber.set_())), ("result", None))
             equal(register(user, ber.ctx(2, controls(most=10))), ("result", None))
             send(stage)
@@ -52,7 +49,7 @@ def _():
         tap.wait_until(lambda: "configuration was reread" in stage.mta.log(), what="a reload")
         send(stage)
         tap.wait_until(lambda: len(entries(stage, FAY_HERE)) == 3, what="a letter that was redirected after a reload")
-        check("is not obeyed" not in stage.mta.log(), stage.mta.log())
+        check("is not obeyed" not in stage.mta.log(), "what is obeyed is told as what is not")
         with ben(stage) as user:
             what, _, code, node = user.call(p3.REGISTER, ber.set_(ber.ctx(5, ber.prim(0, ber.bits_octets(range(6))))), p3.MASE)
             equal((what, code), ("result", p3.REGISTER))
