@@ -105,12 +105,16 @@ static bool look_at_all(const struct user_association *association, const struct
     return make_result(&looking, &mta->arena, out);
 }
 
-static bool keep(struct user_association *association, const struct x411p3_Controls *controls) {
+/* `changed`: they are others than those of before. */
+static bool keep(struct user_association *association, const struct x411p3_Controls *controls,
+                 bool *changed) {
     struct mta *mta = association->net->mta;
     buf_clear(&mta->scratch);
     struct bytes *kept = ber_encode(&x411p3_Controls_type, controls, &mta->scratch, NULL)
                              ? bytes_new(buf_span(&mta->scratch), (struct span){NULL, 0})
                              : NULL;
+    *changed =
+        kept && (!association->controls || !span_eq(bytes_head(kept), bytes_head(association->controls)));
     if (kept) {
         bytes_drop(association->controls);
         association->controls = kept;
@@ -135,7 +139,7 @@ static void control(struct user_association *association, uint32_t invocation, s
                     bool edition_1988, struct arena *arena) {
     struct mta *mta = association->net->mta;
     struct x411p3_Controls controls, defaults;
-    bool security = false;
+    bool security = false, changed;
     if (!read_controls(association, arena, &controls) || !read_defaults(association, arena, &defaults) ||
         !mts_controls_read(argument, edition_1988, &defaults, arena, &controls, &security)) {
         user_reject(association, invocation,
@@ -148,11 +152,12 @@ static void control(struct user_association *association, uint32_t invocation, s
         return;
     }
     buf_clear(&mta->prefix);
-    if (!keep(association, &controls) || !look_at_all(association, &controls, &mta->prefix)) {
+    if (!keep(association, &controls, &changed) || !look_at_all(association, &controls, &mta->prefix)) {
         user_reject(association, invocation, USER_RESOURCE_LIMITATION);
         return;
     }
-    user_agent_unbar(mta, association->agent);
+    if (changed)
+        user_agent_unbar(mta, association->agent);
     user_answer(association, invocation, IPC_USER_RESULT, x419_op_delivery_control, buf_span(&mta->prefix));
 }
 

@@ -173,6 +173,15 @@ static void follow(const struct user_association *association) {
         user_agent_unbar(association->net->mta, association->agent);
 }
 
+/* What only asks, or says what holds already, is not written, nor looked at anew by anybody. */
+static bool changes_something(const struct registering *r, const struct local_user *user,
+                              struct span octets) {
+    const struct x411p3_RegisterArgument *given = &r->given;
+    bool gives = given->user_address || given->deliverable_class.items || given->default_delivery_controls ||
+                 given->redirections.items || given->restricted_delivery.items;
+    return user->open || (gives && !span_eq(octets, buf_span(&user->registered)));
+}
+
 static void keep(struct registering *r, struct local_user *user, uint32_t invocation) {
     struct user_association *association = r->association;
     struct mta *mta = association->net->mta;
@@ -184,7 +193,9 @@ static void keep(struct registering *r, struct local_user *user, uint32_t invoca
     buf_clear(&mta->prefix);
     bool fits = ber_encode(&x411p3_RegisterArgument_type, &r->all, &octets, NULL) &&
                 octets.len <= REGISTERED_MOST && make_result(r, &mta->prefix);
-    if (!fits || batch_is_full(mta) || !note_change(mta, user)) {
+    if (fits && !changes_something(r, user, buf_span(&octets))) {
+        user_answer(association, invocation, IPC_USER_RESULT, x419_op_register, buf_span(&mta->prefix));
+    } else if (!fits || batch_is_full(mta) || !note_change(mta, user)) {
         batch_undo(mta, mark);
         user_reject(association, invocation, USER_RESOURCE_LIMITATION);
     } else if (!registration_set(&mta->view, user, buf_span(&octets), &err)) {

@@ -58,10 +58,11 @@ static bool restriction_matches(struct ruling *ruling, const struct restriction 
     struct address address;
     if (!(restriction->sources & type))
         return false;
-    if (!restriction->pattern)
+    if (!restriction->pattern && !restriction->exact.data)
         return true;
     return address_of(&ruling->scratch, source, &address) &&
-           pattern_matches(restriction->pattern, &address.parts) &&
+           (restriction->pattern ? pattern_matches(restriction->pattern, &address.parts)
+                                 : span_eq(restriction->exact, address.key)) &&
            (!restriction->permitted || authority_proves(ruling, subject, type, source));
 }
 

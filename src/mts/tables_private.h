@@ -50,7 +50,8 @@ struct route {
 struct restriction {
     bool permitted;
     unsigned sources;
-    struct pattern *pattern;
+    struct pattern *pattern; /* that the source matches, or */
+    struct span exact;       /* the key of its address; neither: any source */
 };
 
 struct user_redirection {

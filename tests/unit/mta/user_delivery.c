@@ -269,6 +269,24 @@ static void a_password_that_flies_stands_after_a_reload(void **state) {
     mts_tables_free(fresh_tables);
 }
 
+/* Nothing is written for him, and no reader has all users anew. */
+static void who_only_asks_what_is_registered_waits_for_no_commit(void **state) {
+    static const uint8_t asked[] = "\0\0\0\1\3\x31\x06\xa5\x04\x80\x02\x02\xfc";
+    struct world world;
+    (void)state;
+    if (!getenv("CHASQUI_TEST_LATE"))
+        return;
+    begin(&world);
+    bind_jones(&world, 2);
+    hold_commits(true);
+    tell(&world, IPC_USER_REQUEST, 2, span_of(asked, sizeof asked - 1), NOTHING);
+    struct reader r = expect(&world, IPC_USER_ANSWER, 2);
+    assert_int_equal(reader_u32(&r), 1);
+    assert_int_equal(reader_u8(&r), IPC_USER_RESULT);
+    hold_commits(false);
+    world_end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(it_is_his_with_his_result_alone),
@@ -281,6 +299,7 @@ int main(void) {
         CASE(a_result_of_nothing_is_a_breach),
         CASE(what_he_confirmed_is_nobody_elses),
         CASE(a_password_that_flies_stands_after_a_reload),
+        CASE(who_only_asks_what_is_registered_waits_for_no_commit),
     };
     signal(SIGXFSZ, SIG_IGN);
     if (!password_init() || !password_hash(SPAN_LIT("secret"), hash))
