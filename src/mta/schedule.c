@@ -308,6 +308,9 @@ void schedule_set(struct schedule *schedule, struct work *work, enum work_state 
 
 void schedule_bar(struct schedule *schedule, struct work *work, int64_t due) {
     schedule_set(schedule, work, WORK_WAITING, due, false);
+    schedule->retried -= work->retried; /* it counts as barred alone */
+    queue_of(schedule, work)->retried -= work->retried;
+    work->retried = false;
     work->barred = true;
     schedule->barred++;
 }

@@ -107,14 +107,15 @@ static void test_expiry(void **state) {
 }
 
 struct tally {
-    size_t count, in_doubt, retried, oldest;
+    size_t count, in_doubt, retried, barred, oldest;
 };
 
 static bool count_unit(void *context, struct work *work) {
     struct tally *tally = &((struct tally *)context)[work->destination];
     tally->count++;
     tally->in_doubt += work->in_doubt;
-    tally->retried += work->state == WORK_WAITING && work->tries;
+    tally->retried += work->state == WORK_WAITING && work->tries && !work->barred;
+    tally->barred += work->barred;
     if (!tally->oldest || work->id < tally->oldest)
         tally->oldest = work->id;
     return true;
@@ -130,7 +131,7 @@ static bool next_by_age(void *context, struct work *work) {
 /* What is kept as units change is what a walk through them would find. */
 static void compare_counts(const struct schedule *schedule) {
     struct tally tallies[3] = {0};
-    size_t retried = 0;
+    size_t retried = 0, barred = 0;
     schedule_each(schedule, count_unit, tallies);
     for (uint32_t i = 0; i < 3; i++) {
         const struct queue *queue = &schedule->queues[i];
@@ -140,8 +141,11 @@ static void compare_counts(const struct schedule *schedule) {
         assert_int_equal(queue->oldest ? queue->oldest->id : 0, tallies[i].oldest);
         schedule_each_of(schedule, i, next_by_age, &last);
         retried += tallies[i].retried;
+        barred += tallies[i].barred;
     }
     assert_int_equal(schedule->retried, retried);
+    assert_int_equal(schedule->barred, barred);
+    assert_true(schedule->states[WORK_WAITING] >= retried + barred); /* the rest is deferred */
 }
 
 static void test_counts(void **state) {
@@ -160,7 +164,10 @@ static void test_counts(void **state) {
             schedule_doubt(&schedule, work, rand() % 2);
         else if (work) {
             work->tries = rand() % 2;
-            schedule_set(&schedule, work, (enum work_state)(rand() % WORK_STATES), 1, rand() % 2);
+            if (rand() % 4 == 0)
+                schedule_bar(&schedule, work, 1);
+            else
+                schedule_set(&schedule, work, (enum work_state)(rand() % WORK_STATES), 1, rand() % 2);
         }
         if (id % 100 == 0)
             compare_counts(&schedule);
