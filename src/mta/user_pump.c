@@ -12,9 +12,10 @@
 #include "mta/user_delivery.h"
 #include "mta/users.h"
 
-/* Copies that one turn moves elsewhere, or begins to deliver, and µs for which it begins with more. */
+/* Copies that one turn moves elsewhere, or begins to deliver, and µs for which it begins with more: what a
+ * user has registered is looked at for each. */
 #define A_TURN  200
-#define TURN_US 20000
+#define TURN_US 5000
 
 /* ---- the copies ---- */
 
@@ -80,7 +81,7 @@ static bool pump(struct mta *mta, struct destination *destination) {
     if (user->leaving) /* which may be refused */
         return false;
     int64_t end = clock_monotonic_us() + TURN_US;
-    for (unsigned i = 0; i < A_TURN && (i == 0 || clock_monotonic_us() < end); i++) {
+    for (unsigned i = 0; i < A_TURN && (!i || clock_monotonic_us() < end); i++) {
         struct work *work = next_ready(mta, agent);
         if (!work || !has_idle(agent))
             return false;
