@@ -43,6 +43,7 @@ struct user_association {
     struct store_content *content; /* of it, when it is read in pieces */
     struct bytes *controls;        /* BER of Controls (user_controls.h); NULL: he has set none */
     uint64_t read;                 /* octets of that which were asked for */
+    int64_t heard; /* of what it is given: since when nothing of it is asked for; monotonic µs */
 };
 
 /* NULL without memory. `address` is his, as it stands here; of one who is unknown as he gave it. */

@@ -39,6 +39,7 @@ static void begin_frame(struct user_association *association) {
     payload_put_octets(&mta->head, bytes_head(association->prefix));
     association->committing = false;
     association->read = 0;
+    association->heard = clock_monotonic_us();
     ipc_send(association->net->channel, IPC_USER_DELIVER, association->ref, buf_span(&mta->head), content);
 }
 
@@ -237,6 +238,7 @@ bool user_delivery_read(struct user_association *association, struct span payloa
     if (offset > total || length > total - offset)
         return false;
     association->read = offset + length;
+    association->heard = clock_monotonic_us();
     if (!read_piece(association, offset, length))
         user_association_end(association, "the store can't read the content of a delivery");
     return true;

@@ -337,6 +337,18 @@ bool user_request(struct user_association *association, struct span payload) {
 /* As that of a local client (submit.c). */
 #define PATIENCE (600 * SECOND)
 
+/* A delivery has a time of its own, mostly longer than the timer of the transfer, which whatever else its
+ * user says puts off. */
+#define DELIVERY_PATIENCE (3600 * SECOND)
+
+static const char *why_tired(const struct user_association *association, int64_t now) {
+    bool given = association->delivering && !association->committing;
+    return association->submission && now - association->submission->heard > PATIENCE
+               ? "nothing came of a submission for 10 minutes"
+           : given && now - association->heard > DELIVERY_PATIENCE ? "nothing came of a delivery for an hour"
+                                                                   : NULL;
+}
+
 void user_ports_tick(struct mta *mta, int64_t now) {
     bool accepts = store_accepting(mta->view.store);
     for (size_t i = 0; i < mta->user_associations.room; i++) {
@@ -345,7 +357,8 @@ void user_ports_tick(struct mta *mta, int64_t now) {
             continue;
         if (accepts)
             lift(association);
-        if (association->submission && now - association->submission->heard > PATIENCE)
-            user_association_end(association, "nothing came of a submission for 10 minutes");
+        const char *tired = why_tired(association, now);
+        if (tired)
+            user_association_end(association, tired);
     }
 }

@@ -28,6 +28,25 @@ static bool fill_pattern(struct arena *arena, const struct x411_ORName *name, st
     return restriction->pattern && text.data && pattern_parse(text, arena, restriction->pattern, err);
 }
 
+/* X.411 §8.4.1.1.1.7: a pattern leaves open what it does not name, an exact name nothing. */
+static bool fill_exact(struct arena *arena, const struct x411_ORName *name, struct restriction *restriction,
+                       struct error *err) {
+    struct address address;
+    if (address_is_empty(name))
+        return wrong(err, "an exact name has no address");
+    if (!address_of(arena, name, &address))
+        return false;
+    restriction->exact = address.key;
+    return true;
+}
+
+static bool fill_name(struct arena *arena, const struct x411p3_ExactOrPattern *name,
+                      struct restriction *restriction, struct error *err) {
+    return name->choice == x411p3_ExactOrPattern_exact_match
+               ? fill_exact(arena, &name->u.exact_match, restriction, err)
+               : fill_pattern(arena, &name->u.pattern_match, restriction, err);
+}
+
 static bool fill_restrictions(struct arena *arena, const struct x411p3_Restriction *given, size_t count,
                               struct restriction **restrictions, struct error *err) {
     struct restriction *items = *restrictions = arena_array(arena, count + 1, sizeof *items);
@@ -38,10 +57,7 @@ static bool fill_restrictions(struct arena *arena, const struct x411p3_Restricti
             items[i].sources = MTS_ORIGINATED_BY | MTS_REDIRECTED_BY | MTS_DL_EXPANDED_BY;
         for (unsigned bit = 0; bit < 3; bit++)
             items[i].sources |= ber_bit(&given[i].source_type, bit) ? 1u << bit : 0;
-        if (name && !fill_pattern(arena,
-                                  name->choice == x411p3_ExactOrPattern_exact_match ? &name->u.exact_match
-                                                                                    : &name->u.pattern_match,
-                                  &items[i], err))
+        if (name && !fill_name(arena, name, &items[i], err))
             return false;
     }
     return items != NULL;

@@ -31,6 +31,9 @@ def _():
             equal(register(user, ber.ctx(4, ber.set_(ber.boolean(False), names.or_name_under(0, ANN)))), ("result", None))
             send(stage)
             tap.wait_until(lambda: len(entries(stage, ANN)) == 3, what="the report of restricted delivery")
+            equal(register(user, ber.ctx(4, ber.set_(ber.boolean(False), names.or_name_under(0, HOME)))), ("result", None))
+            send(stage)
+            user.take()             # that is nobody's exact name, though all begin with it
             equal(register(user, ber.ctx(4, ber.set_())), ("result", None))
             equal(register(user, ber.ctx(2, controls(most=10))), ("result", None))
             send(stage)
