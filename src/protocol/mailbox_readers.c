@@ -131,6 +131,7 @@ static bool meet(struct net *net, const struct ipc_holder *holder, int fd) {
     }
     reader->next = net->readers;
     net->readers = reader;
+    net->had_reader = true;
     ask_in_turn(net);
     return true;
 }
@@ -173,7 +174,7 @@ enum mailbox_asked mailbox_readers_ask(struct net *net, const struct mailbox_que
     struct mailbox_reader *chosen = free_reader(net);
     bool sent = false;
     *reader = chosen;
-    if (!chosen && (net->readers || question->by_reader)) {
+    if (!chosen && (net->had_reader || question->by_reader)) { /* who has gone is followed by another */
         net->mailbox_waits = true;
         return MAILBOX_WAITS;
     }

@@ -31,6 +31,7 @@ struct net {
     struct ipc_parent *parent;
     struct event *door;             /* by which channels to readers come */
     struct mailbox_reader *readers; /* mailbox_readers.c */
+    bool had_reader;                /* the store process is asked no more */
     bool mailbox_waits;             /* an association may wait for one of them */
     uint32_t mailbox_turn;          /* the slot with which the next turn begins */
     struct event **listeners;
