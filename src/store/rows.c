@@ -178,7 +178,8 @@ static bool put_beside(struct beside *beside, struct store_entry *entry, struct 
 static bool give_entry(void *context, const struct store_entry *row) {
     struct beside *beside = context;
     struct store_entry entry = *row;
-    return put_beside(beside, &entry, &beside->err) && beside->cb(beside->context, &entry);
+    return store_in_time(beside->store, &beside->err) && put_beside(beside, &entry, &beside->err) &&
+           beside->cb(beside->context, &entry);
 }
 
 bool store_get_entry(struct store *store, uint32_t mailbox, uint64_t sequence, struct arena *arena,

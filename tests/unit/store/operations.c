@@ -354,6 +354,19 @@ static bool is_too_late(bool done, struct error *err) {
     return late;
 }
 
+struct walked {
+    struct store *store;
+    unsigned rows;
+};
+
+static bool time_is_over(void *context, const struct store_entry *entry) {
+    struct walked *walked = context;
+    (void)entry;
+    walked->rows++;
+    store_read_until(walked->store, 1);
+    return true;
+}
+
 /* Nothing is read then, and the store is as well as before. */
 static void nothing_is_read_after_its_time(void **state) {
     struct room *room = *state;
@@ -366,7 +379,8 @@ static void nothing_is_read_after_its_time(void **state) {
     buf_init(&out, 0);
     entry.message = add_one(room, 100000, 1, NULL);
     uint32_t box = store_mailbox(store, SPAN_LIT("a"), NULL);
-    assert_true(store_add_entry(room->batch, box, &entry, NULL));
+    for (int i = 0; i < 2; i++)
+        assert_true(store_add_entry(room->batch, box, &entry, NULL));
     store_put_record(room->batch, STORE_USER, SPAN_LIT("ann"), SPAN_LIT("1"));
     room_commit(room);
     store_read_until(store, 1);
@@ -381,7 +395,11 @@ static void nothing_is_read_after_its_time(void **state) {
     assert_true(list.count == 0 && store_accepting(store));
     store_read_until(store, 0);
     assert_true(store_each_entry(store, box, 0, 0, note_entry, &list, &err));
-    assert_int_equal(list.count, 1);
+    assert_int_equal(list.count, 2);
+    struct walked walked = {.store = store};
+    assert_true(is_too_late(store_each_entry(store, box, 0, 0, time_is_over, &walked, &err), &err));
+    assert_int_equal(walked.rows, 1); /* also amid a walk */
+    store_read_until(store, 0);
     expect_message(room, entry.message, 100000, 1);
     buf_free(&out);
 }
