@@ -195,22 +195,28 @@ bool send_start(struct association *association, struct work *work) {
 
 /* ---- frames while it goes ---- */
 
-static bool read_piece(struct association *association, uint64_t offset, uint32_t length) {
-    struct mta *mta = association->net->mta;
-    struct error err = {0};
+bool send_piece(struct mta *mta, const struct send_piece *piece, struct error *err) {
     size_t got = 0;
     buf_clear(&mta->scratch);
-    if (!buf_reserve(&mta->scratch, length) ||
-        !store_content_read(association->content, offset, mta->scratch.data, length, &got, &err) ||
-        got != length) {
-        log_caused_by(&association->peer->lines, LOG_LEVEL_ERROR, "peer=%s a content can't be read: %s",
-                      association->peer->name, err.text);
+    if (!buf_reserve(&mta->scratch, piece->length) ||
+        !store_content_read(piece->content, piece->offset, mta->scratch.data, piece->length, &got, err) ||
+        got != piece->length)
         return false;
-    }
     buf_clear(&mta->head);
-    buf_append_u64(&mta->head, offset);
-    return ipc_send(association->net->channel, IPC_SEND_DATA, association->ref, buf_span(&mta->head),
+    buf_append_u64(&mta->head, piece->offset);
+    return ipc_send(piece->channel, piece->type, piece->ref, buf_span(&mta->head),
                     span_of(mta->scratch.data, got));
+}
+
+static bool read_piece(struct association *association, uint64_t offset, uint32_t length) {
+    struct error err = {0};
+    struct send_piece piece = {association->net->channel, IPC_SEND_DATA, association->ref,
+                               association->content,      offset,        length};
+    if (send_piece(association->net->mta, &piece, &err))
+        return true;
+    log_caused_by(&association->peer->lines, LOG_LEVEL_ERROR, "peer=%s a content can't be read: %s",
+                  association->peer->name, err.text);
+    return false;
 }
 
 bool send_read(struct association *association, struct span payload) {

@@ -214,18 +214,16 @@ bool user_delivery_begin(struct mta *mta, struct user_agent *agent, struct work 
 static bool read_piece(struct user_association *association, uint64_t offset, uint32_t length) {
     struct mta *mta = association->net->mta;
     struct error err = {0};
-    size_t got = 0;
-    buf_clear(&mta->scratch);
-    if (!buf_reserve(&mta->scratch, length) ||
-        !store_content_read(association->content, offset, mta->scratch.data, length, &got, &err) ||
-        got != length) {
-        log_caused_by(&mta->lines, LOG_LEVEL_ERROR, "a content can't be read for its delivery: %s", err.text);
-        return false;
-    }
-    buf_clear(&mta->head);
-    buf_append_u64(&mta->head, offset);
-    return ipc_send(association->net->channel, IPC_USER_DELIVER_DATA, association->ref, buf_span(&mta->head),
-                    span_of(mta->scratch.data, got));
+    struct send_piece piece = {association->net->channel,
+                               IPC_USER_DELIVER_DATA,
+                               association->ref,
+                               association->content,
+                               offset,
+                               length};
+    if (send_piece(mta, &piece, &err))
+        return true;
+    log_caused_by(&mta->lines, LOG_LEVEL_ERROR, "a content can't be read for its delivery: %s", err.text);
+    return false;
 }
 
 bool user_delivery_read(struct user_association *association, struct span payload) {
