@@ -44,7 +44,7 @@ CORRELATOR_LINES = ["ExtensionField", "type: content-correlator (23)"]
 def without_added(lines):
     out = []
     for line in lines:
-        if re.match(r"ContentCorrelator: \d{14}Z\.[0-9a-f]{8}( |$)", line) and out[-2:] == CORRELATOR_LINES:
+        if re.match(r"ContentCorrelator: \d{14}Z\.[0-9a-f]{8}(\.\S+)?( |$)", line) and out[-2:] == CORRELATOR_LINES:
             del out[-2:]
         elif not ADDED.match(line):
             out.append(line)
