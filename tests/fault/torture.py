@@ -705,12 +705,17 @@ class Recovering(World):
             time.sleep(self.random.uniform(0.05, 0.4))
             faults[number % len(faults)]()
             self.progress(number + 1)
-        wait_until(lambda: all(self.counts.numbers[name] for name in self.WANTED), PATIENCE, "each of the faults")
-        if self.options.broken:
-            deadline = time.monotonic() + PATIENCE
-            while not self.enough_broken() and time.monotonic() < deadline:
-                self.reload()
-                self.refuse()
+        deadline = time.monotonic() + PATIENCE
+        while missing := self.missing():    # each word for `recovery` forbids some of them: the next reload has another
+            if time.monotonic() > deadline:
+                raise AssertionError(f"never came: {', '.join(missing)}{self.figures()}")
+            self.reload()
+            self.refuse()
+
+    def missing(self):
+        """The faults that did not come true yet."""
+        names = [name for name in self.WANTED if not self.counts.numbers[name]]
+        return names + ["each that is to be found"] * (self.options.broken and not self.enough_broken())
 
     def enough_broken(self):
         """Whether the control has each fault that it is to find."""
