@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "ipc/frame.h"
+#include "ipc/loop.h"
 
 #define HEADER    16
 #define HIGH_MARK ((size_t)4 * 1024 * 1024)
@@ -269,6 +270,7 @@ static bool read_some(struct ipc_channel *channel, struct span *fresh, bool *las
         end_later(channel, strerror(errno));
     if (got <= 0)
         return false;
+    loop_heard();
     size_t behind = (size_t)got < missing ? (size_t)got : missing;
     input->len += behind;
     *fresh = span_of(room, (size_t)got - behind);

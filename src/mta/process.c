@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "ipc/loop.h"
 #include "mta/view.h"
 #include "store/place.h"
 #include "store/store.h"
@@ -139,6 +140,6 @@ int process_serve(struct process *process, const char *store, const struct mta_d
     }
     if (!process_attach(process, descriptors))
         return 1;
-    event_base_dispatch(process->loop);
+    loop_run(process->loop);
     return process->stopped ? 0 : 1;
 }

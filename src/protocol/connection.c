@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc/loop.h"
 #include "protocol/strangers.h"
 
 /* One buffer serves all reads of the process: an idle connection holds none. */
@@ -297,6 +298,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg) {
         osi_association_disconnected(c->association, clock_monotonic_us());
     } else {
         struct span in = span_of(read_buffer, (size_t)got);
+        loop_heard();
         count_segment(c, in.len);
         size_t used = feed(c, in);
         if (used < in.len && !buf_append_span(&c->input, span_sub(in, used, in.len)))

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc/loop.h"
 #include "ipc/parent.h"
 #include "protocol/mailbox_readers.h"
 #include "protocol/p1.h"
@@ -264,7 +265,7 @@ int net_run(struct event_base *loop, const struct protocol_config *config, const
         log_error("the net process can't start: no memory");
         return 1;
     }
-    event_base_dispatch(loop);
+    loop_run(loop);
     int status = net->status;
     if (status) /* said late: while both stop, the store process may have gone first */
         log_error("the channel to the store process is gone: %s", net->lost);
