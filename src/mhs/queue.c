@@ -36,8 +36,8 @@ enum {
         {FILTER_ORIGINATOR, "originator", "ADDRESS", "only from this originator"},                           \
         {FILTER_RECIPIENT, "recipient", "ADDRESS", "only to this recipient"},                                \
         {FILTER_STATE, "state", "STATE",                                                                     \
-         "ready, deferred, backing-off, peer-disabled, peer-removed, unbound, restricted, held, sending or " \
-         "in-doubt"},                                                                                        \
+         "ready, deferred, backing-off, peer-disabled, peer-removed, user-removed, unbound, "                \
+         "restricted, held, sending or in-doubt"},                                                           \
         {FILTER_PRIORITY, "priority", "PRIORITY", "urgent, normal or non-urgent"},                           \
         {FILTER_KIND, "kind", "KIND", "message, probe or report"}, {                                         \
         FILTER_OLDER, "older-than", "TIME", "only what came longer ago: 90 (seconds), 30m, 2h, 1d"           \
@@ -96,9 +96,9 @@ static bool read_age(const struct command_usage *usage, const char *text, int64_
 
 /* The words that a filter knows; NULL: any text. As the daemon's (mta/queue_filter.c). */
 static const char *const *words_of(int id) {
-    static const char *const states[] = {"ready",        "deferred", "backing-off", "peer-disabled",
-                                         "peer-removed", "unbound",  "restricted",  "held",
-                                         "sending",      "in-doubt", NULL};
+    static const char *const states[] = {"ready",        "deferred",     "backing-off", "peer-disabled",
+                                         "peer-removed", "user-removed", "unbound",     "restricted",
+                                         "held",         "sending",      "in-doubt",    NULL};
     static const char *const kinds[] = {"message", "probe", "report", NULL};
     return id == FILTER_STATE      ? states
            : id == FILTER_PRIORITY ? command_priorities

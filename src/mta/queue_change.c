@@ -53,9 +53,20 @@ static void keep_state(struct mta *mta, const struct effect *effect) {
 
 static const struct effect_kind state_change = {change_state, keep_state};
 
+/* Who did it, and why: for the history, which also tells where the copy was to go, and why it is held. */
+static struct span note_text(const struct queue_change *change, const struct work *work, char *out,
+                             size_t size) {
+    bool twice = work->in_doubt && change->may_arrive_twice;
+    int length = snprintf(out, size, "uid %u: %s%s", change->client->uid, change->reason,
+                          twice ? " (it may arrive twice)" : "");
+    return span_of(out, (size_t)length);
+}
+
 /* With its 0; NULL without memory. */
-static struct bytes *reason_of(const struct queue_change *change) {
-    return bytes_new((struct span){NULL, 0}, span_of(change->reason, strlen(change->reason) + 1));
+static struct bytes *reason_of(const struct queue_change *change, const struct work *work) {
+    char text[400];
+    struct span note = note_text(change, work, text, sizeof text);
+    return bytes_new((struct span){NULL, 0}, span_of(text, note.len + 1));
 }
 
 /* A deferred copy keeps its time, held or not; any other is due now when it is let go. */
@@ -77,7 +88,7 @@ static bool update_row(const struct queue_change *change, struct work *work, boo
                             .work = work->id,
                             .number = (uint32_t)state | (uint32_t)work->state << 8 |
                                       (queue_change_is(change, "queue-retry") ? TRY_NOW : 0),
-                            .bytes = hold ? reason_of(change) : NULL};
+                            .bytes = hold ? reason_of(change, work) : NULL};
     if (!store_update_work(mta->batch.store, &row) || !batch_effect(mta, effect)) {
         bytes_drop(effect.bytes);
         return false;
@@ -85,15 +96,6 @@ static bool update_row(const struct queue_change *change, struct work *work, boo
     schedule_set(&mta->schedule, work, WORK_SENDING, work->due,
                  false); /* nobody takes it before the commit */
     return true;
-}
-
-/* Who did it, and why, for the history, which also tells where the copy was to go. */
-static struct span note_text(const struct queue_change *change, const struct work *work, char *out,
-                             size_t size) {
-    bool twice = work->in_doubt && change->may_arrive_twice;
-    int length = snprintf(out, size, "uid %u: %s%s", change->client->uid, change->reason,
-                          twice ? " (it may arrive twice)" : "");
-    return span_of(out, (size_t)length);
 }
 
 /* Of a copy in a longer envelope it is not told whose it is: an operator changes very many copies at once,

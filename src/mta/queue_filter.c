@@ -1,5 +1,6 @@
 #include "mta/queue_filter.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -15,18 +16,21 @@ static bool string_member(json_t *request, const char *name, const char **value)
     return !member || *value;
 }
 
-static const char *const states[] = {"ready",        "deferred", "backing-off", "peer-disabled",
-                                     "peer-removed", "unbound",  "restricted",  "held",
-                                     "sending",      "in-doubt", NULL};
+static const char *const states[] = {"ready",        "deferred",     "backing-off", "peer-disabled",
+                                     "peer-removed", "user-removed", "unbound",     "restricted",
+                                     "held",         "sending",      "in-doubt",    NULL};
 static const char *const priorities[] = {"urgent", "normal", "non-urgent", NULL};
 static const char *const kinds[] = {"message", "probe", "report", NULL};
 
 static json_t *check_word(const char *name, const char *word, const char *const *words) {
-    char known[100] = "";
+    char known[200];
+    size_t length = 0;
     for (size_t i = 0; words[i]; i++) {
         if (!word || strcmp(word, words[i]) == 0)
             return NULL;
-        strcat(strcat(known, i ? ", " : ""), words[i]);
+        if (length < sizeof known)
+            length +=
+                (size_t)snprintf(known + length, sizeof known - length, "%s%s", i ? ", " : "", words[i]);
     }
     return client_error("bad-request", "%s '%.40s' is none of: %s", name, word, known);
 }

@@ -36,6 +36,7 @@
 #include "mta/seal.h"
 #include "mta/stop.h"
 #include "mta/submit.h"
+#include "mta/user_agent.h"
 #include "mta/user_delivery.h"
 #include "mta/user_end.h"
 #include "mta/user_port.h"
@@ -180,6 +181,7 @@ static bool open_all(struct mta *mta, struct error *err) {
         return false;
     mailboxes_tell_full(mta);
     mailboxes_remark_unowned(&mta->view);
+    user_agents_remark_gone(mta);
     users_log_remarks(&mta->view.users);
     return true;
 }
@@ -420,6 +422,7 @@ static bool follow(struct process *process, struct error *err) {
 static void reloaded(struct process *process, struct buf *remarks) {
     log_notice("the configuration was reread");
     mailboxes_remark_unowned(&mta_of(process)->view);
+    user_agents_remark_gone(mta_of(process));
     buf_append_span(remarks, buf_span(&mta_of(process)->view.users.remarks));
     destinations_left(mta_of(process));
     tick(mta_of(process));

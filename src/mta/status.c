@@ -29,8 +29,8 @@ static void count_more(json_t *counts, const char *state, size_t more) {
 static json_t *work_json(const struct mta *mta) {
     const struct schedule *schedule = &mta->schedule;
     json_t *counts = json_pack(
-        "{s:i, s:i, s:I, s:I, s:i, s:i, s:i, s:I, s:I, s:I}", "ready", 0, "unbound", 0, "restricted",
-        (json_int_t)schedule->barred, "deferred",
+        "{s:i, s:i, s:i, s:I, s:I, s:i, s:i, s:i, s:I, s:I, s:I}", "ready", 0, "user-removed", 0, "unbound",
+        0, "restricted", (json_int_t)schedule->barred, "deferred",
         (json_int_t)(schedule->states[WORK_WAITING] - schedule->retried - schedule->barred), "backing-off", 0,
         "peer-disabled", 0, "peer-removed", 0, "held", (json_int_t)schedule->states[WORK_HELD], "sending",
         (json_int_t)schedule->states[WORK_SENDING], "in-doubt", (json_int_t)schedule->in_doubt);

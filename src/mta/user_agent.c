@@ -85,6 +85,45 @@ struct destination *user_agent_named(struct mta *mta, struct span name, bool *is
     return agent ? &agent->destination : NULL;
 }
 
+static struct user_agent *find_for(const struct mta *mta, const struct local_user *user) {
+    struct arena arena;
+    arena_init(&arena, 1024 * 1024);
+    struct user_agent *agent = find(mta, buf_span(&user->key), &arena);
+    arena_free(&arena);
+    return agent;
+}
+
+static size_t copies(const struct mta *mta, const struct user_agent *agent) {
+    return mta->schedule.queues[agent->destination.number].count;
+}
+
+size_t user_agent_copies(const struct mta *mta, const struct local_user *user) {
+    const struct user_agent *agent = find_for(mta, user);
+    return agent ? copies(mta, agent) : 0;
+}
+
+void user_agent_forsake(struct mta *mta, const struct local_user *user) {
+    struct user_agent *agent = find_for(mta, user);
+    if (!agent)
+        return;
+    agent->forsaken = true;
+    destination_mark(mta, &agent->destination);
+}
+
+void user_agents_remark_gone(struct mta *mta) {
+    for (size_t i = 0; i < mta->destination_count; i++) {
+        const struct user_agent *agent = user_agent_of(mta->destinations[i]);
+        size_t count = agent ? copies(mta, agent) : 0;
+        if (count && !agent->forsaken && !user_find(&mta->view, span_str(agent->address)))
+            buf_printf(
+                &mta->view.users.remarks,
+                "%s\this program has %zu message%s to take, and there is no such user: %s till he is "
+                "back, here or by 'mhs user add', or till %s; 'mhs queue nondeliver' has %s non-delivered\n",
+                agent->address, count, count == 1 ? "" : "s", count == 1 ? "it waits" : "they wait",
+                count == 1 ? "it expires" : "they expire", count == 1 ? "it" : "them");
+    }
+}
+
 struct user_agent *user_agent_of_mailbox(struct mta *mta, struct arena *arena, const char *mailbox,
                                          bool *failed) {
     *failed = false;

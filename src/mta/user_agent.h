@@ -20,6 +20,8 @@ struct user_agent {
     struct user_association *first; /* his associations that take deliveries; the oldest first */
     char last_error[200];           /* of a delivery; empty: none failed */
     int64_t last_error_at;          /* µs since 1970 */
+    bool no_user;                   /* there is none any more: what waits stays, for he may come back */
+    bool forsaken;                  /* he was removed for good: what waits is non-delivered */
 };
 
 /* Names of such destinations begin with it; the user's address follows. */
@@ -34,6 +36,13 @@ struct user_agent *user_agent_for(struct mta *mta, const struct local_user *user
 /* The destination of that name: NULL with `*is_one` set without memory, without it when the name is none of a
  * user. */
 struct destination *user_agent_named(struct mta *mta, struct span name, bool *is_one);
+
+/* Copies that wait for the user's program, or are on their way to it. */
+size_t user_agent_copies(const struct mta *mta, const struct local_user *user);
+/* He was removed, and who removed him knew of his copies. */
+void user_agent_forsake(struct mta *mta, const struct local_user *user);
+/* A remark (users.h) on each whose user is none any more, and for whom copies wait. */
+void user_agents_remark_gone(struct mta *mta);
 
 /* Where a copy for the rules' mailbox waits: with a user's agent, or NULL: in the mailbox. `*failed` without
  * memory. */

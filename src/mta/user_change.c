@@ -4,6 +4,7 @@
 
 #include "mta/client.h"
 #include "mta/ms_answer.h"
+#include "mta/user_agent.h"
 #include "mta/user_registration.h"
 #include "security/password.h"
 
@@ -105,6 +106,7 @@ static void is_not_added(struct mta *mta, const struct effect *effect) {
 static void is_removed(struct mta *mta, const struct effect *effect) {
     struct local_user *user = user_at(mta, bytes_head(effect->bytes));
     if (user && user->leaving) {
+        user_agent_forsake(mta, user);
         user_remove_from_rules(&mta->view, user);
         user_drop(&mta->view.users, user);
     }

@@ -19,11 +19,6 @@
 
 /* ---- the copies ---- */
 
-static const struct local_user *user_of(const struct mta *mta, const struct user_agent *agent) {
-    const struct local_user *user = user_find(&mta->view, span_str(agent->address));
-    return user && user->by_p3 ? user : NULL;
-}
-
 static struct work *next_ready(const struct mta *mta, const struct user_agent *agent) {
     struct work *work = schedule_first(&mta->schedule, agent->destination.number);
     return work && work->committed ? work : NULL;
@@ -45,7 +40,7 @@ static void move(struct mta *mta, const struct user_agent *agent, struct work *w
     copy_move(mta, work, mailboxes);
 }
 
-/* The user is none any more, or has a mailbox now: that decides. On what is in doubt only his mailbox does
+/* The user was removed, or has a mailbox now: that decides. On what is in doubt only his mailbox does
  * (I4): he can't be asked any more, and of one who is gone it would be said that he does not have it. */
 static bool move_all(struct mta *mta, struct user_agent *agent) {
     bool has_mailbox = user_find(&mta->view, span_str(agent->address)) != NULL;
@@ -75,8 +70,12 @@ static bool pump(struct mta *mta, struct destination *destination) {
     struct user_agent *agent = user_agent_of(destination);
     if (mta->stopping)
         return false;
-    const struct local_user *user = user_of(mta, agent);
-    if (!user)
+    const struct local_user *user = user_find(&mta->view, span_str(agent->address));
+    agent->no_user = !user;
+    agent->forsaken = agent->forsaken && !user;
+    if (!user && !agent->forsaken)
+        return false;
+    if (!user || !user->by_p3)
         return move_all(mta, agent);
     if (user->leaving) /* which may be refused */
         return false;
@@ -103,12 +102,17 @@ static int64_t next_try(const struct destination *destination) {
 }
 
 static const char *blocked(const struct destination *destination) {
-    return waits(destination) ? "unbound" : NULL;
+    return ((const struct user_agent *)destination)->no_user ? "user-removed"
+           : waits(destination)                              ? "unbound"
+                                                             : NULL;
 }
 
 static const char *trouble(const struct destination *destination) {
     const struct user_agent *agent = (const struct user_agent *)destination;
-    return waits(destination)     ? "the user is not bound: a delivery waits for his program to bind by P3"
+    return agent->no_user
+               ? "there is no such user any more: 'mhs user add', or his section, brings him back; "
+                 "'mhs queue nondeliver' has the message non-delivered"
+           : waits(destination)   ? "the user is not bound: a delivery waits for his program to bind by P3"
            : agent->last_error[0] ? agent->last_error
                                   : NULL;
 }

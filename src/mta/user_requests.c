@@ -8,6 +8,7 @@
 #include "mta/mta_private.h"
 #include "mta/requests.h"
 #include "mta/telling.h"
+#include "mta/user_agent.h"
 #include "mta/user_change.h"
 #include "mta/users.h"
 #include "mta/users_many.h"
@@ -187,6 +188,14 @@ static json_t *not_empty(uint64_t entries) {
         (unsigned long long)entries, entries == 1 ? "y" : "ies");
 }
 
+/* What his program has not taken goes with him, too. */
+static json_t *not_taken(size_t copies) {
+    return client_error("wrong-state",
+                        "his program has %zu message%s to take: let it bind, or give --discard to have %s "
+                        "non-delivered",
+                        copies, copies == 1 ? "" : "s", copies == 1 ? "it" : "them");
+}
+
 /* An error, or NULL: nothing is left in it, once the batch is written. */
 static json_t *empty_mailbox(struct mta *mta, uint32_t mailbox, const struct local_user *user, bool discard,
                              uint32_t by) {
@@ -276,6 +285,9 @@ json_t *request_user_remove(struct client *client, json_t *request) {
         return client_error("unavailable", "%s", err.text);
     if (entries && !discard)
         return not_empty(entries);
+    size_t copies = user_agent_copies(mta, user);
+    if (copies && !discard)
+        return not_taken(copies);
     struct effect effect = {.kind = &departure,
                             .process = client->process->number,
                             .ref = client->request,

@@ -239,6 +239,17 @@ static void remark_on_displaced(struct users *users, const char *address, const 
         address, cause);
 }
 
+/* His section was taken out of the configuration, and his record, which had played no part, plays one again.
+ */
+static void remark_on_return(struct users *users, const struct local_user *record) {
+    buf_printf(
+        &users->remarks,
+        "%s\tit is gone, and the user whom 'mhs user add' made is back%s%s: 'mhs user set' changes him, "
+        "'mhs user remove' removes him\n",
+        record->address, record->password ? ", with the password that he had" : "",
+        record->has_uid ? ", with the uid that he had" : "");
+}
+
 void users_log_remarks(const struct users *users) {
     struct span rest = buf_span(&users->remarks), title, text;
     while (lines_next_titled(&rest, &title, &text))
@@ -280,7 +291,8 @@ static bool read_record(struct span name, struct span data, struct record_texts 
     return true;
 }
 
-static bool take_record(struct view *view, struct span name, struct span data) {
+/* `before`: the users before this reload; NULL: it is none. */
+static bool take_record(struct view *view, const struct users *before, struct span name, struct span data) {
     struct record_texts texts;
     struct local_user user;
     struct error err = {0};
@@ -297,6 +309,9 @@ static bool take_record(struct view *view, struct span name, struct span data) {
     user.in_rules = user_add_to_rules(view, &user, &err);
     if (!user.in_rules)
         remark_on_displaced(&view->users, user.address, err.text);
+    const struct local_user *former = before ? users_find(before, name) : NULL;
+    if (former && former->configured)
+        remark_on_return(&view->users, &user);
     return user_add(&view->users, &user);
 }
 
@@ -336,7 +351,7 @@ bool user_reread(struct view *view, struct span address) {
         user_drop(&view->users, user);
     }
     if (found)
-        take_record(view, address, buf_span(&view->scratch));
+        take_record(view, NULL, address, buf_span(&view->scratch));
     return reread_registration(view, address);
 }
 
@@ -376,13 +391,14 @@ static bool is_open(const struct local_user *user) {
 
 struct loading {
     struct view *view;
-    const struct users *before; /* NULL: none of them is open */
+    const struct users *before;
+    bool some_are_open; /* of those before */
 };
 
 static bool load_record(void *context, struct span name, struct span data) {
     const struct loading *loading = context;
-    const struct local_user *before = loading->before ? users_find(loading->before, name) : NULL;
-    return (before && is_open(before)) || take_record(loading->view, name, data);
+    const struct local_user *before = loading->some_are_open ? users_find(loading->before, name) : NULL;
+    return (before && is_open(before)) || take_record(loading->view, loading->before, name, data);
 }
 
 static bool keep(struct view *view, const struct local_user *before) {
@@ -416,15 +432,15 @@ static bool keep_open(struct view *view, const struct users *before) {
     return done;
 }
 
-static const struct users *with_open(const struct users *users) {
+static bool some_are_open(const struct users *users) {
     for (size_t i = 0; i < users->count; i++)
         if (is_open(&users->all[i]))
-            return users;
-    return NULL;
+            return true;
+    return false;
 }
 
 static bool load_all(struct view *view, const struct users *before, struct error *err) {
-    struct loading loading = {view, with_open(before)};
+    struct loading loading = {view, before, some_are_open(before)};
     struct arena arena;
     bool done = true;
     arena_init(&arena, 16 * 1024 * 1024);

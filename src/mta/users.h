@@ -40,7 +40,8 @@ struct users {
     bool doubled;       /* some have more than one record, in several spellings */
     bool rereading;     /* those who are unsure are read anew in a moment */
     struct buf remarks; /* on users of the configuration who lost what they were given by hand, and on those
-                           with two records: lines as in IPC_CONFIG_TAKEN, as many as have room */
+                           with two records, and on who is back: lines as in IPC_CONFIG_TAKEN, as many as have
+                           room */
 };
 
 /* Those of the configuration and those added later, which also go into the rules' tables. False: the users

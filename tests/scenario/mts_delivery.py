@@ -468,9 +468,52 @@ def _():
         tap.wait_until(lambda: copies(stage), what="a copy that waits")
         send(stage, priority=2)
         tap.wait_until(lambda: len(entries(stage, ANN)) == 1, what="the report of what expired")
-        stage.mta.mhs("user", "remove", BEN)
+        refused = stage.mta.mhs("user", "remove", BEN, check=False)
+        check("his program has 1 message to take" in refused.stderr, refused.stderr)
+        equal(states(stage), ["unbound"])
+        stage.mta.mhs("user", "remove", BEN, "--discard")
         tap.wait_until(lambda: len(entries(stage, ANN)) == 2, what="the report of what had nobody")
         wait_empty(stage)
+
+
+def reload(stage):
+    """What it says, as one line."""
+    return " ".join(stage.mta.mhs("reload").stdout.split())
+
+
+@case("what waits for a user whose section is gone stays, over a restart, and is told of; it is his when he is back")
+def _():
+    with stage_of_agents() as stage:
+        sent = send(stage)
+        tap.wait_until(lambda: states(stage) == ["unbound"], what="a copy that waits")
+        stage.mta.configure(user={ANN: BY_P3[ANN]})
+        check("his program has 1 message to take, and there is no such user" in reload(stage), stage.mta.log())
+        for _ in range(2):
+            tap.wait_until(lambda: states(stage) == ["user-removed"], what="a copy of nobody's")
+            check("no such user" in copies(stage)[0]["last-error"], copies(stage))
+            equal(stage.mta.request("status")["work"]["user-removed"], 1)
+            stage.mta.stop()
+            stage.mta.start()
+            check("his program has 1 message to take, and there is no such user" in stage.mta.log(), stage.mta.log())
+        stage.mta.mhs("user", "add", BEN, "--delivery", "p3")
+        tap.wait_until(lambda: states(stage) == ["unbound"], what="a copy that waits for him again")
+        stage.mta.configure(user=BY_P3)
+        stage.mta.mhs("reload")
+        with ben(stage) as user:
+            equal(user.take().identifier, sent)
+            wait_empty(stage)
+        equal(entries(stage, ANN), [])
+
+
+@case("who was added by hand, and had a section for a while, is back with what he had: that is told")
+def _():
+    with stage_of_agents(users={ANN: BY_P3[ANN]}) as stage:
+        stage.mta.request("user-add", address=BEN, **{"password-hash": hashed(BENS)})
+        stage.mta.configure(user={ANN: BY_P3[ANN], BEN: {}})
+        check("no longer counts" in reload(stage), stage.mta.log())
+        stage.mta.configure(user={ANN: BY_P3[ANN]})
+        check("'mhs user add' made is back, with the password that he had" in reload(stage), stage.mta.log())
+        check("is back" not in reload(stage), stage.mta.log())
 
 
 if __name__ == "__main__":

@@ -395,7 +395,7 @@ def _():
 def _():
     if not shutil.which("bash"):
         raise tap.Skip("bash is not installed")
-    states = ["ready", "deferred", "backing-off", "peer-disabled", "peer-removed", "unbound", "restricted", "held", "sending", "in-doubt"]
+    states = ["ready", "deferred", "backing-off", "peer-disabled", "peer-removed", "user-removed", "unbound", "restricted", "held", "sending", "in-doubt"]
     with folder() as path, hostile_stage(path, user={f"{HOME}/S=ann": {}, f"{HOME}/O=Widgets Ltd/S=ben": {}}) as stage:
         os.makedirs(f"{path}/config/chasqui")
         with open(f"{path}/config/chasqui/aliases", "w") as file:
