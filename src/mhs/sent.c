@@ -14,6 +14,7 @@
 #include "mhs/pages.h"
 #include "mhs/sent.h"
 #include "mhs/table.h"
+#include "names/codes.h"
 #include "names/identifier.h"
 
 #define ARENA_MAX  ((size_t)64 * 1024 * 1024)
@@ -64,6 +65,23 @@ static int ask(const char *mailbox, const struct wish *wish, struct outcomes *ou
     return (int)histories_each(request, take_history, &asking);
 }
 
+/* Why not, as a sentence: a failure's detail is `REASON, DIAGNOSTIC: TEXT` in X.411's names, where all but
+ * the first may be absent. What is none of these stays as it is. */
+static json_t *in_words(const char *detail) {
+    char name[64] = "";
+    size_t names = strcspn(detail, ":"), reason = strcspn(detail, ",:");
+    bool two = reason < names;
+    const char *begin = two ? detail + reason + 2 : detail;
+    if (two && names < reason + 2)
+        return json_string(detail);
+    snprintf(name, sizeof name, "%.*s", (int)(detail + names - begin), begin);
+    int64_t code = two ? non_delivery_diagnostic_code(name) : non_delivery_reason_code(name);
+    return code < 0 ? json_string(detail)
+                    : json_sprintf("%s%s",
+                                   two ? non_delivery_diagnostic_text(code) : non_delivery_reason_text(code),
+                                   detail + names);
+}
+
 static void add_rows(json_t *rows, const json_t *outcome) {
     const json_t *recipient;
     size_t i;
@@ -74,20 +92,22 @@ static void add_rows(json_t *rows, const json_t *outcome) {
         const char *detail = last ? json_string_value(json_object_get(last, "detail")) : NULL;
         const char *mark = outcome_is_good(state) ? "\u2713 " : outcome_is_bad(state) ? "\u2717 " : "";
         json_array_append_new(
-            rows, json_pack("{s:o, s:s, s:s, s:o, s:s}", "sent",
+            rows, json_pack("{s:o, s:s, s:s, s:o, s:o}", "sent",
                             json_sprintf("%.16s%s", sent, strlen(sent) > 16 ? "Z" : ""), "message",
                             i == 0 ? local_part(out_text(outcome, "mts-identifier")).text : "", "to",
                             aliases_short(out_text(recipient, "recipient")), "state",
-                            json_sprintf("%s%s", mark, state), "why", detail ? detail : ""));
+                            json_sprintf("%s%s", mark, state), "why",
+                            outcome_is_bad(state) && detail ? in_words(detail)
+                                                            : json_string(detail ? detail : "")));
     }
 }
 
 static void print_sent(const struct outcomes *outcomes) {
     static const struct out_column columns[] = {{"SENT", "sent", false},
-                                                {"TO", "to", false, TABLE_CUT_START},
-                                                {"STATE", "state", false},
-                                                {"", "why", false, TABLE_CUT_END},
                                                 {"MESSAGE", "message", false, TABLE_WHOLE},
+                                                {"TO", "to", false, TABLE_CUT_START},
+                                                {"STATE", "state", false, TABLE_WHOLE},
+                                                {"", "why", false, TABLE_FLOW},
                                                 {NULL, NULL, false}};
     json_t *rows = json_array();
     for (size_t i = outcomes->count; i-- > 0;)
@@ -186,8 +206,7 @@ static void print_outcome(const json_t *outcome) {
             putchar('\n');
         }
         if (strcmp(state, "waiting") == 0)
-            printf("  %-12s  'mhs track %s' tells for what\n", state,
-                   local_part(out_text(outcome, "mts-identifier")).text);
+            printf("  %-12s  an operator sees for what: 'mhs queue list'\n", state);
     }
     if (json_is_true(json_object_get(outcome, "truncated")))
         printf("\nThere is more on record than is told at once: recipients and steps may be missing.\n");

@@ -314,7 +314,8 @@ def _():
         equal([step.get("detail") for step in told[1]["recipients"][1]["steps"]], [None, "he deleted it unread"])
         shown = here.mhs("--wide", "sent", "--user", "ada").stdout.splitlines()
         equal((len(shown), ["\u2713 read" in row for row in shown].count(True)), (5, 1), str(shown))
-        check("eva" in shown[1] and shown[1].endswith(" " + first.partition(";")[2][:-1]) and "deferred" in shown[4], shown)
+        check("eva" in shown[1] and shown[1].split()[1] == first.partition(";")[2][:-1] and "deferred" in shown[4], shown)
+        check(any("\u2717 failed" in row and row.endswith("  There is no such recipient") for row in shown), shown)
         equal(len(here.ask("sent", "--user", "ada", "--last", "1")["messages"]), 1)
         equal(here.ask("sent", "--user", "ada", "--since", "+1h")["messages"], [])
         for entry in "1", "3", "4":

@@ -58,6 +58,19 @@ def to(names):
     return [word for name in names for word in ("--to", name)]
 
 
+@case("at 80 columns the cause is told whole, in words; what waits for a peer sends its user to an operator, who sees for what")
+def _():
+    with house() as here:
+        here.send("--to", f"{HOME}/S=Nobody", "--text", "x")
+        waits = here.send("--to", f"{FAR}/S=Tom", "--text", "x")
+        wait_until(lambda: set(here.states(waits).values()) == {"waiting"})
+        shown = here.mta.mhs("sent", environment={"CHASQUI_USER": ADA, "COLUMNS": "80"}).stdout.splitlines()
+        check("    There is no such recipient" in shown and all(len(line) <= 80 for line in shown), shown)
+        check(any("\u2717 failed  There is no such recipient" in line for line in here.text("sent").splitlines()), shown)
+        check("an operator sees for what: 'mhs queue list'" in here.text("status", waits), here.text("status", waits))
+        check("refused" in here.text("queue", "list"), here.text("queue", "list"))
+
+
 @case("of a message to very many every recipient is told, and what happened last; others stand beside it")
 def _():
     with house() as here:
