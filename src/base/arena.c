@@ -53,8 +53,10 @@ void *arena_alloc_slowly(struct arena *arena, size_t size) {
         arena->cap_hit = true;
         return NULL;
     }
-    if ((!block || size > free) && !add_block(arena, size))
+    if ((!block || size > free) && !add_block(arena, size)) {
+        arena->starved = true;
         return NULL;
+    }
     free = (size_t)(arena->blocks->data + arena->blocks->size - arena->next);
     free = free < arena->cap - arena->used ? free : arena->cap - arena->used;
     size_t want = size > ZEROED_AT_ONCE ? size : ZEROED_AT_ONCE;
@@ -106,7 +108,7 @@ static void free_blocks(const struct arena *arena, struct arena_block *block) {
 
 void arena_reset(struct arena *arena) {
     arena->used = 0;
-    arena->cap_hit = false;
+    arena->cap_hit = arena->starved = false;
     if (!arena->blocks)
         return;
     wipe(arena, arena->blocks);

@@ -19,6 +19,7 @@ struct arena {
     size_t used;                /* octets given out since the last reset */
     size_t cap;                 /* most octets it gives out */
     bool cap_hit;               /* since the last reset it had to give out more */
+    bool starved;               /* since the last reset the heap gave it none */
     bool secret;                /* what it takes back is wiped */
 };
 

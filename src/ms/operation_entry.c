@@ -47,6 +47,17 @@ static bool get_other(void *user, const struct ms_attribute *attribute, const st
     return asked->mailbox->get(asked->mailbox->user, asked->entry, attribute, values, count);
 }
 
+/* Values that can't be told are left out, as of a content that is none: the others of the entry can be shown.
+ */
+static bool is_hindered(struct ms_operation *operation) {
+    const struct error *hindrance = operation->service->mailbox->hindrance;
+    if (hindrance && hindrance->code)
+        return !ms_fail_store(operation, hindrance);
+    return (operation->values.cap_hit || operation->values.starved) &&
+           !ms_fail_service(operation, x413_ServiceProblem_unavailable,
+                            "values of an entry take too much memory");
+}
+
 /* They live until the next are got: so they are copied. */
 static bool copy_values(struct ms_operation *operation, const struct span *values, size_t count,
                         struct ms_shown *shown) {
@@ -83,7 +94,7 @@ bool ms_show(struct ms_operation *operation, const struct store_entry *entry,
     if (ms_is_content(attribute))
         return show_content(operation, entry, shown);
     if (!ms_entry_get(&values, attribute, &found, &count))
-        return true; /* as of a content that is none: the others of the entry can be shown */
+        return !is_hindered(operation);
     if (count && !copy_values(operation, found, count, shown))
         return ms_fail_service(operation, x413_ServiceProblem_unavailable,
                                "values of an entry take too much memory");

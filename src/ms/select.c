@@ -58,6 +58,20 @@ static enum ms_verdict decide(struct scan *scan, const struct store_entry *entry
                             &scan->scratch);
 }
 
+static bool is_short(const struct arena *arena) {
+    return arena->cap_hit || arena->starved;
+}
+
+/* Not what is asked hinders, but the store or memory: then nothing can be said of the whole. */
+static bool is_hindered(struct scan *scan) {
+    const struct error *hindrance = scan->mailbox->hindrance;
+    if (hindrance && hindrance->code)
+        scan->err = *hindrance;
+    else if (is_short(&scan->values) || is_short(&scan->scratch))
+        error_set(&scan->err, STORE_NO_MEMORY, "what a filter asks of an entry takes too much memory");
+    return scan->err.code;
+}
+
 static bool is_unread(const struct ms_selection *selection, unsigned status, unsigned flags) {
     return !selection->unread || status != STORE_PROCESSED || flags & selection->unread_flags;
 }
@@ -132,8 +146,10 @@ static bool look_at(void *context, const struct store_entry *entry) {
     enum ms_verdict verdict = entry->damaged ? scan->selection->damaged ? MS_TRUE : MS_UNDECIDED
                               : scan->decided || !scan->selection->filter ? MS_TRUE
                                                                           : decide(scan, entry);
-    scan->undecided += verdict == MS_UNDECIDED;
-    scan->ended = verdict == MS_TRUE && !give(scan, entry);
+    bool undecided = verdict == MS_UNDECIDED;
+    scan->undecided += undecided;
+    scan->ended =
+        (verdict == MS_TRUE && !give(scan, entry)) || (undecided && !entry->damaged && is_hindered(scan));
     return !scan->ended;
 }
 

@@ -17,6 +17,9 @@ struct ms_mailbox {
     bool (*get)(void *user, const struct store_entry *entry, const struct ms_attribute *attribute,
                 const struct span **values, size_t *count);
     void *user;
+    /* What kept `get` from values that are there: an error of the store, or want of memory. NULL, or its code
+     * 0: nothing did, they can't be told. */
+    const struct error *hindrance;
 };
 
 enum ms_order { MS_BY_NUMBER, MS_BY_CREATION, MS_BY_SIZE, MS_BY_PRIORITY, MS_BY_SUBJECT, MS_BY_ORIGINATOR };
@@ -39,8 +42,10 @@ struct ms_selection {
 /*
  * Calls back for each, at most `limit`; false from the callback ends it, which is no failure. `*next` is the
  * number of the first one above the limit, 0: there is none. Entries that can't be decided on (damaged, or a
- * value can't be had) are not selected, and counted in `*undecided`. What is ordered otherwise than by number
- * is held in memory as numbers and keys. By number, either way, no more is looked at than has to be.
+ * value can't be told) are not selected, and counted in `*undecided`. False, with the cause in `*err`: the
+ * store or memory failed, also where a value is asked; what was called back for is not all then. What is
+ * ordered otherwise than by number is held in memory as numbers and keys. By number, either way, no more is
+ * looked at than has to be.
  */
 typedef bool ms_select_cb(void *context, const struct store_entry *entry);
 bool ms_select(const struct ms_mailbox *mailbox, const struct ms_selection *selection, ms_select_cb *cb,

@@ -14,16 +14,26 @@ static void leave(struct looking *looking) {
     looking->content = NULL;
     looking->loaded = false;
     looking->sequence = 0;
+    memset(looking->looked, 0, sizeof looking->looked);
     arena_reset(&looking->arena);
+}
+
+/* What is damaged or given up can't be told; anything else may be there. */
+static bool hinders(struct looking *looking, const struct error *err) {
+    if (err->code && err->code != STORE_CORRUPT && err->code != STORE_NOT_FOUND)
+        looking->hindrance = *err;
+    return false;
 }
 
 static bool read_content(void *context, uint64_t offset, void *out, size_t len) {
     struct looking *looking = context;
+    struct error err = {0};
     size_t got = 0;
     if (!looking->content)
-        looking->content = store_content_open(looking->view->store, looking->entry.message.id, NULL);
-    return looking->content && store_content_read(looking->content, offset, out, len, &got, NULL) &&
-           got == len;
+        looking->content = store_content_open(looking->view->store, looking->entry.message.id, &err);
+    if (!looking->content || !store_content_read(looking->content, offset, out, len, &got, &err))
+        return hinders(looking, &err);
+    return got == len;
 }
 
 /* What was submitted names all its recipients. */
@@ -42,11 +52,10 @@ static const struct x411_MessageTransferEnvelope *submitted(struct looking *look
 
 static bool load(struct looking *looking, const struct store_entry *entry) {
     struct error err = {0};
-    if (looking->loaded && looking->sequence == entry->sequence)
+    if (looking->loaded)
         return true;
-    leave(looking);
     if (!delivered_load(looking->view, entry, &looking->arena, &looking->entry, &err))
-        return false;
+        return hinders(looking, &err);
     const struct delivered *delivered = &looking->entry.delivered;
     looking->object =
         (struct ms_object){.report = delivered->kind == MTS_REPORT,
@@ -56,7 +65,6 @@ static bool load(struct looking *looking, const struct store_entry *entry) {
                                        delivered->has_content ? looking->entry.message.content_length : 0},
                            .submitted = submitted(looking, entry),
                            .arena = &looking->arena};
-    looking->sequence = entry->sequence;
     looking->loaded = true;
     return true;
 }
@@ -83,11 +91,42 @@ static struct span sealed_of(struct looking *looking, uint64_t sequence) {
 
 /* ---- values ---- */
 
-static bool get(void *user, const struct store_entry *entry, const struct ms_attribute *attribute,
-                const struct span **values, size_t *count) {
-    struct looking *looking = user;
-    *count = 0;
-    *values = NULL;
+/* A filter may ask for the same values many times. */
+struct looked {
+    const struct ms_attribute *attribute;
+    const struct span *values;
+    size_t count;
+    struct looked *next;
+};
+
+static struct looked **list_of(struct looking *looking, const struct ms_attribute *attribute) {
+    return &looking->looked[(uintptr_t)attribute / sizeof *attribute % LOOKED_LISTS];
+}
+
+static bool is_known(struct looking *looking, const struct ms_attribute *attribute,
+                     const struct span **values, size_t *count) {
+    const struct looked *looked = *list_of(looking, attribute);
+    while (looked && looked->attribute != attribute)
+        looked = looked->next;
+    if (looked) {
+        *values = looked->values;
+        *count = looked->count;
+    }
+    return looked;
+}
+
+static void note(struct looking *looking, const struct ms_attribute *attribute, const struct span *values,
+                 size_t count) {
+    struct looked **list = list_of(looking, attribute),
+                  *looked = arena_alloc(&looking->arena, sizeof *looked);
+    if (!looked)
+        return;
+    *looked = (struct looked){attribute, values, count, *list};
+    *list = looked;
+}
+
+static bool find(struct looking *looking, const struct store_entry *entry,
+                 const struct ms_attribute *attribute, const struct span **values, size_t *count) {
     if (attribute->origin == MS_IPM) {
         struct ms_sealed sealed = ms_sealed_open(sealed_of(looking, entry->sequence));
         if (sealed.reading == MS_UNREADABLE)
@@ -98,6 +137,26 @@ static bool get(void *user, const struct store_entry *entry, const struct ms_att
     return load(looking, entry) && ms_object_get(&looking->object, attribute, values, count);
 }
 
+static bool get(void *user, const struct store_entry *entry, const struct ms_attribute *attribute,
+                const struct span **values, size_t *count) {
+    struct looking *looking = user;
+    *count = 0;
+    *values = NULL;
+    looking->hindrance = (struct error){0};
+    if (looking->sequence != entry->sequence) {
+        leave(looking);
+        looking->sequence = entry->sequence;
+    }
+    if (is_known(looking, attribute, values, count))
+        return true;
+    bool found = find(looking, entry, attribute, values, count);
+    if (found)
+        note(looking, attribute, *values, *count);
+    else if (looking->arena.cap_hit || looking->arena.starved)
+        error_set(&looking->hindrance, STORE_NO_MEMORY, "what is asked of an entry takes too much memory");
+    return found;
+}
+
 static bool get_asked(void *user, const struct ms_attribute *attribute, const struct span **values,
                       size_t *count) {
     struct looking *looking = user;
@@ -105,10 +164,13 @@ static bool get_asked(void *user, const struct ms_attribute *attribute, const st
 }
 
 bool looking_begin(struct looking *looking, struct view *view, uint32_t mailbox) {
-    *looking = (struct looking){
-        .view = view,
-        .mailbox = {
-            .store = view->store, .mailbox = mailbox, .items = delivered_items, .get = get, .user = looking}};
+    *looking = (struct looking){.view = view,
+                                .mailbox = {.store = view->store,
+                                            .mailbox = mailbox,
+                                            .items = delivered_items,
+                                            .get = get,
+                                            .user = looking,
+                                            .hindrance = &looking->hindrance}};
     arena_init(&looking->arena, MEMORY);
     arena_init(&looking->values, MEMORY);
     buf_init(&looking->octets, 0);

@@ -15,13 +15,18 @@
 #include "ms/select.h"
 #include "mta/delivered.h"
 
+struct looked;
+#define LOOKED_LISTS 32
+
 struct looking {
     struct view *view;
     struct ms_mailbox mailbox;
+    struct error hindrance;
     /* Of the entry that was looked at last (0: none). */
     uint64_t sequence;
     struct arena arena, values;
-    bool loaded; /* what it stands for is there */
+    struct looked *looked[LOOKED_LISTS]; /* what was asked of it */
+    bool loaded;                         /* what it stands for is there */
     struct loaded entry;
     struct ms_object object;
     struct store_content *content;

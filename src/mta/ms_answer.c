@@ -123,13 +123,15 @@ static void operate(struct view *view, struct asker *asker, struct ms_request *r
         return;
     }
     arena_init(&arena, (size_t)1 << 20);
-    if (restrictions.len && ber_decode(&x413_Restrictions_type, restrictions, &arena, NULL, &bind, NULL))
-        request->restrictions.bind = &bind;
-    if (looking_begin(&looking, view, asker->mailbox)) {
-        service.mailbox = &looking.mailbox;
+    request->restrictions.bind = restrictions.len ? &bind : NULL;
+    bool read =
+        !restrictions.len || ber_decode(&x413_Restrictions_type, restrictions, &arena, NULL, &bind, NULL);
+    bool begun = looking_begin(&looking, view, asker->mailbox);
+    service.mailbox = &looking.mailbox;
+    if (read && begun)
         ms_operate(&service, request, reply);
-    } else
-        ms_refuse(reply, "no memory");
+    else
+        ms_refuse(reply, begun ? "the restrictions of the bind can't be read" : "no memory");
     looking_end(&looking);
     arena_free(&arena);
 }
