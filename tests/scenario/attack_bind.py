@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 
-from players import ANN, Neighbour, Unharmed, folder, hostile_stage, named, processes, sockets_of, text_message
+from players import ANN, SEARCHED, Neighbour, Unharmed, folder, hostile_stage, named, processes, sockets_of, text_message
 from peer import ber, tap, x228
 from peer.association import AUTHENTICATION_ERROR, Association, BindRefused
 from peer.transport import Closed, Transport
@@ -96,7 +96,7 @@ def _():
         stage.mta.configure(peer={**stage.mta.settings["peer"], "BETA": beta})
         stage.mta.stop()
         stage.mta.start()
-        with Unharmed(stage) as unharmed:
+        with Unharmed(stage, SEARCHED) as unharmed:
             for change in (1, 2):
                 tap.wait_until(lambda: named(stage, "net") and named(stage, "store"), what="processes")
                 for pid in named(stage, "net"):

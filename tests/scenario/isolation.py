@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 
-from players import (ANN, FAR, FAY, JOE, KINDS, NEAR, Neighbour, Stage, Unharmed, all_there, children, folder, hostile_stage,
+from players import (ANN, FAR, FAY, JOE, KINDS, NEAR, Neighbour, SEARCHED, Stage, Unharmed, all_there, children, folder, hostile_stage,
                      text_message)
 from peer import local, tap, x228
 from peer.association import Association, BindRefused
@@ -97,7 +97,7 @@ def _():
 
 @case("passwords are in the store process and in the parent alone")
 def _():
-    with folder() as path, hostile_stage(path) as stage, Unharmed(stage) as attack:
+    with folder() as path, hostile_stage(path) as stage, Unharmed(stage, SEARCHED) as attack:
         found = all_there(stage.mta)
         store, = found["store"]
         secret = b"near's secret"
@@ -176,7 +176,7 @@ def _():
         stage.mta.configure(peer={"NEAR": near, "OTHER": other} | {f"FAR {mode}": far_section(right, mode) for mode in CONTEXTS}
                             | {f"WRONG {mode}": far_section(wrong.port, mode) for mode in CONTEXTS},
                             route={NEAR: {"next-hop": {"NEAR": {"rank": 1}}}, FAR: {"next-hop": {"FAR normal": {"rank": 1}}}})
-        with stage, Unharmed(stage) as attack:
+        with stage, Unharmed(stage, SEARCHED) as attack:
             net, = all_there(stage.mta)["net"]
             try:
                 held(net, WORDS)

@@ -25,6 +25,7 @@ KINDS = {"store", "reader", "net", "clients", "work"}
 MB = 1 << 20
 # What a process may grow by at its peak, under the sanitizers: twice the octets, and what they keep of freed ones.
 SMALL, LARGE = 32 * MB, 96 * MB
+SEARCHED = 1 << 60      # who reads all that a process has gives it the pages that it never touched, as some kernels count
 SANITIZER = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:quarantine_size_mb=4:malloc_context_size=2"}
 
 
