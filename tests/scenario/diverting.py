@@ -196,7 +196,7 @@ def _():
 @case("a word that a filter does not know is a usage error that names those it knows, and an age has units")
 def _():
     with folder() as path, Stage(path, far=Closed()) as stage:
-        for words, known in ((("queue", "list", "--state", "rubbish"), "peer-removed, unbound, restricted, held"), (("queue", "list", "--kind", "x"), "message, probe, report"),
+        for words, known in ((("queue", "list", "--state", "rubbish"), "peer-removed, user-removed, unbound, restricted, held"), (("queue", "list", "--kind", "x"), "message, probe, report"),
                              (("queue", "list", "--priority", "x"), "urgent, normal, non-urgent"), (("route", FAY, "--priority", "x"), "urgent, normal, non-urgent"),
                              (("route", FAY, "--content-type", "p9"), "p22"), (("queue", "list", "--older-than", "1x"), "1d")):
             done = stage.mta.mhs(*words, check=False)
