@@ -58,6 +58,53 @@ static void print_done(const json_t *answer) {
     printf("done\n");
 }
 
+/* Who had the old password may have registered a redirection with it. */
+static void print_new_password(const json_t *answer) {
+    print_done(answer);
+    if (json_is_true(json_object_get(answer, "registered")))
+        fprintf(stderr, "mhs: what the user registered by P3 stays: 'mhs user show' shows it, and if it may "
+                        "be of somebody who had the old password, 'mhs user reset' takes it away\n");
+}
+
+static void print_reset(const json_t *answer) {
+    puts(out_integer(answer, "changed") ? "done" : "nothing was registered");
+}
+
+static void print_redirections(const json_t *redirections) {
+    const json_t *one;
+    size_t i;
+    json_array_foreach(redirections, i, one) {
+        bool some = json_is_true(json_object_get(one, "some"));
+        json_t *text = json_is_null(json_object_get(one, "to"))
+                           ? json_string("nobody")
+                           : json_sprintf("%s%s", out_text(one, "to"), some ? " (some messages)" : "");
+        out_field("redirected to", json_string_value(text));
+        json_decref(text);
+    }
+}
+
+static void print_restrictions(const json_t *restrictions) {
+    const json_t *one;
+    size_t i;
+    json_array_foreach(restrictions, i, one) {
+        bool named = !json_is_null(json_object_get(one, "name"));
+        bool all_below = named && !json_is_true(json_object_get(one, "exact"));
+        json_t *text =
+            json_sprintf("%s%s", named ? out_text(one, "name") : "anybody", all_below ? " (and below)" : "");
+        out_field(json_is_true(json_object_get(one, "permitted")) ? "takes from" : "not from",
+                  json_string_value(text));
+        json_decref(text);
+    }
+}
+
+static void print_registrations(const json_t *registrations) {
+    if (!json_is_object(registrations))
+        return;
+    out_field("registered", out_text(registrations, "parameters"));
+    print_redirections(json_object_get(registrations, "redirections"));
+    print_restrictions(json_object_get(registrations, "restrictions"));
+}
+
 /* All that is known of one. */
 static void print_user(const json_t *answer) {
     static const char *const members[] = {"address",  "directory-name", "uid",       "password",
@@ -68,6 +115,7 @@ static void print_user(const json_t *answer) {
         if (!json_is_null(json_object_get(user, members[i])))
             out_field(strcmp(members[i], "configured") == 0 ? "in configuration" : members[i],
                       out_text(user, members[i]));
+    print_registrations(json_object_get(user, "registrations"));
 }
 
 static int user_list(int argc, char **argv) {
@@ -355,6 +403,8 @@ static bool read_change(struct command_line *line, struct change *change, int *s
             change->password = value;
         else if (id == 'd')
             json_object_set_new(change->request, "discard", json_true());
+        else if (id == 'r')
+            json_object_set_new(change->request, "reset", json_true());
         else if (id == 'D')
             json_object_set_new(change->request, "delivery", json_string(value));
         else if (!set_member(line->usage, change->request, id == 'u' ? "uid" : "directory-name", value))
@@ -384,12 +434,13 @@ static int user_change(const struct command_usage *usage, const char *operation,
     if (change.request && read_change(&line, &change, &status)) {
         if (!change.file && strcmp(operation, "user-set") == 0 && json_object_size(change.request) == 2) {
             json_decref(change.request);
-            return command_usage_error(
-                usage,
-                "say what is to be changed: --uid, --directory-name, --password-command or --delivery");
+            return command_usage_error(usage, "say what is to be changed: --uid, --directory-name, "
+                                              "--password-command, --delivery or --reset");
         }
         if (!change.file)
-            return daemon_ask(change.request, print_done);
+            return daemon_ask(change.request, json_object_get(change.request, "password-hash")
+                                                  ? print_new_password
+                                                  : print_done);
         status =
             json_object_size(change.request) > 1
                 ? command_usage_error(usage, "with --file, uid and directory name stand in its lines, and "
@@ -428,11 +479,26 @@ static int user_set(int argc, char **argv) {
         {'n', "directory-name", "NAME", "the user's directory name (RFC 4514); 'none': it has none"},
         {'p', "password-command", "COMMAND", PASSWORD_HELP "; 'none': the user can't bind"},
         {'D', "delivery", "WHERE", DELIVERY_HELP},
+        {'r', "reset", NULL, "take away what the user registered by P3"},
         {0}};
     static const struct command_usage usage = {"user set", "ADDRESS",
                                                "Changes a user that 'mhs user add' made.",
                                                "What is not said stays.", options};
     return user_change(&usage, "user-set", argc, argv);
+}
+
+static int user_reset(int argc, char **argv) {
+    static const struct command_usage usage = {
+        "user reset", "ADDRESS", "Takes away what a user registered by P3: redirections, restrictions ...",
+        "The password stays. 'mhs user show' shows what is registered.", NULL};
+    struct command_line line;
+    const char *address;
+    command_line_init(&line, &usage, argc, argv);
+    if (command_line_operands(&line, 1, 1, &address) < 0)
+        return line.status;
+    if (!(address = aliases_resolve(address)))
+        return COMMAND_USAGE;
+    return daemon_ask(json_pack("{s:s, s:s}", "operation", "user-reset", "address", address), print_reset);
 }
 
 static int user_remove(int argc, char **argv) {
@@ -475,6 +541,7 @@ int cmd_user(int argc, char **argv) {
                                                  {"show", user_show, "show one"},
                                                  {"add", user_add, "give an address, or many, a mailbox"},
                                                  {"set", user_set, "change one"},
+                                                 {"reset", user_reset, "take away what one registered"},
                                                  {"remove", user_remove, "take one away"},
                                                  {"hash", user_hash, "make a password's hash"},
                                                  {0}};

@@ -77,7 +77,8 @@ static const struct operation operations[] = {
      request_user_set,
      OPERATORS,
      CHANGES,
-     {"address", "uid", "directory-name", "password-hash", "delivery"}},
+     {"address", "uid", "directory-name", "password-hash", "delivery", "reset"}},
+    {"user-reset", request_user_reset, OPERATORS, CHANGES, {"address"}},
     {"user-remove", request_user_remove, OPERATORS, CHANGES, {"address", "discard"}},
 };
 

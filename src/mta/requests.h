@@ -32,6 +32,7 @@ json_t *request_mailbox_delete(struct client *client, json_t *request);
 json_t *request_users(struct client *client, json_t *request);
 json_t *request_user_add(struct client *client, json_t *request);
 json_t *request_user_set(struct client *client, json_t *request);
+json_t *request_user_reset(struct client *client, json_t *request);
 json_t *request_user_remove(struct client *client, json_t *request);
 /* users_many.c: forgets users that the client gave and has not added; it is gone, say. */
 void users_leave(struct client *client);

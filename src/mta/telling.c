@@ -144,15 +144,28 @@ static bool with_batch(struct mta *mta, struct span lines, const char *who, uint
     return false;
 }
 
-bool telling_line(struct mta *mta, const char *format, ...) {
+static bool line_of(struct mta *mta, const char *who, const char *format, va_list values) {
     char text[2 * LOG_TEXT_SIZE + 600];
-    va_list values;
-    va_start(values, format);
     vsnprintf(text, sizeof text, format, values);
-    va_end(values);
     buf_clear(&mta->scratch);
     add_line(&mta->scratch, LOG_LEVEL_NOTICE, "%s", text);
-    return !mta->scratch.failed && with_batch(mta, buf_span(&mta->scratch), NULL, 0);
+    return !mta->scratch.failed && with_batch(mta, buf_span(&mta->scratch), who, 0);
+}
+
+bool telling_line(struct mta *mta, const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    bool done = line_of(mta, NULL, format, values);
+    va_end(values);
+    return done;
+}
+
+bool telling_of_user(struct mta *mta, const char *who, const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    bool done = line_of(mta, who, format, values);
+    va_end(values);
+    return done;
 }
 
 bool telling_end(struct telling *telling) {

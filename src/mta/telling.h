@@ -37,6 +37,9 @@ void telling_note(struct telling *telling, const struct mts_decisions *decisions
 const char *telling_cause(const struct mts_event *event, char out[static TELLING_CAUSE]);
 /* One line of another matter, of nobody's, in the same manner. False without memory. */
 bool telling_line(struct mta *mta, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same of a matter of the user's who caused it, who is named so. */
+bool telling_of_user(struct mta *mta, const char *who, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Adds the lines to the batch. False without memory. */
 bool telling_end(struct telling *telling);
 

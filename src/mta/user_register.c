@@ -4,10 +4,12 @@
 #include "base/log.h"
 #include "mta/hashing.h"
 #include "mta/mta_private.h"
+#include "mta/telling.h"
 #include "mta/user_agent.h"
 #include "mta/user_answer.h"
 #include "mta/user_association.h"
 #include "mta/user_change.h"
+#include "mta/user_registered.h"
 #include "mta/user_registration.h"
 #include "mta/users.h"
 #include "mts/controls.h"
@@ -188,6 +190,7 @@ static void keep(struct registering *r, struct local_user *user, uint32_t invoca
     struct span address = user_association_address(association);
     struct error err = {0};
     struct batch_mark mark = batch_mark(mta);
+    char names[REGISTERED_NAMES];
     struct buf octets;
     buf_init(&octets, 0);
     buf_clear(&mta->prefix);
@@ -203,6 +206,8 @@ static void keep(struct registering *r, struct local_user *user, uint32_t invoca
         log_debug("user=%.*s register rejected: %s", (int)address.len, (const char *)address.data, err.text);
         user_error(association, invocation, USER_REGISTER_REJECTED);
     } else if (!registration_put(mta, user) || !users_next_version(mta) ||
+               !telling_of_user(mta, user->address, "user %.300s registers %s", user->address,
+                                registered_names(&r->given, names)) ||
                !user_result_after_commit(association, invocation, x419_op_register, buf_span(&mta->prefix))) {
         batch_undo(mta, mark);
         user_reject(association, invocation, USER_RESOURCE_LIMITATION);

@@ -78,3 +78,9 @@ bool registration_put(struct mta *mta, const struct local_user *user) {
 bool registration_remove(struct mta *mta, const struct local_user *user) {
     return store_remove_record(mta->batch.store, USER_REGISTRATION, buf_span(&user->key));
 }
+
+bool registration_reset(struct mta *mta, struct local_user *user) {
+    struct error err = {0};
+    return registration_set(&mta->view, user, SPAN_LIT(""), &err) &&
+           (has_own_password(user) ? registration_put(mta, user) : registration_remove(mta, user));
+}

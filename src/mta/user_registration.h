@@ -39,5 +39,8 @@ bool registration_password(struct local_user *user, const char *hash);
 /* What he has told goes into the batch; it is taken away with it. */
 bool registration_put(struct mta *mta, const struct local_user *user);
 bool registration_remove(struct mta *mta, const struct local_user *user);
+/* What he has registered goes, in memory, the rules and the batch; a password of his own stays. False:
+ * nothing may be written, undo the batch. */
+bool registration_reset(struct mta *mta, struct local_user *user);
 
 #endif

@@ -1,4 +1,4 @@
-/* `user-list`, `user-add`, `user-set` and `user-remove`. */
+/* `user-list`, `user-add`, `user-set`, `user-reset` and `user-remove`. */
 #include <stdio.h>
 
 #include "base/alloc.h"
@@ -10,6 +10,7 @@
 #include "mta/telling.h"
 #include "mta/user_agent.h"
 #include "mta/user_change.h"
+#include "mta/user_registered.h"
 #include "mta/users.h"
 #include "mta/users_many.h"
 #include "mta/view.h"
@@ -27,7 +28,21 @@ static json_t *user_json(struct view *view, const struct local_user *user, struc
                         user->configured ? json_null() : json_boolean(user->password != NULL));
     json_object_set_new(entry, "delivery", json_string(user->by_p3 ? "p3" : "mailbox"));
     json_object_set_new(entry, "configured", json_boolean(user->configured));
+    json_object_set_new(entry, "registered", json_boolean(user->registered.len > 0));
     return entry;
+}
+
+/* What he has registered is told of one who was asked for: of many it would be a lot. */
+static json_t *one_json(struct view *view, const struct local_user *user, struct error *err) {
+    json_t *entry = user_json(view, user, err), *registrations = entry ? registered_json(user) : NULL;
+    if (registrations) {
+        json_object_set_new(entry, "registrations", registrations);
+        return entry;
+    }
+    json_decref(entry);
+    if (!err->code)
+        error_set(err, STORE_NO_MEMORY, "no memory");
+    return NULL;
 }
 
 static json_t *no_such_user(const char *address) {
@@ -46,7 +61,7 @@ json_t *request_users(struct client *client, json_t *request) {
     arena_reset(&view->arena);
     for (size_t i = 0; i < view->users.count && !err.code; i++)
         if (!one || one == &view->users.all[i])
-            json_array_append_new(users, user_json(view, &view->users.all[i], &err));
+            json_array_append_new(users, (one ? one_json : user_json)(view, &view->users.all[i], &err));
     if (!err.code)
         return json_pack("{s:o}", "users", users);
     json_decref(users);
@@ -85,7 +100,7 @@ json_t *request_user_add(struct client *client, json_t *request) {
     return wrong ? wrong : json_pack("{s:i}", "changed", 1);
 }
 
-/* The rules know one of the two at any time. */
+/* An error, or NULL. The rules know one of the two at any time. */
 static json_t *change_user(struct mta *mta, struct local_user *user, struct local_user *fresh) {
     struct error err = {0}, ignored;
     char *name = fresh->directory_name ? mem_strdup(fresh->directory_name) : NULL;
@@ -121,7 +136,14 @@ static json_t *change_user(struct mta *mta, struct local_user *user, struct loca
     user->by_p3 = fresh->by_p3;
     mta->view.users.some_by_p3 = mta->view.users.some_by_p3 || user->by_p3;
     user->in_rules = true;
-    return json_pack("{s:i}", "changed", 1);
+    return NULL;
+}
+
+/* An error, or NULL. */
+static json_t *take_registered(struct mta *mta, struct local_user *user, uint32_t by) {
+    return !user->registered.len || registered_take_away(mta, user, by)
+               ? NULL
+               : client_error("unavailable", "no memory");
 }
 
 json_t *request_user_set(struct client *client, json_t *request) {
@@ -138,11 +160,41 @@ json_t *request_user_set(struct client *client, json_t *request) {
                             "the user stands in the configuration file: change it there, and 'mhs reload'");
     if (user->leaving)
         return client_error("wrong-state", "the user is being removed: try again in a moment");
-    struct local_user fresh = *user;
+    const json_t *reset = json_object_get(request, "reset");
+    if (reset && !json_is_boolean(reset))
+        return client_error("bad-request", "reset is neither true nor false");
+    struct local_user fresh = *user, *now = &mta->view.users.all[user - mta->view.users.all];
     wrong = user_take_members(request, &fresh);
     if (!wrong)
         wrong = users_many_hinder(mta, fresh.address, fresh.directory_name);
-    return wrong ? wrong : change_user(mta, &mta->view.users.all[user - mta->view.users.all], &fresh);
+    if (!wrong)
+        wrong = change_user(mta, now, &fresh);
+    if (!wrong && json_is_true(reset))
+        wrong = take_registered(mta, now, client->uid);
+    return wrong ? wrong : json_pack("{s:i, s:b}", "changed", 1, "registered", now->registered.len > 0);
+}
+
+/* Of a user of the configuration, too: he registers as others do. */
+json_t *request_user_reset(struct client *client, json_t *request) {
+    struct mta *mta = client->mta;
+    const char *text = json_string_value(json_object_get(request, "address"));
+    struct local_user *user = text ? user_at(mta, span_str(text)) : NULL;
+    json_t *wrong = text ? users_many_hinder(mta, text, NULL) : NULL;
+    if (wrong)
+        return wrong;
+    if (!user)
+        return no_such_user(text);
+    if (user->leaving)
+        return client_error("wrong-state", "the user is being removed: try again in a moment");
+    if (!user->registered.len)
+        return json_pack("{s:i}", "changed", 0);
+    if (!user_change_with_batch(mta, &user_changed, user->address))
+        return client_error("unavailable", "no memory");
+    user->open++;
+    wrong = take_registered(mta, user, client->uid);
+    if (!wrong && !users_next_version(mta))
+        wrong = client_error("unavailable", "no memory");
+    return wrong ? wrong : json_pack("{s:i}", "changed", 1);
 }
 
 /* ---- removal ---- */

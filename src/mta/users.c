@@ -250,6 +250,21 @@ static void remark_on_return(struct users *users, const struct local_user *recor
         record->has_uid ? ", with the uid that he had" : "");
 }
 
+/* Who knew the old one may have registered something, which stays. */
+static void remark_on_new_passwords(struct view *view, const struct users *before) {
+    for (size_t i = 0; i < view->users.count; i++) {
+        const struct local_user *user = &view->users.all[i];
+        const struct local_user *former =
+            user->configured && user->registered.len ? users_with_key(before, buf_span(&user->key)) : NULL;
+        const char *old = former && former->given ? former->given : "", *now = user->given ? user->given : "";
+        if (former && former->configured && strcmp(old, now) != 0)
+            buf_printf(&view->users.remarks,
+                       "%s\tthe password is another one, and what the user registered by P3 stays: 'mhs user "
+                       "show' shows it, 'mhs user reset' takes it away\n",
+                       view->config->users[i].address);
+    }
+}
+
 void users_log_remarks(const struct users *users) {
     struct span rest = buf_span(&users->remarks), title, text;
     while (lines_next_titled(&rest, &title, &text))
@@ -474,6 +489,7 @@ bool users_load(struct view *view, struct error *err) {
                                  .loads = before.loads + 1};
     buf_init(&view->users.remarks, IPC_REMARKS_MAX);
     if (load_all(view, &before, err)) {
+        remark_on_new_passwords(view, &before);
         users_free(&before);
         return true;
     }

@@ -145,6 +145,88 @@ def _():
             bind(stage, address=BEN, secret="given").release()
 
 
+def shown(stage, address):
+    """What an operator sees of what the user registered: whether, to whom it is redirected, and what is restricted."""
+    user, = stage.mta.request("user-list", address=address)["users"]
+    told = user["registrations"] or {"redirections": [], "restrictions": []}
+    return user["registered"], told["redirections"], told["restrictions"]
+
+
+NOTHING = (False, [], [])
+OFFER = "'mhs user reset' takes it away"
+
+
+@case("an operator sees what a user of the configuration registered and takes it away: a new password alone leaves a thief's redirection")
+def _():
+    users = {**BY_P3, FAY_HERE: {"available": True}}
+    with stage_of_agents(users=users) as stage:
+        equal(shown(stage, BEN), NOTHING)
+        check("nothing was registered" in stage.mta.mhs("user", "reset", BEN).stdout, "what is not there is taken away")
+        with ben(stage) as thief:
+            equal(register(thief, redirection(FAY_HERE), ber.ctx(2, controls(most=10))), ("result", None))
+        check("registers default-delivery-controls, redirections" in stage.mta.log(), stage.mta.log_tail())
+        equal(shown(stage, BEN), (True, [{"to": FAY_HERE, "some": False}], []))
+        equal(stage.mta.mhs("reload").returncode, 0)
+        check(OFFER not in stage.mta.log(), "a reload of the same password warns")
+        stage.mta.configure(user={**users, BEN: {"password-hash": hashed("another"), "delivery": "p3"}})
+        check(OFFER in " ".join(stage.mta.mhs("reload").stdout.split()), stage.mta.log_tail())
+        send(stage)
+        tap.wait_until(lambda: len(entries(stage, FAY_HERE)) == 1, what="a letter that is still redirected")
+        lines = stage.mta.mhs("user", "show", BEN).stdout
+        check("registered:" in lines and "redirected to:" in lines and FAY_HERE in lines, lines)
+        stage.mta.mhs("user", "reset", BEN)
+        check(f"what {BEN} registered by P3 is taken away by uid" in stage.mta.log(), stage.mta.log_tail())
+        for _ in range(2):
+            equal(shown(stage, BEN), NOTHING)
+            send(stage)
+            with bind(stage, address=BEN, secret="another") as user:
+                user.take()
+            stage.mta.stop()
+            stage.mta.start()
+        equal(len(entries(stage, FAY_HERE)), 1)
+
+
+@case("what default controls hold up goes to who is bound when an operator takes them away")
+def _():
+    with stage_of_agents() as stage, ben(stage) as user:
+        equal(register(user, ber.ctx(2, controls(most=10))), ("result", None))
+        sent = send(stage)
+        tap.wait_until(lambda: states(stage) == ["restricted"], what="a copy that the default controls hold up")
+        stage.mta.mhs("user", "reset", BEN)
+        equal(user.take().identifier, sent)
+        wait_empty(stage)
+
+
+@case("a new password of a user who was added offers to take away what he registered; his own password stays with a reset")
+def _():
+    with stage_of_agents(users={ANN: BY_P3[ANN], FAY_HERE: {"available": True}}) as stage:
+        stage.mta.mhs("user", "add", BEN, "--password-command", f"echo \"{BENS}\"")
+        check(OFFER not in stage.mta.mhs("user", "set", BEN, "--password-command", f"echo \"{BENS}\"").stderr, "nothing is registered")
+        with ben(stage) as user:
+            equal(register(user, redirection(FAY_HERE), ber.ctx(4, ber.set_(ber.boolean(False), names.or_name_under(0, HOME)))),
+                  ("result", None))
+        there = (True, [{"to": FAY_HERE, "some": False}], [{"permitted": False, "name": HOME, "exact": True}])
+        check(OFFER in stage.mta.mhs("user", "set", BEN, "--password-command", "echo given").stderr, "nothing is offered")
+        equal(shown(stage, BEN), there)
+        stage.mta.stop()
+        stage.mta.start()
+        equal(shown(stage, BEN), there)
+        done = stage.mta.mhs("user", "set", BEN, "--password-command", f"echo \"{BENS}\"", "--reset")
+        check(OFFER not in done.stderr, done.stderr)
+        equal(shown(stage, BEN), NOTHING)
+        with ben(stage) as user:
+            equal(change(user, BENS, "fresh one"), ("result", p3.CHANGE_CREDENTIALS))
+            equal(register(user, redirection(FAY_HERE)), ("result", None))
+        stage.mta.mhs("user", "reset", BEN)
+        stage.mta.stop()
+        stage.mta.start()
+        equal(shown(stage, BEN), NOTHING)
+        bind(stage, address=BEN, secret="fresh one").release()
+        send(stage)
+        tap.wait_until(lambda: entries(stage, BEN), what="a letter that nobody redirects")
+        equal(entries(stage, FAY_HERE), [])
+
+
 @case("who is added is not held to what a user of the configuration has registered under his address before")
 def _():
     before = {**BY_P3, FAY_HERE: {"available": True}}
