@@ -2,6 +2,7 @@
 #ifndef MHS_COMMANDS_H
 #define MHS_COMMANDS_H
 
+int cmd_cancel(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_decode(int argc, char **argv);
 int cmd_encode(int argc, char **argv);

@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"probe", cmd_probe, "ask whether a message could be delivered"},
     {"list", cmd_list, "list the messages and reports in a mailbox"},
     {"sent", cmd_sent, "list what you sent, and what became of it"},
+    {"cancel", cmd_cancel, "take back a message whose delivery was deferred"},
     {"read", cmd_read, "show a message or report"},
     {"save", cmd_save, "save a body part into a file"},
     {"receipt", cmd_receipt, "tell an originator that a message was received, or was not"},

@@ -243,6 +243,11 @@ static void deleted(struct outcome *outcome, json_t *place, const json_t *event)
     add(place, event, "deleted", detail_of(event));
 }
 
+static void cancelled(struct outcome *outcome, json_t *place, const json_t *event) {
+    leave(outcome, place);
+    add(place, event, "cancelled", NULL);
+}
+
 /* A report told of him. */
 static void reported(struct outcome *outcome, json_t *place, const json_t *event) {
     const char *peer = json_string_value(json_object_get(event, "peer"));
@@ -286,7 +291,7 @@ static void take_event(struct outcome *outcome, const json_t *event) {
         take_one *take;
     } happened[] = {{"transferred", transferred},  {"delivered", delivered}, {"expanded", expanded},
                     {"report-received", reported}, {"in-doubt", in_doubt},   {"held", held},
-                    {"released", released},        {"deleted", deleted}};
+                    {"released", released},        {"deleted", deleted},     {"cancelled", cancelled}};
     const char *name = out_text(event, "event");
     if (is(name, "routed") || is(name, "to-conversion"))
         take_way(outcome, event);

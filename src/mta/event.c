@@ -247,6 +247,7 @@ static const char *const names[] = {
     [EVENT_DELIVERY_REFUSED] = "delivery-refused",
     [EVENT_DELIVERY_DEFERRED] = "delivery-deferred",
     [EVENT_DELIVERY_BROKEN] = "delivery-broken",
+    [EVENT_CANCELLED] = "cancelled",
 };
 
 const char *event_name(const struct event_record *record) {

@@ -35,6 +35,7 @@ enum event_own {
     EVENT_DELIVERY_REFUSED,  /* of a try to deliver by P3: by an error for good; `name` is the user */
     EVENT_DELIVERY_DEFERRED, /* for now */
     EVENT_DELIVERY_BROKEN,   /* its association ended, and he has not got it */
+    EVENT_CANCELLED,         /* by who submitted it */
 };
 
 struct event_record {

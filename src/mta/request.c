@@ -56,6 +56,7 @@ static const struct operation operations[] = {
      NOTHING,
      {"address", "directory-name", "originator", "content-type", "content-length",
       "encoded-information-types", "priority", "security-label", "alternate-recipient-allowed", "via"}},
+    {"cancel", request_cancel, EVERYBODY, CHANGES, {"mts-identifier"}},
     {"mailboxes", request_mailboxes, EVERYBODY, NOTHING, {NULL}},
     {"mailbox-list",
      request_mailbox_list,

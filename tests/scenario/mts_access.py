@@ -209,7 +209,7 @@ def _():
         events = stage.mta.request("track", mts_identifier=f"[/PRMD=ALPHA/ADMD=GOLD/C=GB/;{identifier}]")
         check("cancelled by its originator" in json.dumps(events), events)
         told = json.loads(stage.mta.mhs("--json", "sent", environment={"CHASQUI_USER": ANN}).stdout)["messages"]
-        equal([sorted(row["state"] for row in one["recipients"]) for one in told], [["delivered"], ["deleted", "deleted"]])
+        equal([sorted(row["state"] for row in one["recipients"]) for one in told], [["delivered"], ["cancelled", "cancelled"]])
 
 
 @case("a limit of contents is told by submission-control at once, and who breaks it violates the control")

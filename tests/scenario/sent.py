@@ -3,10 +3,11 @@
 import contextlib
 import json
 import os
+import pwd
 import subprocess
 
-from players import folder, open_way
-from peer import tap
+from players import as_user, folder, open_way
+from peer import local, tap
 from scenario.chasqui import Mhsd, free_port, peer_section, program
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
@@ -52,6 +53,15 @@ def house():
         here = House(path)
         with here.mta:
             yield here
+
+
+def failure(here, **members):
+    """The code of the error with which a `cancel` ends."""
+    try:
+        with local.Client(here.mta.socket_path) as client:
+            return client.request("cancel", **members)
+    except local.Failed as error:
+        return error.code
 
 
 def to(names):
@@ -134,6 +144,40 @@ def _():
         for words, state in (("hold", "held"), ("release", "deferred"), ("hold", "held"), ("delete", "deleted")):
             here.mta.mhs("queue", words, copy, "--reason", f"to {words}")
             equal(here.states(sent), {EVA: state, **others})
+
+
+@case("a deferred message is cancelled by who sent it, for all its recipients or for none, and once")
+def _():
+    with house() as here:
+        sent = here.send("--to", EVA, "--to", UWE, "--to", f"{FAR}/S=fay", *LATER)
+        refused = lambda identifier: here.text("cancel", identifier, status=1)
+        copy = next(str(one["id"]) for one in here.ask("queue", "list")["entries"] if one["first-recipient"] == EVA)
+        here.mta.mhs("queue", "hold", copy, "--reason", "to see")
+        check("does not wait" in refused(sent), "a held copy was cancelled")
+        equal(set(here.states(sent).values()), {"deferred", "held"})
+        here.mta.mhs("queue", "release", copy, "--reason", "seen")
+        equal(here.ask("cancel", sent), {"changed": 1})
+        equal(set(here.states(sent).values()), {"cancelled"})
+        equal(here.ask("queue", "list")["entries"], [])
+        check("does not wait" in refused(sent), "it was cancelled twice")
+        events = here.ask("track", sent)["messages"][0]["events"]
+        equal({event["detail"] for event in events if event["event"] == "cancelled"}, {f"uid {os.getuid()}: cancelled by its originator"})
+        gone = here.send("--to", EVA, "--text", "x")
+        here.entries(EVA)
+        check("does not wait" in refused(gone), "a delivered one was cancelled")
+        check("no such message" in refused("[/C=GB/A=GOLD/P=ALPHA;none]"), "one that is not known")
+        for wrong in ({}, {"mts_identifier": 7}, {"mts_identifier": "x" * 2000}):
+            equal(failure(here, **wrong), "not-found" if len(str(wrong)) > 100 else "bad-request")
+
+
+@case("nobody cancels what another user sent")
+def _():
+    with house() as here:
+        sent = here.send("--to", EVA, *LATER)
+        open_way(here.mta)
+        with as_user(pwd.getpwnam("games")):
+            equal(failure(here, mts_identifier=sent), "not-found")
+        equal(here.states(sent), {EVA: "deferred"})
 
 
 @case("a probe to a directory name is told of, beside others that are named twice")
