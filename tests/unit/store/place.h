@@ -85,8 +85,9 @@ static inline void place_database(const char place[static PLACE_MAX], char out[s
 }
 
 static inline bool place_make_folder(char place[static PLACE_MAX]) {
-    snprintf(place, PLACE_MAX, "/tmp/chasqui-store-XXXXXX");
-    return mkdtemp(place) != NULL;
+    const char *folder = getenv("TMPDIR");
+    int length = snprintf(place, PLACE_MAX, "%s/chasqui-store-XXXXXX", folder ? folder : "/tmp");
+    return length < PLACE_MAX && mkdtemp(place) != NULL;
 }
 
 static inline bool place_make_database(char place[static PLACE_MAX]) {
