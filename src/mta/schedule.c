@@ -276,25 +276,39 @@ void schedule_each_of(const struct schedule *schedule, uint32_t destination,
 
 /* ---- units ---- */
 
+static enum work_count counts_as(const struct work *work) {
+    if (work->state == WORK_HELD)
+        return COUNTED_HELD;
+    if (work->in_doubt)
+        return COUNTED_IN_DOUBT;
+    if (work->state != WORK_WAITING)
+        return work->state == WORK_READY ? COUNTED_READY : COUNTED_SENDING;
+    return work->barred ? COUNTED_BARRED : work->tries ? COUNTED_RETRIED : COUNTED_DEFERRED;
+}
+
+static void count_in(struct schedule *schedule, struct work *work) {
+    work->counted = (uint8_t)counts_as(work);
+    queue_of(schedule, work)->counted[work->counted]++;
+}
+
+static void count_out(struct schedule *schedule, const struct work *work) {
+    queue_of(schedule, work)->counted[work->counted]--;
+}
+
 static void enter_state(struct schedule *schedule, struct work *work, enum work_state state, int64_t due,
                         bool front) {
     work->state = (uint8_t)state;
     work->due = due;
-    schedule->states[state]++;
-    work->retried = state == WORK_WAITING && work->tries;
-    schedule->retried += work->retried;
-    queue_of(schedule, work)->retried += work->retried;
+    count_in(schedule, work);
     if (state == WORK_READY)
         join_lane(schedule, work, front);
     set_timer(schedule, work);
 }
 
 static void leave_state(struct schedule *schedule, struct work *work) {
+    count_out(schedule, work);
     schedule->barred -= work->barred;
     work->barred = false;
-    schedule->states[work->state]--;
-    schedule->retried -= work->retried;
-    queue_of(schedule, work)->retried -= work->retried;
     if (work->state == WORK_READY)
         leave_lane(schedule, work);
     drop_timer(schedule, work);
@@ -308,11 +322,10 @@ void schedule_set(struct schedule *schedule, struct work *work, enum work_state 
 
 void schedule_bar(struct schedule *schedule, struct work *work, int64_t due) {
     schedule_set(schedule, work, WORK_WAITING, due, false);
-    schedule->retried -= work->retried; /* it counts as barred alone */
-    queue_of(schedule, work)->retried -= work->retried;
-    work->retried = false;
+    count_out(schedule, work);
     work->barred = true;
     schedule->barred++;
+    count_in(schedule, work);
 }
 
 void schedule_cause(struct work *work, const char *cause) {
@@ -327,9 +340,11 @@ void schedule_cause(struct work *work, const char *cause) {
 void schedule_doubt(struct schedule *schedule, struct work *work, bool in_doubt) {
     if (work->in_doubt == in_doubt)
         return;
+    count_out(schedule, work);
     schedule->in_doubt += in_doubt ? 1 : (size_t)-1;
     queue_of(schedule, work)->in_doubt += in_doubt ? 1 : (size_t)-1;
     work->in_doubt = in_doubt;
+    count_in(schedule, work);
 }
 
 static struct work *spare_unit(struct schedule *schedule) {

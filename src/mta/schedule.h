@@ -23,6 +23,18 @@ enum work_state {
     WORK_STATES
 };
 
+/* How a unit counts: each in one way, from which waiting.h has the state that people see. */
+enum work_count {
+    COUNTED_READY,
+    COUNTED_DEFERRED, /* it waits, and has not been tried */
+    COUNTED_RETRIED,  /* it waits, after a try */
+    COUNTED_BARRED,   /* schedule_bar */
+    COUNTED_HELD,
+    COUNTED_SENDING,
+    COUNTED_IN_DOUBT, /* whatever else it is, but held */
+    WORK_COUNTS
+};
+
 struct bytes;
 
 struct work {
@@ -51,11 +63,11 @@ struct work {
     bool no_alternative; /* no other next hop was known when its peer was last found down */
     bool begun;   /* octets of it may have left since the start, and it is not known that it did not arrive */
     bool damaged; /* its row is: nothing is known of it but the id (message: 0) */
-    bool committed; /* its row is on disk */
-    bool retried;   /* it waits after a try: counted so */
-    bool recalled;  /* its history was asked for the cause, since that was last set */
-    bool taken;     /* its user has confirmed the delivery: that is to be written */
-    bool barred;    /* it waits, as its user's delivery controls do not let it through */
+    bool committed;  /* its row is on disk */
+    uint8_t counted; /* enum work_count: kept as it changes */
+    bool recalled;   /* its history was asked for the cause, since that was last set */
+    bool taken;      /* its user has confirmed the delivery: that is to be written */
+    bool barred;     /* it waits, as its user's delivery controls do not let it through */
 };
 
 struct lane {
@@ -67,7 +79,8 @@ struct lane {
 struct queue {
     struct lane lanes[LANES];
     struct work *oldest, *newest;
-    size_t ready, retried; /* retried: they wait, after a try */
+    size_t ready; /* in the lanes */
+    size_t counted[WORK_COUNTS];
     size_t count, in_doubt;
 };
 
@@ -87,8 +100,6 @@ struct schedule {
     struct work *spare;
     struct work_slab *slabs;
     size_t count;
-    size_t states[WORK_STATES];
-    size_t retried; /* of those that wait: after a try; the others are deferred */
     size_t in_doubt;
     size_t barred;
 };

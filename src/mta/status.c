@@ -7,6 +7,7 @@
 #include "mta/requests.h"
 #include "mta/stop.h"
 #include "mta/users.h"
+#include "mta/waiting.h"
 
 json_t *request_peers(struct client *client, json_t *request) {
     struct mta *mta = client->mta;
@@ -23,24 +24,16 @@ static void count_more(json_t *counts, const char *state, size_t more) {
     json_integer_set(count, json_integer_value(count) + (json_int_t)more);
 }
 
-/* Waiting units are counted once, under the state that queue-list gives them: those that were tried back off,
- * the others are deferred. What is ready waits all the same while its destination does, and neither is tried
- * where that is blocked. */
+/* Each unit once, under the state that queue-list gives it. */
 static json_t *work_json(const struct mta *mta) {
-    const struct schedule *schedule = &mta->schedule;
-    json_t *counts = json_pack(
-        "{s:i, s:i, s:i, s:I, s:I, s:i, s:i, s:i, s:I, s:I, s:I}", "ready", 0, "user-removed", 0, "unbound",
-        0, "restricted", (json_int_t)schedule->barred, "deferred",
-        (json_int_t)(schedule->states[WORK_WAITING] - schedule->retried - schedule->barred), "backing-off", 0,
-        "peer-disabled", 0, "peer-removed", 0, "held", (json_int_t)schedule->states[WORK_HELD], "sending",
-        (json_int_t)schedule->states[WORK_SENDING], "in-doubt", (json_int_t)schedule->in_doubt);
-    for (size_t i = 0; i < mta->destination_count; i++) {
-        const struct destination *destination = mta->destinations[i];
-        const char *blocked = destination_blocked(mta, destination);
-        bool waits = destination_waits(mta, destination);
-        count_more(counts, blocked ? blocked : waits ? "backing-off" : "ready", schedule->queues[i].ready);
-        count_more(counts, blocked ? blocked : "backing-off", schedule->queues[i].retried);
-    }
+    json_t *counts =
+        json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "ready", 0, "user-removed", 0,
+                  "unbound", 0, "restricted", 0, "deferred", 0, "backing-off", 0, "peer-disabled", 0,
+                  "peer-removed", 0, "held", 0, "sending", 0, "in-doubt", 0);
+    for (size_t i = 0; i < mta->destination_count; i++)
+        for (size_t how = 0; how < WORK_COUNTS; how++)
+            count_more(counts, waiting_state_counted(mta, mta->destinations[i], (enum work_count)how),
+                       mta->schedule.queues[i].counted[how]);
     return counts;
 }
 

@@ -11,24 +11,29 @@ struct destination *waiting_destination(const struct mta *mta, const struct work
     return destination_at(mta, work->destination);
 }
 
-const char *waiting_state(const struct mta *mta, const struct work *work) {
-    const struct destination *destination = waiting_destination(mta, work);
+const char *waiting_state_counted(const struct mta *mta, const struct destination *destination,
+                                  enum work_count how) {
     const char *blocked = destination_blocked(mta, destination);
-    if (work->in_doubt && work->state != WORK_HELD)
-        return "in-doubt";
-    switch (work->state) {
-    case WORK_READY:
+    switch (how) {
+    case COUNTED_READY:
         return blocked ? blocked : destination_waits(mta, destination) ? "backing-off" : "ready";
-    case WORK_WAITING:
-        return work->barred   ? (blocked ? blocked : "restricted")
-               : !work->tries ? "deferred"
-               : blocked      ? blocked
-                              : "backing-off";
-    case WORK_HELD:
+    case COUNTED_DEFERRED:
+        return "deferred";
+    case COUNTED_RETRIED:
+        return blocked ? blocked : "backing-off";
+    case COUNTED_BARRED:
+        return blocked ? blocked : "restricted";
+    case COUNTED_HELD:
         return "held";
-    default:
+    case COUNTED_SENDING:
         return "sending";
+    default:
+        return "in-doubt";
     }
+}
+
+const char *waiting_state(const struct mta *mta, const struct work *work) {
+    return waiting_state_counted(mta, waiting_destination(mta, work), (enum work_count)work->counted);
 }
 
 const char *waiting_lane(const struct work *work) {

@@ -1,4 +1,5 @@
-/* How operators are told of a copy that waits: in which state it is, why, and until when. */
+/* How operators, and who submitted it, are told of a copy that waits: in which state it is, why, and until
+ * when. */
 #ifndef MTA_WAITING_H
 #define MTA_WAITING_H
 
@@ -10,6 +11,9 @@ struct destination *waiting_destination(const struct mta *mta, const struct work
 
 /* Its state in queue-list. A copy that is ready waits all the same while its peer is left alone. */
 const char *waiting_state(const struct mta *mta, const struct work *work);
+/* That of those of a destination which count so. */
+const char *waiting_state_counted(const struct mta *mta, const struct destination *destination,
+                                  enum work_count how);
 
 /* `urgent`, `normal` or `non-urgent`. */
 const char *waiting_lane(const struct work *work);

@@ -117,6 +117,7 @@ def _():
         stage.mta.start()
         copy, = copies(stage)
         equal(copy["state"], "in-doubt")
+        equal({state: count for state, count in stage.mta.request("status")["work"].items() if count}, {"in-doubt": 1})     # he is unbound, too
         refused = stage.mta.mhs("queue", "redirect", "--address", ANN, str(copy["id"]), check=False)
         check("may have arrived at user" in refused.stderr and "--may-arrive-twice" in refused.stderr, refused)
         time.sleep(1.1)         # or another delivery time would not show

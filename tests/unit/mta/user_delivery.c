@@ -125,6 +125,10 @@ static void who_goes_without_a_word_may_have_it(void **state) {
     expect_delivery(&world, 2, NULL);
     close_association(&world, 2, IPC_CLOSE_BROKEN);
     EVENTUALLY(copies_in(&world, "in-doubt") == 1);
+    json_t *status = ask(&world, "{\"operation\":\"status\"}"); /* it counts once, as the queue has it */
+    assert_int_equal(number_at(status, "work", "in-doubt"), 1);
+    assert_int_equal(number_at(status, "work", "unbound"), 0);
+    json_decref(status);
     world_end(&world);
 }
 
