@@ -81,19 +81,22 @@ void guesses_free(struct guesses *guesses) {
 struct place {
     char network[HOST_TEXT_SIZE];
     bool user;
-    struct span name; /* absent: all names */
+    struct span name;  /* absent: all names */
+    struct span shown; /* the same for people */
     unsigned most;
 };
 
-static size_t places_of(struct span address, struct span name, bool user, struct place places[static 3]) {
+static size_t places_of(const struct guess *guess, struct place places[static 3]) {
+    struct span address = guess->address, name = guess->name;
     char host[HOST_TEXT_SIZE];
     snprintf(host, sizeof host, "%.*s", (int)(address.len < sizeof host ? address.len : sizeof host - 1),
              address.data ? (const char *)address.data : "");
     for (size_t i = 0; i < 3; i++) {
         host_network(host, i == 2 ? HOST_SITE_BITS : HOST_NETWORK_BITS, places[i].network);
-        places[i].user = user;
+        places[i].user = guess->user;
+        places[i].shown = name.data ? name : SPAN_LIT("");
     }
-    places[0].name = name.data ? name : SPAN_LIT("");
+    places[0].name = guess->counted.data ? guess->counted : places[0].shown;
     places[1].name = places[2].name = (struct span){NULL, 0};
     places[0].most = MOST_OF_NAME;
     places[1].most = MOST_OF_NETWORK;
@@ -145,7 +148,7 @@ static struct entry *add(struct guesses *guesses, const struct place *place, int
                            .by_name = place->name.data,
                            .user = place->user};
     memcpy(best->network, place->network, sizeof best->network);
-    log_text(place->name, best->name);
+    log_text(place->name.data ? place->shown : place->name, best->name);
     return best;
 }
 
@@ -153,7 +156,7 @@ static struct entry *add(struct guesses *guesses, const struct place *place, int
 
 bool guesses_are_too_many(struct guesses *guesses, const struct guess *guess, int64_t now) {
     struct place places[3];
-    size_t count = places_of(guess->address, guess->name, guess->user, places);
+    size_t count = places_of(guess, places);
     for (size_t i = 0; i < count; i++) {
         struct entry *entry = find(guesses, &places[i], now);
         if (!entry || entry->wrong < places[i].most)
@@ -192,7 +195,7 @@ static bool tell_cause(struct entry *entry, const char *cause) {
 
 bool guesses_wrong(struct guesses *guesses, const struct guess *guess, int64_t now) {
     struct place places[3];
-    size_t count = places_of(guess->address, guess->name, guess->user, places);
+    size_t count = places_of(guess, places);
     bool tell = false;
     for (size_t i = 0; i < count; i++) {
         struct entry *entry = find(guesses, &places[i], now);
@@ -221,7 +224,7 @@ typedef void entry_cb(void *context, struct entry *entry, unsigned most);
 static void each_entry_at(const struct guesses *guesses, const char *address, struct span name, entry_cb *cb,
                           void *context) {
     struct place places[3];
-    size_t count = places_of(span_str(address), name, false, places);
+    size_t count = places_of(&(struct guess){.address = span_str(address), .name = name}, places);
     for (size_t i = 0; i < count; i++) {
         uint64_t key = key_of(guesses, &places[i]);
         for (size_t way = 0; way < WAYS; way++) {

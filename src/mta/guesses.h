@@ -18,10 +18,11 @@ enum { GUESSES_CAUSES_MOST = 4 };
 
 struct guesses;
 
-/* A bind that was judged. `name` is an MTA name, or what a user is called. */
+/* A bind that was judged. `name` is an MTA name, or what a user is called; the log has it. */
 struct guess {
     struct span address, name; /* the caller's, and the MTA name that it gives */
     bool user;                 /* `name` is a user's, not an MTA's */
+    struct span counted;       /* by what the name is counted; absent: as it stands */
     /* once it was judged: */
     const char *peer; /* whom it came nearest to; NULL: nobody */
     const char *parameter, *cause;

@@ -37,22 +37,29 @@ static void log_refusal(struct span user, struct span host, const char *cause) {
                            log_text(user, name), address, cause);
 }
 
-/* Wrong binds of the minute are counted by the address, however it is written. */
-static struct span counted(struct mta *mta, struct span user) {
+/* Wrong binds of the minute are counted by the address, however it is written, and by the hash of the
+ * password: who has been given another one begins anew. */
+static struct span counted(struct mta *mta, struct span name) {
+    const struct local_user *user = user_find(&mta->view, name);
     arena_reset(&mta->arena);
-    struct span key = oraddress_key_of(user, &mta->arena, NULL);
-    return key.data ? key : user;
+    struct span key = oraddress_key_of(name, &mta->arena, NULL);
+    key = key.data ? key : name;
+    const char *by = user && user->password ? arena_printf(&mta->arena, "%s\n%.*s", user->password,
+                                                           (int)key.len, (const char *)key.data)
+                                            : NULL;
+    return by ? span_str(by) : key;
 }
 
 static bool are_too_many(struct mta *mta, struct span user, struct span host) {
-    struct guess guess = {.address = host, .name = counted(mta, user), .user = true};
+    struct guess guess = {.address = host, .name = user, .user = true, .counted = counted(mta, user)};
     return guesses_are_too_many(mta->guesses, &guess, clock_monotonic_us());
 }
 
 static void count_wrong(struct mta *mta, struct span user, struct span host, const char *cause) {
     struct guess guess = {.address = host,
-                          .name = counted(mta, user),
+                          .name = user,
                           .user = true,
+                          .counted = counted(mta, user),
                           .parameter = "initiator-credentials",
                           .cause = cause};
     if (guesses_wrong(mta->guesses, &guess, clock_monotonic_us()))

@@ -47,13 +47,41 @@ static void one_name_from_one_network(void **state) {
     guesses_free(guesses);
 }
 
+/* Who is counted by something else, another password say, begins anew; people are told the name. */
+static void a_name_is_counted_by_what_the_caller_says(void **state) {
+    (void)state;
+    struct guesses *guesses = guesses_new();
+    int64_t now = 1000 * SECOND;
+    struct guess guess = {.address = SPAN_LIT("192.0.2.1"),
+                          .name = SPAN_LIT("/S=Ann"),
+                          .user = true,
+                          .counted = SPAN_LIT("first /s=ann"),
+                          .parameter = "initiator-credentials",
+                          .cause = "the password"};
+    for (unsigned i = 0; i < 10; i++)
+        guesses_wrong(guesses, &guess, now);
+    guess.name = SPAN_LIT("/s=ANN"); /* another spelling */
+    assert_true(guesses_are_too_many(guesses, &guess, now));
+    guess.counted = SPAN_LIT("second /s=ann");
+    assert_false(guesses_are_too_many(guesses, &guess, now));
+    for (unsigned i = 0; i < 20; i++) /* the network has thirty in all */
+        guesses_wrong(guesses, &guess, now);
+    guess.counted = SPAN_LIT("third /s=ann");
+    assert_true(guesses_are_too_many(guesses, &guess, now));
+    guesses_free(guesses);
+}
+
 /* Each cause has its line, up to a few: else a second fault stays hidden behind the first. */
 static void each_cause_is_told(void **state) {
     (void)state;
     struct guesses *guesses = guesses_new();
     int64_t now = 1000 * SECOND;
     char cause[20];
-    struct guess guess = {SPAN_LIT("192.0.2.1"), SPAN_LIT("BETA"), false, "beta", "initiator-name", cause};
+    struct guess guess = {.address = SPAN_LIT("192.0.2.1"),
+                          .name = SPAN_LIT("BETA"),
+                          .peer = "beta",
+                          .parameter = "initiator-name",
+                          .cause = cause};
     for (unsigned i = 0; i < 9; i++) {
         snprintf(cause, sizeof cause, "cause %u", i / 2);
         assert_int_equal(guesses_wrong(guesses, &guess, now), i % 2 == 0 && i / 2 < GUESSES_CAUSES_MOST);
@@ -220,6 +248,7 @@ static void many_peers_are_looked_at_again(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_name_from_one_network),
+        cmocka_unit_test(a_name_is_counted_by_what_the_caller_says),
         cmocka_unit_test(each_cause_is_told),
         cmocka_unit_test(an_operator_ends_the_wait),
         cmocka_unit_test(an_operator_ends_the_wait_of_the_network),
