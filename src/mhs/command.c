@@ -44,6 +44,37 @@ void command_line_init(struct command_line *line, const struct command_usage *us
     optind = 0; /* glibc: start anew */
 }
 
+/* ---- text as JSON ---- */
+
+static struct {
+    FILE *out; /* the standard output meanwhile; NULL: nothing is kept */
+    char *text;
+    size_t size;
+} kept;
+
+void command_text_begin(void) {
+    FILE *memory = command_settings.json ? open_memstream(&kept.text, &kept.size) : NULL;
+    if (!memory)
+        return;
+    kept.out = stdout;
+    stdout = memory;
+}
+
+void command_text_end(const char *member) {
+    if (!kept.out)
+        return;
+    fclose(stdout);
+    stdout = kept.out;
+    kept.out = NULL;
+    json_t *value = member ? json_pack("{s:s%}", member, kept.text, kept.size) : NULL;
+    if (value)
+        out_json(value);
+    json_decref(value);
+    free(kept.text);
+}
+
+/* ---- help ---- */
+
 #define HELP_COLUMNS 80
 #define HELP_INDENT  37
 
@@ -84,6 +115,7 @@ static void print_help(const struct command_usage *usage) {
         command_usage_taken(usage, shared_options);
         return;
     }
+    command_text_begin();
     printf("Usage: mhs %s [OPTION]...%s%s\n\n", usage->command, usage->operands ? " " : "",
            usage->operands ? usage->operands : "");
     command_print_wrapped(stdout, usage->summary, 0, 0);
@@ -96,6 +128,7 @@ static void print_help(const struct command_usage *usage) {
         putchar('\n');
         command_print_wrapped(stdout, usage->notes, 0, 0);
     }
+    command_text_end("help");
 }
 
 static int stop(struct command_line *line, int status) {
@@ -190,9 +223,13 @@ int command_run_subcommand(const char *command, const char *about, const struct 
         else if (strcmp(name, one->name) == 0)
             return one->run(argc - 1, argv + 1);
     }
+    if (help && !command_usage_taken) {
+        command_text_begin();
+        tell_subcommands(stdout, command, about, commands, COMMAND_OK);
+        command_text_end("help");
+    }
     if (help)
-        return command_usage_taken ? COMMAND_OK
-                                   : tell_subcommands(stdout, command, about, commands, COMMAND_OK);
+        return COMMAND_OK;
     const char *near = nearest_subcommand(commands, name);
     if (near)
         return command_fail(COMMAND_USAGE,

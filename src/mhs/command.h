@@ -108,6 +108,11 @@ bool command_word(const struct command_usage *usage, const char *option, const c
 /* Those of X.411: urgent, normal, non-urgent. */
 extern const char *const command_priorities[];
 
+/* With --json what is printed as text in between becomes {"MEMBER": TEXT}; NULL: it is thrown away. Without,
+ * nothing happens. */
+void command_text_begin(void);
+void command_text_end(const char *member);
+
 /* Prints `mhs: TEXT` on standard error; with --json also {"error": {"code": CODE, "text": TEXT}} on standard
  * output, where CODE is usage, no, unreachable or failed. Returns `status`. */
 int command_fail(enum command_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -245,6 +245,7 @@ static const char zsh_tail[] =
 
 static int print_script(const struct command *commands, bool zsh) {
     make_cases(commands, zsh ? "(" : "\"");
+    command_text_begin();
     fputs(zsh ? zsh_head : bash_head, stdout);
     fwrite(making.cases.data, 1, making.cases.len, stdout);
     printf("    \"\") found=%s", making.list);
@@ -254,6 +255,7 @@ static int print_script(const struct command *commands, bool zsh) {
     bool failed = making.cases.failed || making.subcommands.failed;
     buf_free(&making.cases);
     buf_free(&making.subcommands);
+    command_text_end(failed ? NULL : "script");
     return failed ? command_fail(COMMAND_FAILED, "no memory") : COMMAND_OK;
 }
 
@@ -262,13 +264,18 @@ static int print_script(const struct command *commands, bool zsh) {
 /* A person waits for the shell. */
 #define ANSWER_MS 500
 
+static json_t *names; /* for JSON, else NULL */
+
 /* One with control characters is for no command line. */
 static void print_name(void *context, const char *name) {
     (void)context;
     for (const char *at = name; *at; at++)
         if (text_control(span_str(at)))
             return;
-    puts(name);
+    if (names)
+        json_array_append_new(names, json_string(name));
+    else
+        puts(name);
 }
 
 static bool print_mailbox(void *context, const struct mhs_mailbox *mailbox) {
@@ -313,16 +320,25 @@ static const struct known knows[] = {
 
 /* Where no daemon answers soon, or it does not say that to this user, nothing is completed, and nothing said.
  */
-static int print_names(const struct known *known) {
+static void print_names(const struct known *known) {
     struct mhs_session *session;
     if (known->aliases)
         aliases_each(print_name, NULL);
     mhs_open(command_settings.socket, &session);
     if (!session)
-        return COMMAND_OK;
+        return;
     mhs_set_timeout(session, ANSWER_MS);
     known->print(session);
     mhs_close(session);
+}
+
+static int show_names(const struct known *known) {
+    names = command_settings.json ? json_array() : NULL;
+    print_names(known);
+    json_t *all = names ? json_pack("{s:o}", "names", names) : NULL;
+    if (all)
+        out_json(all);
+    json_decref(all);
     return COMMAND_OK;
 }
 
@@ -343,7 +359,7 @@ int completion(const struct command *commands, int argc, char **argv) {
         return line.status;
     for (const struct known *known = knows; known->what; known++)
         if (strcmp(shell, known->what) == 0)
-            return print_names(known);
+            return show_names(known);
     if (strcmp(shell, "bash") != 0 && strcmp(shell, "zsh") != 0)
         return command_usage_error(&usage, "it is made for bash and zsh, not for '%s'", shell);
     return print_script(commands, shell[0] == 'z');

@@ -10,6 +10,7 @@
 #include "mhs/commands.h"
 #include "mhs/completion.h"
 #include "mhs/daemon.h"
+#include "mhs/output.h"
 
 static int cmd_completion(int argc, char **argv);
 
@@ -65,6 +66,21 @@ static void print_overview(FILE *out) {
     fprintf(out, "\n'mhs COMMAND --help' explains a command, 'man mhs' all of them.\n");
 }
 
+static void show_overview(void) {
+    command_text_begin();
+    print_overview(stdout);
+    command_text_end("help");
+}
+
+static void show_version(void) {
+    json_t *version = json_pack("{s:s}", "version", CHASQUI_VERSION);
+    if (command_settings.json)
+        out_json(version);
+    else
+        printf("mhs (Chasqui) %s\n", CHASQUI_VERSION);
+    json_decref(version);
+}
+
 static int unknown_command(const char *name) {
     struct nearest nearest = nearest_begin(span_str(name));
     for (const struct command *command = commands; command->name; command++)
@@ -79,7 +95,7 @@ static int unknown_command(const char *name) {
 int cmd_help(int argc, char **argv) {
     const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || (command && command->run == cmd_help)) {
-        print_overview(stdout);
+        show_overview();
         return COMMAND_OK;
     }
     if (!command)
@@ -117,10 +133,10 @@ static int read_globals(int argc, char **argv, int *status) {
         } else if (strncmp(argv[i], "--socket=", 9) == 0) {
             command_settings.socket = argv[i] + 9;
         } else if (strcmp(argv[i], "--version") == 0) {
-            printf("mhs (Chasqui) %s\n", CHASQUI_VERSION);
+            show_version();
             return 0;
         } else if (strcmp(argv[i], "--help") == 0) {
-            print_overview(stdout);
+            show_overview();
             return 0;
         } else if (argv[i][0] == '-') {
             *status = refuse_option(argv[i]);

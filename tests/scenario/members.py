@@ -10,7 +10,7 @@ import re
 
 VALUES = {"Types"}          # ASN.1 values: their members are those of the types
 SUBCOMMANDS = {"queue", "peer", "user", "config", "store"}
-NO_OBJECTS = {"decode", "encode", "completion"}
+NO_OBJECTS = {"decode", "encode"}
 
 
 @functools.lru_cache
