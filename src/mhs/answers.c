@@ -190,7 +190,6 @@ static void set_delivered(json_t *row, const char *time) {
     json_array_foreach(json_object_get(row, "steps"), i, step) {
         if (strcmp(out_text(step, "step"), "delivered") == 0) {
             json_object_set_new(step, "time", json_string(time));
-            json_object_del(step, "detail");
             return;
         }
     }

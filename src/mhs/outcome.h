@@ -51,6 +51,9 @@ void outcomes_free(struct outcomes *outcomes);
 /* Adds that of a history (mhs/histories.h). False without memory; said. */
 bool outcomes_add(struct outcomes *outcomes, const json_t *history);
 
+/* The longest name of a step. */
+enum { OUTCOME_STEP_COLUMNS = 15 };
+
 /* The outcome of a message, or NULL. */
 struct outcome *outcomes_find(const struct outcomes *outcomes, const char *identifier);
 

@@ -1,4 +1,5 @@
-/* `mhs sent` and `mhs status MESSAGE`: what became of what one sent. */
+/* `mhs sent` and `mhs status MESSAGE`: what became of what one sent; of several messages the oldest first, as
+ * `mhs list` has them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "mhs/pages.h"
 #include "mhs/sent.h"
 #include "mhs/table.h"
+#include "mhs/waits.h"
 #include "names/codes.h"
 #include "names/identifier.h"
 
@@ -102,7 +104,17 @@ static void add_rows(json_t *rows, const json_t *outcome) {
     }
 }
 
-static void print_sent(const struct outcomes *outcomes) {
+/* What nobody sent differs from what a filter passes over. */
+static void print_none(const struct wish *wish) {
+    char time[21];
+    if (wish->since)
+        printf("Nothing that was sent at %s or later is still known here.\n",
+               clock_format(wish->since, time));
+    else
+        printf("Nothing that was sent is still known here.\n");
+}
+
+static void print_sent(const struct outcomes *outcomes, const struct wish *wish) {
     static const struct out_column columns[] = {{"SENT", "sent", false},
                                                 {"MESSAGE", "message", false, TABLE_WHOLE},
                                                 {"TO", "to", false, TABLE_CUT_START},
@@ -115,24 +127,16 @@ static void print_sent(const struct outcomes *outcomes) {
     if (json_array_size(rows) > 0)
         out_table(rows, columns);
     else
-        printf("Nothing that was sent is still known here.\n");
+        print_none(wish);
     json_decref(rows);
 }
 
 static void print_json(const struct outcomes *outcomes) {
     json_t *messages = json_array(), *all = json_pack("{s:o}", "messages", messages);
-    for (size_t i = 0; i < outcomes->count; i++)
+    for (size_t i = outcomes->count; i-- > 0;)
         json_array_append(messages, outcomes->items[i].json);
     out_json(all);
     json_decref(all);
-}
-
-/* Adds what the mailbox tells of them, and shows them. Returns the exit code. */
-static int show(const char *mailbox, struct outcomes *outcomes, void (*print)(const struct outcomes *)) {
-    enum command_status status = outcomes_add_answers(outcomes, mailbox);
-    if (status == COMMAND_OK)
-        (command_settings.json ? print_json : print)(outcomes);
-    return (int)status;
 }
 
 static int show_sent(const char *mailbox, const struct wish *wish) {
@@ -140,7 +144,11 @@ static int show_sent(const char *mailbox, const struct wish *wish) {
     outcomes_init(&outcomes);
     int status = ask(mailbox, wish, &outcomes);
     if (status == COMMAND_OK)
-        status = show(mailbox, &outcomes, print_sent);
+        status = (int)outcomes_add_answers(&outcomes, mailbox);
+    if (status == COMMAND_OK && command_settings.json)
+        print_json(&outcomes);
+    else if (status == COMMAND_OK)
+        print_sent(&outcomes, wish);
     outcomes_free(&outcomes);
     return status;
 }
@@ -185,29 +193,42 @@ int cmd_sent(int argc, char **argv) {
 
 /* ---- status MESSAGE ---- */
 
+/* Its time, where it has one, and what else is told of it, below itself where it has no room. */
+static void print_step(const char *step, const char *time, const char *detail) {
+    size_t begun = (size_t)printf("  %-*s  ", OUTCOME_STEP_COLUMNS, step);
+    struct out_flow flow = {.at = begun, .indent = begun};
+    if (time)
+        out_flow(&flow, time);
+    if (detail)
+        out_flow(&flow, detail);
+    putchar('\n');
+}
+
+static void print_recipient(const json_t *recipient, const char *submitted) {
+    const char *state = out_text(recipient, "state");
+    const json_t *step;
+    size_t i;
+    printf("\n%s", out_style(outcome_is_good(state)  ? OUT_GOOD
+                             : outcome_is_bad(state) ? OUT_BAD
+                                                     : OUT_PLAIN));
+    out_line(aliases_short(out_text(recipient, "recipient")));
+    printf("%s\n", out_end());
+    print_step("submitted", submitted, NULL);
+    json_array_foreach(json_object_get(recipient, "steps"), i, step) print_step(
+        out_text(step, "step"), out_text(step, "time"), json_string_value(json_object_get(step, "detail")));
+    json_t *waits = waits_text(recipient);
+    if (waits)
+        print_step("waits", NULL, json_string_value(waits));
+    json_decref(waits);
+}
+
 static void print_outcome(const json_t *outcome) {
-    const json_t *recipient, *step;
-    size_t i, k;
+    const json_t *recipient;
+    size_t i;
     printf("%s%s%s%s\n", json_is_true(json_object_get(outcome, "probe")) ? "Probe " : "", out_style(OUT_BOLD),
            out_text(outcome, "mts-identifier"), out_end());
-    json_array_foreach(json_object_get(outcome, "recipients"), i, recipient) {
-        const char *state = out_text(recipient, "state");
-        printf("\n%s", out_style(outcome_is_good(state)  ? OUT_GOOD
-                                 : outcome_is_bad(state) ? OUT_BAD
-                                                         : OUT_PLAIN));
-        out_line(aliases_short(out_text(recipient, "recipient")));
-        printf("%s\n  %-12s  %s\n", out_end(), "submitted", out_text(outcome, "submitted"));
-        json_array_foreach(json_object_get(recipient, "steps"), k, step) {
-            printf("  %-12s  %s", out_text(step, "step"), out_text(step, "time"));
-            if (json_object_get(step, "detail")) {
-                printf("  ");
-                out_line(out_text(step, "detail"));
-            }
-            putchar('\n');
-        }
-        if (strcmp(state, "waiting") == 0)
-            printf("  %-12s  an operator sees for what: 'mhs queue list'\n", state);
-    }
+    json_array_foreach(json_object_get(outcome, "recipients"), i, recipient)
+        print_recipient(recipient, out_text(outcome, "submitted"));
     if (json_is_true(json_object_get(outcome, "truncated")))
         printf("\nThere is more on record than is told at once: recipients and steps may be missing.\n");
 }
@@ -286,7 +307,11 @@ int sent_status(const char *user, const char *operand) {
     if (status == COMMAND_OK && !outcomes.count)
         status = command_fail(COMMAND_NO, "no message that is still known here is meant by '%s'", operand);
     if (status == COMMAND_OK)
-        status = show(mailbox, &outcomes, print_outcomes);
+        status = (int)outcomes_add_answers(&outcomes, mailbox);
+    if (status == COMMAND_OK)
+        status = (int)outcomes_add_waits(&outcomes);
+    if (status == COMMAND_OK)
+        (command_settings.json ? print_json : print_outcomes)(&outcomes);
     outcomes_free(&outcomes);
     arena_free(&arena);
     return status;

@@ -14,8 +14,10 @@
 #include "mhs/command.h"
 #include "mhs/output.h"
 
-/* No column that may be cut becomes narrower than this. */
-#define LEAST 10
+/* No column that may be cut becomes narrower than this, and none above whose row a text may stand than that.
+ */
+#define LEAST       10
+#define LEAST_ABOVE 20
 
 #define USUAL_COLUMNS 80
 
@@ -113,6 +115,10 @@ static bool is_cut(const struct out_column *column) {
     return column->cut == TABLE_CUT_END || column->cut == TABLE_CUT_START;
 }
 
+static bool gives_way(const struct out_column *column) {
+    return is_cut(column) || column->cut == TABLE_ABOVE;
+}
+
 static void print_cell(const char *text, size_t width, const struct out_column *column, bool last) {
     size_t used = out_width(text);
     size_t fill = used < width ? width - used : 0;
@@ -205,16 +211,19 @@ static size_t widen(const json_t *rows, const struct out_column *columns, size_t
     return count;
 }
 
-/* The widest of those that may be cut gives first. False: they can't give enough. */
+/* The widest of those that give way gives first. False: they can't give enough. */
 static bool narrow(const struct out_column *columns, size_t count, size_t widths[], size_t room) {
     size_t total = 2 * (count - 1);
     for (size_t i = 0; i < count; i++)
         total += widths[i];
     while (total > room) {
         size_t widest = count;
-        for (size_t i = 0; i < count; i++)
-            if (is_cut(&columns[i]) && widths[i] > LEAST && (widest == count || widths[i] > widths[widest]))
+        for (size_t i = 0; i < count; i++) {
+            size_t least = columns[i].cut == TABLE_ABOVE ? LEAST_ABOVE : LEAST;
+            if (gives_way(&columns[i]) && widths[i] > least &&
+                (widest == count || widths[i] > widths[widest]))
                 widest = i;
+        }
         if (widest == count)
             return false;
         widths[widest]--;
@@ -235,13 +244,23 @@ static void fit(const struct out_column *columns, size_t count, size_t widths[OU
     narrow(columns, count, widths, room);
 }
 
+/* A line of its own for what has no room in the first cell, which is empty then: what to print in that. */
+static const char *print_above(const char *text, size_t width, const struct out_column *column) {
+    struct out_flow flow = {.indent = BELOW};
+    if (column->cut != TABLE_ABOVE || out_width(text) <= width)
+        return text;
+    out_flow(&flow, text);
+    putchar('\n');
+    return "";
+}
+
 /* The cells before one that flows, padded by it, and it. */
 static void print_flowing(const json_t *row, const struct out_column *columns, size_t count,
                           const size_t widths[]) {
     const char *text = out_text(row, columns[count - 1].member);
     struct out_flow flow = {.indent = BELOW};
     for (size_t c = 0; c + 1 < count; c++) {
-        const char *cell = out_text(row, columns[c].member);
+        const char *cell = print_above(out_text(row, columns[c].member), widths[c], &columns[c]);
         size_t used = out_width(cell);
         bool last = c + 2 == count;
         print_cell(cell, widths[c], &columns[c], last);
@@ -258,7 +277,8 @@ static void print_row(const json_t *row, const struct out_column *columns, size_
         print_flowing(row, columns, count, widths);
     else
         for (size_t c = 0; c < count; c++)
-            print_cell(out_text(row, columns[c].member), widths[c], &columns[c], c + 1 == count);
+            print_cell(print_above(out_text(row, columns[c].member), widths[c], &columns[c]), widths[c],
+                       &columns[c], c + 1 == count);
     putchar('\n');
 }
 

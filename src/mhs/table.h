@@ -11,8 +11,9 @@ enum table_cut {
     TABLE_WHOLE,     /* it is never cut */
     TABLE_CUT_END,   /* its end gives way to an ellipsis */
     TABLE_CUT_START, /* its beginning does: an address says most at its end */
-    TABLE_FLOW       /* of the last column: it is told whole, below the row, indented, where the others can't
+    TABLE_FLOW,      /* of the last column: it is told whole, below the row, indented, where the others can't
                         give it room */
+    TABLE_ABOVE      /* of the first column: it is told whole, above the rest of its row */
 };
 
 /* A column of a table: its heading, and the member of each row that stands in it; numbers are set right. */

@@ -34,20 +34,22 @@ static bool read_login(const char *text, json_int_t *uid) {
     return login != NULL;
 }
 
-/* With aliases, as other lists have them. */
+/* With aliases, as other lists have them, and addresses whole: they tell users apart. */
 static void print_users(const json_t *answer) {
-    static const struct out_column columns[] = {{"ADDRESS", "address", false, TABLE_CUT_START},
-                                                {"UID", "uid", false},
+    static const struct out_column columns[] = {{"ADDRESS", "address", false, TABLE_ABOVE},
+                                                {"UID", "uid", false, TABLE_CUT_END},
                                                 {"PASSWORD", "password", false},
                                                 {"ENTRIES", "entries", true},
-                                                {"DIRECTORY NAME", "directory-name", false, TABLE_CUT_END},
                                                 {"DELIVERY", "delivery", false},
-                                                {"IN CONFIGURATION", "configured", false},
+                                                {"CONFIGURED", "configured", false},
+                                                {"", "directory-name", false, TABLE_FLOW},
                                                 {NULL, NULL, false}};
     json_t *user;
     size_t i;
     json_array_foreach(json_object_get(answer, "users"), i, user) {
         name_login(user);
+        if (!json_is_string(json_object_get(user, "directory-name")))
+            json_object_set_new(user, "directory-name", json_string(""));
         json_object_set_new(user, "address", json_string(aliases_short(out_text(user, "address"))));
     }
     out_table(json_object_get(answer, "users"), columns);
@@ -98,19 +100,23 @@ static void print_restrictions(const json_t *restrictions) {
 }
 
 static void print_registrations(const json_t *registrations) {
-    if (!json_is_object(registrations))
+    if (!json_is_object(registrations)) {
+        out_field("registered", "nothing");
         return;
+    }
     out_field("registered", out_text(registrations, "parameters"));
     print_redirections(json_object_get(registrations, "redirections"));
     print_restrictions(json_object_get(registrations, "restrictions"));
 }
 
-/* All that is known of one. */
+/* All that is known of one. Of what the configuration gave him as a password it alone tells. */
 static void print_user(const json_t *answer) {
-    static const char *const members[] = {"address",  "directory-name", "uid",       "password",
-                                          "delivery", "entries",        "configured"};
+    static const char *const members[] = {"address", "directory-name", "uid",    "password", "delivery",
+                                          "entries", "unseen",         "octets", "quota",    "configured"};
     json_t *user = json_array_get(json_object_get(answer, "users"), 0);
     name_login(user);
+    if (json_is_null(json_object_get(user, "password")))
+        json_object_set_new(user, "password", json_string("as the configuration says"));
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         if (!json_is_null(json_object_get(user, members[i])))
             out_field(strcmp(members[i], "configured") == 0 ? "in configuration" : members[i],
@@ -128,14 +134,30 @@ static int user_list(int argc, char **argv) {
     return daemon_ask(json_pack("{s:s}", "operation", "user-list"), print_users);
 }
 
-static int user_show(int argc, char **argv) {
-    static const struct command_usage usage = {"user show", "ADDRESS", "Shows one user.", NULL, NULL};
-    struct command_line line;
+/* NULL: nobody, and that was said. */
+static const char *whom(const char *operand) {
     const char *address;
+    if (operand)
+        return aliases_resolve(operand);
+    if (!aliases_me(&address))
+        return NULL;
+    if (!address)
+        command_fail(COMMAND_USAGE, "whom? Give ADDRESS, set CHASQUI_USER, or put 'me = ADDRESS' into "
+                                    "~/.config/chasqui/aliases");
+    return address;
+}
+
+static int user_show(int argc, char **argv) {
+    static const struct command_usage usage = {
+        "user show", "[ADDRESS]", "Shows one user.",
+        "Without ADDRESS it is you: CHASQUI_USER or the alias 'me'. Others are shown to operators alone.",
+        NULL};
+    struct command_line line;
+    const char *address = NULL;
     command_line_init(&line, &usage, argc, argv);
-    if (command_line_operands(&line, 1, 1, &address) < 0)
+    if (command_line_operands(&line, 0, 1, &address) < 0)
         return line.status;
-    if (!(address = aliases_resolve(address)))
+    if (!(address = whom(address)))
         return COMMAND_USAGE;
     return daemon_ask(json_pack("{s:s, s:s}", "operation", "user-list", "address", address), print_user);
 }

@@ -43,6 +43,10 @@ json_t *request_queue_list(struct client *client, json_t *request);
 json_t *request_queue_show(struct client *client, json_t *request);
 json_t *request_queue_change(struct client *client, json_t *request);
 
+/* ---- waiting_request.c ---- */
+
+json_t *request_waiting(struct client *client, json_t *request);
+
 /* ---- cancel_request.c ---- */
 
 json_t *request_cancel(struct client *client, json_t *request);

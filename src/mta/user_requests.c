@@ -50,10 +50,22 @@ static json_t *no_such_user(const char *address) {
                         address ? address : "what is no text");
 }
 
+/* Others learn nothing of a user, not even whether there is one. An error, or NULL. */
+static json_t *may_ask(const struct client *client, const struct local_user *one) {
+    return client_is_operator(client) || (one && client_owns(client, one))
+               ? NULL
+               : client_error("not-permitted",
+                              "only root and the operators ('operators' in the configuration) may ask for "
+                              "other users; 'mhs user show' shows your own settings");
+}
+
 json_t *request_users(struct client *client, json_t *request) {
     struct view *view = client->view;
     const char *text = json_string_value(json_object_get(request, "address"));
     const struct local_user *one = text ? user_find(view, span_str(text)) : NULL;
+    json_t *refused = may_ask(client, one);
+    if (refused)
+        return refused;
     if (json_object_get(request, "address") && !one)
         return no_such_user(text);
     struct error err = {0};

@@ -310,8 +310,8 @@ def _():
         here.entries(ADA, 4)
         told = here.ask("sent", "--user", "ada")["messages"]
         equal([(one["mts-identifier"], {row["recipient"]: row["state"] for row in one["recipients"]}) for one in told],
-              [(second, {EVA: "deferred"}), (first, {EVA: "read", UWE: "not read", f"{HOME}/S=Nobody": "failed"})])
-        equal([step.get("detail") for step in told[1]["recipients"][1]["steps"]], [None, "he deleted it unread"])
+              [(first, {EVA: "read", UWE: "not read", f"{HOME}/S=Nobody": "failed"}), (second, {EVA: "deferred"})])
+        equal([step.get("detail") for step in told[0]["recipients"][1]["steps"]], [None, "he deleted it unread"])
         shown = here.mhs("--wide", "sent", "--user", "ada").stdout.splitlines()
         equal((len(shown), ["\u2713 read" in row for row in shown].count(True)), (5, 1), str(shown))
         check("eva" in shown[1] and shown[1].split()[1] == first.partition(";")[2][:-1] and "deferred" in shown[4], shown)

@@ -856,19 +856,17 @@ def _():
 
 @case("a wide or combining character counts as the columns it takes")
 def _():
-    directory = ("CN=\u5c71\u7530,O=Alpha,C=GB", "CN=e\u0301a,O=Alpha,C=GB", "CN=" + "x" * 90 + ",O=Alpha,C=GB")
+    names = {"\u5c71\u7530": 4, "e\u0301a": 2, "x" * 60: 60}
     with folder() as path, Stage(path) as stage:
-        for number, name in enumerate(directory):
-            stage.mta.mhs("user", "add", f"{HOME}/S=w{number}", "--directory-name", name)
-        shown = stage.mta.mhs("user", "list", "--wide").stdout.splitlines()
-        ends = {}
-        for line in shown:
-            for number, name in enumerate(directory):
-                if name in line:
-                    before = line[:line.index(name) + len(name)]
-                    rest = line[len(before):]
-                    ends[number] = len(name) + (2 if number == 0 else -1 if number == 1 else 0) + len(rest) - len(rest.lstrip())
-        equal(len(set(ends.values())), 1, str(ends))
+        os.makedirs(f"{path}/config/chasqui")
+        with open(f"{path}/config/chasqui/aliases", "w") as file:
+            file.writelines(f"{name} = {HOME}/S=w{number}\n" for number, name in enumerate(names))
+        for number in range(len(names)):
+            stage.mta.mhs("user", "add", f"{HOME}/S=w{number}")
+        shown = stage.mta.mhs("user", "list", "--wide", environment={"XDG_CONFIG_HOME": f"{path}/config"}).stdout.splitlines()
+        lines = {name: line for line in shown for name in names if line.startswith(name + " ")}
+        next_column = {names[name] + len(line) - len(name) - len(line.removeprefix(name).lstrip()) for name, line in lines.items()}
+        equal((len(lines), len(next_column)), (3, 1), str(shown))
 
 
 @case("each error is JSON, has its exit status and says what to do")

@@ -12,18 +12,19 @@ from scenario.chasqui import Mhsd, free_port, peer_section, program
 
 case, check, equal, wait_until = tap.case, tap.check, tap.equal, tap.wait_until
 HOME, FAR = "/C=GB/A=GOLD/P=ALPHA", "/C=DE/A=VIAT/P=FAR"
-ADA, EVA, UWE = (f"{HOME}/S={name}" for name in ("Ada", "Eva", "Uwe"))
+ADA, EVA, UWE, PIA = (f"{HOME}/S={name}" for name in ("Ada", "Eva", "Uwe", "Pia"))
 LATER = ("--deferred", "+1h", "--text", "x")
 MANY = 1200         # events of three times as many parts of a history
 DN = "CN=Uwe,C=DE"
+LOGIN, STRANGER = "man", "daemon"
 
 
 class House:
-    """One MTA with Ada, Eva and Uwe, and a neighbour that does not answer."""
+    """One MTA with Ada, Eva, Uwe and Pia, whose own program takes her messages, and a neighbour that does not answer."""
 
     def __init__(self, path):
         peer = peer_section(free_port(), "FAR-MTA", "b", "ALPHA-MTA", "a")
-        self.mta = Mhsd(os.path.join(path, "mta"), user={ADA: {}, EVA: {}, UWE: {}}, peer={"FAR": peer},
+        self.mta = Mhsd(os.path.join(path, "mta"), user={ADA: {"login": LOGIN}, EVA: {}, UWE: {}, PIA: {"delivery": "p3"}}, peer={"FAR": peer},
                         route={FAR: {"next-hop": {"FAR": {"rank": 0}}}}, directory={DN: {"address": UWE}})
 
     def ask(self, *arguments, user=ADA, status=0):
@@ -55,6 +56,12 @@ def house():
             yield here
 
 
+def as_login(here, login, *arguments):
+    """What Ada, or somebody who says to be her, is told."""
+    environment = {**os.environ, "CHASQUI_SOCKET": here.mta.socket_path, "CHASQUI_USER": ADA, "COLUMNS": "80"}
+    return subprocess.run([program("mhs"), *arguments], env=environment, capture_output=True, text=True, user=login, group=login, extra_groups=[])
+
+
 def failure(here, **members):
     """The code of the error with which a `cancel` ends."""
     try:
@@ -68,17 +75,48 @@ def to(names):
     return [word for name in names for word in ("--to", name)]
 
 
-@case("at 80 columns the cause is told whole, in words; what waits for a peer sends its user to an operator, who sees for what")
+@case("at 80 columns the cause is told whole, in words")
 def _():
     with house() as here:
         here.send("--to", f"{HOME}/S=Nobody", "--text", "x")
-        waits = here.send("--to", f"{FAR}/S=Tom", "--text", "x")
-        wait_until(lambda: set(here.states(waits).values()) == {"waiting"})
         shown = here.mta.mhs("sent", environment={"CHASQUI_USER": ADA, "COLUMNS": "80"}).stdout.splitlines()
         check("    There is no such recipient" in shown and all(len(line) <= 80 for line in shown), shown)
         check(any("\u2717 failed  There is no such recipient" in line for line in here.text("sent").splitlines()), shown)
-        check("an operator sees for what: 'mhs queue list'" in here.text("status", waits), here.text("status", waits))
-        check("refused" in here.text("queue", "list"), here.text("queue", "list"))
+
+
+@case("who sent a message is told what it waits for at each recipient, as an operator is; nobody else is told that it is there")
+def _():
+    with house() as here:
+        open_way(here.mta)
+        waits = here.send("--to", f"{FAR}/S=Tom", "--to", PIA.lower(), "--to", EVA, "--text", "x")
+
+        def told():
+            rows = {row["recipient"]: row.get("waits-for") for row in here.ask("status", waits)["messages"][0]["recipients"]}
+            return rows if rows.get(f"{FAR}/S=Tom") and "refused" in (rows[f"{FAR}/S=Tom"]["last-error"] or "") else None
+        rows = wait_until(told)
+        copies = {copy["next-hop"]: copy for copy in here.ask("queue", "list")["entries"]}
+        equal({name: row and (row["next-hop"], row["state"]) for name, row in rows.items()},
+              {f"{FAR}/S=Tom": ("FAR", "backing-off"), PIA: (f"user {PIA}", "unbound"), EVA: None})
+        equal([rows[name]["last-error"] for name in (f"{FAR}/S=Tom", PIA)], [copies[hop]["last-error"] for hop in ("FAR", f"user {PIA}")])
+        check(rows[f"{FAR}/S=Tom"]["next-try"] and rows[f"{FAR}/S=Tom"]["expires"], rows)
+        done = as_login(here, LOGIN, "status", waits)
+        shown = " ".join(done.stdout.split())
+        check("waits for FAR: " in shown and "refused; next try 2" in shown, done)
+        check(f"waits for user {PIA}: the user is not bound" in shown and all(len(line) <= 80 for line in done.stdout.splitlines()), done)
+        check("not-found" in as_login(here, STRANGER, "status", waits).stderr, "a stranger is told something")
+
+
+@case("text and JSON have the oldest first; what no message fits differs from what nobody sent")
+def _():
+    with house() as here:
+        equal(here.text("sent"), "Nothing that was sent is still known here.\n")
+        sent = [here.send("--to", EVA, "--text", "x") for _ in range(3)]
+        equal([one["mts-identifier"] for one in here.ask("sent")["messages"]], sent)
+        rows = here.text("sent").splitlines()[1:]
+        equal([identifier.split(";")[1].strip("]") in row for identifier, row in zip(sent, rows, strict=True)], [True] * 3)
+        equal([one["mts-identifier"] for one in here.ask("sent", "--last", "2")["messages"]], sent[1:])
+        told = here.text("sent", "--since", "+1h")
+        check(told.startswith("Nothing that was sent at 2") and told.endswith("Z or later is still known here.\n"), told)
 
 
 @case("of a message to very many every recipient is told, and what happened last; others stand beside it")
@@ -88,10 +126,10 @@ def _():
         far = [f"{FAR}/S=person{i}" for i in range(MANY)]
         many = here.send(*to(far), *to([f"{HOME}/S=nobody{i}" for i in range(MANY)]), "--to", UWE, "--report", "delivery", *LATER)
         last = here.send("--to", EVA, *LATER)
-        for found in (here.states(many), {row["recipient"]: row["state"] for row in here.ask("sent", "--last", "2")["messages"][1]["recipients"]}):
+        for found in (here.states(many), {row["recipient"]: row["state"] for row in here.ask("sent", "--last", "2")["messages"][0]["recipients"]}):
             equal(len(found), 2 * MANY + 1)
             equal(({found[name] for name in far}, found[UWE], list(found.values()).count("failed")), ({"deferred"}, "deferred", MANY))
-        equal([one["mts-identifier"] for one in here.ask("sent")["messages"]], [last, many, first])
+        equal([one["mts-identifier"] for one in here.ask("sent")["messages"]], [first, many, last])
         copy, = [one["id"] for one in here.ask("queue", "list")["entries"] if one["next-hop"] == "FAR"]
         here.mta.mhs("queue", "delete", str(copy), "--reason", "gone")
         found = here.states(many)
@@ -110,6 +148,11 @@ def _():
         told, = here.ask("status", probes[0])["messages"]
         equal((told["probe"], [step["step"] for step in told["recipients"][0]["steps"]]), (True, ["deliverable"]))
         check(here.text("status", probes[0]).startswith("Probe "), "it is not said to be a probe")
+        nobody = here.ask("probe", "--no-wait", f"{HOME}/S=Nobody")["mts-identifier"]
+        wait_until(lambda: set(here.states(nobody).values()) == {"not deliverable"}, what="the outcome of the other probe")
+        lines = here.text("status", nobody).splitlines()
+        steps = [line for line in lines if line.startswith("  ")]
+        equal((len(steps), len({line.index(" 2") for line in steps})), (2, 1), lines)
 
 
 @case("receipts and replies lead to a message that has a content identifier of the user's, also where others have the same")

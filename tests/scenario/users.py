@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 
-from players import FAY, HOME, LARGE, Unharmed, folder, hostile_stage      # it makes packages importable
+from players import FAY, HOME, LARGE, Unharmed, folder, hostile_stage, open_way      # it makes packages importable
 from peer import tap
 from scenario.chasqui import Mhsd, program
 
@@ -183,6 +183,50 @@ def _():
         equal(ann(), (f"{HOME}/S=ann", None, "CN=Anna,C=GB"))
 
 
+@case("a list of users fits 80 columns, and their addresses tell them apart; all that JSON has of one is shown as text")
+def _():
+    common = f"{HOME}/O=Widgets/OU1=second department"
+    ada, eva = f"{common}/S=Jones/G=Ada", f"{common}/S=Jones/G=Ada/I=E"
+    with folder() as path, hostile_stage(path, user={ada: {"login": "daemon"}}, limits={"mailbox-octets": 5_000_000}) as stage:
+        mta = stage.mta
+        mta.mhs("user", "add", "--uid", "1000", "--directory-name", "CN=Eva Jones of the second department,O=Widgets,C=GB", eva)
+        mta.mhs("user", "add", f"{HOME}/S=Short")
+        mta.mhs("send", "--from", eva, "--to", ada, "--text", "x")
+        tap.wait_until(lambda: mta.request("mailbox-list", mailbox=ada)["entries"])
+        lines = mta.mhs("user", "list", environment={"COLUMNS": "80"}).stdout.splitlines()
+        check(all(len(line) <= 80 for line in lines), lines)
+        for address in ada, eva, f"{HOME}/S=Short":
+            check(any(line.split(" ")[0] == address or line == address for line in lines), (address, lines))
+        check("    CN=Eva Jones of the second department,O=Widgets,C=GB" in lines, lines)
+        wide = mta.mhs("--wide", "user", "list").stdout.splitlines()
+        equal((len(wide), [line for line in wide if eva in line][0].split()[-1]), (4, "department,O=Widgets,C=GB"))
+        shown = dict(re.findall(r"^(.+?): +(.*)$", mta.mhs("user", "show", ada).stdout, re.M))
+        user, = json.loads(mta.mhs("--json", "user", "show", ada).stdout)["users"]
+        for member in "entries", "unseen", "octets", "quota":
+            equal(shown[member], str(user[member]))
+        equal((shown["address"], shown["registered"], shown["in configuration"]), (ada, "nothing", "yes"))
+        check(user["entries"] == 1 and user["octets"] > 0 and user["quota"] == 5_000_000, user)
+
+
+@case("a user is shown his own settings, with no address too, and nothing of others, not even whether they are there")
+def _():
+    ann, ben = f"{HOME}/S=ann", f"{HOME}/S=ben"
+    with folder() as path, hostile_stage(path, user={ann: {"login": "games"}, ben: {}}) as stage:
+        open_way(stage.mta)
+
+        def ask(*arguments):
+            environment = {**os.environ, "CHASQUI_SOCKET": stage.mta.socket_path, "CHASQUI_USER": ann}
+            return subprocess.run([program("mhs"), *arguments], env=environment, capture_output=True, text=True, user="games", group="games", extra_groups=[])
+        for words in (), (ann,), ("S=ANN;P=alpha;A=gold;C=gb",):
+            user, = json.loads(ask("--json", "user", "show", *words).stdout)["users"]
+            equal((user["address"], user["uid"]), (ann, pwd.getpwnam("games").pw_uid))
+        refused = {ask("user", "show", address).stderr for address in (ben, f"{HOME}/S=nobody")}
+        check(len(refused) == 1 and "'mhs user show' shows your own" in refused.pop(), refused)
+        done = ask("user", "list")
+        equal((done.returncode, "not-permitted" in done.stderr), (1, True), done.stderr)
+        equal(json.loads(stage.mta.mhs("--json", "user", "show", environment={"CHASQUI_USER": ben}).stdout)["users"][0]["address"], ben)
+
+
 @case("a user of the configuration who loses what he was given by hand is warned of by -t, start, reload and config diff")
 def _():
     ann, ben, eva, zoe = (f"{HOME}/S={name}" for name in ("ann", "ben", "eva", "zoe"))
@@ -244,7 +288,7 @@ def _():
         mta.configure(user={ann: {}})       # Ben has nothing
         warning, = tested()
         key = re.search('user "(.*?)": (.*)', warning)
-        equal(key[1].lower(), eva.lower())
+        equal(key[1], eva, "as who wrote to him spelled it")
         check(key[2].startswith("his mailbox has 2 entries, and there is no such user: "), warning)
         equal(json.loads(mta.mhs("--json", "config", "diff", check=False).stdout)["warnings"], [warning])
         equal(json.loads(mta.mhs("--json", "reload").stdout)["warnings"], [warning])

@@ -82,6 +82,26 @@ static void a_mailbox_is_its_users(void **state) {
     world_end(&world);
 }
 
+/* A user sees his own settings, and of others not even whether they are there. */
+static void settings_are_shown_to_their_user(void **state) {
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    client(&world, 1, 1001);
+    json_t *answer = ask(&world, "{\"operation\":\"user-list\",\"address\":\"" JONES "\"}");
+    assert_int_equal(json_array_size(json_object_get(answer, "users")), 1);
+    json_decref(answer);
+    assert_string_equal(code_of(&world, "{\"operation\":\"user-list\",\"address\":\"" OURS "/S=none\"}"),
+                        "not-permitted");
+    as(&world, 1002);
+    assert_string_equal(code_of(&world, "{\"operation\":\"user-list\",\"address\":\"" JONES "\"}"),
+                        "not-permitted");
+    as(&world, 0);
+    assert_string_equal(code_of(&world, "{\"operation\":\"user-list\",\"address\":\"" OURS "/S=none\"}"),
+                        "not-found");
+    world_end(&world);
+}
+
 /* A stranger learns that the MTA is there, and nothing of what goes through it. */
 static void a_stranger_sees_little(void **state) {
     struct world world;
@@ -107,6 +127,14 @@ static void a_stranger_sees_little(void **state) {
     assert_string_equal(code_of(&world, request), "");
     as(&world, 5000);
     assert_string_equal(code_of(&world, request), "not-found");
+    char waiting[200];
+    snprintf(waiting, sizeof waiting, "{\"operation\":\"waiting%s", strchr(request, ',') - 1);
+    assert_string_equal(code_of(&world, waiting), "not-found");
+    as(&world, 1001); /* to whom it came, and who did not submit it */
+    assert_string_equal(code_of(&world, waiting), "not-found");
+    as(&world, 0);
+    assert_string_equal(code_of(&world, waiting), "");
+    assert_string_equal(code_of(&world, "{\"operation\":\"waiting\"}"), "bad-request");
     world_end(&world);
 }
 
@@ -244,6 +272,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operators_are_root_the_service_and_the_group),
         cmocka_unit_test(a_mailbox_is_its_users),
+        cmocka_unit_test(settings_are_shown_to_their_user),
         cmocka_unit_test(a_stranger_sees_little),
         cmocka_unit_test(an_operator_sees_the_mailboxes_of_many_users),
         cmocka_unit_test(many_users_hold_up_nobody),
