@@ -82,6 +82,7 @@ static void read_processes(struct loader *l) {
     config->net_processes = (unsigned)config_number(l->tree, "net-processes");
     config->reader_processes = (unsigned)config_number(l->tree, "reader-processes");
     config->clients.reader_count = config->reader_processes;
+    config->mta.readers = config->protocol.readers = config->reader_processes > 0;
     config->work_processes = (unsigned)config_number(l->tree, "work-processes");
 }
 

@@ -141,7 +141,8 @@ static const struct config_option top_options[] = {
      .help = "A group whose members may do what root may with `mhs(1)`."},
     {"net-processes", CONFIG_NUMBER, CONFIG_RESTART, CONFIG_PARENT, 1, 64, .number = 1,
      .help = "How many processes speak with the peers."},
-    {"reader-processes", CONFIG_NUMBER, CONFIG_RESTART, CONFIG_PARENT | CONFIG_CLIENTS, 0, 64, .number = 1,
+    {"reader-processes", CONFIG_NUMBER, CONFIG_RESTART,
+     CONFIG_PARENT | CONFIG_STORE | CONFIG_NET | CONFIG_CLIENTS, 0, 64, .number = 1,
      .help =
          "How many processes answer what only reads the store: mailboxes, contents, tracking. 0: the store "
          "process answers it, between its commits."},

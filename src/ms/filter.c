@@ -221,11 +221,23 @@ static bool holds(const struct item *item, const struct ms_operand *stored) {
                                            : comparison->order(&item->asserted, stored) <= 0;
 }
 
+#define WORK_OCTETS 64
+
+/* False: there was too much. */
+static bool charge(uint64_t *work, struct span value) {
+    uint64_t cost = 1 + value.len / WORK_OCTETS;
+    if (work)
+        *work = *work > cost ? *work - cost : 0;
+    return !work || *work;
+}
+
 /* A value that can't be read matches nothing. */
-static enum ms_verdict match_values(const struct item *item, const struct span *values, size_t count,
-                                    struct arena *scratch) {
+static enum ms_verdict match_values(const struct item *item, const struct ms_values *from,
+                                    const struct span *values, size_t count, struct arena *scratch) {
     for (size_t i = 0; i < count; i++) {
         struct ms_operand stored;
+        if (!charge(from->work, values[i]))
+            return MS_UNDECIDED;
         arena_reset(scratch);
         enum ms_read read =
             ms_operand_read(item->comparison->stored, item->attribute->type, values[i], scratch, &stored);
@@ -249,7 +261,7 @@ static enum ms_verdict decide_item(const struct item *item, const struct ms_valu
         return count ? MS_TRUE : MS_FALSE;
     if (!item->comparison->matches)
         return (uint64_t)item->asserted.number == count ? MS_TRUE : MS_FALSE;
-    return match_values(item, found, count, scratch);
+    return match_values(item, values, found, count, scratch);
 }
 
 static enum ms_verdict negated(enum ms_verdict verdict) {

@@ -19,7 +19,7 @@
  * spaces at its ends and runs of them, but by the rules that heed case.
  *
  * Deciding may cost the length of the filter times that of the entry's values:
- * the caller bounds both, and how many entries it goes through at once.
+ * the caller says how much work all entries that it goes through may be.
  */
 #ifndef MS_FILTER_H
 #define MS_FILTER_H
@@ -64,13 +64,15 @@ bool ms_filter_problem(const struct ms_filter *filter, size_t index, struct ms_f
 struct ms_values {
     bool (*get)(void *user, const struct ms_attribute *attribute, const struct span **values, size_t *count);
     void *user;
+    uint64_t *work; /* how much more may be done for who asks: a value that is compared takes 1, and 1 for
+                       each 64 octets of it. 0: no filter is decided any more. NULL: any amount may */
 };
 
 enum ms_verdict {
     MS_FALSE,
     MS_TRUE,
     MS_UNDEFINED,
-    MS_UNDECIDED /* values could not be had, or memory is short */
+    MS_UNDECIDED /* values could not be had, memory is short, or it was too much work */
 };
 
 /* Decides the filter for one entry. `scratch` is reset, more than once. */

@@ -54,8 +54,8 @@ static enum ms_verdict decide(struct scan *scan, const struct store_entry *entry
                               .others = {scan->mailbox->get ? get_other : NULL, &asked},
                               .arena = &scan->values};
     arena_reset(&scan->values);
-    return ms_filter_decide(scan->selection->filter, &(struct ms_values){ms_entry_get, &values},
-                            &scan->scratch);
+    return ms_filter_decide(scan->selection->filter,
+                            &(struct ms_values){ms_entry_get, &values, scan->mailbox->work}, &scan->scratch);
 }
 
 static bool is_short(const struct arena *arena) {
@@ -65,7 +65,9 @@ static bool is_short(const struct arena *arena) {
 /* Not what is asked hinders, but the store or memory: then nothing can be said of the whole. */
 static bool is_hindered(struct scan *scan) {
     const struct error *hindrance = scan->mailbox->hindrance;
-    if (hindrance && hindrance->code)
+    if (scan->mailbox->work && !*scan->mailbox->work)
+        error_set(&scan->err, STORE_IO, "the filter takes too much work with these entries");
+    else if (hindrance && hindrance->code)
         scan->err = *hindrance;
     else if (is_short(&scan->values) || is_short(&scan->scratch))
         error_set(&scan->err, STORE_NO_MEMORY, "what a filter asks of an entry takes too much memory");

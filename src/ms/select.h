@@ -20,6 +20,7 @@ struct ms_mailbox {
     /* What kept `get` from values that are there: an error of the store, or want of memory. NULL, or its code
      * 0: nothing did, they can't be told. */
     const struct error *hindrance;
+    uint64_t *work; /* as in struct ms_values */
 };
 
 enum ms_order { MS_BY_NUMBER, MS_BY_CREATION, MS_BY_SIZE, MS_BY_PRIORITY, MS_BY_SUBJECT, MS_BY_ORIGINATOR };

@@ -170,7 +170,9 @@ bool looking_begin(struct looking *looking, struct view *view, uint32_t mailbox)
                                             .items = delivered_items,
                                             .get = get,
                                             .user = looking,
-                                            .hindrance = &looking->hindrance}};
+                                            .hindrance = &looking->hindrance,
+                                            .work = &looking->work},
+                                .work = view->question_work};
     arena_init(&looking->arena, MEMORY);
     arena_init(&looking->values, MEMORY);
     buf_init(&looking->octets, 0);

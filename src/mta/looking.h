@@ -22,6 +22,7 @@ struct looking {
     struct view *view;
     struct ms_mailbox mailbox;
     struct error hindrance;
+    uint64_t work; /* that the question may still be */
     /* Of the entry that was looked at last (0: none). */
     uint64_t sequence;
     struct arena arena, values;

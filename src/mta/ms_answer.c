@@ -29,6 +29,8 @@ static struct asker read_asker(struct view *view, struct reader *r) {
 }
 
 static bool open_mailbox(struct view *view, struct asker *asker) {
+    if (view->left_to_readers)
+        return error_set(&asker->err, STORE_NOT_FOUND, "readers answer for mailboxes");
     const struct local_user *user = asker->known ? user_find(view, asker->address) : NULL;
     if (!user)
         return error_set(&asker->err, STORE_NOT_FOUND, "no user has the address, or the seal is not his");

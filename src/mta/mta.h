@@ -115,6 +115,7 @@ struct mta_config {
     const struct mta_user *users;
     size_t user_count;
     struct mta_limits limits;
+    bool readers;                  /* there are reader processes: they answer for mailboxes by P7 */
     uint32_t service_uid;          /* may do everything, as may root */
     uint32_t operators_gid;        /* members by their primary group may do everything */
     const uint32_t *operator_uids; /* and so may these (the group's other members, resolved by the parent) */

@@ -197,7 +197,7 @@ struct mta *mta_new(struct event_base *loop, const struct mta_config *config, co
     }
     mta->loop = loop;
     log_causer_name(&mta->lines, "the switch itself", NULL);
-    view_init(&mta->view, config);
+    view_init_beside(&mta->view, config);
     process_init(&mta->process, IPC_STORE, &process_operations, loop, &mta->view, reload);
     mta->started = clock_now_us();
     ber_utctime_set_now(mta->started / SECOND);

@@ -24,9 +24,15 @@ struct view {
     struct arena arena;                /* for the request that is being answered */
     struct buf head;                   /* frame fields that are being put together */
     struct buf scratch;                /* octets that are being put together */
+    int64_t question_us;               /* bounds of one question: how long it may read, */
+    uint64_t question_work;            /* and how much its filters may compare (ms/filter.h) */
+    bool left_to_readers;              /* it answers for no mailbox by P7: readers do */
 };
 
+/* Of a reader. Others wait behind a question, but not all mail: view_init_beside has narrower bounds. */
 void view_init(struct view *view, const struct mta_config *config);
+/* Of the process that has the store. */
+void view_init_beside(struct view *view, const struct mta_config *config);
 /* From here on what one request reads of the store has a bound, till view_answered. Where that is not enough
  * it is answered that it takes too long: clients wait behind it, and its own one does not for ever. */
 void view_answer(struct view *view);

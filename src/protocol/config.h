@@ -56,6 +56,7 @@ struct protocol_config {
     size_t peer_count;
     const char *const *name_servers; /* addresses; none: those of the machine */
     size_t name_server_count;
+    bool readers;             /* there are reader processes: the store process answers for no mailbox */
     unsigned connections_max; /* TCP connections of this process */
     unsigned opening_max;     /* of these, at most so many that have not bound yet */
     size_t envelope_octets;   /* longest envelope, probe or report that is collected */

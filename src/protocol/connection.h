@@ -32,8 +32,10 @@ struct service {
     bool (*sated)(const struct connection *c);
     /* A reader has gone (mailbox_readers.h), with what it was asked. NULL: it never is. */
     void (*reader_lost)(struct connection *c, const void *reader);
-    /* What it is to ask of a reader may be asked now. False: it has nothing that waits. NULL: nor ever. */
-    bool (*reader_free)(struct connection *c);
+    /* Something that it is to ask of a reader waits for that. NULL: it never does. */
+    bool (*waits_for_reader)(const struct connection *c);
+    /* It may be asked now. */
+    void (*reader_free)(struct connection *c);
     /* Something other than octets is due at `due`, monotonic µs (INT64_MAX: nothing is); then `wake`. */
     int64_t (*due)(const struct connection *c);
     void (*wake)(struct connection *c);

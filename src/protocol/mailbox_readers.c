@@ -25,22 +25,38 @@ static struct mailbox_reader *free_reader(const struct net *net) {
     return reader;
 }
 
-static bool ask_for(struct net *net, uint32_t slot) {
-    struct connection *c = net->slots[slot].connection;
+static bool waits(const struct connection *c) {
     return c && c->user && c->association && !osi_association_is_over(c->association) &&
-           c->service->reader_free && c->service->reader_free(c);
+           c->service->waits_for_reader && c->service->waits_for_reader(c);
 }
 
-/* Those who wait ask as far as there is somebody to answer, beginning behind the one who asked last. */
-static void ask_in_turn(struct net *net) {
-    for (uint32_t i = 0, first = net->mailbox_turn; net->mailbox_waits && i < net->slot_count; i++) {
-        uint32_t slot = (first + i) % net->slot_count;
-        if (net->readers && !free_reader(net))
-            return;
-        if (ask_for(net, slot))
-            net->mailbox_turn = slot + 1;
+/* When whose association it is asked last. */
+static uint64_t *turn_of(struct net *net, const struct connection *c) {
+    return &net->mailbox_turns[span_hash(span_str(connection_peer(c))) % MAILBOX_TURNS];
+}
+
+/* Of those who wait the user who was asked for longest ago, however many associations he has; of these the
+ * next behind the last. NULL: nobody waits. */
+static struct connection *next_in_turn(struct net *net) {
+    struct connection *chosen = NULL;
+    for (uint32_t i = 0, first = net->mailbox_turn; i < net->slot_count; i++) {
+        struct connection *c = net->slots[(first + i) % net->slot_count].connection;
+        if (waits(c) && (!chosen || *turn_of(net, c) < *turn_of(net, chosen))) {
+            chosen = c;
+            net->mailbox_turn = (first + i + 1) % net->slot_count;
+        }
     }
-    net->mailbox_waits = net->mailbox_waits && !net->readers;
+    return chosen;
+}
+
+/* Those who wait ask as far as there is somebody to answer. */
+static void ask_in_turn(struct net *net) {
+    while (net->mailbox_waits && free_reader(net)) {
+        struct connection *c = next_in_turn(net);
+        net->mailbox_waits = c;
+        if (c)
+            c->service->reader_free(c);
+    }
 }
 
 /* ---- one that has gone ---- */
@@ -131,7 +147,6 @@ static bool meet(struct net *net, const struct ipc_holder *holder, int fd) {
     }
     reader->next = net->readers;
     net->readers = reader;
-    net->had_reader = true;
     ask_in_turn(net);
     return true;
 }
@@ -172,12 +187,15 @@ void mailbox_readers_close(struct net *net) {
 enum mailbox_asked mailbox_readers_ask(struct net *net, const struct mailbox_question *question,
                                        const void **reader) {
     struct mailbox_reader *chosen = free_reader(net);
+    const struct connection *c = slots_find(net, question->ref);
     bool sent = false;
     *reader = chosen;
-    if (!chosen && (net->had_reader || question->by_reader)) { /* who has gone is followed by another */
+    if (!chosen && net->config->readers) { /* one will come, again or yet */
         net->mailbox_waits = true;
         return MAILBOX_WAITS;
     }
+    if (c)
+        *turn_of(net, c) = ++net->mailbox_questions;
     if (chosen)
         sent = chosen->asked =
             ipc_send(chosen->channel, question->type, question->ref, question->head, question->body);

@@ -1,12 +1,12 @@
 /*
  * The readers, which answer for mailboxes: each has a channel whose end comes
- * through the door. A question goes to one of them; without any the store process
- * answers. One that ends takes its question with it: the service of who asked
+ * through the door. A question goes to one of them; where the configuration has
+ * none the store process answers. One that ends takes its question with it: the service of who asked
  * hears of that (`reader_lost`) and asks anew.
  *
  * A reader has one question at a time, so that no more is asked than is answered:
- * the rest waits in the associations, goes with them, and is asked in their turn
- * (`reader_free`).
+ * the rest waits in the associations, goes with them, and is asked in turn
+ * (`reader_free`), which goes by user: who has many associations is one.
  */
 #ifndef PROTOCOL_MAILBOX_READERS_H
 #define PROTOCOL_MAILBOX_READERS_H
@@ -27,7 +27,6 @@ struct mailbox_question {
     enum ipc_type type;
     uint64_t ref; /* the association for which it is asked */
     struct span head, body;
-    bool by_reader; /* the store process does not answer it, there be a reader or not */
 };
 
 /* `*reader` names who was asked, NULL: the store process, or nobody yet. */

@@ -21,6 +21,8 @@ struct slot {
     uint32_t generation;
 };
 
+#define MAILBOX_TURNS 256
+
 struct net {
     struct event_base *loop;
     const struct protocol_config *config;
@@ -31,9 +33,11 @@ struct net {
     struct ipc_parent *parent;
     struct event *door;             /* by which channels to readers come */
     struct mailbox_reader *readers; /* mailbox_readers.c */
-    bool had_reader;                /* the store process is asked no more */
     bool mailbox_waits;             /* an association may wait for one of them */
-    uint32_t mailbox_turn;          /* the slot with which the next turn begins */
+    uint32_t mailbox_turn;          /* the slot with which the search for the next begins */
+    uint64_t mailbox_questions;     /* how many were asked */
+    uint64_t
+        mailbox_turns[MAILBOX_TURNS]; /* which of them was the last of a user: by a hash of his address */
     struct event **listeners;
     size_t listener_count;
     struct slot *slots;

@@ -148,8 +148,12 @@ static void reader_lost(struct connection *c, const void *reader) {
     p7_read_anew(p7_of(c), reader);
 }
 
-static bool reader_free(struct connection *c) {
-    return p7_ask_waiting(p7_of(c));
+static bool waits_for_reader(const struct connection *c) {
+    return p7_of(c)->waits;
+}
+
+static void reader_free(struct connection *c) {
+    p7_ask_waiting(p7_of(c));
 }
 
 /* ---- life ---- */
@@ -202,6 +206,7 @@ const struct service p7_service = {.contexts = OSI_MS_ACCESS_88 | OSI_MS_RELIABL
                                    .state = state,
                                    .frame = on_frame,
                                    .reader_lost = reader_lost,
+                                   .waits_for_reader = waits_for_reader,
                                    .reader_free = reader_free,
                                    .sated = sated,
                                    .due = due,

@@ -99,7 +99,7 @@ void p7_ask_next(struct p7 *p7);
 /* A reader has gone: what it was asked is asked anew. */
 void p7_ask_anew(struct p7 *p7, const void *reader);
 /* Asks what waits for a reader; false: nothing does. */
-bool p7_ask_waiting(struct p7 *p7);
+void p7_ask_waiting(struct p7 *p7);
 /* No more of what the user says is taken now. */
 bool p7_is_sated(const struct p7 *p7);
 void p7_retrieval_free(struct p7 *p7);

@@ -91,8 +91,7 @@ static void ask(struct p7 *p7) {
     p7_ask_reader(p7,
                   &(struct mailbox_question){.type = IPC_MS_ASK,
                                              .head = head.failed ? (struct span){NULL, 0} : buf_span(&head),
-                                             .body = buf_span(&p7->question->argument),
-                                             .by_reader = p7->question->losses > 0},
+                                             .body = buf_span(&p7->question->argument)},
                   &p7->asked_of);
     buf_free(&head);
 }
@@ -124,14 +123,12 @@ void p7_ask_anew(struct p7 *p7, const void *reader) {
         give_up(p7);
 }
 
-bool p7_ask_waiting(struct p7 *p7) {
-    if (!p7->waits)
-        return false;
+void p7_ask_waiting(struct p7 *p7) {
+    p7->waits = false;
     if (p7->asked)
         ask(p7);
     else
         p7_read_on(p7);
-    return true;
 }
 
 void p7_ask_next(struct p7 *p7) {

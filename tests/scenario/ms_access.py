@@ -2,6 +2,7 @@
 """Users bind to their message store by P7: a real daemon, and a user agent in Python that shares no code with it."""
 import contextlib
 import os
+import select
 import signal
 import tempfile
 import threading
@@ -10,7 +11,7 @@ import time
 from players import ANN, BEN, HOME, Unharmed
 from mts_cast import ANNS, BENS, entries, letter, said_by_tshark, stage_with_users
 from interop import tshark_judge
-from peer import ber, local, names, p3, p7, session as s, tap, x228, x413
+from peer import ber, ipm, local, names, p3, p7, session as s, tap, x228, x413
 from peer.association import Aborted, BindRefused
 from peer.p7 import CONTENT, CONTENT_LENGTH, CONTENT_TYPE, CREATION, ENTRY_TYPE, ENVELOPE, LISTED, NEW, PRIORITY, PROCESSED, SEQUENCE, STATUS
 from peer.transport import Closed
@@ -417,6 +418,44 @@ def _():
                 raise AssertionError("no end of it")
             check(10 < rejected < 40, f"{rejected} rejects")
         unharmed.served("faults")
+
+
+def many_recipients(count):
+    """A letter with so many primary recipients, and a filter with so many items on them that none of them fits."""
+    content = ipm.ipm("x", BEN, [f"{HOME}/S=N{n}" for n in range(count)], "Many", ipm.text("x"))
+    item = x413.equality(x413.HAT + "11", ipm.recipient("/C=GB/S=z"))
+    return content, lambda items: x413.list_(x413.selector(by=x413.any_of(*[item] * items)))
+
+
+@case("many items on many values: what is too much work is a service-error at once, also in the store process, and mail goes on")
+def _():
+    content, asking = many_recipients(700)
+    with stage_with_users(reader_processes=0) as stage, Unharmed(stage) as unharmed:
+        deliver(stage, 1, content=content)
+        with bind(stage) as user:
+            equal(p7.listed(user.retrieve(21, asking(100))), (None, []))
+            for _ in range(3):
+                equal(user.retrieve(21, asking(7000))[2], ERRORS["service-error"])
+        unharmed.served("items")
+
+
+@case("turns at a reader go by user: who has many associations is one, and others wait for one question of his at most")
+def _():
+    content, asking = many_recipients(700)
+    with stage_with_users() as stage, contextlib.ExitStack() as held:
+        deliver(stage, 1, content=content)
+        greedy = [held.enter_context(bind(stage)) for _ in range(12)]
+        ben = held.enter_context(bind(stage, address=BEN, secret=BENS))
+        ben.list()
+        for one in greedy:
+            one.ask(21, asking(1000), p7.MRSE)
+        time.sleep(0.2)
+        ben.ask(21, x413.list_(x413.selector()), p7.MRSE)
+        equal(ben.answer()[0], "result")
+        before = len(select.select([one.transport.sock for one in greedy], [], [], 0)[0])
+        check(before <= 6, f"{before} of {len(greedy)} questions of another user were answered before")
+        for one in greedy:
+            equal(one.answer()[0], "result")
 
 
 @case("what is submitted is kept where the configuration says so: an entry of class submission, which delivery does not show")

@@ -380,6 +380,29 @@ static void only_what_decides_is_asked_for(void **state) {
     assert_int_equal(entry.asked, 3);
 }
 
+static void what_is_too_much_work_is_left_undecided(void **state) {
+    (void)state;
+    struct entry entry = one(NUMBER, integer(5));
+    struct arena scratch;
+    uint64_t work = 3;
+    struct ms_values values = {entry_get, &entry, &work};
+    struct x413_Filter none = equality(NUMBER, integer(6)), some = SOME(none, none),
+                       text = equality(SUBJECT, teletex("x"));
+    arena_init(&scratch, 1 << 16);
+    assert_int_equal(ms_filter_decide(prepared(&some), &values, &scratch), MS_FALSE);
+    assert_int_equal(work, 1);
+    assert_int_equal(ms_filter_decide(prepared(&none), &values, &scratch), MS_UNDECIDED);
+    assert_int_equal(work, 0);
+    assert_int_equal(ms_filter_decide(prepared(&none), &values, &scratch), MS_UNDECIDED);
+    char long_text[200] = {0};
+    memset(long_text, 'a', sizeof long_text - 1);
+    entry_add(&entry, SUBJECT, teletex(long_text));
+    work = 5;
+    assert_int_equal(ms_filter_decide(prepared(&text), &values, &scratch), MS_FALSE);
+    assert_int_equal(work, 1);
+    arena_free(&scratch);
+}
+
 static void values_that_can_not_be_had_leave_it_undecided(void **state) {
     (void)state;
     struct entry entry = one(NUMBER, integer(5));
@@ -462,6 +485,7 @@ int main(void) {
         cmocka_unit_test(undefined_stays_so),
         cmocka_unit_test(what_is_wrong_with_items_is_told),
         cmocka_unit_test(only_what_decides_is_asked_for),
+        cmocka_unit_test(what_is_too_much_work_is_left_undecided),
         cmocka_unit_test(values_that_can_not_be_had_leave_it_undecided),
         cmocka_unit_test(broken_values_match_nothing),
         cmocka_unit_test(depth_and_size_are_bounded),
