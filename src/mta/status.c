@@ -32,8 +32,9 @@ static json_t *work_json(const struct mta *mta) {
                   "peer-removed", 0, "held", 0, "sending", 0, "in-doubt", 0);
     for (size_t i = 0; i < mta->destination_count; i++)
         for (size_t how = 0; how < WORK_COUNTS; how++)
-            count_more(counts, waiting_state_counted(mta, mta->destinations[i], (enum work_count)how),
-                       mta->schedule.queues[i].counted[how]);
+            if (mta->schedule.queues[i].counted[how])
+                count_more(counts, waiting_state_counted(mta, mta->destinations[i], (enum work_count)how),
+                           mta->schedule.queues[i].counted[how]);
     return counts;
 }
 
