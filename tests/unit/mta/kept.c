@@ -10,24 +10,9 @@
 #define CLIENT ((uint64_t)1 << 32)
 
 static void submit(struct world *world, const char *to, const char *content) {
-    struct x411p3_MessageSubmissionEnvelope envelope = {.originator_name = name_of(world, JONES)};
-    struct x411p3_PerRecipientMessageSubmissionFields recipients[2] = {0};
-    struct span octets;
     static uint64_t ref;
-    uint8_t report = 0x80;
-    envelope.content_type.choice = x411_ContentType_built_in;
-    envelope.content_type.u.built_in = 22;
-    envelope.per_recipient_fields.items = recipients;
-    envelope.per_recipient_fields.count = 2;
-    for (unsigned i = 0; i < 2; i++) {
-        recipients[i].recipient_name = name_of(world, i ? to : EVA);
-        recipients[i].originator_report_request.octets = span_of(&report, 1);
-        recipients[i].originator_report_request.unused = 6;
-    }
-    assert_true(
-        ber_encode_arena(&x411p3_MessageSubmissionEnvelope_type, &envelope, &world->arena, &octets, NULL));
     ref++;
-    tell(world, IPC_SUBMIT_BEGIN, CLIENT | (100 + ref), SPAN_LIT("\1"), octets);
+    tell(world, IPC_SUBMIT_BEGIN, CLIENT | (100 + ref), SPAN_LIT("\1"), submission_to(world, EVA, to, NULL));
     tell(world, IPC_SUBMIT_CONTENT, CLIENT | (100 + ref), NOTHING, span_str(content));
     tell(world, IPC_SUBMIT_END, CLIENT | (100 + ref), NOTHING, NOTHING);
     assert_string_equal(error_of(world, CLIENT | (100 + ref)), "");

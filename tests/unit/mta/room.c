@@ -69,19 +69,8 @@ static void a_resume_that_waited_for_room_looks_again(void **state) {
 /* ---- local clients ---- */
 
 static void submit(struct world *world, uint64_t ref) {
-    struct x411p3_MessageSubmissionEnvelope envelope = {.originator_name = name_of(world, JONES)};
-    struct x411p3_PerRecipientMessageSubmissionFields field = {.recipient_name = name_of(world, SMITH)};
-    struct span octets;
-    struct ber_error error = {0};
     uint64_t of_client = (uint64_t)1 << 32 | ref;
-    envelope.content_type.choice = x411_ContentType_built_in;
-    envelope.content_type.u.built_in = 22;
-    field.originator_report_request.octets = arena_dup(&world->arena, SPAN_LIT("\xC0"));
-    envelope.per_recipient_fields.items = &field;
-    envelope.per_recipient_fields.count = 1;
-    if (!ber_encode_arena(&x411p3_MessageSubmissionEnvelope_type, &envelope, &world->arena, &octets, &error))
-        fail_msg("%s", error.text);
-    tell(world, IPC_SUBMIT_BEGIN, of_client, SPAN_LIT("\1"), octets);
+    tell(world, IPC_SUBMIT_BEGIN, of_client, SPAN_LIT("\1"), submission_to(world, SMITH, NULL));
     tell(world, IPC_SUBMIT_CONTENT, of_client, SPAN_LIT("content"), NOTHING);
     tell(world, IPC_SUBMIT_END, of_client, NOTHING, NOTHING);
     tell(world, IPC_SUBMIT_CONTENT, of_client, SPAN_LIT("too late"), NOTHING);

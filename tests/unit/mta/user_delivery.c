@@ -1,7 +1,9 @@
-/* Deliveries by P3: to whom a copy belongs while its user has not said that he has it (I2, I3, I4, I6). */
+/* P3: to whom a copy belongs while its user has not said that he has it, and what he submits
+ * (I1, I2, I3, I4, I6). */
 #include "disk.h"
 #include "hold.h"
 
+#include "mta/user_answer.h"
 #include "security/password.h"
 
 static char hash[PASSWORD_HASH_SIZE];
@@ -291,6 +293,163 @@ static void who_only_asks_what_is_registered_waits_for_no_commit(void **state) {
     world_end(&world);
 }
 
+/* ---- what a user submits ---- */
+
+/* Invocation 1 of his; the octets of it so far. */
+static void begins_submission(struct world *world, uint64_t ref, const char *recipient) {
+    tell(world, IPC_USER_SUBMIT_BEGIN, ref, SPAN_LIT("\0\0\0\1\1"), submission_to(world, recipient, NULL));
+    tell(world, IPC_USER_SUBMIT_CONTENT, ref, SPAN_LIT("content"), NOTHING);
+}
+
+static void submits(struct world *world, uint64_t ref, const char *recipient) {
+    begins_submission(world, ref, recipient);
+    tell(world, IPC_USER_SUBMIT_END, ref, NOTHING, NOTHING);
+}
+
+/* The code of the answer to his invocation 1, which is a result, an error or a reject; what stands in it. */
+static uint16_t answered(struct world *world, uint64_t ref, enum ipc_user_answer what, struct span *value) {
+    struct reader r = expect(world, IPC_USER_ANSWER, ref);
+    assert_int_equal(reader_u32(&r), 1);
+    assert_int_equal(reader_u8(&r), what);
+    uint16_t code = reader_u16(&r);
+    if (value)
+        *value = arena_dup(&world->arena, payload_rest(&r));
+    return code;
+}
+
+/* What his submission was named, for a cancel-deferred-delivery. */
+static struct span was_submitted(struct world *world, uint64_t ref) {
+    struct x411p3_MessageSubmissionResult result = {0};
+    struct span value, identifier;
+    assert_int_equal(answered(world, ref, IPC_USER_RESULT, &value), 3); /* message-submission */
+    assert_true(ber_decode(&x411p3_MessageSubmissionResult_type, value, &world->arena, NULL, &result, NULL));
+    assert_true(span_eq(result.content_identifier, SPAN_LIT("C-1")));
+    assert_true(ber_encode_arena(&x411p3_CancelDeferredDeliveryArgument_type,
+                                 &result.message_submission_identifier, &world->arena, &identifier, NULL));
+    return identifier;
+}
+
+static struct x411p3_Controls controls(struct world *world, uint64_t ref) {
+    struct x411p3_Controls controls = {0};
+    struct reader r = expect(world, IPC_USER_CONTROL, ref);
+    struct span octets = arena_dup(&world->arena, payload_rest(&r));
+    assert_true(
+        ber_decode(&x411p3_SubmissionControlArgument_type, octets, &world->arena, NULL, &controls, NULL));
+    return controls;
+}
+
+/* Who was told that nothing is taken hears once that something is again, without asking. */
+static void he_hears_when_something_is_taken_again(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world);
+    bind_jones(&world, 2);
+    fill_disk(&world);
+    submits(&world, 2, FRANK);
+    assert_int_equal(answered(&world, 2, IPC_USER_REJECT, NULL), USER_RESOURCE_LIMITATION);
+    EVENTUALLY(is_refusing(&world));
+    for (unsigned i = 0; i < 2; i++) {
+        submits(&world, 2, FRANK);
+        assert_int_equal(answered(&world, 2, IPC_USER_ERROR, NULL), USER_SUBMISSION_CONTROL_VIOLATED);
+    }
+    struct x411p3_Controls told = controls(&world, 2);
+    assert_true(told.restrict_ && told.permissible_operations.octets.data);
+    expect_none(&world, IPC_USER_CONTROL); /* not twice */
+    empty_disk(&world);
+    told = controls(&world, 2);
+    assert_false(told.restrict_);
+    expect_none(&world, IPC_USER_CONTROL);
+    submits(&world, 2, FRANK);
+    was_submitted(&world, 2);
+    assert_int_equal(queued(&world), 1);
+    world_abandon(&world);
+}
+
+static void minutes_pass(int number) {
+    (void)number;
+    clock_pass((int64_t)6 * 60 * 1000000);
+}
+
+/* The switch has seen the time. */
+static void six_minutes_pass(struct world *world) {
+    json_decref(ask(world, "{\"operation\":\"status\"}"));
+    kill(world->pid, SIGUSR1);
+    json_decref(ask(world, "{\"operation\":\"status\"}"));
+}
+
+/* Ten minutes of silence end it with its association, and give back what it had; each octet is a word. */
+static void a_silent_submission_is_given_up(void **state) {
+    struct world world;
+    (void)state;
+    signal(SIGUSR1, minutes_pass);
+    begin(&world);
+    bind_jones(&world, 2);
+    begins_submission(&world, 2, FRANK);
+    six_minutes_pass(&world);
+    tell(&world, IPC_USER_SUBMIT_CONTENT, 2, SPAN_LIT(" and more"), NOTHING);
+    six_minutes_pass(&world);
+    assert_false(await(&world, IPC_ASSOCIATION_CLOSE, 2, 2500)); /* two ticks and a little */
+    six_minutes_pass(&world);
+    expect(&world, IPC_ASSOCIATION_CLOSE, 2);
+    world_abandon(&world);
+    signal(SIGUSR1, SIG_DFL);
+}
+
+/* What the batch has no room for is refused whole: nothing of it goes with the next commit. */
+static void a_submission_is_taken_whole_or_not_at_all(void **state) {
+    static const char variable[] = "CHASQUI_TEST_EVENTLESS";
+    struct world world;
+    char lever[LEVER_MAX];
+    (void)state;
+    if (!getenv("CHASQUI_TEST_LATE")) /* there is room at any time */
+        return;
+    set_lever(lever, variable);
+    begin(&world);
+    bind_jones(&world, 2);
+    assert_true(switch_file(lever, true));
+    submits(&world, 2, FRANK);
+    assert_int_equal(answered(&world, 2, IPC_USER_REJECT, NULL), USER_RESOURCE_LIMITATION);
+    assert_int_equal(access(lever, F_OK), -1);
+    expect_none(&world, IPC_USER_ANSWER);
+    assert_int_equal(queued(&world), 0);
+    submits(&world, 2, FRANK);
+    was_submitted(&world, 2);
+    assert_int_equal(queued(&world), 1);
+    world_kill(&world);
+    begin_again(&world);
+    assert_int_equal(queued(&world), 1);
+    world_abandon(&world);
+    unsetenv(variable);
+}
+
+static void cancels(struct world *world, uint64_t ref, struct span identifier) {
+    tell(world, IPC_USER_REQUEST, ref, SPAN_LIT("\0\0\0\1\1"), identifier);
+}
+
+/* What a peer was given once is not the originator's to take, though it waits for a time again. */
+static void what_was_tried_is_not_cancelled(void **state) {
+    struct world world;
+    (void)state;
+    begin(&world);
+    bind_jones(&world, 2);
+    world.deferred = clock_now_us() / 1000000 + 3600;
+    submits(&world, 2, FRANK);
+    struct span later = was_submitted(&world, 2);
+    world.deferred = clock_now_us() / 1000000 + 2;
+    submits(&world, 2, FRANK);
+    struct span soon = was_submitted(&world, 2);
+    sets_out(&world, 3, "gamma");
+    sent(&world, 3, IPC_SENT_DEFERRED);
+    EVENTUALLY(copies_in(&world, "backing-off") == 1);
+    cancels(&world, 2, soon);
+    assert_int_equal(answered(&world, 2, IPC_USER_ERROR, NULL), USER_DEFERRED_DELIVERY_CANCELLATION_REJECTED);
+    cancels(&world, 2, later);
+    answered(&world, 2, IPC_USER_RESULT, NULL);
+    EVENTUALLY(queued(&world) == 1);
+    assert_int_equal(copies_in(&world, "deferred"), 0);
+    world_abandon(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(it_is_his_with_his_result_alone),
@@ -304,6 +463,10 @@ int main(void) {
         CASE(what_he_confirmed_is_nobody_elses),
         CASE(a_password_that_flies_stands_after_a_reload),
         CASE(who_only_asks_what_is_registered_waits_for_no_commit),
+        CASE(he_hears_when_something_is_taken_again),
+        CASE(a_silent_submission_is_given_up),
+        CASE(a_submission_is_taken_whole_or_not_at_all),
+        CASE(what_was_tried_is_not_cancelled),
     };
     signal(SIGXFSZ, SIG_IGN);
     if (!password_init() || !password_hash(SPAN_LIT("secret"), hash))

@@ -570,6 +570,34 @@ UNUSED static struct span envelope_to(struct world *world, uint8_t indicators, c
     return octets;
 }
 
+/* The envelope of what jones submits to the recipients (up to the NULL), to whom nothing is reported but a
+ * non-delivery. */
+UNUSED static struct span submission_to(struct world *world, const char *recipient, ...) {
+    struct x411p3_MessageSubmissionEnvelope envelope = {.originator_name = name_of(world, JONES)};
+    struct x411p3_PerRecipientMessageSubmissionFields fields[8] = {0};
+    struct span octets;
+    struct ber_error error = {0};
+    va_list more;
+    envelope.content_type.choice = x411_ContentType_built_in;
+    envelope.content_type.u.built_in = 22;
+    envelope.content_identifier = SPAN_LIT("C-1");
+    if (world->deferred)
+        assert_true(ber_utctime_write(world->deferred, &world->arena, &envelope.deferred_delivery_time));
+    envelope.per_recipient_fields.items = fields;
+    va_start(more, recipient);
+    for (; recipient; recipient = va_arg(more, const char *)) {
+        struct x411p3_PerRecipientMessageSubmissionFields *field =
+            &fields[envelope.per_recipient_fields.count++];
+        field->recipient_name = name_of(world, recipient);
+        field->originator_report_request.octets = SPAN_LIT("\x80");
+        field->originator_report_request.unused = 6;
+    }
+    va_end(more);
+    if (!ber_encode_arena(&x411p3_MessageSubmissionEnvelope_type, &envelope, &world->arena, &octets, &error))
+        fail_msg("%s", error.text);
+    return octets;
+}
+
 UNUSED static void send_whole(struct world *world, uint64_t ref, struct span envelope, struct span content) {
     struct buf payload;
     buf_init(&payload, 0);

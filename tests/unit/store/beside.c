@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -462,6 +464,34 @@ static void the_log_does_not_grow_without_end(void **state) {
     assert_in_range(log_size(room), 1, 24 << 20);
 }
 
+/* ---- the thread itself ---- */
+
+static void note_signals(void *blocked) {
+    pthread_sigmask(SIG_SETMASK, NULL, blocked);
+}
+
+/* A signal of its process is the owner's, whose loop it wakes: the thread is never interrupted in a sync. */
+static void it_takes_no_signals(void **state) {
+    static const int theirs[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1, SIGALRM};
+    struct store_thread *thread = store_thread_start(NULL);
+    sigset_t blocked, before, after;
+    (void)state;
+    assert_non_null(thread);
+    sigemptyset(&blocked);
+    store_thread_begin(thread, note_signals, &blocked);
+    assert_true(store_thread_ended(thread, true));
+    store_thread_stop(thread);
+    for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)
+        assert_true(sigismember(&blocked, theirs[i]));
+    /* and who started one takes them as before */
+    pthread_sigmask(SIG_SETMASK, NULL, &before);
+    thread = store_thread_start(NULL);
+    pthread_sigmask(SIG_SETMASK, NULL, &after);
+    store_thread_stop(thread);
+    for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)
+        assert_true(!sigismember(&before, theirs[i]) && !sigismember(&after, theirs[i]));
+}
+
 #define BESIDE(test) cmocka_unit_test_setup_teardown(test, setup, room_teardown)
 
 int main(void) {
@@ -482,6 +512,7 @@ int main(void) {
         BESIDE(octets_of_meanwhile_are_synced_with_their_own),
         BESIDE(a_sync_that_fails_there_fails_the_commit),
         BESIDE(the_log_does_not_grow_without_end),
+        cmocka_unit_test(it_takes_no_signals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,8 +63,11 @@ static int faulty_datasync(int fd) {
     return fails_now() ? -1 : fdatasync(fd);
 }
 
-static void no_write_back(int fd) {
+static unsigned write_backs;
+
+static void count_write_back(int fd) {
     (void)fd;
+    write_backs++;
 }
 
 static int faulty_allocate(int fd, off_t len) {
@@ -102,7 +105,7 @@ static const struct store_files faulty_files = {
     .pread = faulty_pread,
     .pwrite = faulty_pwrite,
     .datasync = faulty_datasync,
-    .write_back = no_write_back,
+    .write_back = count_write_back,
     .allocate = faulty_allocate,
     .unlink = unlink,
     .sync_folder = faulty_sync_folder,
@@ -590,6 +593,23 @@ static void failed_sync_gives_up_what_it_may_have_lost(void **state) {
     expect_message(room, after, 50000, 4);
 }
 
+/* Octets of many short appends are begun to be written as those of a long one are; a sync begins anew. */
+static void a_long_content_leaves_little_for_its_sync(void **state) {
+    struct room *room = *state;
+    write_backs = 0;
+    struct store_content *content = make_content(room, 3 * MIB, 1);
+    store_add_message(room->batch, 1, SPAN_LIT("e"), content);
+    room_commit(room);
+    assert_int_equal(write_backs, 0);
+    store_content_release(content);
+    content = make_content(room, 3 * MIB, 2); /* with those before the sync it would be enough */
+    assert_int_equal(write_backs, 0);
+    store_content_release(content);
+    content = make_content(room, 12 * MIB, 3);
+    assert_in_range(write_backs, 3, 4);
+    store_content_release(content);
+}
+
 #define IN_ROOM(test) cmocka_unit_test_setup_teardown(test, setup, room_teardown)
 
 int main(void) {
@@ -606,6 +626,7 @@ int main(void) {
         IN_ROOM(a_checkpoint_without_room_fails_alone),
         IN_ROOM(a_database_that_went_away_takes_nothing),
         IN_ROOM(failed_sync_gives_up_what_it_may_have_lost),
+        IN_ROOM(a_long_content_leaves_little_for_its_sync),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
