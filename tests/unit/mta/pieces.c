@@ -245,7 +245,7 @@ static void test_resume_out(void **state) {
 
 /* ---- submission ---- */
 
-static struct span submission_to(struct world *world, const char *originator, const char *recipient) {
+static struct span submission_from(struct world *world, const char *originator, const char *recipient) {
     struct x411p3_MessageSubmissionEnvelope envelope = {0};
     struct x411p3_PerRecipientMessageSubmissionFields field = {0};
     static const uint8_t report = 0x08; /* non-delivery-report(4) */
@@ -268,7 +268,7 @@ static struct span submission_over_bounds(struct world *world) {
     static char organization[65];
     struct x411p3_MessageSubmissionEnvelope envelope;
     struct ber_limits relaxed = {.relax_bounds = true};
-    struct span octets = submission_to(world, JONES, FRANK);
+    struct span octets = submission_from(world, JONES, FRANK);
     assert_true(
         ber_decode(&x411p3_MessageSubmissionEnvelope_type, octets, &world->arena, &relaxed, &envelope, NULL));
     struct x411_ORName *name = &envelope.per_recipient_fields.items[0].recipient_name;
@@ -377,23 +377,23 @@ static void test_notification(void **state) {
     (void)state;
     world_begin(&world);
     client(&world, 1, 1001);
-    assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_to(&world, JONES, JONES)));
+    assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_from(&world, JONES, JONES)));
     json_int_t entry = only_entry(&world, JONES);
-    submit_begins(&world, ref, submission_to(&world, JONES, FRANK));
+    submit_begins(&world, ref, submission_from(&world, JONES, FRANK));
     world_anew(&world);
     client(&world, 1, 1001);
     assert_false(is_notified(&world));
-    submit_begins(&world, ref, submission_to(&world, SMITH, FRANK));
+    submit_begins(&world, ref, submission_from(&world, SMITH, FRANK));
     assert_string_equal(notify_of(&world, ref, entry), "originator-invalid");
     assert_false(is_notified(&world));
-    submit_begins(&world, ref, submission_to(&world, JONES, FRANK));
+    submit_begins(&world, ref, submission_from(&world, JONES, FRANK));
     assert_string_equal(notify_of(&world, ref, entry + 1), "not-found");
-    submit_begins(&world, ref, submission_to(&world, JONES, FRANK));
+    submit_begins(&world, ref, submission_from(&world, JONES, FRANK));
     assert_string_equal(notify_of(&world, ref, entry), "");
     world_anew(&world);
     client(&world, 1, 0);
     assert_true(is_notified(&world));
-    submit_begins(&world, ref, submission_to(&world, JONES, FRANK));
+    submit_begins(&world, ref, submission_from(&world, JONES, FRANK));
     assert_string_equal(notify_of(&world, ref, entry), "wrong-state");
     json_t *answer = ask(&world, "{\"operation\":\"queue-list\"}");
     assert_int_equal(json_array_size(json_object_get(answer, "entries")), 1);
@@ -407,8 +407,8 @@ static void test_submission(void **state) {
     (void)state;
     world_begin(&world);
     client(&world, 1, 1001);
-    assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_to(&world, JONES, JONES)));
-    assert_false(submit(&world, (uint64_t)1 << 32 | 3, submission_to(&world, SMITH, JONES)));
+    assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_from(&world, JONES, JONES)));
+    assert_false(submit(&world, (uint64_t)1 << 32 | 3, submission_from(&world, SMITH, JONES)));
     json_int_t entry = only_entry(&world, JONES);
     expect_fetch(&world, JONES, (uint64_t)entry, PIECE - 10, 20);
     snprintf(request, sizeof request,
@@ -441,7 +441,7 @@ static void test_operator(void **state) {
     (void)state;
     world_begin(&world);
     client(&world, 1, 0);
-    assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_to(&world, JONES, FRANK)));
+    assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_from(&world, JONES, FRANK)));
     json_t *answer = ask(&world, "{\"operation\":\"queue-hold\",\"all\":true,\"reason\":\"test\"}");
     assert_int_equal(number_at(answer, "changed", NULL), 1);
     json_decref(answer);
@@ -489,7 +489,7 @@ static void test_users(void **state) {
     expect_error(&world, "{\"operation\":\"user-add\",\"address\":\"" FRANK "\"}", "bad-request");
     world_anew(&world);
     client(&world, 1, 0);
-    assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_to(&world, JONES, OURS "/S=new")));
+    assert_true(submit(&world, (uint64_t)1 << 32 | 2, submission_from(&world, JONES, OURS "/S=new")));
     only_entry(&world, OURS "/S=new");
     expect_error(&world, "{\"operation\":\"user-remove\",\"address\":\"" OURS "/S=new\"}", "wrong-state");
     answer = ask(&world, "{\"operation\":\"user-remove\",\"address\":\"" OURS "/S=new\",\"discard\":true}");
