@@ -465,6 +465,81 @@ static void what_takes_the_place_of_a_held_copy_has_not_gone(void **state) {
     world_end(&world);
 }
 
+/* ---- what a change leaves behind ---- */
+
+static json_int_t copy_in(struct world *world, const char *state) {
+    char request[100];
+    snprintf(request, sizeof request, "{\"operation\":\"queue-list\",\"state\":\"%s\"}", state);
+    json_t *list = ask(world, request);
+    assert_int_equal(json_array_size(json_object_get(list, "entries")), 1);
+    json_int_t id = number_at(entry_at(list, 0), "id", NULL);
+    json_decref(list);
+    return id;
+}
+
+/* Its row lost the mark with which it came in, its peer being up: it gets a new one before it goes (I3). */
+static void what_was_held_is_marked_anew(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_operator(&world);
+    comes_in(&world, FRANK);
+    sets_out(&world, 2, "gamma");
+    comes_in(&world, FRANK);
+    json_int_t id = copy_in(&world, "ready");
+    changes(&world, "hold", id);
+    sent(&world, 2, IPC_SENT);
+    EVENTUALLY(queued(&world) == 1);
+    changes(&world, "release", id);
+    outgoing_of(&world, 2);
+    expect_committed(&world);
+    world_kill(&world);
+    begin_again(&world);
+    expect_copy(&world, "in-doubt", 0);
+    world_end(&world);
+}
+
+static json_int_t copies_for(struct world *world, const char *peer) {
+    char request[100];
+    snprintf(request, sizeof request, "{\"operation\":\"queue-list\",\"next-hop\":\"%s\"}", peer);
+    return listed(world, request);
+}
+
+/* Held, it was passed over when the others were routed anew. */
+static void what_is_released_for_a_peer_that_is_gone_is_routed_anew(void **state) {
+    struct world world;
+    (void)state;
+    begin_with_operator(&world);
+    comes_in(&world, FRANK);
+    json_int_t id = expect_copy(&world, "ready", 0);
+    changes(&world, "hold", id);
+    world_kill(&world);
+    drop_gamma(&world, false);
+    begin_again(&world);
+    expect_copy(&world, "held", 0);
+    usleep(1500000); /* all others have gone another way */
+    assert_int_equal(copies_for(&world, "gamma"), 1);
+    changes(&world, "release", id);
+    EVENTUALLY(copies_for(&world, "beta") == 1);
+    world_end(&world);
+}
+
+static void what_waits_for_a_peer_that_is_disabled_goes_another_way(void **state) {
+    struct mts_choice choices[] = {{"gamma", 1, 1}, {"beta", 2, 1}};
+    struct mts_route route = {.pattern = GAMMA "/O=BOTH", .choices = choices, .choice_count = 2};
+    struct world world;
+    (void)state;
+    world_begin(&world);
+    world_stop(&world);
+    assert_true(mts_tables_add_route(world.config.tables, &route, NULL));
+    begin_again(&world);
+    associate(&world, 1, "beta");
+    comes_in(&world, GAMMA "/O=BOTH/S=frank");
+    assert_int_equal(copies_for(&world, "gamma"), 1);
+    json_decref(ask(&world, "{\"operation\":\"peer-disable\",\"peer\":\"gamma\",\"reason\":\"test\"}"));
+    EVENTUALLY(copies_for(&world, "beta") == 1);
+    world_end(&world);
+}
+
 /* ---- changes of many ---- */
 
 /* The count changes nothing, and what comes later is not meant by it. */
@@ -603,6 +678,9 @@ int main(void) {
         cmocka_unit_test(a_long_address_is_told_in_whole_characters),
         cmocka_unit_test(a_redirection_that_would_loop_wants_force),
         cmocka_unit_test(what_takes_the_place_of_a_held_copy_has_not_gone),
+        cmocka_unit_test(what_was_held_is_marked_anew),
+        cmocka_unit_test(what_is_released_for_a_peer_that_is_gone_is_routed_anew),
+        cmocka_unit_test(what_waits_for_a_peer_that_is_disabled_goes_another_way),
         cmocka_unit_test(a_copy_can_be_routed_anew),
         cmocka_unit_test(a_change_of_many_can_be_counted_first),
         cmocka_unit_test(a_ready_copy_of_a_peer_in_back_off_backs_off),

@@ -377,7 +377,7 @@ static void six_minutes_pass(struct world *world) {
     json_decref(ask(world, "{\"operation\":\"status\"}"));
 }
 
-/* Ten minutes of silence end it with its association, and give back what it had; each octet is a word. */
+/* Ten minutes of silence end it with its association; each octet is a word. */
 static void a_silent_submission_is_given_up(void **state) {
     struct world world;
     (void)state;
@@ -393,33 +393,6 @@ static void a_silent_submission_is_given_up(void **state) {
     expect(&world, IPC_ASSOCIATION_CLOSE, 2);
     world_abandon(&world);
     signal(SIGUSR1, SIG_DFL);
-}
-
-/* What the batch has no room for is refused whole: nothing of it goes with the next commit. */
-static void a_submission_is_taken_whole_or_not_at_all(void **state) {
-    static const char variable[] = "CHASQUI_TEST_EVENTLESS";
-    struct world world;
-    char lever[LEVER_MAX];
-    (void)state;
-    if (!getenv("CHASQUI_TEST_LATE")) /* there is room at any time */
-        return;
-    set_lever(lever, variable);
-    begin(&world);
-    bind_jones(&world, 2);
-    assert_true(switch_file(lever, true));
-    submits(&world, 2, FRANK);
-    assert_int_equal(answered(&world, 2, IPC_USER_REJECT, NULL), USER_RESOURCE_LIMITATION);
-    assert_int_equal(access(lever, F_OK), -1);
-    expect_none(&world, IPC_USER_ANSWER);
-    assert_int_equal(queued(&world), 0);
-    submits(&world, 2, FRANK);
-    was_submitted(&world, 2);
-    assert_int_equal(queued(&world), 1);
-    world_kill(&world);
-    begin_again(&world);
-    assert_int_equal(queued(&world), 1);
-    world_abandon(&world);
-    unsetenv(variable);
 }
 
 static void cancels(struct world *world, uint64_t ref, struct span identifier) {
@@ -465,7 +438,6 @@ int main(void) {
         CASE(who_only_asks_what_is_registered_waits_for_no_commit),
         CASE(he_hears_when_something_is_taken_again),
         CASE(a_silent_submission_is_given_up),
-        CASE(a_submission_is_taken_whole_or_not_at_all),
         CASE(what_was_tried_is_not_cancelled),
     };
     signal(SIGXFSZ, SIG_IGN);
