@@ -9,8 +9,10 @@
 #include "mts/controls.h"
 #include "schema/x419.h"
 
-/* Copies that the result of delivery-control is made of, at most: each is read from the store. */
-#define LOOKED_MOST 1000
+/* Copies that the result of delivery-control is made of, at most, and octets of their envelopes: each is read
+ * from the store, and everybody waits meanwhile. */
+#define LOOKED_MOST        1000
+#define LOOKED_OCTETS_MOST ((size_t)1024 * 1024)
 
 /* ---- what holds ---- */
 
@@ -68,17 +70,21 @@ struct user_association *user_controls_choose(struct mta *mta, const struct user
 struct looking {
     struct mta *mta;
     const struct x411p3_Controls *controls;
-    unsigned left, why; /* or'ed enum mts_waiting */
+    unsigned left;
+    size_t octets_left;
+    unsigned why; /* or'ed enum mts_waiting */
 };
 
 static bool look_at(void *context, struct work *work) {
     struct looking *looking = context;
     struct copy copy;
     struct error err = {0};
-    if (looking->left-- == 0)
+    if (looking->left-- == 0 || !looking->octets_left)
         return false;
     if (work->state == WORK_HELD || !work->committed || !copy_load_rows(looking->mta, work, &copy, &err))
         return true;
+    looking->octets_left -=
+        copy.stored.octets.len < looking->octets_left ? copy.stored.octets.len : looking->octets_left;
     copy.stored.content_length = copy.message.content_length;
     looking->why |= mts_controls_hold(looking->controls, &copy.stored, &looking->mta->arena);
     return true;
@@ -100,7 +106,8 @@ static bool make_result(const struct looking *looking, struct arena *arena, stru
 static bool look_at_all(const struct user_association *association, const struct x411p3_Controls *controls,
                         struct buf *out) {
     struct mta *mta = association->net->mta;
-    struct looking looking = {.mta = mta, .controls = controls, .left = LOOKED_MOST};
+    struct looking looking = {
+        .mta = mta, .controls = controls, .left = LOOKED_MOST, .octets_left = LOOKED_OCTETS_MOST};
     schedule_each_of(&mta->schedule, association->agent->destination.number, look_at, &looking);
     return make_result(&looking, &mta->arena, out);
 }

@@ -51,31 +51,33 @@ static bool check_physical_fields(const struct x411_Extensions *extensions, stru
     return true;
 }
 
+static bool proves(struct ruling *ruling, struct sources *sources, unsigned source) {
+    if (sources->proofs[source] == NOT_ASKED)
+        sources->proofs[source] =
+            authority_proves(ruling, sources->subject, 1u << source, sources->names[source]) ? PROVED
+                                                                                             : NOT_PROVED;
+    return sources->proofs[source] == PROVED;
+}
+
 /* Whether the restriction speaks of this source. Whom it permits by name must have a right to the name. */
 static bool restriction_matches(struct ruling *ruling, const struct restriction *restriction,
-                                const struct subject *subject, const struct x411_ORName *source,
-                                unsigned type) {
-    struct address address;
-    if (!(restriction->sources & type))
+                                struct sources *sources, unsigned source) {
+    const struct address *address = &sources->addresses[source];
+    if (!sources->names[source] || !(restriction->sources & 1u << source))
         return false;
     if (!restriction->pattern && !restriction->exact.data)
         return true;
-    return address_of(&ruling->scratch, source, &address) &&
-           (restriction->pattern ? pattern_matches(restriction->pattern, &address.parts)
-                                 : span_eq(restriction->exact, address.key)) &&
-           (!restriction->permitted || authority_proves(ruling, subject, type, source));
+    return address->key.data &&
+           (restriction->pattern ? pattern_matches(restriction->pattern, &address->parts)
+                                 : span_eq(restriction->exact, address->key)) &&
+           (!restriction->permitted || proves(ruling, sources, source));
 }
 
 bool restrictions_permit(struct ruling *ruling, const struct restriction *restrictions, size_t count,
-                         const struct subject *subject, const recipient_fields *recipient, bool otherwise) {
-    const struct x411_ORName *sources[MTS_SOURCES];
-    if (!count)
-        return otherwise;
-    authority_sources(ruling, subject, recipient, sources);
+                         struct sources *sources, bool otherwise) {
     for (size_t i = 0; i < count; i++)
-        for (unsigned type = 0; type < MTS_SOURCES; type++)
-            if (sources[type] &&
-                restriction_matches(ruling, &restrictions[i], subject, sources[type], 1u << type))
+        for (unsigned source = 0; source < MTS_SOURCES; source++)
+            if (restriction_matches(ruling, &restrictions[i], sources, source))
                 return restrictions[i].permitted;
     return otherwise;
 }
@@ -106,7 +108,7 @@ static bool asks_for_proof(const recipient_fields *recipient) {
 }
 
 bool check_user(struct ruling *ruling, const struct subject *subject, const recipient_fields *recipient,
-                const struct user *user, struct cause *cause) {
+                const struct user *user, const struct user_verdict *verdict, struct cause *cause) {
     const struct x411_MessageTransferEnvelope *envelope = &subject->envelope;
     if (!user->given.mailbox)
         return refuse(cause, UNABLE(recipient_unavailable), NULL);
@@ -117,11 +119,7 @@ bool check_user(struct ruling *ruling, const struct subject *subject, const reci
         !label_among(ruling, user->labels, user->label_count, &envelope->extensions, true))
         return refuse(cause, x411_NonDeliveryReasonCode_transfer_failure_for_security_reason,
                       x411_NonDeliveryDiagnosticCode_security_policy_violation, NULL);
-    const struct registration *registered = user->registration;
-    bool own = registered && registered->restriction_count;
-    if (!restrictions_permit(ruling, own ? registered->restrictions : user->restrictions,
-                             own ? registered->restriction_count : user->restriction_count, subject,
-                             recipient, true))
+    if (!verdict->permitted)
         return refuse(cause, x411_NonDeliveryReasonCode_restricted_delivery, -1, NULL);
     if (!content_type_in(&user->content_types, &envelope->content_type))
         return refuse(cause, UNABLE(content_type_not_supported), NULL);

@@ -101,6 +101,33 @@ struct undecided {
     struct undecided *below;
 };
 
+enum { MTS_SOURCES = 3 };
+
+/* Who stands behind a copy, by enum mts_source, each address read once (authority.c). */
+struct sources {
+    const struct subject *subject;
+    const struct x411_ORName *names[MTS_SOURCES]; /* NULL: there is none */
+    struct address addresses[MTS_SOURCES];        /* key absent: it can't be read */
+    enum { NOT_ASKED, PROVED, NOT_PROVED } proofs[MTS_SOURCES];
+};
+
+/* What a user, or an administrator for him, wants of a message (user_verdict.c). */
+struct user_verdict {
+    const struct x411_ORName *alternate; /* to whom it is redirected; NULL: to nobody */
+    /* where it is to nobody: */
+    bool permitted; /* by restricted-delivery */
+    bool taken;     /* by one of his deliverable classes; else `cause` */
+    struct cause cause;
+};
+
+/* Those of a ruling, by user: all recipients of a branch that are he have the same. */
+#define VERDICTS 64
+struct known_verdict {
+    const struct branch *branch;
+    const struct user *user;
+    struct user_verdict verdict;
+};
+
 /* One call of the rules: what was given, and what is decided so far. */
 struct ruling {
     struct mts_run *run;
@@ -115,8 +142,9 @@ struct ruling {
     const char *record;          /* why recipients fail whose cause has no text: for our record, no report */
     const void *loop_trace;      /* the internal trace that loop_ahead() has searched, */
     uint8_t *hop_loops;          /* and what it found of each hop */
-    const char *bound;           /* the last one that was found broken (bounds.c) */
-    bool no_memory;              /* or, with `no_record`, nothing can be decided for want of the record */
+    struct known_verdict *verdicts; /* VERDICTS of them; NULL: none is known yet */
+    const char *bound;              /* the last one that was found broken (bounds.c) */
+    bool no_memory;                 /* or, with `no_record`, nothing can be decided for want of the record */
     bool no_record;
 };
 
@@ -215,7 +243,6 @@ enum lookup directory_look_up(struct ruling *ruling, struct x501_Name *name, str
 struct span ruling_address(struct ruling *ruling, const struct x411_ORName *name);
 
 /* authority.c: what a peer may say. */
-enum { MTS_SOURCES = 3 };
 /* Who stands behind the recipient's copy, by the bits' order of enum mts_source: the originator, who
  * redirected it last (or NULL), the last list (or NULL). */
 void authority_sources(struct ruling *ruling, const struct subject *subject,
@@ -274,11 +301,10 @@ bool redirection_loops(struct ruling *ruling, const recipient_fields *recipient,
                        const struct x411_ORName *to);
 /* The alternate of the first class that fits; NULL: the user takes it himself. */
 const struct x411_ORName *redirection_assigned(struct ruling *ruling, const struct user *user,
-                                               const struct subject *subject,
-                                               const recipient_fields *recipient);
+                                               struct sources *sources);
 /* The classes that the user has registered as deliverable take it; else why not. */
-bool registration_takes(struct ruling *ruling, const struct user *user, const struct subject *subject,
-                        const recipient_fields *recipient, struct cause *cause);
+bool registration_takes(struct ruling *ruling, const struct user *user, struct sources *sources,
+                        struct cause *cause);
 const struct x411_ORName *redirection_of_report(struct ruling *ruling, const struct user *user,
                                                 const struct x411_Report *report);
 /* Gives the report another destination and records that; false when it was there before or was redirected too
@@ -286,6 +312,11 @@ const struct x411_ORName *redirection_of_report(struct ruling *ruling, const str
 bool redirect_report(struct ruling *ruling, struct x411_Report *report, const struct x411_ORName *to);
 bool redirection_by_originator(struct ruling *ruling, const recipient_fields *recipient,
                                struct x411_ORName *to);
+
+/* user_verdict.c: once for each user and branch, where recipients were not redirected before: what a user may
+ * register is long, and what may name him many times. */
+void user_verdict(struct ruling *ruling, const struct branch *branch, const recipient_fields *recipient,
+                  const struct user *user, struct user_verdict *verdict);
 
 /* dl_expansion.c: false fills `cause`; an expansion that must not be repeated is no failure. The members are
  * left undecided. */
@@ -306,7 +337,7 @@ bool bounds_hold_around(struct ruling *ruling, const struct subject *subject);
 /* checks.c and conversion.c: false fills `cause` */
 bool check_message(struct ruling *ruling, const struct subject *subject, struct cause *cause);
 bool check_user(struct ruling *ruling, const struct subject *subject, const recipient_fields *recipient,
-                const struct user *user, struct cause *cause);
+                const struct user *user, const struct user_verdict *verdict, struct cause *cause);
 /* Whether the next hop may take the recipient. What an operator wishes goes there though it would loop. */
 bool check_next_hop(struct ruling *ruling, const struct subject *subject, const recipient_fields *recipient,
                     int number, struct cause *cause);
@@ -315,7 +346,7 @@ bool check_hop(struct ruling *ruling, const struct subject *subject, const recip
 /* What the first restriction that matches says of whoever stands behind the copy; `otherwise` when none does.
  */
 bool restrictions_permit(struct ruling *ruling, const struct restriction *restrictions, size_t count,
-                         const struct subject *subject, const recipient_fields *recipient, bool otherwise);
+                         struct sources *sources, bool otherwise);
 /* True when one of the labels matches the message's. Without a label it has none, or `unmarked` it counts as
  * unmarked. */
 bool label_among(struct ruling *ruling, const struct x411_SecurityLabel *labels, size_t count,

@@ -66,21 +66,20 @@ static void fail_or_redirect(struct ruling *ruling, struct branch *branch, size_
 static void resolve_user(struct ruling *ruling, struct branch *branch, size_t position,
                          const struct user *user) {
     const struct subject *subject = &branch->subject;
-    struct cause cause;
-    const struct x411_ORName *alternate =
-        redirection_assigned(ruling, user, subject, fields_of(branch, position));
-    if (alternate) {
+    struct user_verdict verdict;
+    user_verdict(ruling, branch, fields_of(branch, position), user, &verdict);
+    struct cause cause = verdict.cause;
+    if (verdict.alternate) {
         if (extension_enumerated(&subject->envelope.extensions, EXT_RECIPIENT_REASSIGNMENT_PROHIBITED) == 1) {
             cause = (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
                                    x411_NonDeliveryDiagnosticCode_recipient_reassignment_prohibited, NULL};
             fail_or_redirect(ruling, branch, position, cause);
         } else
-            redirect_recipient(ruling, branch, position, alternate,
+            redirect_recipient(ruling, branch, position, verdict.alternate,
                                x411_RedirectionReason_recipient_assigned_alternate_recipient);
         return;
     }
-    if (!check_user(ruling, subject, fields_of(branch, position), user, &cause) ||
-        !registration_takes(ruling, user, subject, fields_of(branch, position), &cause)) {
+    if (!check_user(ruling, subject, fields_of(branch, position), user, &verdict, &cause) || !verdict.taken) {
         fail_or_redirect(ruling, branch, position, cause);
         return;
     }

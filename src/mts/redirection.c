@@ -88,17 +88,17 @@ static int why_undeliverable(const struct registration *registered, const struct
                      : x411_NonDeliveryDiagnosticCode_encoded_information_types_unsupported;
 }
 
-bool registration_takes(struct ruling *ruling, const struct user *user, const struct subject *subject,
-                        const recipient_fields *recipient, struct cause *cause) {
+bool registration_takes(struct ruling *ruling, const struct user *user, struct sources *sources,
+                        struct cause *cause) {
     const struct registration *registered = user->registration;
-    struct facts facts = facts_of(subject);
+    struct facts facts = facts_of(sources->subject);
     if (!registered || !registered->class_count)
         return true;
     for (size_t i = 0; i < registered->class_count; i++) {
         const struct user_redirection *class = &registered->classes[i];
         if (class_fits(ruling, class, &facts) &&
-            restrictions_permit(ruling, class->applies_only_to, class->applies_only_to_count, subject,
-                                recipient, !class->applies_only_to_count))
+            restrictions_permit(ruling, class->applies_only_to, class->applies_only_to_count, sources,
+                                !class->applies_only_to_count))
             return true;
     }
     *cause = (struct cause){x411_NonDeliveryReasonCode_unable_to_transfer,
@@ -107,16 +107,15 @@ bool registration_takes(struct ruling *ruling, const struct user *user, const st
 }
 
 const struct x411_ORName *redirection_assigned(struct ruling *ruling, const struct user *user,
-                                               const struct subject *subject,
-                                               const recipient_fields *recipient) {
-    struct facts facts = facts_of(subject);
+                                               struct sources *sources) {
+    struct facts facts = facts_of(sources->subject);
     size_t count;
     const struct user_redirection *redirections = redirections_of(user, &count);
     for (size_t i = 0; i < count; i++) {
         const struct user_redirection *redirection = &redirections[i];
         if (class_fits(ruling, redirection, &facts) &&
             restrictions_permit(ruling, redirection->applies_only_to, redirection->applies_only_to_count,
-                                subject, recipient, !redirection->applies_only_to_count))
+                                sources, !redirection->applies_only_to_count))
             return redirection->alternate;
     }
     return NULL;

@@ -274,6 +274,32 @@ static void restricted_delivery(void **state) {
     assert_not_delivered(play, 1, RESTRICTED, -1);
 }
 
+/* Who redirected a copy may be restricted, whatever holds for the user's other copies of the message. */
+static void who_is_named_often_is_judged_by_who_redirected(void **state) {
+    struct play *play = *state;
+    struct mts_restriction not_from_eva[] = {{false, MTS_REDIRECTED_BY, EVA}};
+    struct x411_Redirection item = {.redirection_reason =
+                                        x411_RedirectionReason_recipient_assigned_alternate_recipient};
+    item.intended_recipient_name.intended_recipient = name_of(play, EVA);
+    item.intended_recipient_name.redirection_time = utc(play, NOW - 60);
+    struct x411_RedirectionHistory history = {.items = &item, .count = 1};
+    add_user(play, BOB,
+             (struct mts_user){.mailbox = "bob", .restrictions = not_from_eva, .restriction_count = 1});
+    for (size_t redirected = 0; redirected < 3; redirected++) {
+        struct x411_MessageTransferEnvelope *envelope = message(play, DIETER, BETA);
+        for (size_t i = 0; i < 3; i++) {
+            recipient_fields *fields = to(play, envelope, BOB, WANTS_NDN);
+            if (i == redirected)
+                extend(play, &fields->extensions, EXT_REDIRECTION_HISTORY, &x411_RedirectionHistory_type,
+                       &history, 0);
+        }
+        arrives(play, "beta", envelope);
+        assert_non_null(find_copy(play, NULL, "bob", NULL));
+        assert_not_delivered(play, (int64_t)redirected + 1, RESTRICTED, -1);
+        assert_int_equal(report_held(play, 0)->content.per_recipient_fields.count, 1);
+    }
+}
+
 static void add_unknown(struct play *play, struct x411_Extensions *extensions, unsigned critical) {
     struct span value = SPAN_LIT("\x05\x00");
     assert_true(extension_set(&play->arena, extensions, 200, value));
@@ -407,6 +433,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SCENE(content_length),
         SCENE(content_type),
+        SCENE(who_is_named_often_is_judged_by_who_redirected),
         SCENE(security_labels),
         SCENE(peers_recipient_limit),
         SCENE(types_that_nobody_converts),
