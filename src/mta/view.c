@@ -4,11 +4,13 @@
 #include "mta/mailbox.h"
 #include "store/store.h"
 
-/* Less than the process of the clients waits for a reader (clients/readers.c), by more than one read takes;
- * 500,000 entries are walked in half a second. Some 3 comparisons take a microsecond. */
-#define READER_US   (INT64_C(20) * 1000000)
+/* Less than the process of the clients waits for a reader (clients/readers.c), by more than one read takes.
+ */
+#define READS_MOST_US (INT64_C(40) * 1000000)
+
+/* What a question's filters may compare. Some 3 comparisons take a microsecond, and others wait; 500,000
+ * entries are few. Behind the store process all mail waits. */
 #define READER_WORK (UINT64_C(8) * 1000000)
-#define STORE_US    (INT64_C(5) * 1000000)
 #define STORE_WORK  (UINT64_C(2) * 1000000)
 
 void view_init(struct view *view, const struct mta_config *config) {
@@ -16,19 +18,17 @@ void view_init(struct view *view, const struct mta_config *config) {
     arena_init(&view->arena, config->limits.envelope_memory);
     buf_init(&view->head, 0);
     buf_init(&view->scratch, 0);
-    view->question_us = READER_US;
     view->question_work = READER_WORK;
 }
 
 void view_init_beside(struct view *view, const struct mta_config *config) {
     view_init(view, config);
-    view->question_us = STORE_US;
     view->question_work = STORE_WORK;
     view->left_to_readers = config->readers;
 }
 
 void view_answer(struct view *view) {
-    store_read_until(view->store, clock_monotonic_us() + view->question_us);
+    store_read_until(view->store, clock_monotonic_us() + READS_MOST_US);
 }
 
 void view_answered(struct view *view) {

@@ -24,8 +24,7 @@ struct view {
     struct arena arena;                /* for the request that is being answered */
     struct buf head;                   /* frame fields that are being put together */
     struct buf scratch;                /* octets that are being put together */
-    int64_t question_us;               /* bounds of one question: how long it may read, */
-    uint64_t question_work;            /* and how much its filters may compare (ms/filter.h) */
+    uint64_t question_work;            /* how much the filters of one question may compare (ms/filter.h) */
     bool left_to_readers;              /* it answers for no mailbox by P7: readers do */
 };
 
